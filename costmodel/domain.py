@@ -1,0 +1,81 @@
+"""Operand kinds: what values a tensor can hold, and how that is known.
+
+A :class:`Domain` is evidence, not annotation. It is read from the values of the executed network, from a rule about
+an operation, or from a literal in the program. The number of bits is what the value needs on hardware that exploits
+the kind; a real scale is stored once per tensor or per channel and is not part of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+DomainKind = Literal["binary", "binary01", "ternary", "pow2", "int", "float"]
+Scale = Literal["one", "pow2", "real"]
+Evidence = Literal["literal", "rule", "observed"]
+
+#: Width of a real number on the residual stream and of a real weight, where nothing else is known.
+FLOAT_BITS = 32
+#: A power of two is stored as its sign and a 6-bit exponent: 2^-32 ... 2^31 covers every published slope.
+POW2_BITS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The set of values of a tensor.
+
+    ``kind``
+        ``binary`` is two values of equal magnitude and opposite sign, ``binary01`` zero and one other value,
+        ``ternary`` the three of both, ``pow2`` signed powers of two, ``int`` a uniform grid of ``bits`` bits,
+        ``float`` anything else.
+    ``bits``
+        Bits of one element, without its scale.
+    ``scale``
+        Magnitude of the step: exactly one, a power of two, or a real number.
+    ``per_channel``
+        Whether that magnitude differs between channels.
+    ``evidence``
+        ``literal`` (written in the program), ``rule`` (follows from the operation), ``observed`` (read from values).
+    """
+
+    kind: DomainKind
+    bits: int
+    scale: Scale = "one"
+    per_channel: bool = False
+    evidence: Evidence = "rule"
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "float"
+
+    @property
+    def is_one_bit(self) -> bool:
+        return self.kind in ("binary", "binary01")
+
+    def with_scale(self, scale: Scale, per_channel: bool = False) -> Domain:
+        return replace(self, scale=scale, per_channel=per_channel)
+
+    def __str__(self) -> str:
+        suffix = "" if self.scale == "one" else f"*{self.scale}{'/channel' if self.per_channel else ''}"
+        width = f"{self.bits}" if self.kind in ("int", "float") else ""
+        return f"{self.kind}{width}{suffix}"
+
+
+FLOAT = Domain("float", FLOAT_BITS)
+BINARY = Domain("binary", 1)
+BINARY01 = Domain("binary01", 1)
+TERNARY = Domain("ternary", 2)
+
+
+def integer(bits: int, scale: Scale = "one") -> Domain:
+    """A uniform grid of ``bits`` bits, such as the accumulator of a binary convolution."""
+    return Domain("int", bits, scale)
+
+
+def accumulator_bits(terms: int, bits_a: int = 1, bits_b: int = 1) -> int:
+    """Signed width that holds any sum of ``terms`` products of ``bits_a`` by ``bits_b`` operands without overflow.
+
+    Two one-bit (±1) operands give ±terms: ``bit_length(terms) + 1`` bits.
+    """
+    magnitude = terms if bits_a == bits_b == 1 else terms << (bits_a + bits_b - 2)
+    return magnitude.bit_length() + 1

@@ -1,0 +1,28 @@
+"""Errors that a user can act on. The command line prints them and exits with status 2, without a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CostmodelError(Exception):
+    """Bad input. The message says what was given, what was expected, and what to do."""
+
+
+class UnknownNameError(CostmodelError):
+    """A model, target, recipe or convention that does not exist."""
+
+    def __init__(self, what: str, given: str, known: Iterable[str], advice: str = "") -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        super().__init__(f"unknown {what} {given!r}.{hint}{' ' + advice if advice else ''}")
+        self.given, self.suggestions = given, close
+
+
+class MissingExtraError(CostmodelError):
+    """A feature whose optional packages are not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(f"{feature} needs {package}. Install it with: pip install 'costmodel[{extra}]'")

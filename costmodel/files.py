@@ -1,0 +1,29 @@
+"""Writing files so that a crash, a full disk or a kill never leaves half of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from costmodel.errors import CostmodelError
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> Path:
+    """Write ``data`` to a temporary file beside ``path``, flush it to disk, and rename it into place.
+
+    Raises :class:`CostmodelError` when the folder does not exist or cannot be written, or the disk is full; ``path`` is
+    then what it was before.
+    """
+    final = Path(path)
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    payload = data.encode() if isinstance(data, str) else data
+    try:
+        with open(temporary, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, final)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CostmodelError(f"cannot write {final}: {error.strerror or error}. Give a writable path.") from error
+    return final

@@ -1,0 +1,237 @@
+"""The ledger: what a network costs in operations and in bits moved, as exact integers and nothing else.
+
+A :class:`Profile` is the answer to "what does this network do": two ledgers of the same network, ``as_written`` (what
+the Python does at inference, with work that does not depend on the input removed) and ``deployed`` (after the exact
+rewrites), the rewrites that lead from one to the other, and what the tracer could not see.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from costmodel.domain import Domain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Level = Literal["as_written", "deployed"]
+Kind = Literal[
+    "mul", "add", "compare", "xnor", "and", "popcount", "shift_const", "shift_channel", "shift_var",
+    "signflip", "lut", "special", "unknown",
+]  # fmt: skip
+Role = Literal["input", "weight", "parameter", "output"]
+
+KINDS: tuple[Kind, ...] = (
+    "mul", "add", "compare", "xnor", "and", "popcount", "shift_const", "shift_channel", "shift_var",
+    "signflip", "lut", "special", "unknown",
+)  # fmt: skip
+
+#: Why an operation is there. A chain that was merged keeps all its tags, joined by "+".
+TAGS: tuple[str, ...] = (
+    "stem_conv", "fp_conv", "fp_linear", "matmul", "binary_conv", "binary_linear", "weight_scale", "act_scale",
+    "bn_scale", "bn_bias", "const_mul", "prelu", "relu", "clamp", "avgpool", "gap", "maxpool", "residual", "bias",
+    "binarize", "quantize", "gate", "activation", "normalize", "other",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Geometry of a sliding window; for ``linear`` and ``matmul`` kernel, stride and dilation are all one."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int = 1
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operation of the network in execution order: the unit that hardware models price.
+
+    ``inputs`` are the indices of the layers whose results it reads; -1 stands for the network's input.
+    ``shape_in`` is the shape of its first online operand, ``shape_out`` that of its result, both with the batch first.
+    ``a`` is the domain of the first online operand, ``b`` that of the weight or of the second operand, ``out`` that of
+    the result. ``shape_b`` is the weight's shape, empty where there is none.
+    ``n_terms`` is the length of the sum behind one output element (C_in/groups * k_h * k_w), 0 where there is no sum.
+    """
+
+    index: int
+    module: str
+    call: int
+    op: str
+    inputs: tuple[int, ...]
+    shape_in: tuple[int, ...]
+    shape_out: tuple[int, ...]
+    a: Domain
+    out: Domain
+    b: Domain | None = None
+    shape_b: tuple[int, ...] = ()
+    window: Window | None = None
+    n_terms: int = 0
+    macs: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.module if self.call == 0 else f"{self.module}#{self.call + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """``count`` operations of one kind: ``bits_a`` by ``bits_b`` operands, accumulated in ``bits_acc`` (0: not)."""
+
+    layer: int
+    module: str
+    call: int
+    op: str
+    kind: Kind
+    tag: str
+    count: int
+    bits_a: int
+    bits_b: int
+    bits_acc: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """``count`` elements of ``bits`` bits, read (``input``, ``weight``, ``parameter``) or written (``output``)."""
+
+    layer: int
+    module: str
+    tensor: str
+    role: Role
+    count: int
+    bits: int
+
+    @property
+    def total_bits(self) -> int:
+        return self.count * self.bits
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One exact transformation at one place: the operations it removed (positive) or added (negative), and why."""
+
+    name: str
+    module: str
+    removed: tuple[tuple[Kind, int], ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something that the tracer could not see through; never silent."""
+
+    kind: Literal["unknown_op", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic", "note"]
+    module: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All charges and traffic of one network at one level. Queries return plain dictionaries of exact integers."""
+
+    network: str
+    level: Level
+    layers: tuple[Layer, ...]
+    charges: tuple[Charge, ...]
+    traffic: tuple[Traffic, ...]
+
+    def total(self, *kinds: Kind) -> int:
+        """Number of operations of the given kinds, or of all kinds."""
+        return sum(c.count for c in self.charges if not kinds or c.kind in kinds)
+
+    def by_kind(self) -> dict[str, int]:
+        return self._count(lambda c: c.kind)
+
+    def by_tag(self) -> dict[str, int]:
+        return self._count(lambda c: c.tag)
+
+    def by_module(self) -> dict[str, int]:
+        return self._count(lambda c: c.module)
+
+    def by_kind_and_tag(self) -> dict[tuple[str, str], int]:
+        return self._count(lambda c: (c.kind, c.tag))
+
+    def by_module_and_kind(self) -> dict[tuple[str, str], int]:
+        return self._count(lambda c: (c.module, c.kind))
+
+    def by_layer(self) -> dict[int, dict[str, int]]:
+        """Operations by kind of each layer index, in execution order."""
+        table: dict[int, dict[str, int]] = {layer.index: {} for layer in self.layers}
+        for c in self.charges:
+            row = table.setdefault(c.layer, {})
+            row[c.kind] = row.get(c.kind, 0) + c.count
+        return table
+
+    def unknown(self) -> tuple[Charge, ...]:
+        """Work for which there is no rule. Its count is the number of elements produced."""
+        return tuple(c for c in self.charges if c.kind == "unknown")
+
+    def bits_moved(self, *roles: Role) -> int:
+        return sum(t.total_bits for t in self.traffic if not roles or t.role in roles)
+
+    def weight_bits(self) -> int:
+        """Bits of all weights and parameters, each at its own width."""
+        return self.bits_moved("weight", "parameter")
+
+    def filter(self, keep: Callable[[Charge], bool]) -> Ledger:
+        """The same network with only the charges for which ``keep`` holds."""
+        return Ledger(self.network, self.level, self.layers, tuple(c for c in self.charges if keep(c)), self.traffic)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a charge; needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame([{name: getattr(c, name) for name in Charge.__dataclass_fields__} for c in self.charges])
+
+    def _count(self, key: Callable[[Charge], Any]) -> dict[Any, int]:
+        counts: Counter[Any] = Counter()
+        for c in self.charges:
+            counts[key(c)] += c.count
+        return dict(counts)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a network does at inference; made by :func:`costmodel.profile`, and what the cache stores."""
+
+    network: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    parameters: int
+    as_written: Ledger
+    deployed: Ledger
+    rewrites: tuple[Rewrite, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
+    #: Free-form facts about the run: versions, seed, options. Strings only.
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def ledger(self, level: Level = "deployed") -> Ledger:
+        return self.as_written if level == "as_written" else self.deployed
+
+    def rewrites_by_name(self) -> dict[str, dict[str, int]]:
+        """Operations that each kind of rewrite removed, by op kind."""
+        table: dict[str, dict[str, int]] = {}
+        for rewrite in self.rewrites:
+            row = table.setdefault(rewrite.name, {})
+            for kind, count in rewrite.removed:
+                row[kind] = row.get(kind, 0) + count
+        return table
+
+    def estimate(self, target: Any, **options: Any) -> Any:
+        """Price this network on a target, by name or as a loaded ``Target``; see :mod:`costmodel.targets`."""
+        from costmodel.targets import estimate
+
+        return estimate(self, target, **options)
+
+
+def merge_counts(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Sum of equal keys, in order of first appearance."""
+    table: dict[str, int] = {}
+    for key, count in rows:
+        table[key] = table.get(key, 0) + count
+    return table

@@ -1,0 +1,157 @@
+"""An estimate is a bill: every line is an exact coefficient times the constants of the target that price it.
+
+``cost(line) = coefficient * product(constants[f] for f in factors)``. Because every number of the answer is such a sum,
+the answer can name its sources, say which constant dominates it, propagate the intervals of the constants without
+approximation of the model, and be compared with another design under the *same* draw of the shared constants.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from costmodel.targets.quantity import Interval, Quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill.
+
+    ``metric`` names what is priced, with its unit: ``energy_J``, ``latency_s``, ``area_mm2``, ``lut``, ``ff``,
+    ``bram18``, ``dsp``, ``uram``, ``carry``, ``cycles``. ``component`` names the part of the hardware (``compute``,
+    ``sram``, ``dram``, ``leakage``, ``threshold``, ``window``, ...). ``kind`` is the op kind or traffic role it pays for.
+    """
+
+    layer: int
+    metric: str
+    component: str
+    kind: str
+    coefficient: float
+    factors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a network costs on a target. ``layer`` -1 in a line stands for the network as a whole.
+
+    ``derived`` holds results that are not sums of lines (rates, utilisation, TOPS/W), ``facts`` exact results and
+    choices (folding, initiation interval, device), ``misfit`` the reasons for which the design does not fit.
+    """
+
+    network: str
+    target: str
+    level: str
+    lines: tuple[Line, ...]
+    constants: Mapping[str, Quantity]
+    layer_names: tuple[str, ...] = ()
+    derived: Mapping[str, Interval] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    misfit: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        return not self.misfit
+
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(line.metric for line in self.lines))
+
+    def total(self, metric: str) -> Interval:
+        """The sum of all lines of a metric, or the derived value of that name."""
+        if metric in self.derived:
+            return self.derived[metric]
+        return self._interval(lambda line: line.metric == metric)
+
+    def totals(self) -> dict[str, Interval]:
+        return {metric: self.total(metric) for metric in (*self.metrics(), *self.derived)}
+
+    def by_layer(self, metric: str) -> dict[int, Interval]:
+        return self._group(metric, lambda line: line.layer)
+
+    def by_component(self, metric: str) -> dict[str, Interval]:
+        return self._group(metric, lambda line: line.component)
+
+    def by_kind(self, metric: str) -> dict[str, Interval]:
+        return self._group(metric, lambda line: line.kind)
+
+    def cost(self, line: Line) -> float:
+        """Value of one line at the nominal constants."""
+        value = line.coefficient
+        for name in line.factors:
+            value *= self.constants[name].value
+        return value
+
+    def explain(self, metric: str) -> list[tuple[str, float, float]]:
+        """Constants by weight: (name, share of the total that it prices, share of the variance that it causes)."""
+        totals: dict[str, float] = {}
+        spreads: dict[str, float] = {}
+        for line in self._of(metric):
+            value = self.cost(line)
+            for name in line.factors:
+                q = self.constants[name]
+                totals[name] = totals.get(name, 0.0) + value
+                if q.value:
+                    spreads[name] = spreads.get(name, 0.0) + value * (q.high - q.low) / (2 * q.value)
+        total = sum(self.cost(line) for line in self._of(metric)) or 1.0
+        variance = sum(s * s for s in spreads.values()) or 1.0
+        rows = [(name, totals[name] / total, spreads.get(name, 0.0) ** 2 / variance) for name in totals]
+        return sorted(rows, key=lambda row: -row[2])
+
+    def sources(self) -> dict[str, Quantity]:
+        """The constants that this estimate used."""
+        used = dict.fromkeys(name for line in self.lines for name in line.factors)
+        return {name: self.constants[name] for name in used}
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a line, with its nominal value; needs pandas."""
+        import pandas as pd
+
+        rows = [
+            {
+                "layer": line.layer,
+                "module": self.layer_names[line.layer] if 0 <= line.layer < len(self.layer_names) else "",
+                "metric": line.metric,
+                "component": line.component,
+                "kind": line.kind,
+                "value": self.cost(line),
+                "coefficient": line.coefficient,
+                "constants": " * ".join(line.factors),
+            }
+            for line in self.lines
+        ]
+        return pd.DataFrame(rows)
+
+    def _of(self, metric: str) -> Iterator[Line]:
+        return (line for line in self.lines if line.metric == metric)
+
+    def _group(self, metric: str, key: Callable[[Line], Any]) -> dict[Any, Interval]:
+        groups: dict[Any, list[Line]] = {}
+        for line in self._of(metric):
+            groups.setdefault(key(line), []).append(line)
+        return {name: self._combine(lines) for name, lines in groups.items()}
+
+    def _interval(self, keep: Callable[[Line], bool]) -> Interval:
+        return self._combine([line for line in self.lines if keep(line)])
+
+    def _combine(self, lines: list[Line]) -> Interval:
+        """Propagate the constants' bounds to first order: one constant moves all its lines together, different
+        constants move independently, so their half-widths add in quadrature."""
+        value = 0.0
+        up: dict[str, float] = {}
+        down: dict[str, float] = {}
+        for line in lines:
+            cost = self.cost(line)
+            value += cost
+            for name in line.factors:
+                q = self.constants[name]
+                if q.value and (q.high != q.value or q.low != q.value):
+                    up[name] = up.get(name, 0.0) + cost * (q.high / q.value - 1.0)
+                    down[name] = down.get(name, 0.0) + cost * (1.0 - q.low / q.value)
+        high = math.sqrt(sum(v * v for v in up.values()))
+        low = math.sqrt(sum(v * v for v in down.values()))
+        return Interval(value, value - low, value + high)

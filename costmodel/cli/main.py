@@ -1,0 +1,121 @@
+"""The command line: finds the verb, imports only its module, and turns errors into exit statuses.
+
+Exit status: 0 done, 1 done but a check failed (``--strict``), 2 bad input, 130 interrupted. A verb is a module with
+``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``; optionally ``EXAMPLES`` (text under its help).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from types import ModuleType
+
+from costmodel.errors import CostmodelError, UnknownNameError
+
+#: verb -> (module, one line of help). A static table, so that listing the verbs imports none of them.
+VERBS: dict[str, tuple[str, str]] = {
+    "profile": ("costmodel.cli.profile", "operations, bits moved and hardware cost of a network, layer by layer"),
+    "compare": ("costmodel.cli.compare", "reconcile networks and counting conventions line by line"),
+    "models": ("costmodel.cli.models", "list the networks of the zoo"),
+    "targets": ("costmodel.cli.targets", "list hardware targets, or show every constant of one with its source"),
+    "cache": ("costmodel.cli.cache", "show or clear the store of profiles"),
+    "completion": ("costmodel.cli.completion", "print a completion script for bash, zsh or fish"),
+}
+
+EXAMPLES = """\
+examples:
+  costmodel profile --model abbnn --target fpga
+  costmodel profile --model my/net.py:build --input 1x3x32x32 --format json -o net.json
+  costmodel compare abbnn reactnet-18 bireal-18 --conventions
+  costmodel models '*react*'
+  costmodel targets fpga
+"""
+
+BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a tool whose reader went away
+INTERRUPTED = 130  # 128 + SIGINT
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and return the exit status."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        status = dispatch(arguments)
+        sys.stdout.flush()
+        return status
+    except CostmodelError as error:
+        print(f"costmodel: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader went away (`costmodel models | head`). Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        print("costmodel: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Find the verb among ``arguments`` and run it. Raises :class:`CostmodelError` on bad input."""
+    parser = top_parser()
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        if arguments[1:] and arguments[0] == "help":
+            return dispatch([arguments[1], "--help"])
+        parser.print_help()
+        return 0
+    verb = arguments[0]
+    if verb.startswith("-"):
+        parser.parse_args(arguments)  # --version, or an error of its own
+        return 0
+    if verb not in VERBS:
+        raise UnknownNameError("command", verb, VERBS, "See: costmodel --help")
+    module = load(verb)
+    args = verb_parser(verb, module).parse_args(arguments[1:])
+    return int(module.run(args) or 0)
+
+
+def load(verb: str) -> ModuleType:
+    """Import the module of one verb."""
+    return importlib.import_module(VERBS[verb][0])
+
+
+def verb_parser(verb: str, module: ModuleType) -> argparse.ArgumentParser:
+    """The argument parser of one verb."""
+    parser = argparse.ArgumentParser(
+        prog=f"costmodel {verb}",
+        description=module.HELP,
+        epilog=getattr(module, "EXAMPLES", None),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def top_parser() -> argparse.ArgumentParser:
+    """The parser of ``costmodel`` itself: its help is the list of verbs."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:{width}}  {text}" for verb, (_, text) in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="costmodel",
+        usage="costmodel COMMAND [OPTION...]",
+        description="What a binary neural network costs: in operations, in bits moved, and on hardware.",
+        epilog=f"commands:\n{verbs}\n\n{EXAMPLES}\ncostmodel COMMAND --help explains one command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"costmodel {version()}")
+    return parser
+
+
+def version() -> str:
+    """Version of the installed package."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("costmodel")
+    except metadata.PackageNotFoundError:  # imported from a source tree that was never installed
+        return "0+unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+# The two commands of the README. Each does all the set-up it needs, virtual environment included.
+#
+#   make profile [MODEL=abbnn] [TARGET=fpga]    what a network costs, per layer and in total
+#   make test    [TESTS=tests/ledger]           the test suite
+
+PYTHON    ?= python3
+VENV      ?= .venv
+MODEL     ?= abbnn
+TARGET    ?= fpga
+TESTS     ?=
+# For instance PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu", to keep CUDA off the disk on Linux.
+PIP_FLAGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --constraint constraints.txt
+
+.PHONY: help profile test lint format bench constraints clean
+
+help:
+	@sed -n '3,4s/^# *//p' Makefile
+
+profile: $(VENV)/.installed
+	@$(BIN)/costmodel profile --model $(MODEL) --target $(TARGET)
+
+test: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-test
+	@$(PIP) ptflops torchinfo calflops transformers
+	@$(BIN)/python benchmarks/counters.py
+	@$(BIN)/python benchmarks/cached.py
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "costmodel needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt | $(BIN)/python
+	@echo "installing costmodel into $(VENV)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml setup.py constraints.txt | $(BIN)/python
+	@echo "installing costmodel[test] into $(VENV)"
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+# The versions that the tests passed with. The local part (+cpu) would tie the file to one build of torch.
+constraints: $(VENV)/.installed-test
+	@$(BIN)/python -m pip freeze --exclude-editable | sed -E '/ @ /d; s/\+[a-z0-9.]+$$//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

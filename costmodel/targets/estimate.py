@@ -24,7 +24,7 @@ class Line:
 
     ``metric`` names what is priced, with its unit: ``energy_J``, ``latency_s``, ``area_mm2``, ``lut``, ``ff``,
     ``bram18``, ``dsp``, ``uram``, ``carry``, ``cycles``. ``component`` names the part of the hardware (``compute``,
-    ``sram``, ``dram``, ``leakage``, ``threshold``, ``window``, ...). ``kind`` is the op kind or traffic role it pays for.
+    ``sram``, ``dram``, ``leakage``, ``threshold``, ``window``, ...), ``kind`` the op kind or traffic role it pays for.
     """
 
     layer: int

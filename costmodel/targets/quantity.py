@@ -49,6 +49,8 @@ class Quantity:
     source: str
     confidence: Confidence
     note: str = ""
+    #: Identifiers of the ground-truth rows that a fitted constant (confidence F) was fitted to.
+    fitted_to: tuple[str, ...] = ()
 
     def interval(self) -> Interval:
         return Interval(self.value, self.low, self.high)

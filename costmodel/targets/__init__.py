@@ -1,0 +1,39 @@
+"""Hardware: from a ledger to energy, latency, area or resources, with intervals and sources."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from costmodel.targets.load import list_targets, load_target
+
+if TYPE_CHECKING:
+    from costmodel.ledger.ledger import Ledger, Level, Profile
+    from costmodel.targets.estimate import Estimate
+    from costmodel.targets.spec import Target
+
+__all__ = ["estimate", "list_targets", "load_target"]
+
+
+def estimate(
+    profile: Profile | Ledger,
+    target: str | os.PathLike[str] | Target,
+    *,
+    level: Level = "deployed",
+    **options: Any,
+) -> Estimate:
+    """Price a network on a target.
+
+    ``options`` are choices of the target (``clock``, ``threads``, ...) and of its model (``fps``, ``folding``, ...);
+    ``load_target(name).parameters`` and ``OPTIONS`` of the model's module list them. A :class:`Ledger` is priced as it
+    is; of a :class:`Profile` the ledger of ``level``.
+
+    Raises :class:`CostmodelError` for an unknown target or option, and for a value that may not be chosen.
+    """
+    spec = load_target(target)
+    model = import_module(f"costmodel.targets.{spec.kind}")
+    settings = spec.settings(options, model.OPTIONS)
+    ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
+    result: Estimate = model.price(ledger, spec, settings)
+    return result

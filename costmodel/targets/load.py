@@ -1,0 +1,210 @@
+"""Finding, reading and merging the files of ``arch_specs/``.
+
+A file whose name begins with an underscore is a part that targets inherit from, and not itself a target.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.targets.schema import ConstantSpec, ParameterSpec, SpecFile, TableSpec
+from costmodel.targets.spec import Target, citation_keys, make_constants, make_parameters
+
+KINDS = ("asic", "fpga", "arm")
+_SECTIONS: dict[str, type] = {"constants": ConstantSpec, "tables": TableSpec, "parameters": ParameterSpec}
+
+
+def specs_folder() -> Path:
+    """Where the packaged specs are: beside the package in a checkout, inside it when installed."""
+    inside = Path(__file__).parent.parent / "arch_specs"
+    return inside if inside.is_dir() else inside.parent.parent / "arch_specs"
+
+
+def list_targets(kind: str | None = None) -> dict[str, str]:
+    """Names of the packaged targets and their kinds, in order of kind and name."""
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("kind of target", kind, KINDS, f"Choose from {', '.join(KINDS)}.")
+    found = {}
+    for each in KINDS if kind is None else (kind,):
+        for path in sorted((specs_folder() / each).glob("*.yaml")):
+            if not path.name.startswith("_"):
+                found[path.stem] = each
+    return found
+
+
+def load_target(name: str | os.PathLike[str] | Target) -> Target:
+    """The target of that name, alias (``arm``, ``fpga``, ``asic``: the default of the kind) or file.
+
+    Raises :class:`CostmodelError` when there is no such target or file, naming the nearest, and when the file breaks
+    the schema, naming file and field.
+    """
+    if isinstance(name, Target):
+        return name
+    text = os.fspath(name)
+    path = _find(text)
+    if path is None and not _is_path(text):
+        path = _find(aliases().get(text, ""))
+    if path is None:
+        if _is_path(text):
+            raise CostmodelError(
+                f"no target file {text}: give the path of a YAML file or a name of `costmodel targets`"
+            )
+        raise UnknownNameError(
+            "target", text, [*list_targets(), *aliases()], "List them with `costmodel targets`, or give a YAML file."
+        )
+    return _load(str(path), path.stat().st_mtime_ns)
+
+
+def aliases() -> dict[str, str]:
+    """Short names and the targets that they stand for."""
+    table = read_yaml(specs_folder() / "aliases.yaml")
+    return {str(k): str(v) for k, v in table.items()}
+
+
+def known_sources() -> frozenset[str]:
+    """Citation keys of ``sources.bib``."""
+    return frozenset(references())
+
+
+@lru_cache(maxsize=1)
+def references() -> dict[str, str]:
+    """Entries of ``sources.bib`` by citation key, each as its raw text."""
+    text = (specs_folder() / "sources.bib").read_text(encoding="utf-8")
+    entries = re.split(r"^(?=@\w+\{)", text, flags=re.MULTILINE)
+    found: dict[str, str] = {}
+    for entry in entries:
+        match = re.match(r"@\w+\{([^,\s]+),", entry)
+        if match:
+            if match[1] in found:
+                raise CostmodelError(f"sources.bib: two entries have the key {match[1]!r}")
+            found[match[1]] = entry.strip()
+    return found
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping, read safely; a key given twice is an error, and 1e-12 is a number."""
+    import yaml
+
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
+    except OSError as error:
+        raise CostmodelError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CostmodelError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except yaml.YAMLError as error:
+        raise CostmodelError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise CostmodelError(f"{path}: expected a mapping with kind, constants, ...; got {type(data).__name__}")
+    return data
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    number = re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)[eE][-+]?[0-9]+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
+    return Loader
+
+
+def _is_path(text: str) -> bool:
+    return text.endswith((".yaml", ".yml")) or os.sep in text
+
+
+def _find(name: str, beside: Path | None = None) -> Path | None:
+    if not name:
+        return None
+    if _is_path(name):
+        path = Path(name) if beside is None else beside / name
+        return path.resolve() if path.is_file() else None
+    folders = [specs_folder() / kind for kind in KINDS]
+    for folder in [beside, *folders] if beside else folders:
+        path = folder / f"{name}.yaml"
+        if path.is_file():
+            return path
+    return None
+
+
+@lru_cache(maxsize=64)
+def _load(path: str, _changed: int) -> Target:
+    file = Path(path)
+    chain = _chain(file, ())
+    spec = chain[-1][1]
+    constants, parameters, structure, sources = {}, {}, {}, {}
+    title = description = ""
+    for where, each in chain:
+        if each.kind != spec.kind:
+            raise CostmodelError(f"{path}: kind {spec.kind!r} cannot inherit from {where}, which is {each.kind!r}")
+        constants.update(make_constants(where, each))
+        parameters.update(make_parameters(where, each))
+        structure = _merge(structure, each.structure)
+        sources.update(each.sources)
+        title, description = each.title or title, each.description or description
+    known = known_sources() | sources.keys()
+    for name, quantity in constants.items():
+        for key in citation_keys(quantity.source):
+            if key not in known:
+                raise CostmodelError(
+                    f"{path}: constant {name!r}: source {key!r} is neither in sources.bib nor under 'sources' of the file"
+                )
+    return Target(
+        file.stem, spec.kind, title or file.stem, description, constants, parameters, structure, sources, path
+    )
+
+
+def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, SpecFile]]:
+    """The file after all that it inherits from, each once."""
+    if path in above:
+        raise CostmodelError(f"{path}: inherits from itself through {' -> '.join(p.name for p in above)}")
+    spec = _read(path)
+    links: list[tuple[str, SpecFile]] = []
+    for base in [spec.base] if isinstance(spec.base, str) else spec.base:
+        found = _find(base, path.parent)
+        if found is None:
+            raise CostmodelError(f"{path}: base {base!r} is neither a packaged spec nor a file beside it")
+        links += [link for link in _chain(found, (*above, path)) if link[0] not in {known for known, _ in links}]
+    return [*links, (str(path), spec)]
+
+
+def _read(path: Path) -> SpecFile:
+    data = read_yaml(path)
+    try:
+        return msgspec.convert(data, SpecFile)
+    except msgspec.ValidationError as error:
+        raise CostmodelError(f"{path}: {_locate(data, error)}") from error
+
+
+def _locate(data: dict[str, Any], error: msgspec.ValidationError) -> str:
+    """The message with the name of the entry that is wrong, where the validator only says ``[...]``."""
+    for section, kind in _SECTIONS.items():
+        entries = data.get(section)
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            try:
+                msgspec.convert(entry, kind)
+            except msgspec.ValidationError as inner:
+                return f"{section}.{name}: {inner}"
+    return str(error)
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.targets.quantity import Quantity
 from costmodel.targets.schema import ConstantSpec, ParameterSpec, SpecFile, TableSpec
-from costmodel.targets.spec import Target, citation_keys, make_constants, make_parameters
+from costmodel.targets.spec import Parameter, Target, citation_keys, make_constants, make_parameters
 
 KINDS = ("asic", "fpga", "arm")
 _SECTIONS: dict[str, type] = {"constants": ConstantSpec, "tables": TableSpec, "parameters": ParameterSpec}
@@ -48,7 +49,7 @@ def load_target(name: str | os.PathLike[str] | Target) -> Target:
     if isinstance(name, Target):
         return name
     text = os.fspath(name)
-    path = _find(text)
+    path = None if text.startswith("_") else _find(text)
     if path is None and not _is_path(text):
         path = _find(aliases().get(text, ""))
     if path is None:
@@ -146,7 +147,10 @@ def _load(path: str, _changed: int) -> Target:
     file = Path(path)
     chain = _chain(file, ())
     spec = chain[-1][1]
-    constants, parameters, structure, sources = {}, {}, {}, {}
+    constants: dict[str, Quantity] = {}
+    parameters: dict[str, Parameter] = {}
+    structure: dict[str, Any] = {}
+    sources: dict[str, str] = {}
     title = description = ""
     for where, each in chain:
         if each.kind != spec.kind:
@@ -161,11 +165,10 @@ def _load(path: str, _changed: int) -> Target:
         for key in citation_keys(quantity.source):
             if key not in known:
                 raise CostmodelError(
-                    f"{path}: constant {name!r}: source {key!r} is neither in sources.bib nor under 'sources' of the file"
+                    f"{path}: constant {name!r}: source {key!r} is not in sources.bib nor under 'sources' of the file"
                 )
-    return Target(
-        file.stem, spec.kind, title or file.stem, description, constants, parameters, structure, sources, path
-    )
+    title = title or file.stem
+    return Target(file.stem, spec.kind, title, description, constants, parameters, structure, sources, path)
 
 
 def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, SpecFile]]:

@@ -1,0 +1,221 @@
+"""Pareto fronts of large point sets: exact, chunked, in little memory.
+
+The exact method is ``moocore`` (O(n log n) for two and three objectives, O(n log^(d-2) n) above). Before it, two
+filters discard points that are certainly dominated: a few strong pivots for cloud-like sets, and a grid that remembers
+the best last objective below every cell for dense ones. Neither changes the answer.
+
+Fronts are associative: ``front(A + B) = front(front(A) + front(B))``; :func:`merge` keeps the lowest id of equal points,
+so the ids too do not depend on the order of merging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from costmodel.errors import CostmodelError
+from costmodel.explore import _filters
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Ids = NDArray[np.int64]
+Directions = bool | Sequence[bool]
+
+#: Below this many points the filters cost more than they save.
+_SMALL = 8192
+_CHUNK = 1 << 17
+_SAMPLE = 16384
+_PIVOTS = 64
+
+
+def nondominated(points: ArrayLike, *, maximise: Directions = False, keep_weakly: bool = False) -> Mask:
+    """Which rows of ``points`` [n, d] no other row dominates; True in the result [n] marks the front.
+
+    A row dominates another when it is not worse in any objective and better in at least one. Of equal rows the first
+    is kept, or all of them with ``keep_weakly``. ``maximise`` is one flag or one flag an objective.
+
+    Raises :class:`CostmodelError` for NaN, for an array that is not two-dimensional, or for a wrong number of flags.
+    """
+    array, signs = _checked(points, maximise)
+    n, d = array.shape
+    if n == 0 or d == 0:
+        return np.zeros(n, dtype=np.bool_)
+    if n <= _SMALL or d == 1:
+        return _exact(_minimised(array, signs), keep_weakly)
+    keep = np.ones(n, dtype=np.bool_)
+    left = _pivot_stage(array, signs, keep)
+    if left > _SMALL:
+        left = _grid_stage(array, signs, keep, left)
+    if left == n and d <= 3:
+        left = _chunk_stage(array, signs, keep, keep_weakly)
+    if left == n:
+        return _exact(_minimised(array, signs), keep_weakly)
+    survivors = np.concatenate([block[keep[at : at + len(block)]] for at, block in _blocks(array, signs)])
+    keep[keep] = _exact(survivors, keep_weakly)
+    return keep
+
+
+@dataclass(frozen=True)
+class PointSet:
+    """Points [n, d] with the identifiers [n] of the designs behind them."""
+
+    points: Floats
+    ids: Ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def front(points: ArrayLike, ids: ArrayLike | None = None, *, maximise: Directions = False) -> PointSet:
+    """The non-dominated points, lexicographically sorted; of equal points the one with the lowest id."""
+    array = np.asarray(points)
+    numbers = np.arange(len(array), dtype=np.int64) if ids is None else np.asarray(ids, dtype=np.int64)
+    keep = nondominated(array, maximise=maximise, keep_weakly=True)
+    return _canonical(np.asarray(array[keep], dtype=np.float64), numbers[keep])
+
+
+def merge(*sets: PointSet, maximise: Directions = False) -> PointSet:
+    """The front of the union of fronts. Associative and commutative, also in the ids."""
+    points = np.concatenate([s.points for s in sets])
+    return front(points, np.concatenate([s.ids for s in sets]), maximise=maximise)
+
+
+def reduce(sets: Iterable[PointSet], *, fan_in: int = 8, maximise: Directions = False) -> PointSet:
+    """Merge any number of fronts as they come, ``fan_in`` at a time, so that few are held at once."""
+    levels: list[list[PointSet]] = [[]]
+    for item in sets:
+        levels[0].append(item)
+        for level, held in enumerate(levels):
+            if len(held) < fan_in:
+                break
+            if level + 1 == len(levels):
+                levels.append([])
+            levels[level + 1].append(merge(*held, maximise=maximise))
+            held.clear()
+    rest = [item for held in levels for item in held]
+    if not rest:
+        raise CostmodelError("no point was given, so there is no front")
+    return merge(*rest, maximise=maximise)
+
+
+def epsilon_front(
+    points: ArrayLike, epsilon: float | Sequence[float], ids: ArrayLike | None = None, *, maximise: Directions = False
+) -> PointSet:
+    """A small subset such that every point is within a factor ``1 + epsilon`` of a kept one in every objective.
+
+    Objectives must be positive. One point is kept in every non-dominated box of a logarithmic grid whose sides are
+    ``1 + epsilon`` (Papadimitriou and Yannakakis, 2000): kept <= (1 + epsilon) * other for minimised objectives.
+    """
+    whole = front(points, ids, maximise=maximise)
+    eps = np.broadcast_to(np.asarray(epsilon, dtype=np.float64), whole.points.shape[1:])
+    if np.any(eps <= 0) or np.any(whole.points <= 0):
+        raise CostmodelError(
+            f"an epsilon front needs positive objectives and epsilon; the least objective is {whole.points.min():g} "
+            f"and epsilon {eps.min():g}. Shift the objectives, or use front()"
+        )
+    signs = _checked(whole.points, maximise)[1]
+    boxes = np.floor(signs * np.log(whole.points) / np.log1p(eps))
+    keep = nondominated(boxes)
+    return PointSet(whole.points[keep], whole.ids[keep])
+
+
+def hypervolume(points: ArrayLike, reference: Sequence[float], *, maximise: Directions = False) -> float:
+    """Volume that the points dominate, bounded by ``reference`` [d]."""
+    import moocore
+
+    return float(moocore.hypervolume(np.asarray(points, dtype=np.float64), ref=reference, maximise=maximise))
+
+
+def _canonical(points: Floats, ids: Ids) -> PointSet:
+    order = np.lexsort((ids, *points.T[::-1]))
+    points, ids = points[order], ids[order]
+    first = np.ones(len(ids), dtype=np.bool_)
+    first[1:] = np.any(points[1:] != points[:-1], axis=1)
+    return PointSet(points[first], ids[first])
+
+
+def _checked(points: ArrayLike, maximise: Directions) -> tuple[NDArray[np.number], Floats]:
+    array = np.asarray(points)
+    if array.ndim != 2:
+        raise CostmodelError(f"points must be an array of shape (designs, objectives); got shape {array.shape}")
+    flags = np.broadcast_to(np.asarray(maximise, dtype=np.bool_), array.shape[1:]) if np.ndim(maximise) == 0 else None
+    if flags is None:
+        flags = np.asarray(maximise, dtype=np.bool_)
+        if flags.shape != array.shape[1:]:
+            raise CostmodelError(f"{array.shape[1]} objectives need as many directions; got {flags.size}")
+    return array, np.where(flags, -1.0, 1.0)
+
+
+def _minimised(block: NDArray[np.number], signs: Floats) -> Floats:
+    if np.all(signs > 0):
+        return np.ascontiguousarray(block, dtype=np.float64)
+    return np.ascontiguousarray(block * signs, dtype=np.float64)
+
+
+def _blocks(array: NDArray[np.number], signs: Floats) -> Iterator[tuple[int, Floats]]:
+    for at in range(0, len(array), _CHUNK):
+        yield at, _minimised(array[at : at + _CHUNK], signs)
+
+
+def _exact(points: Floats, keep_weakly: bool) -> Mask:
+    import moocore
+
+    if np.isnan(np.min(points)):
+        raise CostmodelError("objectives contain NaN; drop or repair those designs before asking for a front")
+    if points.shape[1] == 1:
+        best = points[:, 0] == points[:, 0].min()
+        if not keep_weakly:
+            best[np.argmax(best) + 1 :] = False
+        return np.asarray(best)
+    return np.asarray(moocore.is_nondominated(points, keep_weakly=keep_weakly), dtype=np.bool_)
+
+
+def _pivots(sample: Floats) -> Floats:
+    """The members of the sample's front that dominate the largest share of the sample's bounding box."""
+    finite = sample[np.isfinite(sample).all(axis=1)]
+    if not len(finite):
+        return sample[:0]
+    members = finite[_exact(finite, keep_weakly=False)]
+    volume = np.prod(finite.max(axis=0) - members, axis=1)
+    return np.ascontiguousarray(members[np.argsort(-volume, kind="stable")[:_PIVOTS]])
+
+
+def _pivot_stage(array: NDArray[np.number], signs: Floats, keep: Mask) -> int:
+    sample = _minimised(array[:: max(1, len(array) // _SAMPLE)], signs)
+    pivots = _pivots(sample)
+    probe = np.empty(len(sample[::4]), dtype=np.bool_)
+    if not len(pivots) or _filters.drop_dominated_by(pivots, np.ascontiguousarray(sample[::4]), probe) * 2 > len(probe):
+        return len(array)
+    return sum(
+        _filters.drop_dominated_by(pivots, block, keep[at : at + len(block)]) for at, block in _blocks(array, signs)
+    )
+
+
+def _grid_stage(array: NDArray[np.number], signs: Floats, keep: Mask, left: int) -> int:
+    rows = np.flatnonzero(keep[: 1 << 20]) if left < len(array) else np.arange(len(array))
+    sample = _minimised(array[rows[:: max(1, len(rows) // _SAMPLE)]], signs)
+    grid = _filters.grid_for(sample)
+    if grid is None:
+        return left
+    # A trial on a larger sample: sets with many ties, or with no dominated point, are left to the exact method.
+    trial = _minimised(array[rows[:: max(1, len(rows) // _CHUNK)]], signs)
+    trial_keep = np.ones(len(trial), dtype=np.bool_)
+    grid.fill(trial, trial_keep)
+    grid.close()
+    if grid.drop(trial, trial_keep) > 0.95 * len(trial):
+        return left
+    for at, block in _blocks(array, signs):
+        grid.fill(block, keep[at : at + len(block)])
+    grid.close()
+    return sum(grid.drop(block, keep[at : at + len(block)]) for at, block in _blocks(array, signs))
+
+
+def _chunk_stage(array: NDArray[np.number], signs: Floats, keep: Mask, keep_weakly: bool) -> int:
+    """Fronts of chunks: worth it where the exact method is O(n log n), for the memory as much as for the time."""
+    for at in range(0, len(array), 4 * _CHUNK):
+        block = _minimised(array[at : at + 4 * _CHUNK], signs)
+        keep[at : at + len(block)] = _exact(block, keep_weakly)
+    return int(np.count_nonzero(keep))

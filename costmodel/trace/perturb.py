@@ -1,0 +1,58 @@
+"""Move parameters away from the special values that untrained networks start from.
+
+Initial values look like structure: all-positive weights make ``sign(w)`` constant, a PReLU slope of 0.25 is a power of
+two, a fresh batch norm multiplies by one. None of that survives training, so it must not decide what an operation
+costs. Values that are structure stay: a tensor that is not constant keeps its set of magnitudes, so that stored ±1 or
+2^k weights are still seen as such.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_PATTERN = 16381  # prime, so that no layer's rows line up with it
+
+
+def perturb(model: nn.Module, seed: int = 0) -> None:
+    """Change the floating-point parameters and buffers of ``model`` in place."""
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.randint(0, 2, (_PATTERN,), generator=generator).float().mul_(2).sub_(1)
+    jitter = torch.rand(_PATTERN, generator=generator).mul_(0.5).add_(0.75)  # 0.75 ... 1.25
+    seen: set[int] = set()
+    with torch.no_grad():
+        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+            if id(tensor) in seen or not tensor.is_floating_point() or tensor.numel() == 0:
+                continue
+            seen.add(id(tensor))
+            _perturb(name, tensor.data, signs.to(tensor.dtype), jitter.to(tensor.dtype))
+
+
+def _perturb(name: str, tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:
+    low, high = (bound.item() for bound in tensor.aminmax())
+    if name.endswith("running_var"):
+        tensor.mul_(_tile(jitter, tensor))
+    elif low == high:
+        if low == 0.0:
+            tensor.add_(_tile(jitter, tensor).sub_(1.0).mul_(0.2))
+        else:
+            tensor.mul_(_tile(jitter, tensor))
+    elif tensor.dim() >= 2 and low >= 0.0:
+        _multiply_tiled(tensor, signs)
+
+
+def _tile(pattern: Tensor, like: Tensor) -> Tensor:
+    count = like.numel()
+    return pattern.repeat(-(-count // len(pattern)))[:count].reshape(like.shape).clone()
+
+
+def _multiply_tiled(tensor: Tensor, pattern: Tensor) -> None:
+    """Multiply by a repeated pattern, in place and without a temporary of the tensor's size."""
+    if not tensor.is_contiguous():
+        tensor.mul_(_tile(pattern, tensor))
+        return
+    flat, step = tensor.view(-1), len(pattern)
+    whole = flat.numel() // step * step
+    if whole:
+        flat[:whole].view(-1, step).mul_(pattern)
+    flat[whole:].mul_(pattern[: flat.numel() - whole])

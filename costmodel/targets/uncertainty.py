@@ -1,7 +1,7 @@
 """Sampling the constants of estimates, so that designs are compared under the same hardware.
 
 A constant's ``low`` and ``high`` are read as the 5 % and 95 % points of a split log-normal distribution whose median is
-its ``value``: relative errors, different below and above, and never a negative energy. Where ``low`` is not positive the
+its ``value``: relative errors, different below and above, never a negative energy. Where ``low`` is not positive the
 distribution is a split normal. A constant that two estimates share (same name, value, bounds and source) is drawn once
 for both, so that what is common to the designs does not blur their difference.
 """

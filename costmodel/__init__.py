@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from costmodel.api import build_model, compare, list_models, profile
+    from costmodel.api import build_model, list_models, profile
     from costmodel.errors import CostmodelError
     from costmodel.ledger.ledger import Ledger, Profile
     from costmodel.targets import estimate, list_targets, load_target
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 #: public name -> module that defines it
 _HOME = {
     "profile": "costmodel.api",
-    "compare": "costmodel.api",
     "list_models": "costmodel.api",
     "build_model": "costmodel.api",
     "estimate": "costmodel.targets",
@@ -42,7 +41,6 @@ __all__ = [
     "Ledger",
     "Profile",
     "build_model",
-    "compare",
     "estimate",
     "list_models",
     "list_targets",

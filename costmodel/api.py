@@ -1,0 +1,158 @@
+"""The public verbs: profile a network by name, by file or as a module; list and build the networks of the zoo.
+
+Torch is imported when a network must be run, and not when the answer is in the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodel.errors import CostmodelError
+from costmodel.inputs import InputSpec, make_inputs, parse_inputs
+from costmodel.ledger import cache
+from costmodel.ledger.ledger import Profile
+from costmodel.reference import Reference, resolve
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Announce = Callable[[str], None]
+
+
+def profile(
+    model: nn.Module | str,
+    inputs: Any = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    trained: bool = False,
+    seed: int = 0,
+    name: str = "",
+    use_cache: bool = True,
+    announce: Announce | None = None,
+) -> Profile:
+    """What ``model`` does at inference, as exact counts.
+
+    ``model``
+        A ``torch.nn.Module``, a name of the zoo, ``path/to/file.py:factory`` or ``package.module:factory``.
+    ``inputs``
+        Tensors (one, a tuple, or a dictionary of keyword arguments), or their shapes as text (``"1x3x224x224"``, or a
+        sequence of such). Networks of the zoo know theirs.
+    ``arguments``, ``checkpoint``
+        Handed to the factory; weights to load. Only for a model that is named.
+    ``trained``
+        Read parameters literally: a slope that is exactly 1/4 is a shift. Otherwise initial values prove nothing.
+    ``use_cache``
+        Whether a named model may be answered from the store of earlier profiles.
+    ``announce``
+        Called with one line before each step that takes time.
+
+    Raises :class:`CostmodelError` when the model cannot be found, built or run.
+    """
+    if isinstance(model, str):
+        if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
+            raise CostmodelError("for a model that is named, give inputs as text, such as '1x3x224x224'")
+        specs = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
+        reference = resolve(model, arguments)
+        request = cache.Request(
+            reference, specs or default_inputs(reference), Path(checkpoint) if checkpoint else None, trained, seed
+        )
+        return answer(request, use_cache=use_cache, announce=announce)
+    if arguments or checkpoint:
+        raise CostmodelError(
+            "'arguments' and 'checkpoint' are for a model that is named; build and load the module first"
+        )
+    if isinstance(inputs, str) or _are_texts(inputs):
+        inputs = make_inputs(parse_inputs([inputs] if isinstance(inputs, str) else list(inputs)), seed)
+    if inputs is None:
+        raise CostmodelError(
+            "no inputs given: a tensor, a tuple or dictionary of tensors, or text such as '1x3x224x224'"
+        )
+    if not isinstance(inputs, (tuple, dict)):
+        inputs = tuple(inputs) if isinstance(inputs, list) else (inputs,)
+    return _trace(model, inputs, name or type(model).__name__, trained, seed)
+
+
+def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce | None = None) -> Profile:
+    """The profile for ``request``: from the store, or made and stored."""
+    say = announce or (lambda _: None)
+    if request.checkpoint and not request.checkpoint.is_file():
+        raise CostmodelError(f"no checkpoint {request.checkpoint}: give the path of a .safetensors or .pt/.pth file")
+    found = cache.load(request) if use_cache else None
+    if found is not None:
+        return found
+    from costmodel import loading
+
+    say("starting PyTorch")
+    import torch  # noqa: F401  (before the watch begins, so that torch's own files are not taken for the user's)
+
+    with _watching(request.reference) as files:
+        say(f"building {request.reference.title}")
+        model = loading.build(request.reference)
+        if request.checkpoint:
+            say(f"loading {request.checkpoint.name}")
+            loading.load_checkpoint(model, request.checkpoint)
+        say(f"tracing {request.reference.title} on {', '.join(map(str, request.inputs))}")
+        inputs = make_inputs(request.inputs, request.seed)
+        made = _trace(model, inputs, request.reference.title, request.trained, request.seed)
+    if use_cache:
+        cache.store(request, made, files)
+    return made
+
+
+def default_inputs(reference: Reference) -> tuple[InputSpec, ...]:
+    """The input that a network of the zoo is made for. Raises :class:`CostmodelError` for a user's network."""
+    if reference.kind != "zoo":
+        raise CostmodelError(f"model {reference.text!r} needs its input's shape: --input 1x3x224x224")
+    from costmodel.zoo import registry
+
+    shape = registry.entry(reference.name).input_shape
+    channels = reference.arguments.get("in_channels")
+    return (InputSpec((shape[0], channels, *shape[2:]) if channels else shape),)
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the zoo that match a shell pattern such as ``*react*``."""
+    from costmodel.zoo import registry
+
+    return registry.list_models(pattern)
+
+
+def build_model(name: str, **arguments: Any) -> nn.Module:
+    """A network of the zoo, or of a file or module, with fresh weights. Imports torch."""
+    from costmodel import loading
+
+    return loading.build(resolve(name, arguments))
+
+
+def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int) -> Profile:
+    from costmodel import loading, trace
+
+    shapes = ", ".join(map(_shape, inputs.values() if isinstance(inputs, dict) else inputs))
+    with loading.user_code(f"{name} does not run on an input of {shapes}"):
+        return trace.profile(model, inputs, name=name, trained=trained, seed=seed)
+
+
+@contextlib.contextmanager
+def _watching(reference: Reference) -> Iterator[Sequence[Path]]:
+    """The files that the user's code reads; none for the zoo, whose sources are part of the key."""
+    files: list[Path] = []
+    if reference.kind == "zoo":
+        yield files
+        return
+    from costmodel.ledger.watch import files_read
+
+    with files_read() as found:
+        yield files
+    files += sorted(found)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _shape(value: Any) -> str:
+    return "x".join(map(str, value.shape)) if hasattr(value, "shape") else type(value).__name__

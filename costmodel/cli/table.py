@@ -1,0 +1,210 @@
+"""Tables as data, and their five spellings: text, Markdown, LaTeX, CSV, JSON.
+
+Written here and not with a library because the answer from the cache must not pay for one: importing and running a
+rich table costs as much processor time as everything else that a cached ``profile`` does.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from costmodel.cli.numbers import plain
+
+Align = Literal["left", "right"]
+Style = Literal["plain", "bold", "dim", "title", "good", "bad", "warn"]
+
+FORMATS = ("table", "json", "csv", "markdown", "latex")
+
+_ANSI = {"bold": "1", "dim": "2", "title": "1;36", "good": "32", "bad": "31", "warn": "33"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """``key`` names the column in JSON and CSV, ``title`` everywhere else; ``show`` turns a value into text."""
+
+    key: str
+    title: str
+    align: Align = "right"
+    show: Callable[[Any], str] = plain
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value a column. ``depth`` indents the first column as a tree; ``label`` replaces its text there."""
+
+    values: Sequence[Any]
+    style: Style = "plain"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns, with a title above and notes below. ``footer`` rows are set apart by a rule."""
+
+    key: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    footer: Sequence[Row] = ()
+    notes: Sequence[str] = field(default=())
+
+    def records(self) -> list[dict[str, Any]]:
+        """Rows as dictionaries of raw values, without the footer."""
+        return [dict(zip((c.key for c in self.columns), row.values, strict=True)) for row in self.rows]
+
+    def texts(self, row: Row) -> list[str]:
+        cells = [c.show(v) for c, v in zip(self.columns, row.values, strict=True)]
+        return [row.label or cells[0], *cells[1:]]
+
+
+def render(tables: Sequence[Table], format: str, document: Any = None, color: bool = False) -> str:
+    """All tables in one of :data:`FORMATS`. ``document`` is what JSON says instead of the tables' records.
+
+    CSV has room for one table: the first.
+    """
+    if format == "json":
+        data = document if document is not None else {t.key: t.records() for t in tables}
+        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    if format == "csv":
+        return to_csv(tables[0])
+    one = {"table": lambda t: to_text(t, color), "markdown": to_markdown, "latex": to_latex}[format]
+    return "\n".join(one(t) for t in tables)
+
+
+def to_text(table: Table, color: bool = False) -> str:
+    """Columns in line, a rule under the head and above the footer."""
+    rows = [(row, table.texts(row)) for row in (*table.rows, *table.footer)]
+    heads = [c.title for c in table.columns]
+    widths = [max(map(width, column)) for column in zip(heads, *(cells for _, cells in rows), strict=True)]
+    total = sum(widths) + 2 * (len(widths) - 1)
+    lines = [paint(table.title, "title", color)] if table.title else []
+    if rows or any(heads):
+        lines.append(paint(_line(heads, widths, table.columns), "bold", color))
+        lines.append(paint("─" * total, "dim", color))
+    for index, (row, cells) in enumerate(rows):
+        if index == len(table.rows) and table.rows:
+            lines.append(paint("─" * total, "dim", color))
+        lines.append(paint(_line(cells, widths, table.columns), row.style, color))
+    lines += [paint(note, "dim", color) for note in table.notes]
+    return "\n".join(lines) + "\n"
+
+
+def to_markdown(table: Table) -> str:
+    """A pipe table under a heading; notes follow as paragraphs."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    lines = [f"### {table.title}", ""] if table.title else []
+    lines.append(line([c.title for c in table.columns]))
+    lines.append(line(["---" if c.align == "left" else "--:" for c in table.columns]))
+    lines += [line(table.texts(row)) for row in table.rows]
+    lines += [line([f"**{cell}**" if cell else "" for cell in table.texts(row)]) for row in table.footer]
+    lines += ["", *table.notes] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A ``booktabs`` tabular with its caption; notes follow as a comment."""
+    spec = "".join("l" if c.align == "left" else "r" for c in table.columns)
+
+    def line(cells: Sequence[str]) -> str:
+        return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
+
+    lines = [r"\begin{table}", r"  \centering", rf"  \caption{{{escape_latex(table.title)}}}"]
+    lines += [rf"  \begin{{tabular}}{{{spec}}}", r"  \toprule", line([c.title for c in table.columns]), r"  \midrule"]
+    lines += [line(table.texts(row)) for row in table.rows]
+    lines += [r"  \midrule"] if table.footer and table.rows else []
+    lines += [line(table.texts(row)) for row in table.footer]
+    lines += [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    lines += [f"% {note}" for note in table.notes]
+    return "\n".join(lines) + "\n"
+
+
+def to_csv(table: Table) -> str:
+    """Raw values under the columns' keys, with a final row for each footer."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([c.key for c in table.columns])
+    writer.writerows([("" if v is None else v) for v in row.values] for row in (*table.rows, *table.footer))
+    return out.getvalue()
+
+
+def tree_labels(paths: Sequence[tuple[str, ...]]) -> list[str]:
+    """The branch drawn before the last part of each path; ``paths`` are in order, parents before children."""
+    labels = []
+    for index, path in enumerate(paths):
+        if not path:
+            labels.append("")
+            continue
+        branch = ""
+        for depth in range(1, len(path) + 1):
+            more = _has_next_sibling(paths, index, path[:depth])
+            last = depth == len(path)
+            branch += ("├─ " if more else "└─ ") if last else ("│  " if more else "   ")
+        labels.append(branch + path[-1])
+    return labels
+
+
+def _has_next_sibling(paths: Sequence[tuple[str, ...]], index: int, path: tuple[str, ...]) -> bool:
+    for other in paths[index + 1 :]:
+        if other[: len(path) - 1] != path[:-1]:
+            return False
+        if other[: len(path)] != path:
+            return True
+    return False
+
+
+def escape_latex(text: str) -> str:
+    """``text`` as LaTeX prints it."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$"}
+    special |= {char: f"\\{char}" for char in "&%$#_{}"}
+    special |= {
+        "µ": r"$\mu$",
+        "²": r"\textsuperscript{2}",
+        "–": "--",
+        "─": "-",
+        "├": "",
+        "└": "",
+        "│": "",
+        "±": r"$\pm$",
+    }
+    special |= {"≤": r"$\leq$", "≥": r"$\geq$", "−": "-", "·": r"$\cdot$", "→": r"$\rightarrow$"}
+    return "".join(special.get(char, char) for char in text)
+
+
+def width(text: str) -> int:
+    """Columns that ``text`` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )  # fmt: skip
+
+
+def paint(text: str, style: str, color: bool) -> str:
+    return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if color and style in _ANSI and text else text
+
+
+def use_color(stream: Any = None) -> bool:
+    """Whether to colour what goes to ``stream``: a terminal, unless NO_COLOR or TERM=dumb says otherwise."""
+    stream = sys.stdout if stream is None else stream
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
+    padded = []
+    for cell, size, column in zip(cells, widths, columns, strict=True):
+        gap = " " * (size - width(cell))
+        padded.append(cell + gap if column.align == "left" else gap + cell)
+    return "  ".join(padded).rstrip()

@@ -1,0 +1,210 @@
+"""Profiles on disk, found again without importing torch and never served stale.
+
+An entry is found by a key over everything known beforehand that can change the answer: what the user asked for, the
+sources of the tracer and of the zoo, the versions of Python and torch. The files that the user's own code was seen to
+read (its modules, its weights) are known only after the first run; their hashes are stored in the entry and checked on
+every hit. A file that is missing, truncated or made by another version is a miss, never an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from costmodel.errors import CostmodelError
+from costmodel.files import atomic_write
+from costmodel.inputs import InputSpec
+from costmodel.ledger.ledger import Profile
+from costmodel.reference import Reference
+
+LIMIT_BYTES = 256 * 2**20
+SUFFIX = ".profile"
+
+#: The sources that decide what a profile says.
+OWN_SOURCES = ("trace", "deploy", "ledger", "domain.py", "api.py", "inputs.py", "loading.py")
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that decides a profile, before anything is run."""
+
+    reference: Reference
+    inputs: tuple[InputSpec, ...]
+    checkpoint: Path | None = None
+    trained: bool = False
+    seed: int = 0
+
+
+class Entry(msgspec.Struct):
+    """What a file of the store holds."""
+
+    network: str
+    files: dict[str, str]  # path -> sha256, of what the user's code was seen to read
+    profile: msgspec.Raw
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One file of the store, for listing."""
+
+    path: Path
+    network: str
+    size: int
+    used: float = field(default=0.0)
+
+
+def folder() -> Path:
+    """Where profiles are stored: ``$COSTMODEL_CACHE``, ``$XDG_CACHE_HOME/costmodel``, or the platform's place."""
+    if os.environ.get("COSTMODEL_CACHE"):
+        return Path(os.environ["COSTMODEL_CACHE"]).expanduser()
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "costmodel"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "costmodel"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "costmodel" / "cache"
+    return Path.home() / ".cache" / "costmodel"
+
+
+def key(request: Request) -> str:
+    """The name of the entry for ``request``: sha256 over everything known beforehand that can change the answer."""
+    reference = request.reference
+    parts = {
+        "model": [reference.kind, reference.name, reference.factory, str(reference.path or "")],
+        "source": _digest(reference.path) if reference.path else _zoo_digest(),
+        "arguments": _canonical(reference.arguments),
+        "inputs": [str(spec) for spec in request.inputs],
+        "checkpoint": _digest(request.checkpoint) if request.checkpoint else "",
+        "trained": request.trained,
+        "seed": request.seed,
+        "costmodel": _own_digest(),
+        "torch": _torch_version(),
+        "python": sys.version,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def load(request: Request) -> Profile | None:
+    """The stored profile, or ``None`` where there is none that still holds."""
+    path = folder() / (key(request) + SUFFIX)
+    try:
+        entry = msgspec.json.decode(path.read_bytes(), type=Entry)
+        if any(_digest(Path(file)) != digest for file, digest in entry.files.items()):
+            return None
+        profile = msgspec.json.decode(entry.profile, type=Profile)
+    except (OSError, msgspec.MsgspecError, CostmodelError):
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # last use, which decides what is dropped when the store is full
+    return profile
+
+
+def store(request: Request, profile: Profile, files: Iterable[Path] = ()) -> bool:
+    """Keep ``profile``; ``files`` are those that the user's code read. Returns whether it could be written.
+
+    A store that cannot be written (read-only home, full disk) is not an error: the next run computes again.
+    """
+    try:
+        entry = Entry(profile.network, {str(f): _digest(f) for f in files}, msgspec.Raw(msgspec.json.encode(profile)))
+        folder().mkdir(parents=True, exist_ok=True)
+        atomic_write(folder() / (key(request) + SUFFIX), msgspec.json.encode(entry))
+        _drop_oldest()
+    except (CostmodelError, OSError):
+        return False
+    return True
+
+
+def stored() -> list[Stored]:
+    """What the store holds, the most recently used first. Files that cannot be read are listed without a name."""
+    found = []
+    for path in _files():
+        try:
+            stat, name = path.stat(), msgspec.json.decode(path.read_bytes(), type=Entry).network
+        except OSError:
+            continue
+        except msgspec.MsgspecError:
+            name = ""
+        found.append(Stored(path, name, stat.st_size, stat.st_mtime))
+    return sorted(found, key=lambda item: -item.used)
+
+
+def clear() -> int:
+    """Delete every stored profile; returns how many there were."""
+    count = 0
+    for path in list(_files()):
+        try:
+            path.unlink()
+            count += 1
+        except OSError as error:
+            raise CostmodelError(f"cannot delete {path}: {error.strerror or error}") from error
+    return count
+
+
+def _files() -> Iterator[Path]:
+    return folder().glob(f"*{SUFFIX}")
+
+
+def _drop_oldest() -> None:
+    sizes = []
+    for path in _files():
+        try:
+            stat = path.stat()
+        except OSError:  # another process was quicker
+            continue
+        sizes.append((stat.st_mtime, stat.st_size, path))
+    excess = sum(size for _, size, _ in sizes) - LIMIT_BYTES
+    for _, size, path in sorted(sizes):
+        if excess <= 0:
+            return
+        path.unlink(missing_ok=True)
+        excess -= size
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CostmodelError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+@lru_cache(maxsize=1)
+def _own_digest() -> str:
+    package = Path(__file__).parent.parent
+    return _tree_digest(package / name for name in OWN_SOURCES)
+
+
+@lru_cache(maxsize=1)
+def _zoo_digest() -> str:
+    return _tree_digest([Path(__file__).parent.parent / "zoo"])
+
+
+def _tree_digest(roots: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for root in roots:
+        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+            total.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _torch_version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _canonical(arguments: Mapping[str, object]) -> str:
+    return json.dumps(arguments, sort_keys=True, default=repr)

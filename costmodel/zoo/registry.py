@@ -1,0 +1,165 @@
+"""The list of networks, without importing PyTorch: what each one is, where it is described, and how to build it.
+
+>>> list_models("abbnn-*-cifar10")
+['abbnn-bireal18-cifar10', ...]
+>>> entry("abbnn").name
+'abbnn-reactnet18'
+>>> net = build("abbnn-reactnet18-cifar10", width=0.25)      # this imports torch
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, Literal
+
+from costmodel.errors import CostmodelError, UnknownNameError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Dataset = Literal["imagenet", "cifar10", "cifar100", "mnist", "digits"]
+
+#: Shape of one input (batch of one) and number of classes of each data set.
+DATASETS: dict[str, tuple[tuple[int, ...], int]] = {
+    "imagenet": ((1, 3, 224, 224), 1000),
+    "cifar10": ((1, 3, 32, 32), 10),
+    "cifar100": ((1, 3, 32, 32), 100),
+    "mnist": ((1, 1, 28, 28), 10),
+    "digits": ((1, 1, 8, 8), 10),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A top-1 accuracy in percent that somebody else reports. ``source`` names the document, ``note`` its conditions."""
+
+    top1: float
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One network. ``builder`` is ``module:function``, called with ``options`` and then the keywords of the user."""
+
+    name: str
+    aliases: tuple[str, ...]
+    family: str
+    topology: str
+    block: str
+    normaliser: str
+    dataset: str
+    input_shape: tuple[int, ...]
+    classes: int
+    published: tuple[Published, ...]
+    source: str
+    description: str
+    builder: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+@cache
+def _entries() -> dict[str, Entry]:
+    from costmodel.zoo import catalog
+
+    table: dict[str, Entry] = {}
+    for item in catalog.entries():
+        if item.name in table:
+            raise AssertionError(f"two networks are called {item.name}")
+        table[item.name] = item
+    return table
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    table: dict[str, str] = {}
+    for item in _entries().values():
+        for alias in item.aliases:
+            if alias in table or alias in _entries():
+                raise AssertionError(f"the alias {alias} is ambiguous")
+            table[alias] = item.name
+    return table
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names that match a shell pattern, in the order of the catalogue. An alias matches as the name it stands for."""
+    names = [name for name in _entries() if fnmatch.fnmatchcase(name, pattern)]
+    if not names and pattern in _aliases():
+        return [_aliases()[pattern]]
+    return names
+
+
+def entry(name: str) -> Entry:
+    """The network of this name or alias.
+
+    Raises :class:`~costmodel.errors.UnknownNameError` with the closest names.
+    """
+    resolved = _aliases().get(name, name)
+    if resolved not in _entries():
+        raise UnknownNameError("model", name, [*_entries(), *_aliases()], "See all with: costmodel models")
+    return _entries()[resolved]
+
+
+def for_dataset(name: str, dataset: str) -> Entry:
+    """The relative of a network that is made for ``dataset``: ``abbnn`` and ``cifar10`` give abbnn-reactnet18-cifar10.
+
+    Raises :class:`~costmodel.errors.CostmodelError` when there is none.
+    """
+    start = entry(name)
+    if start.dataset == dataset:
+        return start
+    relatives = [e for e in _entries().values() if e.family == start.family and e.dataset == dataset]
+    same = [e for e in relatives if e.topology == start.topology and e.normaliser == start.normaliser]
+    # The digits networks are one small topology that stands for all of a variant.
+    small = [e for e in relatives if e.normaliser == start.normaliser] if dataset == "digits" else []
+    for found in (*same, *small):
+        return found
+    made_for = sorted({e.dataset for e in _entries().values() if e.topology == start.topology})
+    raise CostmodelError(
+        f"{start.name} has no form for {dataset!r}; its topology is made for {', '.join(made_for)}. "
+        f"See the networks for a data set with: costmodel models '*-{dataset}'"
+    )
+
+
+def build(name: str, **kwargs: Any) -> nn.Module:
+    """Build a network with fresh random weights, in training mode. Imports torch.
+
+    Keywords that every network takes: ``num_classes``, ``in_channels``. Those of the binary families as well:
+    ``width`` (a factor on all channels), ``binary_weights`` (``False``: real weights, the first step of two-step
+    training; ``stage=1`` and ``stage=2`` say the same), ``scale`` (``real``, ``pow2``, ``tied``), ``slope`` (``pow2``,
+    ``fixed``, ``real``). Raises :class:`~costmodel.errors.CostmodelError` for a keyword or a value that the network
+    does not know.
+    """
+    item = entry(name)
+    module, function = item.builder.split(":")
+    builder = getattr(importlib.import_module(module), function)
+    options = dict(item.options)
+    accepted = [p.name for p in signature(builder).parameters.values() if p.kind is Parameter.KEYWORD_ONLY]
+    if "stage" in kwargs and "binary_weights" in accepted:
+        stage = kwargs.pop("stage")
+        if stage not in (1, 2):
+            raise CostmodelError(f"stage={stage!r}: expected 1 (real weights) or 2 (binary weights)")
+        kwargs.setdefault("binary_weights", stage == 2)
+    for given in kwargs:
+        if given not in accepted:
+            close = difflib.get_close_matches(given, accepted, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise CostmodelError(f"{item.name} has no option {given!r}; it takes {', '.join(accepted)}.{hint}")
+    net: nn.Module = builder(**{**options, **kwargs})
+    return net
+
+
+def register(items: Iterable[Entry]) -> None:
+    """Add networks to the list, for a program that brings its own. Raises on a name that is already taken."""
+    for item in items:
+        taken = [n for n in (item.name, *item.aliases) if n in _entries() or n in _aliases()]
+        if taken:
+            raise CostmodelError(f"a network called {taken[0]!r} exists already; choose another name")
+        _entries()[item.name] = item
+        _aliases().update(dict.fromkeys(item.aliases, item.name))

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Bound before the function of the same name below: the first import of a submodule sets the package's attribute.
-import costmodel.targets.estimate
+import costmodel.targets.estimate  # noqa: F401
 from costmodel.targets.load import list_targets, load_target
 
 if TYPE_CHECKING:

@@ -162,7 +162,9 @@ def _read_cifar_file(path: Path, file: CifarFile, layout: Cifar) -> Split:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise CostmodelError(f"cannot read {path}: {error.strerror or error}. Fetch it again with --download.") from error
+        raise CostmodelError(
+            f"cannot read {path}: {error.strerror or error}. Fetch it again with --download."
+        ) from error
     found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
     if found != file.md5:
         raise CostmodelError(

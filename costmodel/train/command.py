@@ -1,0 +1,244 @@
+"""What ``costmodel train`` does: from arguments to jobs, from jobs to runs, from runs to results."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from costmodel.errors import CostmodelError
+from costmodel.train.job import Job, Result
+from costmodel.train.plans import Cell, load_plan
+from costmodel.train.recipes import load_recipe, with_epochs
+
+if TYPE_CHECKING:
+    import torch
+
+    from costmodel.train.feed import Feed
+    from costmodel.train.run import Run
+    from costmodel.train.session import Pending
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job, its folder, and the checkpoint of its teacher."""
+
+    job: Job
+    folder: Path
+    teacher: Path | None
+
+
+def run(args: argparse.Namespace, paused: int) -> int:
+    """Run the verb. Returns 0 when every run is done and ``paused`` when time was up."""
+    requests = [request for cell in _cells(args) for request in _requests(cell, Path(args.out))]
+    if args.restart:
+        for request in requests:
+            _clear(request.folder)
+    import torch
+
+    from costmodel.train.session import Progress, Stop, environment, train
+
+    stop = Stop(args.minutes)
+    device = choose_device(args.device)
+    threads = args.threads or (1 if all(r.job.data == "digits" for r in requests) else _cores())
+    torch.set_num_threads(threads)
+    _arithmetic(device, args.deterministic)
+    factory = _Factory(args, device, environment(device, threads))
+    left = [request for request in requests if _result(request) is None]
+    train([factory.pending(request) for request in left], stop, args.parallel, Progress(sys.stderr, args.quiet))
+    results = [(request, _result(request)) for request in requests]
+    for request, result in results:
+        print(_summary(request, result))
+    if stop.signal is not None:
+        raise KeyboardInterrupt
+    return 0 if all(result for _, result in results) else paused
+
+
+def _cells(args: argparse.Namespace) -> Sequence[Cell]:
+    if args.plan:
+        if args.model or args.data:
+            raise CostmodelError("--plan says which networks and data sets to train: give it without MODEL and --data.")
+        return load_plan(args.plan)
+    if not args.model:
+        raise CostmodelError("no network given. Give one or more (see: costmodel models), or --plan NAME.")
+    if not args.data:
+        raise CostmodelError("no data set given. Give --data cifar10, cifar100, digits or imagenet:DIR.")
+    epochs = _epochs(args.epochs) if args.epochs else ()
+    options = dict(_option(text) for text in args.option)
+    return [
+        Cell(
+            model=model,
+            data=args.data,
+            recipe=args.recipe,
+            seed=seed,
+            width=args.width,
+            epochs=epochs,
+            options=options,
+            validation=args.validation,
+            teacher=args.teacher,
+        )
+        for model in args.model
+        for seed in args.seed
+    ]
+
+
+def _requests(cell: Cell, out: Path) -> list[Request]:
+    """The runs of one cell: one, or its teacher's first."""
+    from costmodel.train.networks import default_recipe, network_name
+
+    network = network_name(cell.model, cell.data)
+    name = cell.recipe or default_recipe(network, cell.data)
+    recipe = load_recipe(name)
+    if cell.epochs:
+        recipe = with_epochs(recipe, cell.epochs)
+    teacher = _teacher(cell.teacher, out) if cell.teacher else None
+    if recipe.loss.teacher > 0 and teacher is None:
+        raise CostmodelError(
+            f"the recipe {name} learns from a teacher: give --teacher FILE (final.safetensors of a run)."
+        )
+    if cell.width <= 0:
+        raise CostmodelError(f"--width {cell.width:g}: expected a factor above 0, such as 0.25.")
+    job = Job(
+        network=network,
+        data=cell.data,
+        recipe_name=Path(name).stem,
+        recipe=recipe,
+        seed=cell.seed,
+        width=cell.width,
+        validation=cell.validation,
+        teacher=str(cell.teacher) if teacher else None,
+        options=dict(cell.options),
+    )
+    return [Request(job, out / job.slug, teacher)]
+
+
+def _teacher(given: str, out: Path) -> Path:
+    """A teacher's checkpoint: a file, or the name of a run in the folder of runs."""
+    return Path(given) if given.endswith(".safetensors") else out / given / "final.safetensors"
+
+
+def _epochs(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise CostmodelError(f"--epochs {text}: expected a number, or one a phase, such as 30,30.") from None
+
+
+def _option(text: str) -> tuple[str, str | int | float | bool]:
+    import yaml
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise CostmodelError(f"--option {text}: expected NAME=VALUE, such as scale=tied.")
+    return name, yaml.safe_load(value)
+
+
+def _clear(folder: Path) -> None:
+    from costmodel.train.session import owned
+
+    if folder.exists():
+        with owned(folder):
+            shutil.rmtree(folder)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device by name; ``auto`` is the GPU where there is one. Raises :class:`CostmodelError` where there is none."""
+    import torch
+
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise CostmodelError(
+            "--device cuda: this PyTorch sees no CUDA device. Use --device cpu, or install a CUDA build."
+        )
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _arithmetic(device: torch.device, deterministic: bool) -> None:
+    import torch
+
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    elif device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+
+
+class _Factory:
+    """Makes runs, and reads each data set once for all of them."""
+
+    def __init__(self, args: argparse.Namespace, device: torch.device, environment: dict[str, Any]) -> None:
+        self.args, self.device, self.environment = args, device, environment
+        self.feeds: dict[str, Feed] = {}
+
+    def pending(self, request: Request) -> Pending:
+        from costmodel.train.session import Pending
+
+        return Pending(request.folder, lambda: self.make(request))
+
+    def make(self, request: Request) -> Run:
+        from costmodel.train.networks import builder, load_teacher
+        from costmodel.train.run import Options, Run
+
+        job, args = request.job, self.args
+        teacher = load_teacher(request.teacher, job.data).to(self.device) if request.teacher else None
+        options = Options(
+            device=self.device,
+            graph=job.recipe.compile and self.device.type == "cuda" and job.recipe.drop_last,
+            evaluate_every=args.evaluate_every,
+            save_every=args.save_every,
+        )
+        feed = self._feed(job)
+        return Run(job, request.folder, feed, builder(job, feed.classes), options, teacher, dict(self.environment))
+
+    def _feed(self, job: Job) -> Feed:
+        recipe = job.recipe
+        key = repr((job.data, job.validation, recipe.augment, recipe.batch, recipe.drop_last, recipe.channels_last))
+        if key not in self.feeds:
+            self.feeds.clear()  # one data set at a time: padded images take memory
+            self.feeds[key] = self._make_feed(job)
+        return self.feeds[key]
+
+    def _make_feed(self, job: Job) -> Feed:
+        from costmodel.train import data, feed
+
+        recipe = job.recipe
+        directory = data.data_directory(self.args.data_dir)
+        loaded = data.load(job.data, directory, job.validation)
+        return feed.MemoryFeed(
+            loaded, recipe.augment, recipe.batch, self.device, recipe.drop_last, recipe.channels_last
+        )
+
+
+def _result(request: Request) -> Result | None:
+    """The result in a run's folder, if it is this job's."""
+    try:
+        content = msgspec.json.decode((request.folder / "result.json").read_bytes())
+        if msgspec.convert(content["job"], Job).key != request.job.key:
+            return None
+        return msgspec.convert(content["result"], Result)
+    except FileNotFoundError:
+        return None
+    except (OSError, KeyError, TypeError, msgspec.DecodeError) as error:
+        raise CostmodelError(
+            f"{request.folder / 'result.json'} is damaged: {error}. Delete it and run again."
+        ) from error
+
+
+def _summary(request: Request, result: Result | None) -> str:
+    if result is None:
+        return f"{request.job.slug}: under way; the same command goes on"
+    return (
+        f"{request.job.slug}: {100 * result.accuracy:.2f} % on the {result.held_out} images at the last epoch "
+        f"(best epoch {100 * result.best_accuracy:.2f} %, picked on those images), {result.seconds:.0f} s"
+    )

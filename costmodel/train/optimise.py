@@ -1,0 +1,108 @@
+"""Optimiser, schedule, adaptive gradient clipping and the average of weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from costmodel.train.recipes import Clip, Phase
+
+NamedParameters = Sequence[tuple[str, nn.Parameter]]
+
+
+def learning_rate(phase: Phase, epoch: int, batch: int, batches: int) -> float:
+    """Rate of one batch. ``linear-by-epoch`` is the published schedule ``lr (1 - epoch / epochs)``; the others move
+    with every batch. ``warmup`` is the share of the phase that rises linearly from 0; ``cycles`` repeats the fall."""
+    done = (epoch + batch / batches) / phase.epochs
+    if done < phase.warmup:
+        return phase.lr * (epoch * batches + batch + 1) / (phase.warmup * phase.epochs * batches + 1)
+    within = ((done - phase.warmup) / (1.0 - phase.warmup) if phase.warmup < 1 else 0.0) * phase.cycles
+    within -= min(math.floor(within), phase.cycles - 1)
+    if phase.schedule == "linear-by-epoch":
+        return phase.lr * (1.0 - epoch / phase.epochs)
+    if phase.schedule == "linear":
+        return phase.lr * (1.0 - within)
+    if phase.schedule == "cosine":
+        return phase.lr * 0.5 * (1.0 + math.cos(math.pi * within))
+    return phase.lr
+
+
+def is_decayed(name: str, parameter: Tensor, rule: str) -> bool:
+    """Whether weight decay applies. ``conv`` is the published rule, read literally: everything of four dimensions
+    (learnable biases and gains of shape ``[1, c, 1, 1]`` included) or with ``conv`` in its name, exponents excepted."""
+    if "exponent" in name:
+        return False
+    if rule == "matrices":
+        return parameter.ndim >= 2
+    return parameter.ndim == 4 or "conv" in name
+
+
+def make_optimiser(parameters: NamedParameters, phase: Phase, device: torch.device) -> torch.optim.Optimizer:
+    """The optimiser of one phase, in two groups: with and without weight decay (added to the gradient, as published)."""
+    decayed = [p for name, p in parameters if is_decayed(name, p, phase.decay)]
+    plain = [p for name, p in parameters if not is_decayed(name, p, phase.decay)]
+    groups = [{"params": decayed, "weight_decay": phase.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    if phase.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=phase.lr, momentum=phase.momentum, nesterov=phase.momentum > 0)
+    if device.type == "cuda":
+        # A rate in a tensor is read on the device, so that changing it does not make a new compiled step.
+        return torch.optim.Adam(groups, lr=torch.tensor(phase.lr, device=device), fused=True)
+    return torch.optim.Adam(groups, lr=phase.lr, foreach=True)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of every group, in place where it is a tensor."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def unit_norm(values: Tensor) -> Tensor:
+    """Euclidean norm of each output unit ``[out, 1, …]``; of the whole tensor when it has at most one dimension."""
+    if values.ndim <= 1:
+        return torch.linalg.vector_norm(values)
+    return torch.linalg.vector_norm(values, dim=tuple(range(1, values.ndim)), keepdim=True)
+
+
+def clip_gradients(weights: Sequence[Tensor], gradients: Sequence[Tensor], factor: float, eps: float) -> None:
+    """Adaptive gradient clipping (Brock et al. 2021), in place: unit by unit, ``|g| <= factor max(|w|, eps)``.
+
+    As published for A&B BNN: the norm of a gain or a bias is that of the unit it belongs to, ``[1, c, 1, 1]`` biases
+    being one unit.
+    """
+    for weight, gradient in zip(weights, gradients, strict=True):
+        limit = unit_norm(weight).clamp(min=eps) * factor
+        norm = unit_norm(gradient)
+        gradient.mul_(torch.where(norm < limit, torch.ones_like(norm), limit / norm.clamp(min=1e-6)))
+
+
+def clipped(parameters: NamedParameters, clip: Clip) -> list[nn.Parameter]:
+    """The parameters that a recipe clips: those whose names hold none of ``clip.exclude``."""
+    return [p for name, p in parameters if not any(word in name for word in clip.exclude)]
+
+
+class Average:
+    """Exponential moving average of every floating-point tensor of a network's state; the others are copied.
+
+    With ``n`` updates so far the decay is at most ``(1 + n) / (10 + n)``, so that the start is forgotten.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for name, value in model.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.state[name].lerp_(value, 1.0 - decay)
+            else:
+                self.state[name].copy_(value)

@@ -1,0 +1,64 @@
+"""Plans: lists of runs as data files in ``costmodel/train/plans/``, trained by one command in slices of time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from costmodel.errors import CostmodelError, UnknownNameError
+
+PLANS = Path(__file__).parent / "plans"
+
+
+class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of a plan. ``teacher`` is a checkpoint, or the name of a run of the same plan that comes before."""
+
+    model: str
+    data: str
+    recipe: str | None = None
+    seed: int = 0
+    width: float = 1.0
+    epochs: tuple[int, ...] = ()
+    options: dict[str, str | int | float | bool] = {}
+    validation: bool = False
+    teacher: str | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A plan file. ``seeds`` repeats every run that does not give its own; ``common`` holds keys of every cell."""
+
+    about: str
+    runs: tuple[dict[str, object], ...]
+    common: dict[str, object] = {}
+    seeds: tuple[int, ...] = (0,)
+
+
+def names() -> list[str]:
+    """The plans that come with the package."""
+    return sorted(path.stem for path in PLANS.glob("*.yaml"))
+
+
+def load_plan(name: str) -> list[Cell]:
+    """The runs of a plan, by name or from a file that ends in ``.yaml``, in their order.
+
+    Raises :class:`UnknownNameError` for another name, :class:`CostmodelError` for a file that is no plan.
+    """
+    import yaml
+
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PLANS / f"{name}.yaml"
+    if path.parent == PLANS and not path.exists():
+        raise UnknownNameError("plan", name, names(), f"Known: {', '.join(names())}; or give a file NAME.yaml.")
+    try:
+        plan = msgspec.convert(yaml.safe_load(path.read_text()), Plan)
+        rows = [{**plan.common, **row} for row in plan.runs]
+        seeded = [
+            row if "seed" in row else {**row, "seed": seed}
+            for row in rows
+            for seed in (plan.seeds if "seed" not in row else plan.seeds[:1])
+        ]
+        return [msgspec.convert(row, Cell) for row in seeded]
+    except OSError as error:
+        raise CostmodelError(f"cannot read the plan {path}: {error.strerror or error}.") from error
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise CostmodelError(f"{path} is not a plan: {error}.") from error

@@ -1,0 +1,86 @@
+"""From an unmodified ``nn.Module`` to its graph and its profile."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from costmodel.ledger.ledger import Profile
+    from costmodel.trace.graph import Graph
+
+__all__ = ["profile", "trace"]
+
+
+def trace(
+    model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0, values: bool = False
+) -> Graph:
+    """The graph of ``model`` run in eval mode on ``inputs``.
+
+    ``inputs`` is a tensor, a tuple of positional arguments or a dictionary of keyword arguments. The model is copied
+    and stays as it is. Parameters of the copy are perturbed away from degenerate initial values, unless ``trained``
+    says that they mean what they hold. With ``values`` the graph keeps the constants' tensors, unperturbed and computed
+    in full.
+
+    Raises whatever the model's own code raises.
+    """
+    from costmodel.trace.lower import lower
+    from costmodel.trace.perturb import perturb
+    from costmodel.trace.record import record
+    from costmodel.trace.simplify import simplify
+
+    args, kwargs = _arguments(inputs)
+    while hasattr(model, "module") and type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
+        model = model.module
+    private = copy.deepcopy(model).eval()
+    parameters = sum(p.numel() for p in model.parameters())
+    if not trained:
+        perturb(private, seed)
+    recording = record(private, args, kwargs)
+    graph = lower(simplify(recording), name or type(model).__name__, parameters)
+    if values:
+        from dataclasses import replace
+
+        exact = record(copy.deepcopy(model).eval(), args, kwargs, keep_values=True, full=True)
+        _same_program(recording, exact)
+        graph = replace(graph, values=exact.kept)
+    return graph
+
+
+def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0) -> Profile:
+    """Count what ``model`` does at inference on ``inputs``, as written and as deployed; see :func:`trace`."""
+    from costmodel.deploy import deploy
+    from costmodel.ledger.ledger import Profile
+    from costmodel.ledger.rules import charge
+
+    graph = trace(model, inputs, name=name, trained=trained, seed=seed)
+    deployed = deploy(graph)
+    return Profile(
+        graph.network, tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign), graph.parameters,
+        charge(graph, "as_written"), charge(deployed, "deployed"), deployed.rewrites, graph.caveats,
+        {"seed": str(seed), "trained": str(trained)},
+    )  # fmt: skip
+
+
+def _arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    from torch.utils._pytree import tree_map_only
+
+    import torch
+
+    private = tree_map_only(torch.Tensor, lambda t: t.detach().clone(), inputs)
+    if isinstance(private, Mapping):
+        return (), private
+    return (private if isinstance(private, tuple) else (private,)), {}
+
+
+def _same_program(a: Any, b: Any) -> None:
+    from costmodel.errors import CostmodelError
+
+    if [v.op for v in a.values] != [v.op for v in b.values]:
+        raise CostmodelError(
+            "the model runs different operations for different parameter values, so its constants cannot be matched to "
+            "its graph. Pass trained=True (--trained) to trace it with its own values."
+        )

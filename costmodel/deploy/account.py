@@ -1,0 +1,21 @@
+"""What a rewrite removed, in operations by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from costmodel.ledger.ledger import Rewrite
+from costmodel.ledger.rules import describe
+from costmodel.trace.graph import Node
+
+
+def rewrite_row(name: str, before: Iterable[Node], after: Iterable[Node], why: str, module: str = "") -> Rewrite:
+    """Operations of ``before`` less those of ``after``; kinds that did not change are left out."""
+    before, after = list(before), list(after)
+    counts: dict[str, int] = {}
+    for nodes, sign in ((before, 1), (after, -1)):
+        for node in nodes:
+            for kind, count in describe(node).items():
+                counts[kind] = counts.get(kind, 0) + sign * count
+    removed = tuple((kind, count) for kind, count in counts.items() if count)
+    return Rewrite(name, module or (before[-1].module if before else ""), removed, why)  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+r"""Move scales and biases to where they cost least.
+
+Four passes over ``affine`` nodes. All are exact because a sum of products is linear:
+
+* *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum;
+* *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
+* *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
+* *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes with
+  moving elements and with summing windows (pooling), so it passes through them; zero padding stays zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costmodel.deploy.account import rewrite_row
+from costmodel.domain import FLOAT_BITS, POW2_BITS, Domain
+from costmodel.ledger.ledger import Rewrite
+from costmodel.trace.affine import Step, chain_class, scale_only
+from costmodel.trace.graph import Constant, Graph, Node, substitute
+
+_SUMS = frozenset({"conv", "linear"})
+#: Linear ops through which a scale passes; a per-channel one only through those that keep channels apart.
+_LINEAR = frozenset({"view", "permute", "slice", "expand", "pad", "cast", "gap", "avg_pool"})
+_KEEPS_CHANNELS = frozenset({"cast", "pad", "gap", "avg_pool"})
+
+
+def defer_activation_scales(graph: Graph) -> Graph:
+    """Give every sum over scaled narrow activations that scale behind the sum."""
+    fresh = 1 + max((node.id for node in graph.nodes), default=0)
+    names: dict[int, int] = {}
+    nodes: list[Node] = []
+    outputs = dict.fromkeys(graph.outputs)
+    for original in graph.nodes:
+        node = substitute((original,), names)[0]
+        a: Domain | None = node.attrs.get("a")
+        if node.op not in (*_SUMS, "matmul") or a is None or a.kind == "float" or a.scale == "one":
+            nodes.append(node)
+            continue
+        kind = Domain("pow2", POW2_BITS, "pow2") if a.scale == "pow2" else Domain("float", FLOAT_BITS, "real")
+        step = Step("mul", (Constant(-1, (), kind),), "act_scale")
+        unit = Domain(a.kind, a.bits, "one", False, a.evidence)
+        nodes.append(node.with_attrs(a=unit))
+        nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None,
+                             attrs={"steps": (step,)}))  # fmt: skip
+        names[node.id] = fresh
+        fresh += 1
+    final = tuple(names.get(i, i) for i in outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=final)
+
+
+def merge_chains(graph: Graph) -> Graph:
+    """One affine node for a chain of them."""
+    users = graph.users()
+    chains: dict[int, Node] = {}
+    rows: list[Rewrite] = []
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if node.op == "affine":
+            inner = chains.get(node.inputs[0])
+            alone = inner is not None and len(users[inner.id]) == 1 and inner.id not in graph.outputs
+            if inner is not None and alone and inner.shape == node.shape:
+                merged = replace(
+                    node, inputs=inner.inputs, module=inner.module, call=inner.call,
+                    attrs={"steps": (*inner.attrs["steps"], *node.attrs["steps"])},
+                )  # fmt: skip
+                row = rewrite_row("scales and biases merged", [inner, node], [merged],
+                                  "a chain of scales and biases is one scale and one bias", inner.module)  # fmt: skip
+                if row.removed:
+                    rows.append(row)
+                node = merged
+            chains[node.id] = node
+        nodes.append(node)
+    return graph.with_nodes(nodes, rows)
+
+
+def fold_into_weights(graph: Graph) -> Graph:
+    """A scale behind real weights becomes part of them; its bias becomes the sum's bias."""
+    table = {node.id: node for node in graph.nodes}
+    users = graph.users()
+    names: dict[int, int] = {}
+    rows: list[Rewrite] = []
+    nodes: list[Node] = []
+    index: dict[int, int] = {}
+    for original in graph.nodes:
+        node = substitute((original,), names)[0]
+        producer = table.get(node.inputs[0]) if node.op == "affine" else None
+        if (
+            producer is not None
+            and producer.op in _SUMS
+            and real_weights(producer)
+            and len(users[producer.id]) == 1
+            and producer.id not in graph.outputs
+            and not producer.attrs.get("post")
+            and not ("bias" in producer.consts and not scale_only(node.attrs["steps"]))
+        ):
+            folded = producer.with_attrs(post=node.attrs["steps"])
+            why = "the scale goes into the real weights of the sum before it"
+            row = rewrite_row("scale into weights", [producer, node], [folded], why, producer.module)
+            if row.removed:
+                rows.append(row)
+            nodes[index[producer.id]] = table[producer.id] = folded
+            names[node.id] = producer.id
+            continue
+        index[node.id] = len(nodes)
+        nodes.append(node)
+        table[node.id] = node
+    outputs = tuple(names.get(i, i) for i in graph.outputs)
+    return replace(graph, outputs=outputs).with_nodes(nodes, rows)
+
+
+def absorb_into_next_weights(graph: Graph) -> Graph:
+    """A scale whose only way leads into real weights becomes part of those."""
+    users = graph.users()
+    names: dict[int, int] = {}
+    absorbed: dict[int, tuple[Step, ...]] = {}
+    rows: list[Rewrite] = []
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if node.op == "affine" and scale_only(node.attrs["steps"]) and chain_class(node.attrs["steps"]) != "one":
+            target = _real_sum_after(node, users, graph.outputs)
+            if target is not None:
+                absorbed[target] = (*node.attrs["steps"], *absorbed.get(target, ()))
+                names[node.id] = node.inputs[0]
+                why = "the scale goes into the real weights of the sum after it"
+                rows.append(rewrite_row("scale into next weights", [node], [], why, node.module))
+                continue
+        nodes.append(node)
+    nodes = [node.with_attrs(pre=absorbed[node.id]) if node.id in absorbed else node for node in nodes]
+    return graph.with_nodes(substitute(nodes, names), rows)
+
+
+def _real_sum_after(node: Node, users: dict[int, list[Node]], outputs: tuple[int, ...]) -> int | None:
+    per_channel = any(step.per_channel for step in node.attrs["steps"])
+    current = node
+    while current.id not in outputs and len(users[current.id]) == 1:
+        (user,) = users[current.id]
+        if user.op in _SUMS and real_weights(user):
+            return user.id
+        if user.op not in _LINEAR or (per_channel and user.op not in _KEEPS_CHANNELS):
+            return None
+        current = user
+    return None
+
+
+def real_weights(node: Node) -> bool:
+    """Whether the sum multiplies by real weights that are known offline."""
+    weight: Domain | None = node.attrs.get("weight_domain")
+    return weight is not None and weight.kind == "float" and not node.attrs.get("dynamic")

@@ -1,0 +1,163 @@
+r"""A one-bit value is one comparison, however it was computed.
+
+Let :math:`u = g(x)` element by element, with :math:`g` taking two values and monotone in each channel. Then there is a
+threshold :math:`T_c` and a direction :math:`d_c` such that :math:`u = hi` exactly where :math:`d_c (x - T_c) \ge 0`:
+take :math:`T_c` to be the point at which :math:`g` changes. In particular
+
+* :math:`\mathrm{sign}(\beta(x + b/\beta)) = \mathrm{sign}(x + b/\beta)` for :math:`\beta > 0`: the mask layer of A&B BNN
+  costs nothing, its bias is the threshold :math:`T_c = -b_c/\beta`;
+* batch norm before a sign is :math:`T_c = \mu_c - b_c \sqrt{\sigma_c^2 + \epsilon} / \gamma_c`, with the direction of
+  the sign of :math:`\gamma_c`;
+* ``where(x >= 0, 1, -1)``, ``(x >= 0) * 2 - 1``, ``heaviside`` and clamped signs are :math:`T = 0`.
+
+Precondition: one source, all operations element by element, nothing inside is read from outside, and the observed values
+change at most once in each channel; where they change more often, every change is one comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from costmodel.deploy.account import rewrite_row
+from costmodel.domain import FLOAT_BITS, POW2_BITS, Domain
+from costmodel.ledger.ledger import Rewrite
+from costmodel.trace.affine import Step
+from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, Node, substitute
+
+_ELEMENTWISE = frozenset(
+    {"affine", "sign", "compare", "where", "clamp", "relu", "prelu", "cast", "round", "logical", "abs", "minimum",
+     "maximum", "mul", "add", "square", "special"}
+)  # fmt: skip
+#: With these alone, and at most one of the last four, the function is monotone without looking.
+_MONOTONE = frozenset({"affine", "clamp", "cast", "sign", "compare", "round", "relu"})
+#: Users that apply the size of a one-bit step after their sum, or hand it on.
+_SCALE_AFTER = frozenset({"conv", "linear", "matmul", "max_pool", *MOVES})
+WHY = "a function of one value with two results is a comparison with a threshold; positive scales and biases move it"
+
+
+def to_thresholds(graph: Graph) -> Graph:
+    """Replace every one-bit cone by a ``threshold`` node."""
+    nodes = {node.id: node for node in graph.nodes}
+    table = graph.by_id()
+    position = {node.id: index for index, node in enumerate(graph.nodes)}
+    users = graph.users()
+    replaced: dict[int, Node] = {}
+    inside: set[int] = set()
+    rows: list[Rewrite] = []
+    for root in reversed(graph.nodes):
+        if root.id in inside or not root.domain.is_one_bit or root.op not in _ELEMENTWISE:
+            continue
+        source, cone = _cone(root, nodes, position, users, graph.outputs)
+        if source is None:
+            continue
+        inside.update(node.id for node in cone)
+        node = _threshold(graph, root, table[source], cone)
+        replaced[root.id] = node
+        row = rewrite_row(_name(cone), cone, [node], WHY, root.module)
+        if row.removed:
+            rows.append(row)
+    kept: list[Node] = []
+    for node in graph.nodes:
+        if node.id in replaced:
+            kept.append(replaced[node.id])
+        elif node.id not in inside:
+            kept.append(node)
+    result = graph.with_nodes(kept, reversed(rows))
+    return _restore_scales(result)
+
+
+def _name(cone: list[Node]) -> str:
+    steps = [step for node in cone if node.op == "affine" for step in node.attrs["steps"]]
+    if any(step.fn == "batch_norm" for step in steps):
+        return "batch norm into threshold"
+    if steps:
+        return "mask layer and scale into threshold"
+    return "sign idiom into comparison"
+
+
+def _cone(
+    root: Node, nodes: dict[int, Node], position: dict[int, int], users: dict[int, list[Node]], outputs: tuple[int, ...]
+) -> tuple[int | None, list[Node]]:
+    """The largest element-by-element computation of ``root`` from one source, and that source."""
+    inside: dict[int, Node] = {}
+    frontier = {root.id}
+    best: tuple[int | None, list[Node]] = (None, [])
+    while frontier:
+        latest = max(frontier, key=lambda i: position.get(i, -1))
+        node = nodes.get(latest)
+        closed = latest == root.id or (
+            latest not in outputs and all(user.id in inside for user in users.get(latest, ()))
+        )
+        if node is None or node.op not in _ELEMENTWISE or not closed or node.shape != root.shape:
+            break
+        inside[latest] = node
+        frontier.discard(latest)
+        frontier.update(node.inputs)
+        if len(frontier) == 1:
+            best = (next(iter(frontier)), sorted(inside.values(), key=lambda n: position[n.id]))
+    return best
+
+
+def _threshold(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
+    if source.domain.is_one_bit and isinstance(source, Node):
+        return replace(root, op="cast", inputs=(source.id,), consts={}, attrs={"recode": True}, tags=())
+    changes = _changes(graph, root, source, cone)
+    channels = max((c.numel for node in cone for c in _constants(node)), default=1)
+    bits = source.domain.bits
+    domain = Domain("int", bits) if not source.domain.is_float else Domain("float", bits)
+    return replace(
+        root, op="threshold", inputs=(source.id,), consts={}, tags=("binarize",),
+        attrs={"cone": tuple(cone), "steps_per_element": changes, "bits_in": bits, "channels": channels,
+               "threshold_domain": domain},
+    )  # fmt: skip
+
+
+def _constants(node: Node) -> Iterable[Constant]:
+    yield from (c for c in node.consts.values())
+    for step in node.attrs.get("steps", ()):
+        yield from (c for c in step.constants if c is not None)
+
+
+def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> int:
+    """How often the result changes as the source grows: 1 for a threshold."""
+    if {node.op for node in cone} <= _MONOTONE and sum(node.op in ("sign", "compare") for node in cone) <= 1:
+        return 1
+    u = graph.samples.get(root.id)
+    x = graph.samples.get(source.id)
+    if u is None or x is None or x.shape != u.shape:
+        return 1
+    if x.dim() > 2:
+        x, u = (t.movedim(1, 0).reshape(t.shape[1], -1) for t in (x, u))
+    else:
+        x, u = x.reshape(1, -1), u.reshape(1, -1)
+    order = x.float().argsort(dim=1)
+    high = (u.float() > u.float().mean()).gather(1, order)
+    changes = int((high[:, 1:] != high[:, :-1]).sum(1).max()) if high.shape[1] > 1 else 1
+    return max(1, changes)
+
+
+def _restore_scales(graph: Graph) -> Graph:
+    """A threshold gives ±1 or {0, 1}. Sums of products apply the step's size afterwards; other users, such as a
+    residual addition, get it by an explicit scale here."""
+    users = graph.users()
+    fresh = 1 + max((node.id for node in graph.nodes), default=0)
+    names: dict[tuple[int, int], int] = {}  # (user, threshold) -> scaled threshold
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        renamed = {source: names[node.id, source] for source in node.inputs if (node.id, source) in names}
+        nodes.append(substitute((node,), renamed)[0])
+        if node.op != "threshold" or node.domain.scale == "one":
+            continue
+        needing = [user for user in users[node.id] if user.op not in _SCALE_AFTER]
+        if needing:
+            step = Step("mul", (_scale_constant(node.domain),), "act_scale")
+            nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs={"steps": (step,)}, tags=()))
+            names.update({(user.id, node.id): fresh for user in needing})
+            fresh += 1
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _scale_constant(domain: Domain) -> Constant:
+    kind = Domain("pow2", POW2_BITS, "pow2") if domain.scale == "pow2" else Domain("float", FLOAT_BITS, "real")
+    return Constant(-1, (), kind)

@@ -1,0 +1,289 @@
+"""What each operation of a graph costs: one function an op, from its shapes and operand kinds to charges.
+
+The same rules make both ledgers. Nothing here looks at a model, a value or a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from costmodel.domain import FLOAT_BITS, Domain, accumulator_bits
+from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Traffic
+from costmodel.trace.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
+from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, Node
+
+#: (kind, tag, count, bits_a, bits_b, bits_acc)
+Row = tuple[Kind, str, int, int, int, int]
+Rule = Callable[[Node], Iterable[Row]]
+
+
+def charge(graph: Graph, level: Level) -> Ledger:
+    """Apply the rules to every node and follow the data between them."""
+    table = graph.by_id()
+    layers: list[Layer] = []
+    charges: list[Charge] = []
+    traffic: list[Traffic] = []
+    where: dict[int, tuple[int, ...]] = {leaf.id: (-1,) for leaf in graph.inputs}  # value -> layers that produce it
+    for node in graph.nodes:
+        producers = tuple(dict.fromkeys(i for source in node.inputs for i in where[source]))
+        if node.op in MOVES and node.op != "concat":
+            where[node.id] = producers
+            continue
+        index = len(layers)
+        where[node.id] = (index,)
+        layers.append(_layer(node, index, producers, table))
+        rule = RULES.get(node.op, unknown)
+        for kind, tag, count, bits_a, bits_b, bits_acc in rule(node):
+            if count:
+                charges.append(
+                    Charge(index, node.module, node.call, node.op, kind, tag, count, bits_a, bits_b, bits_acc)
+                )
+        traffic.extend(_traffic(node, index, table))
+    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic))
+
+
+def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, Node | GraphInput]) -> Layer:
+    first = table.get(node.inputs[0]) if node.inputs else None
+    a = node.attrs.get("a") or (first.domain if first is not None else node.domain)
+    return Layer(
+        index, node.module, node.call, node.op, producers,
+        first.shape if first is not None else (), node.shape, a, node.domain,
+        node.attrs.get("b"), node.attrs.get("weight_shape", ()), node.window,
+        node.attrs.get("n_terms", 0), node.attrs.get("macs", 0),
+    )  # fmt: skip
+
+
+# -- traffic ----------------------------------------------------------------------------------------------------------
+
+
+def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Iterable[Traffic]:
+    """Every operand is read once and every result written once, at its true width."""
+    if node.op == "concat":  # its producers write side by side
+        return
+    for source in node.inputs:
+        operand = table[source]
+        yield Traffic(index, node.module, f"v{source}", "input", _numel(operand.shape), operand.domain.bits)
+    for name, constant in _constants(node):
+        role = "weight" if name == "weight" else "parameter"
+        domain = node.attrs["b"] if name == "weight" and "b" in node.attrs else constant.domain
+        if constant.literal is None and constant.numel:
+            yield Traffic(index, node.module, constant.path or name, role, constant.numel, domain.bits)
+    yield Traffic(index, node.module, f"v{node.id}", "output", _numel(node.shape), node.domain.bits)
+
+
+def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
+    yield from node.consts.items()
+    for step in node.attrs.get("steps", ()):
+        yield from _step_constants(step)
+    # A folded bias is stored beside the weights; a folded scale is in them.
+    for step in node.attrs.get("post", ()):
+        if step.has_bias:
+            yield "bias", _bias_of(step)
+    if node.op == "threshold":
+        yield "threshold", Constant(-2, (node.attrs["channels"],), node.attrs["threshold_domain"])
+
+
+def _step_constants(step: Step) -> Iterable[tuple[str, Constant]]:
+    if step.fn == "batch_norm":  # stored as one scale and one bias a channel
+        first = next(c for c in step.constants if c is not None)
+        yield "scale", first
+        yield "bias", first
+        return
+    for constant in step.constants:
+        if constant is not None:
+            yield "scale" if not step.has_bias else "bias", constant
+
+
+def _bias_of(step: Step) -> Constant:
+    return next(c for c in reversed(step.constants) if c is not None)
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+# -- sums of products -------------------------------------------------------------------------------------------------
+
+
+def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, tag: str) -> Iterable[Row]:
+    """``macs`` products of an ``a`` by a ``b``, summed ``n_terms`` at a time into ``outputs`` results.
+
+    One bit by one bit is XNOR (or AND, where zero is a value) and popcount; a one-bit or ternary operand with a wide one
+    adds or subtracts it; a power of two shifts it; narrow integers are bit-serial; the rest multiplies.
+    """
+    acc = accumulator_bits(n_terms, a.bits, b.bits) if not (a.is_float or b.is_float) else FLOAT_BITS
+    narrow = {"binary", "binary01", "ternary"}
+    if a.is_one_bit and b.is_one_bit:
+        yield ("xnor" if a.kind == b.kind == "binary" else "and", tag, macs, 1, 1, 0)
+        yield ("popcount", tag, macs, 1, 1, acc)
+    elif a.kind in narrow and b.kind in narrow:  # a ternary digit carries a mask beside its sign
+        yield ("xnor", tag, macs, 1, 1, 0)
+        yield ("and", tag, macs, 1, 1, 0)
+        yield ("popcount", tag, macs, 1, 1, acc)
+    elif a.kind in (*narrow, "int") and b.kind in (*narrow, "int") and max(a.bits, b.bits) <= 4:
+        planes = a.bits * b.bits
+        yield ("and", tag, macs * planes, 1, 1, 0)
+        yield ("popcount", tag, macs * planes, 1, 1, acc)
+    elif a.kind in narrow or b.kind in narrow:
+        wide = b if a.kind in narrow else a
+        yield ("signflip", tag, macs, wide.bits, 1, acc)
+    elif a.kind == "pow2" or b.kind == "pow2":  # each weight shifts by its own amount
+        wide = b if a.kind == "pow2" else a
+        yield ("shift_var", tag, macs, wide.bits, a.bits if a.kind == "pow2" else b.bits, 0)
+        yield ("add", tag, macs - outputs, acc, acc, acc)
+    else:
+        yield ("mul", tag, macs, a.bits, b.bits, 0)
+        yield ("add", tag, macs - outputs, acc, acc, acc)
+
+
+def sum_of_products(node: Node) -> Iterable[Row]:
+    a, b = node.attrs["a"], node.attrs["b"]
+    yield from product_rows(a, b, node.attrs["macs"], node.numel, node.attrs["n_terms"], product_tag(node))
+    post = node.attrs.get("post", ())
+    if "bias" in node.consts:
+        yield ("add", "bias", node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    elif any(step.has_bias for step in post):
+        yield ("add", bias_tags(post), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+
+
+def product_tag(node: Node) -> str:
+    a, b = node.attrs["a"], node.attrs["b"]
+    few = ("binary", "binary01", "ternary")
+    if node.op == "matmul":
+        return "matmul"
+    if a.kind in few and b.kind in few:
+        return "binary_conv" if node.op == "conv" else "binary_linear"
+    if node.op == "linear":
+        return "fp_linear"
+    return "stem_conv" if node.attrs.get("stem") else "fp_conv"
+
+
+# -- element by element -----------------------------------------------------------------------------------------------
+
+
+def affine(node: Node) -> Iterable[Row]:
+    steps = node.attrs["steps"]
+    yield from scale_rows(chain_class(steps), chain_per_channel(steps), scale_tags(steps), node.numel, steps)
+    if any(step.has_bias for step in steps):
+        yield ("add", bias_tags(steps), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+
+
+def scale_rows(scale: str, per_channel: bool, tag: str, count: int, steps: tuple[Step, ...] = ()) -> Iterable[Row]:
+    """One multiplication by a constant: free, a sign, a shift, or a real one."""
+    if scale == "real":
+        yield ("mul", tag, count, FLOAT_BITS, FLOAT_BITS, 0)
+    elif scale == "pow2":
+        yield ("shift_channel" if per_channel else "shift_const", tag, count, FLOAT_BITS, 0, 0)
+    elif scale == "sign" and not any(step.has_bias for step in steps):
+        yield ("signflip", tag, count, FLOAT_BITS, 1, 0)
+
+
+def prelu(node: Node) -> Iterable[Row]:
+    # The sign bit of x selects; only the negative branch computes.
+    slope = node.consts["slope"]
+    if slope.literal == 0:
+        yield ("compare", "relu", node.numel, FLOAT_BITS, 0, 0)
+        return
+    yield from scale_rows(constant_class(slope), slope.numel > 1, "prelu", node.numel)
+
+
+def threshold(node: Node) -> Iterable[Row]:
+    yield ("compare", "binarize", node.numel * node.attrs.get("steps_per_element", 1), node.attrs["bits_in"],
+           node.attrs["bits_in"], 0)  # fmt: skip
+
+
+def _each(kind: Kind, bits_a: int = FLOAT_BITS, bits_b: int = FLOAT_BITS, times: int = 1) -> Rule:
+    def rule(node: Node) -> Iterable[Row]:
+        yield (kind, (node.tags or ("other",))[0], node.numel * times, bits_a, bits_b, 0)
+
+    return rule
+
+
+def clamp(node: Node) -> Iterable[Row]:
+    yield ("compare", "clamp", node.numel * node.attrs["sides"], FLOAT_BITS, FLOAT_BITS, 0)
+
+
+def residual(node: Node) -> Iterable[Row]:
+    yield ("add", (node.tags or ("residual",))[0], node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+
+
+def logical(node: Node) -> Iterable[Row]:
+    yield ("and", "binarize", node.numel, 1, 1, 0)
+
+
+def special(node: Node) -> Iterable[Row]:
+    yield ("special", "activation", node.numel, FLOAT_BITS, 0, 0)
+
+
+# -- windows and reductions -------------------------------------------------------------------------------------------
+
+
+def max_pool(node: Node) -> Iterable[Row]:
+    assert node.window is not None
+    yield ("compare", "maxpool", node.numel * (_numel(node.window.kernel) - 1), node.domain.bits, node.domain.bits, 0)
+
+
+def pooled_sum(node: Node) -> Iterable[Row]:
+    tag = (node.tags or ("other",))[0]
+    yield ("add", tag, node.numel * (node.attrs["count"] - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+
+
+def reduce(node: Node) -> Iterable[Row]:
+    yield (node.attrs["fn"], "other", node.numel * (node.attrs["count"] - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+
+
+def variance(node: Node) -> Iterable[Row]:
+    # sum of squared distances from the mean: two sums, one square, one scale
+    count = node.attrs["count"]
+    yield ("add", "normalize", node.numel * (3 * count - 2), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    yield ("mul", "normalize", node.numel * (count + 2), FLOAT_BITS, FLOAT_BITS, 0)
+
+
+def norm(node: Node) -> Iterable[Row]:
+    # mean, variance, subtract, scale by 1/sigma and by the gain, add the bias: per element 3 products and 4 sums
+    yield ("mul", "normalize", 3 * node.numel, FLOAT_BITS, FLOAT_BITS, 0)
+    yield ("add", "normalize", 4 * node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    yield ("special", "normalize", node.shape[0] if node.shape else 1, FLOAT_BITS, 0, 0)
+
+
+def softmax(node: Node) -> Iterable[Row]:
+    # subtract the maximum, exponentiate, sum, scale
+    yield ("compare", "activation", node.numel, FLOAT_BITS, FLOAT_BITS, 0)
+    yield ("special", "activation", node.numel, FLOAT_BITS, 0, 0)
+    yield ("add", "activation", 2 * node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    yield ("mul", "activation", node.numel, FLOAT_BITS, FLOAT_BITS, 0)
+
+
+def free(node: Node) -> Iterable[Row]:
+    return ()
+
+
+def unknown(node: Node) -> Iterable[Row]:
+    yield ("unknown", "other", max(1, node.numel), FLOAT_BITS, FLOAT_BITS, 0)
+
+
+RULES: dict[str, Rule] = {
+    "conv": sum_of_products, "linear": sum_of_products, "matmul": sum_of_products,
+    "affine": affine, "add": residual, "mul": _each("mul"), "square": _each("mul"),
+    "prelu": prelu, "relu": _each("compare", bits_b=0), "clamp": clamp,
+    "minimum": _each("compare"), "maximum": _each("compare"), "abs": _each("signflip", bits_b=1),
+    "round": _each("add"), "where": _each("lut", bits_b=1),
+    "sign": _each("compare", bits_b=0), "compare": _each("compare"), "logical": logical, "threshold": threshold,
+    "max_pool": max_pool, "avg_pool": pooled_sum, "gap": pooled_sum, "mean": pooled_sum, "reduce": reduce,
+    "variance": variance, "norm": norm, "softmax": softmax, "special": special,
+    "embedding": _each("lut", bits_b=0), "concat": free, "unknown": unknown,
+}  # fmt: skip
+
+
+def describe(node: Node) -> dict[str, Any]:
+    """Operations of one node by kind, for the rewrites' accounts of what they removed."""
+    table: dict[str, Any] = {}
+    if node.op in MOVES:
+        return table
+    for kind, _, count, *_ in RULES.get(node.op, unknown)(node):
+        table[kind] = table.get(kind, 0) + count
+    return table

@@ -1,0 +1,164 @@
+"""From recorded operations to the nodes of a :class:`~costmodel.trace.graph.Graph`.
+
+Each handler states the operation as a shape equation and emits nodes. What has no handler becomes an ``unknown`` node:
+it is counted by the elements it produces, and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from costmodel.domain import FLOAT, Domain
+from costmodel.ledger.ledger import Caveat, Window
+from costmodel.trace.affine import Step
+from costmodel.trace.domains import classify_literal
+from costmodel.trace.graph import Constant, Graph, GraphInput, Node
+from costmodel.trace.record import Ref, Value
+from costmodel.trace.simplify import Simplified, base_name
+
+Operand = int | Constant
+Handler = Callable[["Lowering", Value, tuple[Any, ...]], None]
+
+
+class Lowering:
+    """Walks the live values in order and collects nodes. ``names`` maps a value to the node that now holds it."""
+
+    def __init__(self, simplified: Simplified, network: str) -> None:
+        self.simplified = simplified
+        self.network = network
+        self.nodes: list[Node] = []
+        self.inputs: list[GraphInput] = []
+        self.names: dict[int, int] = {}
+        self.caveats: list[Caveat] = list(simplified.recording.caveats)
+        self._next = len(simplified.recording.values)
+        self._domains: dict[int, Domain] = {}
+
+    # -- operands ----------------------------------------------------------------------------------------------------
+
+    def operand(self, argument: Any, axis: int | None = None) -> Operand | None:
+        """A node id for what depends on the input, a :class:`Constant` for the rest, None for an absent argument."""
+        if isinstance(argument, Ref):
+            number = self.simplified.canonical[argument.id]
+            if self.simplified.online[number]:
+                return self.names[number]
+            value = self.simplified.recording.values[number]
+            return Constant(argument.id, value.shape, self.simplified.domain(number, axis), path=value.path)
+        if isinstance(argument, (int, float)):
+            return Constant(-1, (), classify_literal(float(argument)), float(argument))
+        return None
+
+    def constant(self, argument: Any, axis: int | None = None) -> Constant | None:
+        operand = self.operand(argument, axis)
+        return operand if isinstance(operand, Constant) else None
+
+    def is_online(self, argument: Any) -> bool:
+        return isinstance(argument, Ref) and self.simplified.online[self.simplified.canonical[argument.id]]
+
+    def domain_of(self, node: int) -> Domain:
+        """Observed kind of a value that a node holds."""
+        return self._domains.get(node, FLOAT)
+
+    def shape(self, argument: Any) -> tuple[int, ...]:
+        return self.simplified.value(argument.id).shape if isinstance(argument, Ref) else ()
+
+    # -- emission ----------------------------------------------------------------------------------------------------
+
+    def emit(self, value: Value, op: str, inputs: tuple[int, ...], *, shape: tuple[int, ...] | None = None,
+             domain: Domain | None = None, **fields: Any) -> int:  # fmt: skip
+        """Append a node that computes ``value`` (or a step towards it); returns its id."""
+        number = value.id if value.id not in self.names else self._next
+        self._next += number == self._next
+        node = Node(
+            number, op, inputs, value.shape if shape is None else shape,
+            self.simplified.domain(value.id) if domain is None else domain,
+            value.module, value.call, source=value.op, **fields,
+        )  # fmt: skip
+        self.nodes.append(node)
+        self.names[value.id] = number
+        self._domains[number] = node.domain
+        return number
+
+    def affine(self, value: Value, x: int, *steps: Step, domain: Domain | None = None) -> int:
+        return self.emit(value, "affine", (x,), attrs={"steps": steps}, domain=domain)
+
+    def unknown(self, value: Value, reason: str = "there is no rule for it") -> None:
+        inputs = tuple(dict.fromkeys(self.names[self.simplified.canonical[i]] for i in value.inputs
+                                     if self.simplified.online[self.simplified.canonical[i]]))  # fmt: skip
+        self.emit(value, "unknown", inputs, attrs={"reason": reason})
+        where = value.module or "the model"
+        self.caveats.append(
+            Caveat("unknown_op", value.module, f"{where} runs {value.op}: {reason}; its {_numel(value.shape)} results "
+                   "are counted as unknown work")
+        )  # fmt: skip
+
+
+def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
+    """Build the graph of the live values."""
+    from costmodel.trace.handlers import FREE, HANDLERS
+
+    state = Lowering(simplified, network)
+    values = simplified.recording.values
+    for value in values:  # inputs keep their order even if one is not used
+        if value.leaf == "input":
+            domain = simplified.domain(value.id)
+            # A float input is whatever the caller made it; only a declared integer or boolean type is evidence.
+            if value.tensor_dtype.is_floating_point:
+                domain = FLOAT
+            state.inputs.append(GraphInput(value.id, value.path, value.shape, domain))
+            state.names[value.id] = value.id
+            state._domains[value.id] = domain
+    for number in simplified.live:
+        value = values[number]
+        if value.leaf == "input":
+            continue
+        if value.leaf == "foreign":
+            state.inputs.append(GraphInput(value.id, f"foreign{value.id}", value.shape, FLOAT, foreign=True))
+            state.names[value.id] = value.id
+            continue
+        op = base_name(value.op)
+        handler = HANDLERS.get(op) or HANDLERS.get(op.rsplit(".", 1)[0])
+        if handler is not None:
+            handler(state, value, value.args)
+        elif op in FREE or op.rsplit(".", 1)[0] in FREE:
+            _move(state, value, FREE.get(op) or FREE[op.rsplit(".", 1)[0]])
+        else:
+            state.unknown(value)
+    outputs = tuple(state.names[i] for i in simplified.outputs if i in state.names)
+    # The sample of a value belongs to the last of the nodes that compute it.
+    held = ((state.names[i], values[i].sample) for i in simplified.live)
+    samples = {node: sample for node, sample in held if sample is not None}
+    kept = simplified.recording.kept
+    return Graph(network, tuple(state.inputs), tuple(state.nodes), outputs, parameters, tuple(state.caveats),
+                 samples=samples, values=kept)  # fmt: skip
+
+
+def _move(state: Lowering, value: Value, op: str) -> None:
+    """Only renames, reorders or copies elements."""
+    inputs: list[int] = []
+    consts: dict[str, Constant] = {}
+    for index, number in enumerate(value.inputs):
+        operand = state.operand(Ref(number))
+        if isinstance(operand, int):
+            inputs.append(operand)
+        elif isinstance(operand, Constant):
+            consts[f"const{index}"] = operand
+    state.emit(value, op, tuple(inputs), consts=consts, attrs={"args": value.args, "kwargs": value.kwargs})
+
+
+def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 1, transposed: bool = False) -> Window:
+    """A window whose stride, padding and dilation have one entry a spatial dimension."""
+    kernel = tuple(kernel)
+
+    def full(v: Any) -> tuple[int, ...]:
+        v = tuple(v) if isinstance(v, (list, tuple)) else (v,)
+        return v * len(kernel) if len(v) == 1 else v
+
+    return Window(kernel, full(stride) if stride else kernel, full(padding), full(dilation), groups, transposed)
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count

@@ -1,0 +1,109 @@
+"""What the streaming units around the matrix units cost: windows, buffers, converters, pooling, element-wise chains.
+
+Same contract as :mod:`costmodel.targets.fpga_units`: tuples of :class:`Part`, exact coefficients, numbers or arrays.
+A stream moves ``width`` bits a cycle with a handshake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from costmodel.targets.arith import ceil_div, maximum, where
+from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, Impl, Part, bram18, control, memory
+
+#: Words of one LUT used as a shift register (SRL32).
+SRL_DEPTH = 32
+#: Depth of a stream between two units where nothing asks for more: it decouples their handshakes.
+DEFAULT_DEPTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShape:
+    """A sliding window over an image of ``width`` columns and ``channels`` channels of ``bits`` bits, row by row."""
+
+    width: int
+    channels: int
+    bits: int
+    kernel: int
+    stride: int = 1
+
+    @property
+    def row_bits(self) -> int:
+        return self.width * self.channels * self.bits
+
+
+def window(shape: WindowShape, simd: Any, impl: Impl) -> tuple[Part, ...]:
+    """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters."""
+    blocks = ceil_div(shape.kernel, shape.stride) + 1
+    depth = shape.stride * shape.width * ceil_div(shape.channels, simd)
+    return (
+        *memory("window", "input", depth, simd * shape.bits, blocks, block_only=impl == "hls"),
+        Part("ff", "window", "input", simd * shape.bits, ("register_ff_per_bit",)),
+        *control(impl),
+    )
+
+
+def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output") -> tuple[Part, ...]:
+    """Buffer of ``depth`` words: registers up to two words, shift registers up to 1024 bits, else block RAM."""
+    small = depth <= DEFAULT_DEPTH
+    in_block = (depth * width > LUTRAM_MAX_BITS) & (depth > DEFAULT_DEPTH)
+    shifted = width * ceil_div(depth, SRL_DEPTH)
+    return (
+        Part("ff", "fifo", kind, where(small, depth * width, 0), ("register_ff_per_bit",)),
+        Part("lut", "fifo", kind, where(small, width, 0), ("mux2_lut_per_bit",)),
+        Part("lut", "fifo", kind, where(small | in_block, 0, shifted), ("lutram_lut_per_bit",)),
+        Part("bram18", "fifo", kind, where(in_block, bram18(depth, width), 0)),
+    )
+
+
+def width_converter(width_in: Any, width_out: Any, impl: Impl) -> tuple[Part, ...]:
+    """Shift register of the wider of the two streams; nothing where they are equal."""
+    differ = where(width_in == width_out, 0, 1)
+    wide = differ * maximum(width_in, width_out)
+    return (
+        Part("ff", "width_converter", "output", wide, ("register_ff_per_bit",)),
+        Part("lut", "width_converter", "output", wide, ("mux2_lut_per_bit",)),
+        *control(impl, differ),
+    )
+
+
+def max_pool(width: int, channels: int, bits: int, kernel: int, impl: Impl) -> tuple[Part, ...]:
+    """One row of results kept while its inputs pass: an OR a channel for one-bit values, a comparison otherwise."""
+    lane = channels if bits == 1 else channels * bits
+    return (
+        *memory("pool", "input", max(width // kernel, 1), channels * bits),
+        Part("lut", "pool", "compare", lane, ("mux2_lut_per_bit" if bits == 1 else "compare_lut_per_bit",)),
+        Part("ff", "pool", "compare", channels * bits, ("register_ff_per_bit",)),
+        *control(impl),
+    )
+
+
+def adder(count: Any, bits: int, component: str = "elementwise", kind: str = "add") -> tuple[Part, ...]:
+    """``count`` adders, each with a register."""
+    return (
+        Part("lut", component, kind, count * bits, ("adder_lut_per_bit",)),
+        Part("carry", component, kind, count * bits, ("carry_per_adder_bit",)),
+        Part("ff", component, kind, count * bits, ("register_ff_per_bit",)),
+    )
+
+
+def comparator(count: Any, bits: int, component: str = "threshold") -> tuple[Part, ...]:
+    """``count`` comparisons with a threshold that is read from memory."""
+    return (
+        Part("lut", component, "compare", count * bits, ("compare_lut_per_bit",)),
+        Part("carry", component, "compare", count * bits, ("carry_per_adder_bit",)),
+        Part("ff", component, "compare", count, ("register_ff_per_bit",)),
+    )
+
+
+def host_interface(width: int, depth: int, impl: Impl) -> tuple[Part, ...]:
+    """Reading inputs from and writing results to host memory over AXI: two movers, the bus adapter with its two burst
+    buffers, the register slave and two bus interconnects, each counted as one unit's control; two stream buffers."""
+    return (
+        *control(impl, 6),
+        *fifo(width, depth, "input"),
+        *fifo(width, depth, "output"),
+        Part("bram18", "dma", "input", bram18(512, width)),
+        Part("bram18", "dma", "output", bram18(512, width)),
+    )

@@ -1,0 +1,319 @@
+"""What one building block of an FPGA design costs: pure arithmetic on sizes, without a device, a file or a network.
+
+Every function returns a tuple of :class:`Part`: ``coefficient`` (exact, from the geometry) times the constants named in
+``factors`` (from ``arch_specs/fpga``). ``totals(parts, constants)`` multiplies them out. ``pe`` and ``simd`` may be
+integers or numpy arrays of one shape: the arithmetic is the same, so that a search over foldings evaluates the very
+model that prices one design.
+
+    parts = mvu(shape, pe, simd, impl)          # one matrix-vector-threshold unit
+    totals(parts, constants)["lut"]             # a number, or an array when pe and simd are arrays
+
+The unit is the one of the streaming dataflow style (Umuroglu et al., FPGA 2017; Blott et al., TRETS 2018): ``pe`` rows
+of the matrix at a time, ``simd`` columns at a time, so that a vector takes ``(mh/pe) * (mw/simd)`` cycles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from costmodel.targets.arith import bit_length, ceil_div, where
+
+#: How a unit is written. ``hls``: high-level synthesis as in finn-hlslib, weights loaded at run time; ``compressor``
+#: and ``behavioural``: register-transfer level with a hand-built compressor tree or a plain sum. The popcount alone
+#: differs by a factor of 1.7 between the last two.
+Impl = Literal["hls", "compressor", "behavioural"]
+IMPLS: tuple[Impl, ...] = ("hls", "compressor", "behavioural")
+
+#: A memory of at most this many bits is built from LUTs by high-level synthesis; above, from block RAM.
+LUTRAM_MAX_BITS = 1024
+#: Depth of one LUT6 used as single-port memory.
+LUTRAM_DEPTH = 64
+#: (depth, width) of an 18 kbit block RAM in simple dual-port mode (Xilinx UG473), widest first.
+BRAM18_ASPECTS: tuple[tuple[int, int], ...] = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+#: Depth of a 36 kbit block RAM at width 1, counted as two of 18 kbit.
+BRAM36_MAX_DEPTH = 32768
+
+
+class Part(NamedTuple):
+    """One addend of a cost: ``coefficient * product(constants[f] for f in factors)``."""
+
+    metric: str
+    component: str
+    kind: str
+    coefficient: Any
+    factors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixShape:
+    """A layer as a matrix: ``vectors`` products of an ``mh`` by ``mw`` matrix with a vector.
+
+    A convolution has ``mw = C_in/groups * k * k``, ``mh = C_out``, ``vectors = H_out * W_out``. ``n_thresholds``
+    comparisons of ``bits_acc`` bits a result (1: a sign), 0 when the sum itself leaves the unit. ``depthwise`` units
+    hold one kernel a channel and need no input buffer.
+    """
+
+    mw: int
+    mh: int
+    vectors: int
+    bits_a: int = 1
+    bits_w: int = 1
+    bits_acc: int = 16
+    n_thresholds: int = 1
+    depthwise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DspShape:
+    """Operand widths of one DSP multiplier, and the widths of the tiles from which a larger product is built."""
+
+    wide: int = 25
+    narrow: int = 18
+    tile_wide: int = 24
+    tile_narrow: int = 17
+
+
+#: 25 x 18 signed multiplier of the 7 series; a larger product is tiled by 24 x 17 bits.
+DSP48E1 = DspShape()
+
+
+def totals(parts: Iterable[Part], constants: Mapping[str, float]) -> dict[str, Any]:
+    """Sum of the parts by metric."""
+    table: dict[str, Any] = {}
+    for part in parts:
+        value = part.coefficient
+        for name in part.factors:
+            value = value * constants[name]
+        table[part.metric] = table.get(part.metric, 0) + value
+    return table
+
+
+# --- memories --------------------------------------------------------------------------------------------------------
+
+
+def bram18(depth: Any, width: Any) -> Any:
+    """Block RAMs of 18 kbit for ``depth`` words of ``width`` bits.
+
+    The memory is split by width at the shallowest aspect ratio that holds its depth, as Vivado does to avoid an output
+    multiplexer: two blocks hold 32768 words of one bit. Deeper memories repeat that, and their rest is a memory again.
+    """
+    full, rest = depth // BRAM36_MAX_DEPTH, depth % BRAM36_MAX_DEPTH
+    blocks = 2 * width
+    for limit, wide in reversed(BRAM18_ASPECTS):
+        blocks = where(rest <= limit, ceil_div(width, wide), blocks)
+    return 2 * width * full + where(rest == 0, 0, blocks)
+
+
+def lutram_luts(depth: Any, width: Any) -> Any:
+    """LUT6 used as memory: one bit of 64 words each."""
+    return width * ceil_div(depth, LUTRAM_DEPTH)
+
+
+def memory(
+    component: str, kind: str, depth: Any, width: Any, copies: Any = 1, *, block_only: bool = False
+) -> tuple[Part, ...]:
+    """``copies`` memories of ``depth`` words of ``width`` bits, in LUTs when small, else in block RAM."""
+    in_luts = (depth * width <= LUTRAM_MAX_BITS) & (not block_only)
+    return (
+        Part("bram18", component, kind, copies * where(in_luts, 0, bram18(depth, width))),
+        Part("lut", component, kind, copies * where(in_luts, lutram_luts(depth, width), 0), ("lutram_lut_per_bit",)),
+    )
+
+
+# --- the matrix-vector-threshold unit --------------------------------------------------------------------------------
+
+
+def product_bits(bits_a: int, bits_w: int) -> int:
+    """Width of one product: of two one-bit operands one bit, with a one-bit weight that of the activation."""
+    if bits_w == 1 or bits_a == 1:
+        return max(bits_a, bits_w)
+    return bits_a + bits_w
+
+
+def uses_dsp(bits_a: int, bits_w: int, threshold: int = 4) -> bool:
+    """Whether a product goes to a DSP slice: both operands wider than a LUT multiplier is worth."""
+    return min(bits_a, bits_w) > threshold
+
+
+def mvu(shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls") -> tuple[Part, ...]:
+    """LUT, FF, carry, DSP and block RAM of a matrix-vector-threshold unit without its sliding window.
+
+    Lanes multiply and sum, ``pe`` accumulators add up ``mw/simd`` partial sums, thresholds compare. The popcount law
+    and the fixed share are measured for each ``impl``.
+    """
+    depth = (shape.mw // simd) * (shape.mh // pe)
+    return (
+        *lanes(shape, pe, simd, impl),
+        *accumulators(shape, pe, impl),
+        *input_buffer(shape, pe, simd, impl),
+        *memory("weights", "weight", depth, simd * shape.bits_w, pe),
+        *threshold_memory(shape, pe),
+        *control(impl),
+        *(loader(shape, pe, simd) if impl == "hls" else ()),
+    )
+
+
+def control(impl: Impl, count: Any = 1) -> tuple[Part, ...]:
+    """What any unit needs besides its data path: counters, handshakes, start and stop."""
+    return (
+        Part("lut", "control", "control", count, (f"unit_{impl}_lut_base",)),
+        Part("ff", "control", "control", count, (f"unit_{impl}_ff_base",)),
+    )
+
+
+def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:
+    """Memories that the host fills at run time: an address multiplexer and a write enable for each of them."""
+    weights = bit_length((shape.mw // simd) * (shape.mh // pe) - 1) + 1
+    thresholds = (bit_length(shape.mh // pe - 1) + 1) * shape.n_thresholds
+    return (Part("lut", "control", "parameter", pe * (weights + thresholds), ("mux2_lut_per_bit",)),)
+
+
+def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl) -> tuple[Part, ...]:
+    """Products and their sum: XNOR-popcount for one-bit operands, an adder tree otherwise."""
+    count = pe * simd
+    a, w = shape.bits_a, shape.bits_w
+    registers = (
+        Part("ff", "weights", "weight", count * w, (f"mvu_{impl}_ff_per_weight_bit",)),
+        Part("ff", "compute", "popcount", count * product_bits(a, w), (f"mvu_{impl}_ff_per_product_bit",)),
+    )
+    if a == 1 and w == 1:
+        return (
+            *registers,
+            Part("lut", "compute", "popcount", count, (f"popcount_{impl}_lut_per_lane",)),
+            Part("lut", "compute", "popcount", pe, (f"popcount_{impl}_lut_base",)),
+        )
+    # [simd] products of p bits -> one sum: simd/2 adders of p bits, simd/4 of p + 1, ... = simd * (p + 1) bits
+    tree = count * (product_bits(a, w) + 1)
+    adders = (
+        *registers,
+        Part("lut", "compute", "add", tree, (f"tree_{impl}_lut_per_bit",)),
+        Part("carry", "compute", "add", tree, ("carry_per_adder_bit",)),
+    )
+    if min(a, w) == 1:  # add or subtract: a conditional negation of the wider operand
+        return (*adders, Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{impl}_lut_per_bit",)))
+    if uses_dsp(a, w):
+        return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w)))
+    return (*adders, *multiplier_luts("compute", count, a, w))
+
+
+def accumulators(shape: MatrixShape, pe: Any, impl: Impl) -> tuple[Part, ...]:
+    """``pe`` accumulators and ``n_thresholds`` comparisons each."""
+    adder = pe * shape.bits_acc
+    compare = pe * shape.bits_acc * shape.n_thresholds
+    return (
+        Part("lut", "accumulate", "add", adder, ("adder_lut_per_bit",)),
+        Part("ff", "accumulate", "add", adder, (f"mvu_{impl}_ff_per_acc_bit",)),
+        Part("carry", "accumulate", "add", adder, ("carry_per_adder_bit",)),
+        Part("lut", "threshold", "compare", compare, ("compare_lut_per_bit",)),
+        Part("ff", "threshold", "compare", compare, (f"mvu_{impl}_ff_per_threshold_bit",)),
+        Part("carry", "threshold", "compare", compare, ("carry_per_adder_bit",)),
+    )
+
+
+def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl) -> tuple[Part, ...]:
+    """The vector is kept while the rows of the matrix pass by: ``mw`` elements, if there is more than one fold of rows.
+
+    High-level synthesis partitions the buffer into registers with a multiplexer; otherwise it is a small LUT memory.
+    """
+    reused = shape.mh // pe > 1
+    word = Part("ff", "input_buffer", "input", simd * shape.bits_a, ("register_ff_per_bit",))
+    if shape.depthwise:
+        return (word,)
+    bits = shape.mw * shape.bits_a
+    if impl == "hls":
+        return (
+            word,
+            Part("ff", "input_buffer", "input", where(reused, bits, 0), ("register_ff_per_bit",)),
+            Part("lut", "input_buffer", "input", where(reused, bits, 0), ("mux_lut_per_bit",)),
+        )
+    words = shape.mw // simd
+    luts = lutram_luts(words, simd * shape.bits_a)
+    return (word, Part("lut", "input_buffer", "input", where(reused, luts, 0), ("lutram_lut_per_bit",)))
+
+
+def threshold_memory(shape: MatrixShape, pe: Any) -> tuple[Part, ...]:
+    """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level."""
+    if not shape.n_thresholds:
+        return ()
+    return memory("threshold", "parameter", shape.mh // pe, shape.bits_acc, pe * shape.n_thresholds)
+
+
+# --- multipliers and shifters ----------------------------------------------------------------------------------------
+
+
+def dsp_blocks(bits_a: int, bits_b: int, dsp: DspShape = DSP48E1) -> int:
+    """DSP slices of one full signed product, as synthesis tiles it.
+
+    On DSP48E1 that is 1 for 8 and 16 bits, 2 for 24 x 24 and 16 x 32, 4 for 32 x 32.
+    """
+    wide, narrow = max(bits_a, bits_b), min(bits_a, bits_b)
+    if wide <= dsp.wide and narrow <= dsp.narrow:
+        return 1
+    sign = dsp.wide - dsp.tile_wide
+
+    def tiles(bits: int, tile: int) -> int:
+        return max(1, math.ceil((bits - sign) / tile))
+
+    return min(
+        tiles(wide, dsp.tile_wide) * tiles(narrow, dsp.tile_narrow),
+        tiles(wide, dsp.tile_narrow) * tiles(narrow, dsp.tile_wide),
+    )
+
+
+def multiplier_luts(component: str, count: Any, bits_a: int, bits_b: int) -> tuple[Part, ...]:
+    """``count`` signed multipliers from LUTs: quadratic in the width with a linear saving."""
+    return (
+        Part("lut", component, "mul", count * bits_a * bits_b, ("multiplier_lut_per_bit2",)),
+        Part("lut", component, "mul", -count * (bits_a + bits_b) / 2, ("multiplier_lut_saved_per_bit",)),
+    )
+
+
+def multiplier(
+    count: Any, bits_a: int, bits_b: int, top: int | None = None, component: str = "multiply", dsp: DspShape = DSP48E1
+) -> tuple[Part, ...]:
+    """``count`` real multipliers in DSP slices, of which the product bits below ``top`` are needed (default: all).
+
+    A product of four slices that is wider than its operands is added up outside them, above the lowest tile: 47 LUTs for
+    32 x 32 -> 64, none for 32 x 32 -> 32, where the product of the two upper halves falls away as well.
+    """
+    blocks = dsp_blocks(bits_a, bits_b, dsp)
+    top = bits_a + bits_b if top is None else min(top, bits_a + bits_b)
+    stitched = blocks >= 4 and top > max(bits_a, bits_b)
+    if blocks == 4 and not stitched:
+        blocks = 3
+    parts = (Part("dsp", component, "mul", count * blocks),)
+    if stitched:
+        parts += (Part("lut", component, "mul", count * (top - dsp.tile_narrow), ("stitch_lut_per_bit",)),)
+    return parts
+
+
+def shifter(count: Any, bits: int, kind: str, amounts: int = 32, component: str = "shift") -> tuple[Part, ...]:
+    """``count`` shifters of ``bits`` bits at one of three prices.
+
+    ``shift_const``: wire. ``shift_channel``: wire when a unit serves one channel (``amounts == 1``), a multiplexer over
+    the ``amounts`` different shifts when it serves several in turn. ``shift_var``: a barrel shifter.
+    """
+    if kind == "shift_const" or amounts <= 1:
+        return ()
+    stages = min(math.ceil(math.log2(amounts)), math.ceil(math.log2(max(bits, 2))))
+    if stages <= 2:
+        return (Part("lut", component, kind, count * bits, ("mux4_lut_per_bit",)),)
+    return (Part("lut", component, kind, count * bits * stages, ("barrel_lut_per_bit_stage",)),)
+
+
+def qprelu(count: Any, bits: int, amounts: int = 1) -> tuple[Part, ...]:
+    """Rectifier with a power-of-two negative slope: a select between ``x`` and ``x`` shifted."""
+    select = Part("lut", "activation", "shift_const", count * bits, ("mux2_lut_per_bit",))
+    return (select, *shifter(count, bits, "shift_channel", amounts, "activation"))
+
+
+def prelu(count: Any, bits: int, fraction: int, dsp: DspShape = DSP48E1) -> tuple[Part, ...]:
+    """Rectifier with a real negative slope of ``fraction`` fraction bits: a multiplier and a select.
+
+    The result has ``bits`` bits, so the product is needed up to bit ``bits + fraction``.
+    """
+    product = multiplier(count, bits, bits, bits + fraction, "activation", dsp)
+    return (*product, Part("lut", "activation", "mul", count * bits, ("mux2_lut_per_bit",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -169,12 +170,12 @@ class PairBlock(nn.Module):
         else:
             factor = (c_in * kernel * kernel) ** -0.5
             if self.power_of_two:
-                factor = float(2.0 ** round(torch.log2(torch.tensor(factor)).item()))
+                factor = 2.0 ** round(math.log2(factor))
             conv = SignConv2d(c_in, c_out, kernel, stride, padding, factor)
         return nn.Sequential(conv, *rules.norm(c_out))
 
     def forward(self, x: Tensor) -> Tensor:
         u = self.sign1(x)
-        residual = x if self.shortcut is None else self.shortcut(u)
-        y = self.conv2(self.sign2(self.conv1(u)))
-        return (y if self.alpha == 1.0 else y * self.alpha) + cast(Tensor, residual)
+        residual: Tensor = x if self.shortcut is None else self.shortcut(u)
+        y: Tensor = self.conv2(self.sign2(self.conv1(u)))
+        return (y if self.alpha == 1.0 else y * self.alpha) + residual

@@ -17,7 +17,10 @@ VARIANTS = {
 TOPOLOGIES = {
     "reactnet18": ("react", "ReActNet on ResNet-18: 16 binary 3x3 convolutions, each with its own shortcut and RPReLU"),
     "reactnet34": ("react", "ReActNet on ResNet-34: 32 binary 3x3 convolutions, each with its own shortcut and RPReLU"),
-    "reactneta": ("react", "ReActNet-A on MobileNetV1: 13 pairs of binary 3x3 and 1x1 convolutions, each with a shortcut"),
+    "reactneta": (
+        "react",
+        "ReActNet-A on MobileNetV1: 13 pairs of binary 3x3 and 1x1 convolutions, each with shortcut",
+    ),
     "bireal18": ("bireal", "Bi-Real-18: a shortcut around every binary 3x3 convolution, real 1x1 on the way down"),
     "bireal34": ("bireal", "Bi-Real-34: a shortcut around every binary 3x3 convolution, real 1x1 on the way down"),
     "xnor18": ("bireal", "XNOR-18: as Bi-Real-18, but a binary 1x1 of stride 2 on the way down"),

@@ -44,7 +44,9 @@ class Stem(nn.Module):
 class BinaryNet(nn.Module):
     """Stem, stages of binary units, global average pooling and a real classifier. [N, C, H, W] -> [N, classes]."""
 
-    def __init__(self, stem: Stem, streams: nn.ModuleList, stages: nn.ModuleList, head: nn.Module | None, fc: nn.Linear):
+    def __init__(
+        self, stem: Stem, streams: nn.ModuleList, stages: nn.ModuleList, head: nn.Module | None, fc: nn.Linear
+    ):
         super().__init__()
         self.stem = stem
         self.streams = streams

@@ -6,6 +6,7 @@ threshold. The last layer's scores are normalised as a whole, by one real scale 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -71,7 +72,7 @@ class FC(nn.Module):
         self.sign = BinaryActivation("clip")
         sizes = (features, hidden, hidden, hidden)
         layers: list[nn.Module] = []
-        for c_in, c_out in zip(sizes, sizes[1:], strict=False):
+        for c_in, c_out in pairwise(sizes):
             layers += [SignLinear(c_in, c_out), nn.BatchNorm1d(c_out), BinaryActivation("clip"), nn.Dropout(0.2)]
         self.layers = nn.Sequential(*layers)
         self.fc = SignLinear(hidden, classes)

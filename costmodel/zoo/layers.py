@@ -6,7 +6,7 @@ Parameter names are the same whether the weights are binary or real, so that the
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +109,13 @@ class StreamScale(nn.Module):
 def standardize(weight: Tensor) -> Tensor:
     """Scaled weight standardisation: each filter to mean 0 and variance 1/fan_in. [O, I, k, k] -> the same."""
     std, mean = torch.std_mean(weight, dim=(1, 2, 3), keepdim=True, unbiased=False)
-    return (weight - mean) * (weight[0].numel() ** -0.5 / (std + EPS))
+    factor: Tensor = weight[0].numel() ** -0.5 / (std + EPS)
+    return (weight - mean) * factor
+
+
+def conv_like(layer: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
+    """The convolution of ``layer`` with other weights and without bias."""
+    return F.conv2d(x, weight, None, layer.stride, cast(Any, layer.padding), layer.dilation, layer.groups)
 
 
 class StandardizedConv2d(nn.Conv2d):
@@ -120,7 +126,7 @@ class StandardizedConv2d(nn.Conv2d):
         self.gain = nn.Parameter(torch.ones(c_out, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.gain * standardize(self.weight), None)
+        return conv_like(self, x, self.gain * standardize(self.weight))
 
 
 class BinaryConv2d(nn.Conv2d):
@@ -180,7 +186,7 @@ class BinaryConv2d(nn.Conv2d):
         return scaled_sign(weight, scale, slope)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(x, self.binary_weight(), None)
+        return conv_like(self, x, self.binary_weight())
 
 
 class SignConv2d(nn.Conv2d):
@@ -192,4 +198,4 @@ class SignConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = sign(self.weight, "clip")
-        return self._conv_forward(x, weight if self.factor == 1.0 else weight * self.factor, None)
+        return conv_like(self, x, weight if self.factor == 1.0 else weight * self.factor)

@@ -37,7 +37,7 @@ DATASETS: dict[str, tuple[tuple[int, ...], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A top-1 accuracy in percent that somebody else reports. ``source`` names the document, ``note`` its conditions."""
+    """A top-1 accuracy in percent that others report. ``source`` names the document, ``note`` its conditions."""
 
     top1: float
     source: str

@@ -14,6 +14,10 @@ from torch.autograd import Function
 Gradient = Literal["sigmoid", "quadratic", "clip"]
 
 
+def _apply(function: type[Function], *args: Any) -> Tensor:
+    return cast(Tensor, cast(Any, function).apply(*args))
+
+
 def hard_sign(x: Tensor) -> Tensor:
     """+1 where x >= 0, else -1, in the type of ``x``."""
     return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
@@ -45,7 +49,8 @@ class _QuadraticSign(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grads[0] * (2 - 2 * x.abs()).clamp_(min=0)
+        slope: Tensor = (2 - 2 * x.abs()).clamp_(min=0)
+        return grads[0] * slope
 
 
 class _ClipSign(Function):
@@ -66,10 +71,10 @@ class _ClipSign(Function):
 def sign(x: Tensor, gradient: Gradient, limit: float = 1.0) -> Tensor:
     """sign(x) with sign(0) = +1 and the chosen straight-through gradient; ``limit`` is for ``clip``."""
     if gradient == "sigmoid":
-        return cast(Tensor, _SigmoidSign.apply(x))
+        return _apply(_SigmoidSign, x)
     if gradient == "quadratic":
-        return cast(Tensor, _QuadraticSign.apply(x))
-    return cast(Tensor, _ClipSign.apply(x, limit))
+        return _apply(_QuadraticSign, x)
+    return _apply(_ClipSign, x, limit)
 
 
 class _ScaledSign(Function):
@@ -99,7 +104,7 @@ def scaled_sign(w: Tensor, scale: Tensor, slope: Tensor | None = None) -> Tensor
 
     Gradients: to ``w`` the incoming one times ``slope`` within [-1, 1] and 0 outside; to ``scale`` the exact one.
     """
-    return cast(Tensor, _ScaledSign.apply(w, scale, slope))
+    return _apply(_ScaledSign, w, scale, slope)
 
 
 class _Round(Function):
@@ -114,4 +119,4 @@ class _Round(Function):
 
 def round_ste(x: Tensor) -> Tensor:
     """Round half to even, with the gradient of the identity."""
-    return cast(Tensor, _Round.apply(x))
+    return _apply(_Round, x)

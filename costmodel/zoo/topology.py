@@ -53,7 +53,7 @@ TOPOLOGIES: dict[str, Topology] = {
 
 
 def scaled(widths: tuple[int, ...], width: float) -> tuple[int, ...]:
-    """Channels at a width factor. The stem is rounded and the rest keep their ratio to it, so that widths still double."""
+    """Channels at a width factor. The stem is rounded, the rest keep their ratio to it and so still double."""
     stem = max(1, round(widths[0] * width))
     return tuple(w // widths[0] * stem for w in widths)
 

@@ -4,8 +4,8 @@ The exact method is ``moocore`` (O(n log n) for two and three objectives, O(n lo
 filters discard points that are certainly dominated: a few strong pivots for cloud-like sets, and a grid that remembers
 the best last objective below every cell for dense ones. Neither changes the answer.
 
-Fronts are associative: ``front(A + B) = front(front(A) + front(B))``; :func:`merge` keeps the lowest id of equal points,
-so the ids too do not depend on the order of merging.
+Fronts are associative: ``front(A + B) = front(front(A) + front(B))``; :func:`merge` keeps the lowest id of equal
+points, so the ids too do not depend on the order of merging.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ Directions = bool | Sequence[bool]
 #: Below this many points the filters cost more than they save.
 _SMALL = 8192
 _CHUNK = 1 << 17
+#: The grid pays above this many points that the pivots leave.
+_DENSE = 1 << 18
 _SAMPLE = 16384
-_PIVOTS = 64
+_PIVOTS = 48
 
 
 def nondominated(points: ArrayLike, *, maximise: Directions = False, keep_weakly: bool = False) -> Mask:
@@ -47,13 +49,17 @@ def nondominated(points: ArrayLike, *, maximise: Directions = False, keep_weakly
         return _exact(_minimised(array, signs), keep_weakly)
     keep = np.ones(n, dtype=np.bool_)
     left = _pivot_stage(array, signs, keep)
-    if left > _SMALL:
+    if left > _DENSE:
         left = _grid_stage(array, signs, keep, left)
     if left == n and d <= 3:
         left = _chunk_stage(array, signs, keep, keep_weakly)
     if left == n:
         return _exact(_minimised(array, signs), keep_weakly)
-    survivors = np.concatenate([block[keep[at : at + len(block)]] for at, block in _blocks(array, signs)])
+    survivors, end = np.empty((left, d)), 0
+    for at, block in _blocks(array, signs):
+        kept = block[keep[at : at + len(block)]]
+        survivors[end : end + len(kept)] = kept
+        end += len(kept)
     keep[keep] = _exact(survivors, keep_weakly)
     return keep
 
@@ -139,8 +145,13 @@ def _canonical(points: Floats, ids: Ids) -> PointSet:
 
 def _checked(points: ArrayLike, maximise: Directions) -> tuple[NDArray[np.number], Floats]:
     array = np.asarray(points)
-    if array.ndim != 2:
-        raise CostmodelError(f"points must be an array of shape (designs, objectives); got shape {array.shape}")
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise CostmodelError(
+            "points must be numbers in an array of shape (designs, objectives); "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    if array.dtype.kind in "iu" and array.size and max(-int(array.min()), int(array.max())) > 2**53:
+        raise CostmodelError("integer objectives above 2^53 cannot be compared exactly; scale them down first")
     flags = np.broadcast_to(np.asarray(maximise, dtype=np.bool_), array.shape[1:]) if np.ndim(maximise) == 0 else None
     if flags is None:
         flags = np.asarray(maximise, dtype=np.bool_)
@@ -170,24 +181,44 @@ def _exact(points: Floats, keep_weakly: bool) -> Mask:
         if not keep_weakly:
             best[np.argmax(best) + 1 :] = False
         return np.asarray(best)
+    if not np.all(np.isfinite(points)):
+        # moocore is wrong, or crashes, on infinities. Dominance only depends on the order of values: compare ranks.
+        ranks = [np.unique(column, return_inverse=True)[1] for column in points.T]
+        points = np.column_stack(ranks).astype(np.float64)
     return np.asarray(moocore.is_nondominated(points, keep_weakly=keep_weakly), dtype=np.bool_)
 
 
 def _pivots(sample: Floats) -> Floats:
-    """The members of the sample's front that dominate the largest share of the sample's bounding box."""
+    """Up to ``_PIVOTS`` members of the sample's front, each chosen to dominate most of what the earlier ones leave."""
     finite = sample[np.isfinite(sample).all(axis=1)]
     if not len(finite):
         return sample[:0]
     members = finite[_exact(finite, keep_weakly=False)]
     volume = np.prod(finite.max(axis=0) - members, axis=1)
-    return np.ascontiguousarray(members[np.argsort(-volume, kind="stable")[:_PIVOTS]])
+    members = members[np.argsort(-volume, kind="stable")[: 4 * _PIVOTS]]
+    probe = finite[:: max(1, len(finite) // 2048)]
+    covers = np.ones((len(members), len(probe)), dtype=np.bool_)
+    for j in range(finite.shape[1]):
+        covers &= members[:, j, None] < probe[None, :, j]
+    chosen = []
+    for _ in range(min(_PIVOTS, len(members))):
+        gain = np.count_nonzero(covers, axis=1)
+        best = int(gain.argmax())
+        if not gain[best]:
+            break
+        chosen.append(best)
+        covers &= ~covers[best]
+    return np.ascontiguousarray(members[chosen])
 
 
 def _pivot_stage(array: NDArray[np.number], signs: Floats, keep: Mask) -> int:
     sample = _minimised(array[:: max(1, len(array) // _SAMPLE)], signs)
     pivots = _pivots(sample)
     probe = np.empty(len(sample[::4]), dtype=np.bool_)
-    if not len(pivots) or _filters.drop_dominated_by(pivots, np.ascontiguousarray(sample[::4]), probe) * 2 > len(probe):
+    if not len(pivots):
+        return len(array)
+    # Where pivots leave more than a tenth, the grid is the faster filter.
+    if _filters.drop_dominated_by(pivots, np.ascontiguousarray(sample[::4]), probe) > 0.1 * len(probe):
         return len(array)
     return sum(
         _filters.drop_dominated_by(pivots, block, keep[at : at + len(block)]) for at, block in _blocks(array, signs)
@@ -195,13 +226,13 @@ def _pivot_stage(array: NDArray[np.number], signs: Floats, keep: Mask) -> int:
 
 
 def _grid_stage(array: NDArray[np.number], signs: Floats, keep: Mask, left: int) -> int:
-    rows = np.flatnonzero(keep[: 1 << 20]) if left < len(array) else np.arange(len(array))
-    sample = _minimised(array[rows[:: max(1, len(rows) // _SAMPLE)]], signs)
+    """Two passes of the grid filter over the points that are left."""
+    sample = _sample(array, signs, keep, left, _SAMPLE)
     grid = _filters.grid_for(sample)
     if grid is None:
         return left
     # A trial on a larger sample: sets with many ties, or with no dominated point, are left to the exact method.
-    trial = _minimised(array[rows[:: max(1, len(rows) // _CHUNK)]], signs)
+    trial = _sample(array, signs, keep, left, _CHUNK)
     trial_keep = np.ones(len(trial), dtype=np.bool_)
     grid.fill(trial, trial_keep)
     grid.close()
@@ -211,6 +242,16 @@ def _grid_stage(array: NDArray[np.number], signs: Floats, keep: Mask, left: int)
         grid.fill(block, keep[at : at + len(block)])
     grid.close()
     return sum(grid.drop(block, keep[at : at + len(block)]) for at, block in _blocks(array, signs))
+
+
+def _sample(array: NDArray[np.number], signs: Floats, keep: Mask, left: int, size: int) -> Floats:
+    """About ``size`` of the points that are left, evenly spread over the array."""
+    if left == len(array):
+        return _minimised(array[:: max(1, left // size)], signs)
+    rows = np.concatenate(
+        [at + np.flatnonzero(keep[at : at + _CHUNK])[:: max(1, left // size)] for at in range(0, len(array), _CHUNK)]
+    )
+    return _minimised(array[rows], signs)
 
 
 def _chunk_stage(array: NDArray[np.number], signs: Floats, keep: Mask, keep_weakly: bool) -> int:

@@ -61,7 +61,7 @@ def sum_of_products(
     a = state.domain_of(x)
     online = isinstance(weight, int)
     b = state.domain_of(weight) if isinstance(weight, int) else weight.domain
-    out = FLOAT
+    out: Domain = FLOAT  # real numbers, summed: no need to look
     if a.kind != "float" and b.kind not in ("float", "pow2"):
         out = integer(accumulator_bits(n_terms, a.bits, b.bits))
     consts: dict[str, Constant] = {}
@@ -73,8 +73,7 @@ def sum_of_products(
         consts["bias"] = bias_constant
     node = state.emit(
         value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry,
-        domain=out if out is not FLOAT else None,
-        attrs={"a": a, "b": _unit(b), "n_terms": n_terms, "macs": macs, "weight_shape": weight_shape,
+        domain=out, attrs={"a": a, "b": _unit(b), "n_terms": n_terms, "macs": macs, "weight_shape": weight_shape,
                "weight_domain": b, "dynamic": online, "stem": stem},
     )  # fmt: skip
     if rescale and isinstance(weight, Constant):
@@ -181,7 +180,9 @@ def batch_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         norm(state, value, args)
         return
     constants = tuple(state.constant(c) for c in (weight, bias, mean, var))
-    state.affine(value, _node(state, x), Step("batch_norm", constants, "bn_scale", eps))
+    source = _node(state, x)
+    real = FLOAT if state.domain_of(source).is_float else None
+    state.affine(value, source, Step("batch_norm", constants, "bn_scale", eps), domain=real)
 
 
 def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

@@ -43,6 +43,8 @@ def _perturb(name: str, tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:
 
 def _tile(pattern: Tensor, like: Tensor) -> Tensor:
     count = like.numel()
+    if count <= len(pattern):
+        return pattern[:count].reshape(like.shape).clone()
     return pattern.repeat(-(-count // len(pattern)))[:count].reshape(like.shape).clone()
 
 

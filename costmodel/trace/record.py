@@ -12,6 +12,8 @@ every value only a small strided sample is kept.
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,10 +26,19 @@ from torch.utils._pytree import tree_flatten
 
 from costmodel.ledger.ledger import Caveat
 
-#: Elements kept of each value, by number of dimensions: at most this many along each dimension.
-_SAMPLE_STEPS = {1: (4096,), 2: (64, 64), 3: (16, 16, 16), 4: (16, 16, 6, 6), 5: (8, 8, 5, 5, 5)}
+#: Elements kept of each value, about.
+_SAMPLE_SIZE = 2048
 #: Output rows and columns of a convolution that are computed; the rest repeats them.
 _CROP = 8
+
+#: Operations whose result is their first argument.
+IDENTITIES = frozenset(
+    {
+        "aten.detach.default", "aten.clone.default", "aten.alias.default", "aten.lift_fresh.default",
+        "aten.lift_fresh_copy.default", "aten.contiguous.default", "aten.positive.default", "costmodel.alias",
+        "aten.lift.default",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +113,12 @@ class Recorder(TorchDispatchMode):
         self._online[value.id] = leaf in ("input", "foreign")
         return value.id
 
-    def _finish(self, value: Value, tensor: Tensor) -> None:
+    def _finish(self, value: Value, tensor: Tensor, identity: bool = False) -> None:
         value.shape = tuple(tensor.shape)
         value.tensor_dtype = tensor.dtype
         self.values.append(value)
         self._online.append(any(self._online[i] for i in value.inputs))
-        value.sample = sample(tensor)
+        value.sample = self.values[value.inputs[0]].sample if identity else sample(tensor)
         self._bind(tensor, value.id)
 
     def _bind(self, tensor: Tensor, number: int) -> None:
@@ -181,7 +192,7 @@ class Recorder(TorchDispatchMode):
 
         coded_args = tuple(encode(a) for a in args)
         coded_kwargs = {k: encode(v) for k, v in kwargs.items()}
-        name = str(func)
+        name, mutates, identity = _describe(func)
         online = any(self._online[i] for i in inputs)
         out = self._execute(func, name, args, kwargs, online)
         if online and name == "aten._local_scalar_dense.default":
@@ -195,7 +206,6 @@ class Recorder(TorchDispatchMode):
         if online and self._keep_values:
             self._keep(args, coded_args)
             self._keep(tuple(kwargs.values()), tuple(coded_kwargs.values()))
-        mutates = func._schema.is_mutable
         outs = out if isinstance(out, (tuple, list)) else (out,)
         for index, tensor in enumerate(outs):
             if not isinstance(tensor, Tensor):
@@ -204,7 +214,7 @@ class Recorder(TorchDispatchMode):
             if index:
                 value.op = f"{name}:{index}"
             value.module, value.call = self._scope[-1]
-            self._finish(value, tensor)
+            self._finish(value, tensor, identity)
             if mutates:
                 self._written[tensor.untyped_storage()._cdata] = value.id
         return out
@@ -227,13 +237,27 @@ def sample(tensor: Tensor) -> Tensor | None:
     """A strided sample: the same places for every tensor of the same shape, so that samples of two values align."""
     if tensor.is_complex() or tensor.numel() == 0 or tensor.layout != torch.strided:
         return None
-    limits = _SAMPLE_STEPS.get(tensor.dim())
-    if limits is None:
-        return tensor.reshape(-1)[:: max(1, tensor.numel() // 4096)].clone() if tensor.dim() else tensor.clone()
-    if tensor.numel() <= 4096:
+    if tensor.numel() <= 2 * _SAMPLE_SIZE:
         return tensor.clone()
-    steps = tuple(slice(None, None, -(-size // limit)) for size, limit in zip(tensor.shape, limits, strict=True))
-    return tensor[steps].clone()
+    return tensor[_sample_index(tensor.shape)].clone()
+
+
+@functools.cache
+def _sample_index(shape: torch.Size) -> tuple[slice, ...]:
+    """Steps that keep small dimensions whole (kernels) and share the rest between the large ones."""
+    budget, steps = _SAMPLE_SIZE, {}
+    for position, axis in enumerate(sorted(range(len(shape)), key=lambda a: shape[a])):
+        share = max(1, math.floor(budget ** (1 / (len(shape) - position))))
+        steps[axis] = -(-shape[axis] // share)
+        budget //= min(share, -(-shape[axis] // steps[axis]))
+    return tuple(slice(None, None, steps[axis]) for axis in range(len(shape)))
+
+
+@functools.cache
+def _describe(func: Any) -> tuple[str, bool, bool]:
+    """Name of an operation, whether it writes into an argument, and whether its result is its argument."""
+    name = str(func)
+    return name, bool(func._schema.is_mutable), name in IDENTITIES
 
 
 def cropped_convolution(

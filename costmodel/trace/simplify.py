@@ -12,16 +12,8 @@ from typing import Any
 
 from costmodel.domain import Domain
 from costmodel.trace.domains import classify
-from costmodel.trace.record import Recording, Ref, Value
+from costmodel.trace.record import IDENTITIES, Recording, Ref, Value
 
-#: Operations whose result is their first argument.
-_IDENTITIES = frozenset(
-    {
-        "aten.detach.default", "aten.clone.default", "aten.alias.default", "aten.lift_fresh.default",
-        "aten.lift_fresh_copy.default", "aten.contiguous.default", "aten.positive.default", "costmodel.alias",
-        "aten.lift.default",
-    }
-)  # fmt: skip
 _RANDOM = ("rand", "bernoulli", "normal", "dropout", "multinomial", "exponential", "poisson")
 _MAX_TERMS = 64
 _ONE = -1  # the atom of the constant term
@@ -86,7 +78,8 @@ def simplify(recording: Recording) -> Simplified:
         if target is not None and values[representative[target]].shape == value.shape:
             numbers.append(target)
             canonical.append(representative[target])
-            aliases.setdefault(representative[target], []).append(value.id)
+            if op not in IDENTITIES:  # an identity shows nothing that its argument does not
+                aliases.setdefault(representative[target], []).append(value.id)
             continue
         number = value.id if value.leaf or _is_random(op) else known.setdefault(_key(op, value, numbers), value.id)
         numbers.append(number)
@@ -141,7 +134,7 @@ def _form(
 ) -> Form | None:
     """The linear form of a value over other values, or None if the value is an atom of its own."""
     args = value.args
-    if op in _IDENTITIES and isinstance(args[0], Ref):
+    if op in IDENTITIES and isinstance(args[0], Ref):
         return forms[numbers[args[0].id]]
     if op == "aten._to_copy.default" and values[args[0].id].tensor_dtype == value.tensor_dtype:
         return forms[numbers[args[0].id]]

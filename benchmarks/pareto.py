@@ -87,7 +87,7 @@ def main() -> None:
     nondominated(shell(20_000, 3, np.random.default_rng(0)))
     rows = []
     print(
-        f"{'set':12} {'d':>2} {'front':>9} {'moocore s':>10} {'ours s':>8} {'ratio':>7} {'MB':>5} {'ours MB':>8} same"
+        f"{'set':10} {'d':>2} {'front':>9} {'moocore s':>10} {'ours s':>8} {'ratio':>7} {'MB':>5} {'ours MB':>7} same"
     )
     for name in args.sets:
         for d in args.objectives:
@@ -104,7 +104,7 @@ def main() -> None:
             row |= {"moocore_s": a, "ours_s": b, "ratio": a / b, "identical": same}
             rows.append(row | {"moocore_mb": their_mb, "ours_mb": our_mb})
             print(
-                f"{name:12} {d:2} {row['front']:9} {a:10.3f} {b:8.3f} {a / b:7.1f} {their_mb:5.0f} {our_mb:8.0f} {same}",
+                f"{name:10} {d:2} {row['front']:9} {a:10.3f} {b:8.3f} {a / b:7.1f} {their_mb:5.0f} {our_mb:7.0f} {same}",
                 flush=True,
             )
             if not same:

@@ -140,7 +140,7 @@ def _drop_kernel(points, keep, axes, last, low, scale, cell, strides, table):  #
                 x = (points[i, axes[q]] - low[q]) * scale[q]
                 slot = int(x) if 0.0 < x < top else (top if x >= top else 0)
                 c += cell[q, slot] * strides[q]
-            if table[c] <= points[i, last]:
+            if table[c] <= points[i, last] and table[c] < np.inf:  # an infinite entry is an empty one
                 keep[i] = False
             else:
                 kept += 1

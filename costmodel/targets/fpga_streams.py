@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel.targets.arith import ceil_div, maximum, where
-from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, Impl, Part, bram18, control, memory
+from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, Impl, Part, RamStyle, bram18, control, memory
 
 #: Words of one LUT used as a shift register (SRL32).
 SRL_DEPTH = 32
@@ -33,12 +33,14 @@ class WindowShape:
         return self.width * self.channels * self.bits
 
 
-def window(shape: WindowShape, simd: Any, impl: Impl) -> tuple[Part, ...]:
+def window(shape: WindowShape, simd: Any, impl: Impl, style: RamStyle = "auto") -> tuple[Part, ...]:
     """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters."""
     blocks = ceil_div(shape.kernel, shape.stride) + 1
     depth = shape.stride * shape.width * ceil_div(shape.channels, simd)
+    if style == "auto" and impl == "hls":  # high-level synthesis binds a dual-port memory to block RAM
+        style = "block"
     return (
-        *memory("window", "input", depth, simd * shape.bits, blocks, block_only=impl == "hls"),
+        *memory("window", "input", depth, simd * shape.bits, blocks, style),
         Part("ff", "window", "input", simd * shape.bits, ("register_ff_per_bit",)),
         *control(impl),
     )
@@ -53,7 +55,7 @@ def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output") -> tuple[
         Part("ff", "fifo", kind, where(small, depth * width, 0), ("register_ff_per_bit",)),
         Part("lut", "fifo", kind, where(small, width, 0), ("mux2_lut_per_bit",)),
         Part("lut", "fifo", kind, where(small | in_block, 0, shifted), ("lutram_lut_per_bit",)),
-        Part("bram18", "fifo", kind, where(in_block, bram18(depth, width), 0)),
+        Part("bram18", "fifo", kind, where(in_block, bram18(depth, width), 0), ("bram_decomposition",)),
     )
 
 
@@ -104,6 +106,6 @@ def host_interface(width: int, depth: int, impl: Impl) -> tuple[Part, ...]:
         *control(impl, 6),
         *fifo(width, depth, "input"),
         *fifo(width, depth, "output"),
-        Part("bram18", "dma", "input", bram18(512, width)),
-        Part("bram18", "dma", "output", bram18(512, width)),
+        Part("bram18", "dma", "input", bram18(512, width), ("bram_decomposition",)),
+        Part("bram18", "dma", "output", bram18(512, width), ("bram_decomposition",)),
     )

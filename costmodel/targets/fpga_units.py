@@ -26,6 +26,8 @@ from costmodel.targets.arith import bit_length, ceil_div, where
 #: differs by a factor of 1.7 between the last two.
 Impl = Literal["hls", "compressor", "behavioural"]
 IMPLS: tuple[Impl, ...] = ("hls", "compressor", "behavioural")
+#: Where a memory is put; ``auto`` lets its size decide.
+RamStyle = Literal["auto", "block", "distributed"]
 
 #: A memory of at most this many bits is built from LUTs by high-level synthesis; above, from block RAM.
 LUTRAM_MAX_BITS = 1024
@@ -53,7 +55,7 @@ class MatrixShape:
 
     A convolution has ``mw = C_in/groups * k * k``, ``mh = C_out``, ``vectors = H_out * W_out``. ``n_thresholds``
     comparisons of ``bits_acc`` bits a result (1: a sign), 0 when the sum itself leaves the unit. ``depthwise`` units
-    hold one kernel a channel and need no input buffer.
+    hold one kernel a channel and need no input buffer; ``pow2`` weights shift the activation, each by its own amount.
     """
 
     mw: int
@@ -64,6 +66,7 @@ class MatrixShape:
     bits_acc: int = 16
     n_thresholds: int = 1
     depthwise: bool = False
+    pow2: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +116,13 @@ def lutram_luts(depth: Any, width: Any) -> Any:
 
 
 def memory(
-    component: str, kind: str, depth: Any, width: Any, copies: Any = 1, *, block_only: bool = False
+    component: str, kind: str, depth: Any, width: Any, copies: Any = 1, style: RamStyle = "auto"
 ) -> tuple[Part, ...]:
-    """``copies`` memories of ``depth`` words of ``width`` bits, in LUTs when small, else in block RAM."""
-    in_luts = (depth * width <= LUTRAM_MAX_BITS) & (not block_only)
+    """``copies`` memories of ``depth`` words of ``width`` bits: in LUTs when small, else in block RAM, or as told."""
+    small = depth * width <= LUTRAM_MAX_BITS
+    in_luts = small if style == "auto" else (small | True) & (style == "distributed")
     return (
-        Part("bram18", component, kind, copies * where(in_luts, 0, bram18(depth, width))),
+        Part("bram18", component, kind, copies * where(in_luts, 0, bram18(depth, width)), ("bram_decomposition",)),
         Part("lut", component, kind, copies * where(in_luts, lutram_luts(depth, width), 0), ("lutram_lut_per_bit",)),
     )
 
@@ -127,10 +131,13 @@ def memory(
 
 
 def product_bits(bits_a: int, bits_w: int) -> int:
-    """Width of one product: of two one-bit operands one bit, with a one-bit weight that of the activation."""
+    """Width of one product: of two one-bit operands one bit, with a one-bit weight that of the activation.
+
+    Narrow signed operands of a and w bits, symmetric about zero, need a + w - 1.
+    """
     if bits_w == 1 or bits_a == 1:
         return max(bits_a, bits_w)
-    return bits_a + bits_w
+    return bits_a + bits_w - 1
 
 
 def uses_dsp(bits_a: int, bits_w: int, threshold: int = 4) -> bool:
@@ -138,7 +145,14 @@ def uses_dsp(bits_a: int, bits_w: int, threshold: int = 4) -> bool:
     return min(bits_a, bits_w) > threshold
 
 
-def mvu(shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls") -> tuple[Part, ...]:
+def cycles(shape: MatrixShape, pe: Any, simd: Any) -> Any:
+    """Cycles of one image: ``(mh/pe) * (mw/simd) * vectors``, exact where ``pe`` divides ``mh`` and ``simd`` ``mw``."""
+    return ceil_div(shape.mh, pe) * ceil_div(shape.mw, simd) * shape.vectors
+
+
+def mvu(
+    shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls", dsp: DspShape = DSP48E1, style: RamStyle = "auto"
+) -> tuple[Part, ...]:
     """LUT, FF, carry, DSP and block RAM of a matrix-vector-threshold unit without its sliding window.
 
     Lanes multiply and sum, ``pe`` accumulators add up ``mw/simd`` partial sums, thresholds compare. The popcount law
@@ -146,10 +160,10 @@ def mvu(shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls") -> tuple[Par
     """
     depth = (shape.mw // simd) * (shape.mh // pe)
     return (
-        *lanes(shape, pe, simd, impl),
+        *lanes(shape, pe, simd, impl, dsp),
         *accumulators(shape, pe, impl),
         *input_buffer(shape, pe, simd, impl),
-        *memory("weights", "weight", depth, simd * shape.bits_w, pe),
+        *memory("weights", "weight", depth, simd * shape.bits_w, pe, style),
         *threshold_memory(shape, pe),
         *control(impl),
         *(loader(shape, pe, simd) if impl == "hls" else ()),
@@ -171,7 +185,7 @@ def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:
     return (Part("lut", "control", "parameter", pe * (weights + thresholds), ("mux2_lut_per_bit",)),)
 
 
-def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl) -> tuple[Part, ...]:
+def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, dsp: DspShape) -> tuple[Part, ...]:
     """Products and their sum: XNOR-popcount for one-bit operands, an adder tree otherwise."""
     count = pe * simd
     a, w = shape.bits_a, shape.bits_w
@@ -192,11 +206,13 @@ def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl) -> tuple[Part, ...
         Part("lut", "compute", "add", tree, (f"tree_{impl}_lut_per_bit",)),
         Part("carry", "compute", "add", tree, ("carry_per_adder_bit",)),
     )
+    if shape.pow2:
+        return (*adders, *shifter(count, a, "shift_var", component="compute"))
     if min(a, w) == 1:  # add or subtract: a conditional negation of the wider operand
         return (*adders, Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{impl}_lut_per_bit",)))
     if uses_dsp(a, w):
-        return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w)))
-    return (*adders, *multiplier_luts("compute", count, a, w))
+        return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w, dsp)))
+    return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{impl}_lut_per_bit"))
 
 
 def accumulators(shape: MatrixShape, pe: Any, impl: Impl) -> tuple[Part, ...]:
@@ -263,8 +279,13 @@ def dsp_blocks(bits_a: int, bits_b: int, dsp: DspShape = DSP48E1) -> int:
     )
 
 
-def multiplier_luts(component: str, count: Any, bits_a: int, bits_b: int) -> tuple[Part, ...]:
-    """``count`` signed multipliers from LUTs: quadratic in the width with a linear saving."""
+def multiplier_luts(component: str, count: Any, bits_a: int, bits_b: int, narrow: str) -> tuple[Part, ...]:
+    """``count`` signed multipliers from LUTs: quadratic in the width with a linear saving.
+
+    Below 3 bits a product is a few functions of its few inputs, one LUT (``narrow``) a bit of it.
+    """
+    if max(bits_a, bits_b) <= 2:
+        return (Part("lut", component, "mul", count * product_bits(bits_a, bits_b), (narrow,)),)
     return (
         Part("lut", component, "mul", count * bits_a * bits_b, ("multiplier_lut_per_bit2",)),
         Part("lut", component, "mul", -count * (bits_a + bits_b) / 2, ("multiplier_lut_saved_per_bit",)),
@@ -274,17 +295,17 @@ def multiplier_luts(component: str, count: Any, bits_a: int, bits_b: int) -> tup
 def multiplier(
     count: Any, bits_a: int, bits_b: int, top: int | None = None, component: str = "multiply", dsp: DspShape = DSP48E1
 ) -> tuple[Part, ...]:
-    """``count`` real multipliers in DSP slices, of which the product bits below ``top`` are needed (default: all).
+    """``count`` real multipliers in DSP slices; of the product, the bits below ``top`` are needed (default: all).
 
-    A product of four slices that is wider than its operands is added up outside them, above the lowest tile: 47 LUTs for
-    32 x 32 -> 64, none for 32 x 32 -> 32, where the product of the two upper halves falls away as well.
+    A product of four slices that is wider than its operands is added up outside them, above the lowest tile: 47 LUTs
+    for 32 x 32 -> 64, none for 32 x 32 -> 32, where the product of the two upper halves falls away as well.
     """
     blocks = dsp_blocks(bits_a, bits_b, dsp)
     top = bits_a + bits_b if top is None else min(top, bits_a + bits_b)
     stitched = blocks >= 4 and top > max(bits_a, bits_b)
     if blocks == 4 and not stitched:
         blocks = 3
-    parts = (Part("dsp", component, "mul", count * blocks),)
+    parts: tuple[Part, ...] = (Part("dsp", component, "mul", count * blocks),)
     if stitched:
         parts += (Part("lut", component, "mul", count * (top - dsp.tile_narrow), ("stitch_lut_per_bit",)),)
     return parts

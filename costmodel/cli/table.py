@@ -10,7 +10,9 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,11 +40,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One value a column. ``depth`` indents the first column as a tree; ``label`` replaces its text there."""
+    """One value a column. ``label`` is what the first cell says where people read it. ``subtotal``: of other rows."""
 
     values: Sequence[Any]
     style: Style = "plain"
     label: str = ""
+    subtotal: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Table:
     notes: Sequence[str] = field(default=())
 
     def records(self) -> list[dict[str, Any]]:
-        """Rows as dictionaries of raw values, without the footer."""
-        return [dict(zip((c.key for c in self.columns), row.values, strict=True)) for row in self.rows]
+        """Rows as dictionaries of raw values, without subtotals and footer: they add up."""
+        keys = [c.key for c in self.columns]
+        return [dict(zip(keys, row.values, strict=True)) for row in self.rows if not row.subtotal]
 
     def texts(self, row: Row) -> list[str]:
         cells = [c.show(v) for c, v in zip(self.columns, row.values, strict=True)]
@@ -84,7 +88,10 @@ def to_text(table: Table, color: bool = False) -> str:
     rows = [(row, table.texts(row)) for row in (*table.rows, *table.footer)]
     heads = [c.title for c in table.columns]
     widths = [max(map(width, column)) for column in zip(heads, *(cells for _, cells in rows), strict=True)]
-    total = sum(widths) + 2 * (len(widths) - 1)
+    fixed = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    if table.columns[-1].align == "left" and len(widths) > 1:  # prose: it goes on below itself
+        widths[-1] = min(widths[-1], max(24, line_width() - fixed))
+    total = fixed + widths[-1]
     lines = [paint(table.title, "title", color)] if table.title else []
     if rows or any(heads):
         lines.append(paint(_line(heads, widths, table.columns), "bold", color))
@@ -92,8 +99,10 @@ def to_text(table: Table, color: bool = False) -> str:
     for index, (row, cells) in enumerate(rows):
         if index == len(table.rows) and table.rows:
             lines.append(paint("─" * total, "dim", color))
-        lines.append(paint(_line(cells, widths, table.columns), row.style, color))
-    lines += [paint(note, "dim", color) for note in table.notes]
+        first, *more = textwrap.wrap(cells[-1], widths[-1]) or [""] if width(cells[-1]) > widths[-1] else [cells[-1]]
+        lines.append(paint(_line([*cells[:-1], first], widths, table.columns), row.style, color))
+        lines += [paint(" " * fixed + text, row.style, color) for text in more]
+    lines += [paint(line, "dim", color) for note in table.notes for line in wrap(note)]
     return "\n".join(lines) + "\n"
 
 
@@ -117,11 +126,11 @@ def to_latex(table: Table) -> str:
     spec = "".join("l" if c.align == "left" else "r" for c in table.columns)
 
     def line(cells: Sequence[str]) -> str:
-        return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
+        return "  " + " & ".join(map(escape_latex, cells)).replace("\t", r"\quad ") + r" \\"
 
     lines = [r"\begin{table}", r"  \centering", rf"  \caption{{{escape_latex(table.title)}}}"]
     lines += [rf"  \begin{{tabular}}{{{spec}}}", r"  \toprule", line([c.title for c in table.columns]), r"  \midrule"]
-    lines += [line(table.texts(row)) for row in table.rows]
+    lines += [line(_indent(table.texts(row))) for row in table.rows]
     lines += [r"  \midrule"] if table.footer and table.rows else []
     lines += [line(table.texts(row)) for row in table.footer]
     lines += [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
@@ -130,11 +139,11 @@ def to_latex(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Raw values under the columns' keys, with a final row for each footer."""
+    """Raw values under the columns' keys, without subtotals and footer: every column adds up."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([c.key for c in table.columns])
-    writer.writerows([("" if v is None else v) for v in row.values] for row in (*table.rows, *table.footer))
+    writer = csv.DictWriter(out, [c.key for c in table.columns], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.records())
     return out.getvalue()
 
 
@@ -161,6 +170,16 @@ def _has_next_sibling(paths: Sequence[tuple[str, ...]], index: int, path: tuple[
         if other[: len(path)] != path:
             return True
     return False
+
+
+def line_width() -> int:
+    """Columns that text may take: the terminal's, or 160 where there is none."""
+    return shutil.get_terminal_size((160, 40)).columns
+
+
+def wrap(text: str) -> list[str]:
+    """Prose in lines of at most 120 columns, with what follows the first indented."""
+    return textwrap.wrap(text, min(120, line_width()), subsequent_indent="  ") or [""]
 
 
 def escape_latex(text: str) -> str:
@@ -200,6 +219,12 @@ def use_color(stream: Any = None) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _indent(cells: list[str]) -> list[str]:
+    """Branches of a drawn tree as one tab a level."""
+    text = cells[0].lstrip("│├└─ ")
+    return ["\t" * ((len(cells[0]) - len(text)) // 3) + text, *cells[1:]]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

@@ -1,0 +1,144 @@
+"""``costmodel completion``: scripts that complete commands, options, and names of networks and targets.
+
+Names are asked for when the user presses the key (``costmodel completion --names models``), so that a new target file
+or a newer version needs no new script. Answering imports neither torch nor anything else that is slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from costmodel.cli.main import VERBS, load, verb_parser
+
+HELP = "Print a completion script for a shell."
+EXAMPLES = """\
+to use it:
+  bash   eval "$(costmodel completion bash)"          in ~/.bashrc
+  zsh    eval "$(costmodel completion zsh)"           in ~/.zshrc, after compinit
+  fish   costmodel completion fish | source           in ~/.config/fish/config.fish
+"""
+SHELLS = ("bash", "zsh", "fish")
+
+#: Options and verbs after which a name is expected, and names of what.
+NAMED = {"--model": "models", "--target": "targets", "--convention": "conventions"}
+POSITIONAL = {"models": "models", "compare": "models", "targets": "targets"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("shell", nargs="?", choices=SHELLS, help="the shell that will read the script")
+    group.add_argument(
+        "--names", choices=("models", "targets", "conventions"), help="list names, for the script itself"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.names:
+        print("\n".join(names(args.names)))
+    else:
+        print({"bash": bash, "zsh": zsh, "fish": fish}[args.shell](), end="")
+    return 0
+
+
+def names(what: str) -> list[str]:
+    """Names of all networks, targets or conventions, short names included."""
+    if what == "conventions":
+        from costmodel.ledger.conventions import list_conventions
+
+        return list_conventions()
+    if what == "targets":
+        from costmodel.targets.load import aliases, list_targets
+
+        return [*list_targets(), *aliases()]
+    from costmodel.zoo import registry
+
+    return [name for item in registry.list_models() for name in (item, *registry.entry(item).aliases)]
+
+
+def flags(verb: str) -> dict[str, argparse.Action]:
+    """The long options of a verb."""
+    actions = verb_parser(verb, load(verb))._actions
+    return {flag: action for action in actions for flag in action.option_strings if flag.startswith("--")}
+
+
+def bash() -> str:
+    """A script for bash; zsh reads it too, through ``bashcompinit``."""
+    cases = "\n".join(f'    {verb}) flags="{" ".join(flags(verb))}";;' for verb in VERBS)
+    values = "\n".join(
+        f'    {flag}) COMPREPLY=($(compgen -W "$(costmodel completion --names {what} 2>/dev/null)" -- "$cur")); return;;'
+        for flag, what in NAMED.items()
+    )
+    choices = "\n".join(
+        f'    {flag}) COMPREPLY=($(compgen -W "{" ".join(options)}" -- "$cur")); return;;'
+        for flag, options in _choices().items()
+    )
+    positional = "\n".join(
+        f"    {verb}) words=$(costmodel completion --names {what} 2>/dev/null);;" for verb, what in POSITIONAL.items()
+    )
+    return f"""\
+# costmodel completion for bash
+_costmodel() {{
+  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" flags="" words=""
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "{" ".join(VERBS)} --help --version" -- "$cur")); return
+  fi
+  case "$prev" in
+{values}
+{choices}
+    --checkpoint|--folding|--output|-o) COMPREPLY=($(compgen -f -- "$cur")); return;;
+  esac
+  case "${{COMP_WORDS[1]}}" in
+{cases}
+  esac
+  case "$cur" in -*) COMPREPLY=($(compgen -W "$flags" -- "$cur")); return;; esac
+  case "${{COMP_WORDS[1]}}" in
+{positional}
+    completion) words="{" ".join(SHELLS)}";;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur") $(compgen -f -- "$cur"))
+}}
+complete -o filenames -F _costmodel costmodel
+"""
+
+
+def zsh() -> str:
+    """The script for bash behind zsh's own emulation of it."""
+    return f"autoload -U +X bashcompinit && bashcompinit\n{bash().replace('for bash', 'for zsh')}"
+
+
+def fish() -> str:
+    """A script for fish: one line an option."""
+    lines = ["# costmodel completion for fish", "complete -c costmodel -f"]
+    first = "__fish_use_subcommand"
+    lines += [f"complete -c costmodel -n {first} -a {verb} -d {_quote(text)}" for verb, (_, text) in VERBS.items()]
+    for verb in VERBS:
+        condition = f'"__fish_seen_subcommand_from {verb}"'
+        for flag, action in flags(verb).items():
+            line = f"complete -c costmodel -n {condition} -l {flag[2:]}"
+            if action.nargs != 0:
+                line += " -r"
+            if flag in NAMED:
+                line += f' -a "(costmodel completion --names {NAMED[flag]})"'
+            elif action.choices:
+                line += f' -a "{" ".join(map(str, action.choices))}"'
+            elif action.nargs != 0:
+                line += " -F"
+            lines.append(line + (f" -d {_quote(action.help)}" if action.help else ""))
+        if verb in POSITIONAL:
+            lines.append(f'complete -c costmodel -n {condition} -a "(costmodel completion --names {POSITIONAL[verb]})"')
+    lines.append(f'complete -c costmodel -n "__fish_seen_subcommand_from completion" -a "{" ".join(SHELLS)}"')
+    return "\n".join(lines) + "\n"
+
+
+def _choices() -> dict[str, tuple[str, ...]]:
+    """Options that take one of a few words, of all verbs together."""
+    table: dict[str, tuple[str, ...]] = {}
+    for verb in VERBS:
+        for flag, action in flags(verb).items():
+            if action.choices:
+                table[flag] = tuple(dict.fromkeys((*table.get(flag, ()), *map(str, action.choices))))
+    return table
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("%%", "%") + "'"

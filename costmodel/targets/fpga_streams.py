@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel.targets.arith import ceil_div, maximum, where
-from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, Impl, Part, RamStyle, bram18, control, memory
+from costmodel.targets.fpga_units import (
+    LUTRAM_MAX_BITS,
+    SERIES7,
+    Fabric,
+    Impl,
+    Part,
+    RamStyle,
+    block_rams,
+    control,
+    memory,
+)
 
-#: Words of one LUT used as a shift register (SRL32).
-SRL_DEPTH = 32
 #: Depth of a stream between two units where nothing asks for more: it decouples their handshakes.
 DEFAULT_DEPTH = 2
 
@@ -27,35 +35,38 @@ class WindowShape:
     bits: int
     kernel: int
     stride: int = 1
+    padding: int = 0
 
     @property
     def row_bits(self) -> int:
         return self.width * self.channels * self.bits
 
 
-def window(shape: WindowShape, simd: Any, impl: Impl, style: RamStyle = "auto") -> tuple[Part, ...]:
+def window(
+    shape: WindowShape, simd: Any, impl: Impl, style: RamStyle = "auto", fabric: Fabric = SERIES7
+) -> tuple[Part, ...]:
     """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters."""
     blocks = ceil_div(shape.kernel, shape.stride) + 1
     depth = shape.stride * shape.width * ceil_div(shape.channels, simd)
     if style == "auto" and impl == "hls":  # high-level synthesis binds a dual-port memory to block RAM
         style = "block"
     return (
-        *memory("window", "input", depth, simd * shape.bits, blocks, style),
+        *memory("window", "input", depth, simd * shape.bits, blocks, style, fabric),
         Part("ff", "window", "input", simd * shape.bits, ("register_ff_per_bit",)),
         *control(impl),
     )
 
 
-def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output") -> tuple[Part, ...]:
+def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output", fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """Buffer of ``depth`` words: registers up to two words, shift registers up to 1024 bits, else block RAM."""
     small = depth <= DEFAULT_DEPTH
-    in_block = (depth * width > LUTRAM_MAX_BITS) & (depth > DEFAULT_DEPTH)
-    shifted = width * ceil_div(depth, SRL_DEPTH)
+    in_block = (depth * width > (LUTRAM_MAX_BITS if fabric.srl_depth else 0)) & (depth > DEFAULT_DEPTH)
+    shifted = width * ceil_div(depth, max(fabric.srl_depth, 1))
     return (
         Part("ff", "fifo", kind, where(small, depth * width, 0), ("register_ff_per_bit",)),
         Part("lut", "fifo", kind, where(small, width, 0), ("mux2_lut_per_bit",)),
         Part("lut", "fifo", kind, where(small | in_block, 0, shifted), ("lutram_lut_per_bit",)),
-        Part("bram18", "fifo", kind, where(in_block, bram18(depth, width), 0), ("bram_decomposition",)),
+        Part("bram18", "fifo", kind, where(in_block, block_rams(depth, width, fabric), 0), ("bram_decomposition",)),
     )
 
 
@@ -70,11 +81,13 @@ def width_converter(width_in: Any, width_out: Any, impl: Impl) -> tuple[Part, ..
     )
 
 
-def max_pool(width: int, channels: int, bits: int, kernel: int, impl: Impl) -> tuple[Part, ...]:
+def max_pool(
+    width: int, channels: int, bits: int, kernel: int, impl: Impl, fabric: Fabric = SERIES7
+) -> tuple[Part, ...]:
     """One row of results kept while its inputs pass: an OR a channel for one-bit values, a comparison otherwise."""
     lane = channels if bits == 1 else channels * bits
     return (
-        *memory("pool", "input", max(width // kernel, 1), channels * bits),
+        *memory("pool", "input", max(width // kernel, 1), channels * bits, 1, "auto", fabric),
         Part("lut", "pool", "compare", lane, ("mux2_lut_per_bit" if bits == 1 else "compare_lut_per_bit",)),
         Part("ff", "pool", "compare", channels * bits, ("register_ff_per_bit",)),
         *control(impl),
@@ -99,13 +112,13 @@ def comparator(count: Any, bits: int, component: str = "threshold") -> tuple[Par
     )
 
 
-def host_interface(width: int, depth: int, impl: Impl) -> tuple[Part, ...]:
+def host_interface(width: int, depth: int, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """Reading inputs from and writing results to host memory over AXI: two movers, the bus adapter with its two burst
     buffers, the register slave and two bus interconnects, each counted as one unit's control; two stream buffers."""
     return (
         *control(impl, 6),
-        *fifo(width, depth, "input"),
-        *fifo(width, depth, "output"),
-        Part("bram18", "dma", "input", bram18(512, width), ("bram_decomposition",)),
-        Part("bram18", "dma", "output", bram18(512, width), ("bram_decomposition",)),
+        *fifo(width, depth, "input", fabric),
+        *fifo(width, depth, "output", fabric),
+        Part("bram18", "dma", "input", block_rams(512, width, fabric), ("bram_decomposition",)),
+        Part("bram18", "dma", "output", block_rams(512, width, fabric), ("bram_decomposition",)),
     )

@@ -27,16 +27,12 @@ from costmodel.targets.arith import bit_length, ceil_div, where
 Impl = Literal["hls", "compressor", "behavioural"]
 IMPLS: tuple[Impl, ...] = ("hls", "compressor", "behavioural")
 #: Where a memory is put; ``auto`` lets its size decide.
-RamStyle = Literal["auto", "block", "distributed"]
+RamStyle = Literal["auto", "block", "distributed", "ultra"]
 
 #: A memory of at most this many bits is built from LUTs by high-level synthesis; above, from block RAM.
 LUTRAM_MAX_BITS = 1024
-#: Depth of one LUT6 used as single-port memory.
-LUTRAM_DEPTH = 64
-#: (depth, width) of an 18 kbit block RAM in simple dual-port mode (Xilinx UG473), widest first.
-BRAM18_ASPECTS: tuple[tuple[int, int], ...] = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-#: Depth of a 36 kbit block RAM at width 1, counted as two of 18 kbit.
-BRAM36_MAX_DEPTH = 32768
+#: (depth, width) of one UltraRAM.
+URAM_ASPECT = (4096, 72)
 
 
 class Part(NamedTuple):
@@ -70,17 +66,27 @@ class MatrixShape:
 
 
 @dataclass(frozen=True, slots=True)
-class DspShape:
-    """Operand widths of one DSP multiplier, and the widths of the tiles from which a larger product is built."""
+class Fabric:
+    """What a family of devices is made of, as far as geometry goes.
 
-    wide: int = 25
-    narrow: int = 18
+    ``dsp_wide`` x ``dsp_narrow`` is the multiplier of a DSP block, ``tile_wide`` x ``tile_narrow`` the tiles from which
+    a larger product is built. ``ram`` lists (depth, width) of a block RAM in simple dual-port mode, widest first;
+    ``ram_pair`` says that two of them make one of twice the depth at width one. ``lutram_depth`` and ``srl_depth`` are
+    the words of one bit that one LUT holds as memory and as shift register, 0 where it cannot.
+    """
+
+    dsp_wide: int = 25
+    dsp_narrow: int = 18
     tile_wide: int = 24
     tile_narrow: int = 17
+    ram: tuple[tuple[int, int], ...] = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+    ram_pair: bool = True
+    lutram_depth: int = 64
+    srl_depth: int = 32
 
 
-#: 25 x 18 signed multiplier of the 7 series; a larger product is tiled by 24 x 17 bits.
-DSP48E1 = DspShape()
+#: DSP48E1 and block RAM of the Xilinx 7 series (UG473, UG479).
+SERIES7 = Fabric()
 
 
 def totals(parts: Iterable[Part], constants: Mapping[str, float]) -> dict[str, Any]:
@@ -97,33 +103,49 @@ def totals(parts: Iterable[Part], constants: Mapping[str, float]) -> dict[str, A
 # --- memories --------------------------------------------------------------------------------------------------------
 
 
-def bram18(depth: Any, width: Any) -> Any:
-    """Block RAMs of 18 kbit for ``depth`` words of ``width`` bits.
+def block_rams(depth: Any, width: Any, fabric: Fabric = SERIES7) -> Any:
+    """Block RAMs (of 18 kbit on Xilinx and ECP5) for ``depth`` words of ``width`` bits.
 
     The memory is split by width at the shallowest aspect ratio that holds its depth, as Vivado does to avoid an output
     multiplexer: two blocks hold 32768 words of one bit. Deeper memories repeat that, and their rest is a memory again.
     """
-    full, rest = depth // BRAM36_MAX_DEPTH, depth % BRAM36_MAX_DEPTH
-    blocks = 2 * width
-    for limit, wide in reversed(BRAM18_ASPECTS):
+    pair = 2 if fabric.ram_pair else 1
+    deepest = fabric.ram[-1][0] * pair
+    full, rest = depth // deepest, depth % deepest
+    blocks = pair * width
+    for limit, wide in reversed(fabric.ram):
         blocks = where(rest <= limit, ceil_div(width, wide), blocks)
-    return 2 * width * full + where(rest == 0, 0, blocks)
+    return pair * width * full + where(rest == 0, 0, blocks)
 
 
-def lutram_luts(depth: Any, width: Any) -> Any:
-    """LUT6 used as memory: one bit of 64 words each."""
-    return width * ceil_div(depth, LUTRAM_DEPTH)
+def lutram_luts(depth: Any, width: Any, fabric: Fabric = SERIES7) -> Any:
+    """LUTs used as memory: one bit of 64 words each, on LUT6."""
+    return width * ceil_div(depth, fabric.lutram_depth)
 
 
 def memory(
-    component: str, kind: str, depth: Any, width: Any, copies: Any = 1, style: RamStyle = "auto"
+    component: str,
+    kind: str,
+    depth: Any,
+    width: Any,
+    copies: Any = 1,
+    style: RamStyle = "auto",
+    fabric: Fabric = SERIES7,
 ) -> tuple[Part, ...]:
     """``copies`` memories of ``depth`` words of ``width`` bits: in LUTs when small, else in block RAM, or as told."""
+    if style == "ultra":
+        deep, wide = URAM_ASPECT
+        return (Part("uram", component, kind, copies * ceil_div(depth, deep) * ceil_div(width, wide)),)
+    blocks = copies * block_rams(depth, width, fabric)
+    if style == "block" or not fabric.lutram_depth:
+        return (Part("bram18", component, kind, blocks, ("bram_decomposition",)),)
+    luts = copies * lutram_luts(depth, width, fabric)
+    if style == "distributed":
+        return (Part("lut", component, kind, luts, ("lutram_lut_per_bit",)),)
     small = depth * width <= LUTRAM_MAX_BITS
-    in_luts = small if style == "auto" else (small | True) & (style == "distributed")
     return (
-        Part("bram18", component, kind, copies * where(in_luts, 0, bram18(depth, width)), ("bram_decomposition",)),
-        Part("lut", component, kind, copies * where(in_luts, lutram_luts(depth, width), 0), ("lutram_lut_per_bit",)),
+        Part("bram18", component, kind, where(small, 0, blocks), ("bram_decomposition",)),
+        Part("lut", component, kind, where(small, luts, 0), ("lutram_lut_per_bit",)),
     )
 
 
@@ -151,7 +173,7 @@ def cycles(shape: MatrixShape, pe: Any, simd: Any) -> Any:
 
 
 def mvu(
-    shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls", dsp: DspShape = DSP48E1, style: RamStyle = "auto"
+    shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls", fabric: Fabric = SERIES7, style: RamStyle = "auto"
 ) -> tuple[Part, ...]:
     """LUT, FF, carry, DSP and block RAM of a matrix-vector-threshold unit without its sliding window.
 
@@ -160,11 +182,11 @@ def mvu(
     """
     depth = (shape.mw // simd) * (shape.mh // pe)
     return (
-        *lanes(shape, pe, simd, impl, dsp),
+        *lanes(shape, pe, simd, impl, fabric),
         *accumulators(shape, pe, impl),
-        *input_buffer(shape, pe, simd, impl),
-        *memory("weights", "weight", depth, simd * shape.bits_w, pe, style),
-        *threshold_memory(shape, pe),
+        *input_buffer(shape, pe, simd, impl, fabric),
+        *memory("weights", "weight", depth, simd * shape.bits_w, pe, style, fabric),
+        *threshold_memory(shape, pe, fabric),
         *control(impl),
         *(loader(shape, pe, simd) if impl == "hls" else ()),
     )
@@ -185,7 +207,7 @@ def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:
     return (Part("lut", "control", "parameter", pe * (weights + thresholds), ("mux2_lut_per_bit",)),)
 
 
-def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, dsp: DspShape) -> tuple[Part, ...]:
+def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric) -> tuple[Part, ...]:
     """Products and their sum: XNOR-popcount for one-bit operands, an adder tree otherwise."""
     count = pe * simd
     a, w = shape.bits_a, shape.bits_w
@@ -211,7 +233,7 @@ def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, dsp: DspShape) -> 
     if min(a, w) == 1:  # add or subtract: a conditional negation of the wider operand
         return (*adders, Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{impl}_lut_per_bit",)))
     if uses_dsp(a, w):
-        return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w, dsp)))
+        return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w, fabric)))
     return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{impl}_lut_per_bit"))
 
 
@@ -229,7 +251,7 @@ def accumulators(shape: MatrixShape, pe: Any, impl: Impl) -> tuple[Part, ...]:
     )
 
 
-def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl) -> tuple[Part, ...]:
+def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """The vector is kept while the rows of the matrix pass by: ``mw`` elements, if there is more than one fold of rows.
 
     High-level synthesis partitions the buffer into registers with a multiplexer; otherwise it is a small LUT memory.
@@ -239,43 +261,43 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl) -> tuple[Pa
     if shape.depthwise:
         return (word,)
     bits = shape.mw * shape.bits_a
-    if impl == "hls":
+    if impl == "hls" or not fabric.lutram_depth:
         return (
             word,
             Part("ff", "input_buffer", "input", where(reused, bits, 0), ("register_ff_per_bit",)),
             Part("lut", "input_buffer", "input", where(reused, bits, 0), ("mux_lut_per_bit",)),
         )
     words = shape.mw // simd
-    luts = lutram_luts(words, simd * shape.bits_a)
+    luts = lutram_luts(words, simd * shape.bits_a, fabric)
     return (word, Part("lut", "input_buffer", "input", where(reused, luts, 0), ("lutram_lut_per_bit",)))
 
 
-def threshold_memory(shape: MatrixShape, pe: Any) -> tuple[Part, ...]:
+def threshold_memory(shape: MatrixShape, pe: Any, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level."""
     if not shape.n_thresholds:
         return ()
-    return memory("threshold", "parameter", shape.mh // pe, shape.bits_acc, pe * shape.n_thresholds)
+    return memory("threshold", "parameter", shape.mh // pe, shape.bits_acc, pe * shape.n_thresholds, "auto", fabric)
 
 
 # --- multipliers and shifters ----------------------------------------------------------------------------------------
 
 
-def dsp_blocks(bits_a: int, bits_b: int, dsp: DspShape = DSP48E1) -> int:
+def dsp_blocks(bits_a: int, bits_b: int, fabric: Fabric = SERIES7) -> int:
     """DSP slices of one full signed product, as synthesis tiles it.
 
     On DSP48E1 that is 1 for 8 and 16 bits, 2 for 24 x 24 and 16 x 32, 4 for 32 x 32.
     """
     wide, narrow = max(bits_a, bits_b), min(bits_a, bits_b)
-    if wide <= dsp.wide and narrow <= dsp.narrow:
+    if wide <= fabric.dsp_wide and narrow <= fabric.dsp_narrow:
         return 1
-    sign = dsp.wide - dsp.tile_wide
+    sign = fabric.dsp_wide - fabric.tile_wide
 
     def tiles(bits: int, tile: int) -> int:
         return max(1, math.ceil((bits - sign) / tile))
 
     return min(
-        tiles(wide, dsp.tile_wide) * tiles(narrow, dsp.tile_narrow),
-        tiles(wide, dsp.tile_narrow) * tiles(narrow, dsp.tile_wide),
+        tiles(wide, fabric.tile_wide) * tiles(narrow, fabric.tile_narrow),
+        tiles(wide, fabric.tile_narrow) * tiles(narrow, fabric.tile_wide),
     )
 
 
@@ -293,21 +315,21 @@ def multiplier_luts(component: str, count: Any, bits_a: int, bits_b: int, narrow
 
 
 def multiplier(
-    count: Any, bits_a: int, bits_b: int, top: int | None = None, component: str = "multiply", dsp: DspShape = DSP48E1
+    count: Any, bits_a: int, bits_b: int, top: int | None = None, component: str = "multiply", fabric: Fabric = SERIES7
 ) -> tuple[Part, ...]:
     """``count`` real multipliers in DSP slices; of the product, the bits below ``top`` are needed (default: all).
 
     A product of four slices that is wider than its operands is added up outside them, above the lowest tile: 47 LUTs
     for 32 x 32 -> 64, none for 32 x 32 -> 32, where the product of the two upper halves falls away as well.
     """
-    blocks = dsp_blocks(bits_a, bits_b, dsp)
+    blocks = dsp_blocks(bits_a, bits_b, fabric)
     top = bits_a + bits_b if top is None else min(top, bits_a + bits_b)
     stitched = blocks >= 4 and top > max(bits_a, bits_b)
     if blocks == 4 and not stitched:
         blocks = 3
     parts: tuple[Part, ...] = (Part("dsp", component, "mul", count * blocks),)
     if stitched:
-        parts += (Part("lut", component, "mul", count * (top - dsp.tile_narrow), ("stitch_lut_per_bit",)),)
+        parts += (Part("lut", component, "mul", count * (top - fabric.tile_narrow), ("stitch_lut_per_bit",)),)
     return parts
 
 
@@ -331,10 +353,10 @@ def qprelu(count: Any, bits: int, amounts: int = 1) -> tuple[Part, ...]:
     return (select, *shifter(count, bits, "shift_channel", amounts, "activation"))
 
 
-def prelu(count: Any, bits: int, fraction: int, dsp: DspShape = DSP48E1) -> tuple[Part, ...]:
+def prelu(count: Any, bits: int, fraction: int, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """Rectifier with a real negative slope of ``fraction`` fraction bits: a multiplier and a select.
 
     The result has ``bits`` bits, so the product is needed up to bit ``bits + fraction``.
     """
-    product = multiplier(count, bits, bits, bits + fraction, "activation", dsp)
+    product = multiplier(count, bits, bits, bits + fraction, "activation", fabric)
     return (*product, Part("lut", "activation", "mul", count * bits, ("mux2_lut_per_bit",)))

@@ -1,0 +1,251 @@
+"""What one stage of a streaming design costs, what flows between stages, and how long one image takes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from costmodel.targets import fpga_streams as streams
+from costmodel.targets import fpga_units as units
+from costmodel.targets.arith import ceil_div
+from costmodel.targets.fpga_design import WHOLE_IMAGE, Stage, Work
+from costmodel.targets.fpga_folding import Fold, stage_cycles
+from costmodel.targets.fpga_units import SERIES7, Fabric, Impl, Part
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a pipeline is built.
+
+    ``pixel_streams``: streams between convolutions carry all channels of a pixel, as the overlays of BNN-PYNQ do, and
+    dense layers exchange words of the host's width; otherwise a stream is as wide as its producer, as FINN builds it.
+    ``fifo_depth``: words of the buffer in front of a unit where its folding does not say.
+    """
+
+    impl: Impl = "hls"
+    fabric: Fabric = SERIES7
+    host_width: int = 64
+    pixel_streams: bool = False
+    fifo_depth: int = 32
+
+
+def stage_cost(stage: Stage, fold: Fold | None, interval: int, style: Style) -> tuple[Part, ...]:
+    """One unit: matrix, window and threshold, or as many element-wise operators as finish in ``interval`` cycles."""
+    if stage.matrix is not None:
+        assert fold is not None
+        parts = units.mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
+        if stage.window is not None:
+            simd = min(fold.simd, stage.window.channels)
+            parts += streams.window(stage.window, simd, style.impl, fold.window, style.fabric)
+            parts += streams.fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
+        lanes = ceil_div(stage.elements, interval)
+        return parts + tuple(p for w in stage.work for p in operators(w, lanes, stage.channels, style))
+    if stage.op == "concat":
+        return units.control(style.impl)
+    if stage.pool and stage.window is not None:
+        w = stage.window
+        return streams.max_pool(w.width, w.channels, w.bits, w.kernel, style.impl, style.fabric)
+    parts = units.control(style.impl) if stage.work else ()
+    lanes = 1
+    for work in stage.work:
+        lanes = max(lanes, ceil_div(work.count, interval))
+        parts += operators(work, ceil_div(work.count, interval), stage.channels, style)
+    for count, bits in stage.parameters:
+        copies = min(lanes, count)
+        parts += units.memory("parameters", "parameter", ceil_div(count, copies), bits, copies, "auto", style.fabric)
+    if stage.window is not None:  # average pooling keeps one row of sums
+        row = max(stage.window.width // stage.window.stride, 1)
+        parts += units.memory("pool", "input", row, stage.window.channels * stage.bits_out, 1, "auto", style.fabric)
+    return parts
+
+
+def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part, ...]:
+    """``lanes`` operators of one kind, each with its register."""
+    bits = max(work.bits_a, 1)
+    match work.kind:
+        case "mul":
+            return units.multiplier(lanes, work.bits_a, work.bits_b, None, "elementwise", style.fabric)
+        case "add" | "popcount":
+            return streams.adder(lanes, bits, "elementwise", work.kind)
+        case "compare":
+            return streams.comparator(lanes, bits)
+        case "xnor" | "and" | "lut" | "signflip":
+            return (
+                Part("lut", "elementwise", work.kind, lanes * bits, ("mux2_lut_per_bit",)),
+                Part("ff", "elementwise", work.kind, lanes * bits, ("register_ff_per_bit",)),
+            )
+        case "shift_const":
+            return ()
+        case "shift_channel":
+            amounts = min(ceil_div(channels, lanes), bits)
+            return units.shifter(lanes, bits, "shift_channel", amounts)
+        case "shift_var":
+            return units.shifter(lanes, bits, "shift_var")
+        case "special":  # table of 1024 values, interpolated by one multiplication
+            return (
+                Part("bram18", "elementwise", "special", lanes, ("bram_decomposition",)),
+                Part("dsp", "elementwise", "special", lanes),
+            )
+    return ()
+
+
+# -- between the stages -----------------------------------------------------------------------------------------------
+
+
+def link_cost(
+    design: Sequence[Stage], folding: Mapping[int, Fold], stage: Stage, interval: int, style: Style
+) -> tuple[Part, ...]:
+    """Buffers and width converters in front of a stage, and the memory that holds back a short branch."""
+    parts: tuple[Part, ...] = ()
+    fold = folding.get(stage.index)
+    for source in stage.inputs:
+        produced = style.host_width if source < 0 else stream_width(design[source], folding, interval)
+        carried = _carried(stage, None if source < 0 else design[source], produced, style)
+        consumed = _consumed(stage, fold, carried, interval)
+        bits = stage.elements * stage.bits_out if source < 0 else design[source].elements * design[source].bits_out
+        depth = style.fifo_depth if fold is None or fold.fifo is None else fold.fifo
+        parts += streams.width_converter(produced, carried, style.impl)
+        parts += streams.fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
+        if consumed != carried:
+            parts += streams.width_converter(carried, consumed, style.impl)
+            parts += streams.fifo(consumed, fabric=style.fabric)
+    return parts + _skip_memory(design, stage, interval, style)
+
+
+def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int) -> int:
+    """Bits a cycle that leave a stage."""
+    fold = folding.get(stage.index)
+    if fold is not None:
+        return min(fold.pe, stage.channels) * stage.bits_out
+    if stage.pool:
+        return stage.channels * stage.bits_out
+    return -(-stage.elements // interval) * stage.bits_out
+
+
+def _carried(stage: Stage, source: Stage | None, produced: int, style: Style) -> int:
+    if not style.pixel_streams:
+        return produced
+    spatial = source is not None and source.rows > 1
+    if spatial or stage.window is not None:
+        return source.channels * source.bits_out if source is not None else produced
+    return style.host_width
+
+
+def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int) -> int:
+    if fold is not None and stage.matrix is not None:
+        simd = fold.simd if stage.window is None else min(fold.simd, stage.window.channels)
+        return simd * stage.matrix.bits_a
+    if stage.pool and stage.window is not None:
+        return stage.window.channels * stage.window.bits
+    return carried
+
+
+def _skip_memory(design: Sequence[Stage], stage: Stage, interval: int, style: Style) -> tuple[Part, ...]:
+    """Where branches meet, the faster one waits: it is kept for as much of an image as the slower one lags behind."""
+    branches = [i for i in stage.inputs if i >= 0]
+    if len(branches) < 2 or stage.op == "concat":
+        return ()
+    lags = lag(design)
+    latest = max(lags[i] for i in branches)
+    parts: tuple[Part, ...] = ()
+    for i in branches:
+        held = round((latest - lags[i]) * design[i].elements) * design[i].bits_out
+        width = ceil_div(design[i].elements, interval) * design[i].bits_out
+        if held:
+            parts += streams.fifo(width, ceil_div(held, width), "residual", style.fabric)
+    return parts
+
+
+def lag(design: Sequence[Stage]) -> list[float]:
+    """For each stage, the share of an image that must have entered the network's pipeline before its first result.
+
+    A sliding window waits for ``kernel`` rows of its input, a layer over the whole image for all of it.
+    """
+    result: list[float] = []
+    for stage in design:
+        before = max((result[i] for i in stage.inputs if i >= 0), default=0.0)
+        if stage.op in WHOLE_IMAGE and not (stage.matrix is not None and stage.matrix.vectors > 1):
+            result.append(1.0)
+        elif stage.window is not None:
+            result.append(min(1.0, before + stage.window.kernel / max(stage.rows_in, 1)))
+        else:
+            result.append(before)
+    return result
+
+
+# -- time -------------------------------------------------------------------------------------------------------------
+
+
+def intervals(design: Sequence[Stage], folding: Mapping[int, Fold]) -> dict[int, int]:
+    """Cycles an image of each matrix unit."""
+    return {i: stage_cycles(design[i], fold) for i, fold in folding.items()}
+
+
+def latency(design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style) -> int:
+    """Cycles from the first word of one image to its last result through an otherwise empty pipeline.
+
+    Each stage is followed row by row. A sliding-window unit starts with a row of windows when all rows under it are
+    there, and hands them out in step with the arrival of the next row, as its loop over both does; a layer over the
+    whole image starts when the image is there, and overlaps its first fold with the arrival.
+    """
+    done: list[list[float]] = []  # per stage, the time at which each row of its result is complete
+    for stage in design:
+        arrived = _arrivals(stage, design, done, style)
+        spent = stage_cycles(stage, folding[stage.index]) if stage.matrix is not None else min(
+            interval, max((w.count for w in stage.work), default=0))  # fmt: skip
+        if stage.window is not None and stage.matrix is not None:
+            done.append(_windowed(stage, folding[stage.index], arrived, spent))
+        elif stage.pool and stage.window is not None:
+            step = stage.window.stride
+            last = len(arrived) - 1
+            done.append([arrived[min((r + 1) * step - 1, last)] for r in range(stage.rows)])
+        elif stage.rows == 1 and stage.matrix is not None and stage.matrix.vectors == 1:
+            first_fold = ceil_div(stage.matrix.mw, folding[stage.index].simd)
+            done.append([arrived[-1] + max(spent - first_fold, 1)])
+        else:
+            done.append(_streamed(stage, arrived, spent))
+    return round(max(rows[-1] for rows in done)) if done else 0
+
+
+def _arrivals(stage: Stage, design: Sequence[Stage], done: list[list[float]], style: Style) -> list[float]:
+    rows: list[list[float]] = []
+    for source in stage.inputs:
+        if source >= 0:
+            rows.append(done[source])
+        else:
+            words = ceil_div(stage.elements * stage.bits_out, style.host_width)
+            count = max(stage.rows_in, 1)
+            rows.append([(r + 1) * words / count for r in range(count)])
+    longest = max(rows, key=len)
+    return [max(r[min(i * len(r) // len(longest), len(r) - 1)] for r in rows) for i in range(len(longest))]
+
+
+def _windowed(stage: Stage, fold: Fold, arrived: list[float], spent: int) -> list[float]:
+    assert stage.window is not None
+    w = stage.window
+    folds = ceil_div(w.channels, min(fold.simd, w.channels))
+    reading = w.stride * w.width * folds
+    writing = prod((w.width // w.stride, w.kernel, w.kernel, folds))
+    row = max(spent / stage.rows, writing, reading)
+    last = len(arrived) - 1
+    out: list[float] = []
+    end = arrived[min(w.kernel - 1 - w.padding, last)]
+    for r in range(stage.rows):
+        under = min(r * w.stride + w.kernel - 1 - w.padding, last)
+        end = max(end, arrived[under]) + row
+        if under + w.stride <= last:  # the next rows are taken in while this one is handed out
+            end = max(end, arrived[under + w.stride] + row * (1 - reading / max(writing, reading)))
+        out.append(end)
+    return out
+
+
+def _streamed(stage: Stage, arrived: list[float], spent: int) -> list[float]:
+    if stage.op in WHOLE_IMAGE:
+        return [arrived[-1] + spent / stage.rows * (r + 1) for r in range(stage.rows)]
+    out: list[float] = []
+    end = 0.0
+    for r in range(stage.rows):
+        end = max(end + spent / stage.rows, arrived[min((r + 1) * len(arrived) // stage.rows - 1, len(arrived) - 1)])
+        out.append(end)
+    return out

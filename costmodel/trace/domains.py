@@ -38,7 +38,10 @@ def classify(values: Tensor | None, axis: int | None = None) -> Domain:
     if axis is not None and values.dim() > 1 and 1 < values.shape[axis] < values.numel():
         rows = values.movedim(axis, 0).reshape(values.shape[axis], -1)
         whole = _classify_rows(values.reshape(1, -1))
-        return whole if not whole.is_float else _per_channel(rows)
+        if whole.kind in ("binary", "binary01", "ternary"):
+            return whole
+        by_channel = _per_channel(rows)  # powers of two that differ by channel are a scale, not a kind
+        return whole if by_channel.is_float else by_channel
     return _classify_rows(values.reshape(1, -1))
 
 
@@ -106,8 +109,7 @@ def _grid(row: Tensor) -> Domain:
     """A uniform grid of few levels (DoReFa, fixed point), possibly offset by half a step."""
     if row.numel() < 16:
         return FLOAT
-    levels = torch.unique(row[:_MAX_LEVELS * 2]) if row.numel() > 4 * _MAX_LEVELS else torch.unique(row)
-    if len(levels) > _MAX_LEVELS // 2 and row.numel() > 4 * _MAX_LEVELS:
+    if row.numel() > 4 * _MAX_LEVELS and len(torch.unique(row[: 2 * _MAX_LEVELS])) > _MAX_LEVELS:
         return FLOAT
     levels = torch.unique(row)
     if len(levels) < 3 or len(levels) > _MAX_LEVELS or len(levels) * 4 > row.numel():

@@ -318,7 +318,16 @@ def _constant_zero(state: Lowering, constant: Constant) -> float | None:
 
 
 def sign(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "sign", (_node(state, args[0]),), tags=("binarize",))
+    source = _node(state, args[0])
+    domain = state.simplified.domain(value.id)
+    if domain.kind == "ternary" and state.op_of(source) in _SUMS:
+        # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side.
+        domain = Domain("binary", 1, evidence="rule")
+    state.emit(value, "sign", (source,), tags=("binarize",), domain=domain)
+
+
+#: Ops whose results are sums: a zero among them is a tie, not a third value that was meant.
+_SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_pool", "input"})
 
 
 def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

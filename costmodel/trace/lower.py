@@ -30,9 +30,11 @@ class Lowering:
         self.nodes: list[Node] = []
         self.inputs: list[GraphInput] = []
         self.names: dict[int, int] = {}
+        self.escaped: list[int] = []
         self.caveats: list[Caveat] = list(simplified.recording.caveats)
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
+        self._ops: dict[int, str] = {}
 
     # -- operands ----------------------------------------------------------------------------------------------------
 
@@ -59,6 +61,9 @@ class Lowering:
         """Observed kind of a value that a node holds."""
         return self._domains.get(node, FLOAT)
 
+    def op_of(self, node: int) -> str:
+        return self._ops.get(node, "input")
+
     def shape(self, argument: Any) -> tuple[int, ...]:
         return self.simplified.value(argument.id).shape if isinstance(argument, Ref) else ()
 
@@ -76,7 +81,7 @@ class Lowering:
         )  # fmt: skip
         self.nodes.append(node)
         self.names[value.id] = number
-        self._domains[number] = node.domain
+        self._domains[number], self._ops[number] = node.domain, op
         return number
 
     def affine(self, value: Value, x: int, *steps: Step, domain: Domain | None = None) -> int:
@@ -115,6 +120,7 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         if value.leaf == "foreign":
             state.inputs.append(GraphInput(value.id, f"foreign{value.id}", value.shape, FLOAT, foreign=True))
             state.names[value.id] = value.id
+            state.escaped.extend(i for i in value.inputs if simplified.online[i])
             continue
         op = base_name(value.op)
         handler = HANDLERS.get(op) or HANDLERS.get(op.rsplit(".", 1)[0])
@@ -124,7 +130,9 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             _move(state, value, FREE.get(op) or FREE[op.rsplit(".", 1)[0]])
         else:
             state.unknown(value)
-    outputs = tuple(state.names[i] for i in simplified.outputs if i in state.names)
+    # What left torch may have gone into the foreign tensors: it is needed as much as an output is.
+    roots = (*simplified.outputs, *(simplified.canonical[i] for i in state.escaped))
+    outputs = tuple(dict.fromkeys(state.names[i] for i in roots if i in state.names))
     # The sample of a value belongs to the last of the nodes that compute it.
     held = ((state.names[i], values[i].sample) for i in simplified.live)
     samples = {node: sample for node, sample in held if sample is not None}
@@ -143,7 +151,10 @@ def _move(state: Lowering, value: Value, op: str) -> None:
             inputs.append(operand)
         elif isinstance(operand, Constant):
             consts[f"const{index}"] = operand
-    state.emit(value, op, tuple(inputs), consts=consts, attrs={"args": value.args, "kwargs": value.kwargs})
+    # Zeros around a ±1 map are skipped by the sum that reads it, as a convolution's own padding is.
+    padded = op == "pad" and inputs and state.domain_of(inputs[0]).kind == "binary"
+    state.emit(value, op, tuple(inputs), consts=consts, attrs={"args": value.args, "kwargs": value.kwargs},
+               domain=state.domain_of(inputs[0]) if padded else None)  # fmt: skip
 
 
 def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 1, transposed: bool = False) -> Window:

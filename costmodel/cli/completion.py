@@ -64,23 +64,19 @@ def flags(verb: str) -> dict[str, argparse.Action]:
 def bash() -> str:
     """A script for bash; zsh reads it too, through ``bashcompinit``."""
     cases = "\n".join(f'    {verb}) flags="{" ".join(flags(verb))}";;' for verb in VERBS)
-    values = "\n".join(
-        f'    {flag}) COMPREPLY=($(compgen -W "$(costmodel completion --names {what} 2>/dev/null)" -- "$cur")); return;;'
-        for flag, what in NAMED.items()
-    )
-    choices = "\n".join(
-        f'    {flag}) COMPREPLY=($(compgen -W "{" ".join(options)}" -- "$cur")); return;;'
-        for flag, options in _choices().items()
-    )
+    ask = "$(costmodel completion --names {} 2>/dev/null)"
+    values = "\n".join(f'    {flag}) _costmodel_words "{ask.format(what)}"; return;;' for flag, what in NAMED.items())
+    choices = "\n".join(f'    {flag}) _costmodel_words "{" ".join(w)}"; return;;' for flag, w in _choices().items())
     positional = "\n".join(
         f"    {verb}) words=$(costmodel completion --names {what} 2>/dev/null);;" for verb, what in POSITIONAL.items()
     )
     return f"""\
 # costmodel completion for bash
+_costmodel_words() {{ COMPREPLY=($(compgen -W "$1" -- "${{COMP_WORDS[COMP_CWORD]}}")); }}
 _costmodel() {{
   local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" flags="" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "{" ".join(VERBS)} --help --version" -- "$cur")); return
+    _costmodel_words "{" ".join(VERBS)} --help --version"; return
   fi
   case "$prev" in
 {values}
@@ -90,7 +86,7 @@ _costmodel() {{
   case "${{COMP_WORDS[1]}}" in
 {cases}
   esac
-  case "$cur" in -*) COMPREPLY=($(compgen -W "$flags" -- "$cur")); return;; esac
+  case "$cur" in -*) _costmodel_words "$flags"; return;; esac
   case "${{COMP_WORDS[1]}}" in
 {positional}
     completion) words="{" ".join(SHELLS)}";;

@@ -70,6 +70,11 @@ def pooled(profile: Profile) -> int:
     return sum(c.count for c in average_pooling(profile.as_written))
 
 
+def classifier(profile: Profile) -> int:
+    """Multiply-accumulates of linear layers."""
+    return sum(layer.macs for layer in profile.as_written.layers if layer.op == "linear")
+
+
 def term(name: str) -> Quantity:
     """What ``paper-abbnn`` counts under one term."""
 
@@ -134,6 +139,11 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _paper("abbnn-reactnet18", "0", 0),
     _paper("abbnn-reactneta", "0", 0),
+    Figure("bn-reactneta", "ops64", "0.87e8 OPs", 87_126_016, "ReActNet, arXiv:2003.03488"),
+    Figure(
+        "bn-bireal18", "ops64", "1.63e8 OPs", 163_473_408, "Bi-Real Net, arXiv:1808.00278",
+        (Deviation("the classifier, which the paper leaves out", -1, classifier),),
+    ),
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter.normal_(generator=generator)
+            parameter.uniform_(-1, 1, generator=generator)
         for name, buffer in net.named_buffers():
             if name.endswith("running_var"):
                 buffer.uniform_(0.5, 2.0, generator=generator)

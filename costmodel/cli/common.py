@@ -78,8 +78,16 @@ def parse_pairs(texts: Sequence[str], flag: str) -> dict[str, Any]:
     return pairs
 
 
-def emit(tables: Sequence[Table], args: argparse.Namespace, document: Any = None, preface: str = "") -> None:
-    """Print the tables in the form that was asked for, or write them to the file that was asked for."""
+def emit(
+    tables: Sequence[Table],
+    args: argparse.Namespace,
+    document: Callable[[], Any] | None = None,
+    preface: str = "",
+) -> None:
+    """Print the tables in the form that was asked for, or write them to the file that was asked for.
+
+    ``document`` makes what JSON says; it is called for JSON alone.
+    """
     color = args.output is None and args.format == "table" and use_color()
     text = render(tables, args.format, document, color)
     if preface and args.format == "table":

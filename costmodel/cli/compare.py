@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     color = args.output is None and use_color()
     said = [f"{p.network}: {text}" for p in profiles if (text := hidden_multiplications(p))]
     preface = "".join(paint(line, "warn", color) + "\n" for text in said for line in wrap(text))
-    emit(tables, args, document(profiles, level, estimates), preface)
+    emit(tables, args, partial(document, profiles, level, estimates), preface)
     return 0
 
 

@@ -29,7 +29,7 @@ EXAMPLES = """\
 examples:
   costmodel profile --model abbnn --target fpga
   costmodel profile --model my/net.py:build --input 1x3x32x32 --format json -o net.json
-  costmodel compare abbnn reactnet-18 bireal-18 --conventions
+  costmodel compare abbnn reactnet18 bireal18 --conventions
   costmodel models '*react*'
   costmodel targets fpga
 """
@@ -59,16 +59,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def dispatch(arguments: list[str]) -> int:
     """Find the verb among ``arguments`` and run it. Raises :class:`CostmodelError` on bad input."""
-    parser = top_parser()
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        if arguments[1:] and arguments[0] == "help":
-            return dispatch([arguments[1], "--help"])
-        parser.print_help()
+    if arguments[:1] == ["help"]:
+        return dispatch([*arguments[1:2], "--help"])
+    if not arguments or arguments[0].startswith("-"):
+        top_parser().parse_args(arguments or ["--help"])  # --help, --version, or an error of its own
         return 0
     verb = arguments[0]
-    if verb.startswith("-"):
-        parser.parse_args(arguments)  # --version, or an error of its own
-        return 0
     if verb not in VERBS:
         raise UnknownNameError("command", verb, VERBS, "See: costmodel --help")
     module = load(verb)

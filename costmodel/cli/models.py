@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
 from costmodel.cli import numbers
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(name for pattern in args.patterns or ["*"] for name in matches(pattern)))
-    emit([describe(names) if args.describe else overview(names)], args, document(names))
+    emit([describe(names) if args.describe else overview(names)], args, partial(document, names))
     return 0
 
 

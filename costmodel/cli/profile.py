@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format in ("markdown", "latex"):
         notes = [text for text in (hidden_multiplications(made), *caveats(made)) if text]
         tables[0] = replace(tables[0], title=counts.title(made, ledger.level), notes=[*tables[0].notes, *notes])
-    emit(tables, args, document(made, ledger, estimates, tally), _preface(made, ledger, args))
+    emit(tables, args, partial(document, made, ledger, estimates, tally), _preface(made, ledger, args))
     return 1 if args.strict and incomplete(made) else 0
 
 

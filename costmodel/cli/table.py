@@ -10,10 +10,10 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -69,13 +69,13 @@ class Table:
         return [row.label or cells[0], *cells[1:]]
 
 
-def render(tables: Sequence[Table], format: str, document: Any = None, color: bool = False) -> str:
-    """All tables in one of :data:`FORMATS`. ``document`` is what JSON says instead of the tables' records.
+def render(tables: Sequence[Table], format: str, document: Callable[[], Any] | None = None, color: bool = False) -> str:
+    """All tables in one of :data:`FORMATS`. ``document`` makes what JSON says instead of the tables' records.
 
     CSV has room for one table: the first.
     """
     if format == "json":
-        data = document if document is not None else {t.key: t.records() for t in tables}
+        data = document() if document is not None else {t.key: t.records() for t in tables}
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     if format == "csv":
         return to_csv(tables[0])
@@ -99,7 +99,11 @@ def to_text(table: Table, color: bool = False) -> str:
     for index, (row, cells) in enumerate(rows):
         if index == len(table.rows) and table.rows:
             lines.append(paint("─" * total, "dim", color))
-        first, *more = textwrap.wrap(cells[-1], widths[-1]) or [""] if width(cells[-1]) > widths[-1] else [cells[-1]]
+        first, *more = (
+            textwrap.wrap(cells[-1], widths[-1], break_long_words=False, break_on_hyphens=False) or [""]
+            if width(cells[-1]) > widths[-1]
+            else [cells[-1]]
+        )
         lines.append(paint(_line([*cells[:-1], first], widths, table.columns), row.style, color))
         lines += [paint(" " * fixed + text, row.style, color) for text in more]
     lines += [paint(line, "dim", color) for note in table.notes for line in wrap(note)]
@@ -148,28 +152,17 @@ def to_csv(table: Table) -> str:
 
 
 def tree_labels(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """The branch drawn before the last part of each path; ``paths`` are in order, parents before children."""
+    """Each path's last part after the branches that lead to it; ``paths`` are in order, parents before children."""
+    last: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for path in paths:
+        for depth in range(len(path)):
+            last[path[:depth]] = path[: depth + 1]
     labels = []
-    for index, path in enumerate(paths):
-        if not path:
-            labels.append("")
-            continue
-        branch = ""
-        for depth in range(1, len(path) + 1):
-            more = _has_next_sibling(paths, index, path[:depth])
-            last = depth == len(path)
-            branch += ("├─ " if more else "└─ ") if last else ("│  " if more else "   ")
-        labels.append(branch + path[-1])
+    for path in paths:
+        more = [last[path[:depth]] != path[: depth + 1] for depth in range(len(path))]
+        stem = "".join("│  " if each else "   " for each in more[:-1])
+        labels.append(stem + ("├─ " if more[-1] else "└─ ") + path[-1] if path else "")
     return labels
-
-
-def _has_next_sibling(paths: Sequence[tuple[str, ...]], index: int, path: tuple[str, ...]) -> bool:
-    for other in paths[index + 1 :]:
-        if other[: len(path) - 1] != path[:-1]:
-            return False
-        if other[: len(path)] != path:
-            return True
-    return False
 
 
 def line_width() -> int:
@@ -200,10 +193,18 @@ def escape_latex(text: str) -> str:
     return "".join(special.get(char, char) for char in text)
 
 
+#: Characters that may take no column or two on a terminal: combining marks, East Asian scripts, emoji.
+_UNUSUAL = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u200b-\u200f\u20d0-\u20ff\u2e80-\uffff\U0001f000-\U0003ffff]"
+)
+
+
 def width(text: str) -> int:
     """Columns that ``text`` takes on a terminal."""
-    if text.isascii():
+    if text.isascii() or not _UNUSUAL.search(text):
         return len(text)
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )  # fmt: skip

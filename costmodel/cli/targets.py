@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from costmodel.cli.bill import QUANTITY_COLUMNS, quantity_cells
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     color = args.output is None and use_color()
     head = [paint(f"{target.name}   {target.title}", "title", color), target.description.strip()]
     tables = [constants(target), *([choices(target)] if options(target) else []), references(target)]
-    emit(tables, args, document(target), "\n".join(line for line in head if line) + "\n")
+    emit(tables, args, partial(document, target), "\n".join(line for line in head if line) + "\n")
     return 0
 
 

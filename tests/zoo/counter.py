@@ -72,7 +72,8 @@ def randomise(net: nn.Module, seed: int = 0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter.uniform_(-1, 1, generator=generator)
+            # A multiple of 2^-24, moved off zero: torch.sign(0) would be a third value.
+            parameter.uniform_(-1, 1, generator=generator).add_(2.0**-26)
         for name, buffer in net.named_buffers():
             if name.endswith("running_var"):
                 buffer.uniform_(0.5, 2.0, generator=generator)

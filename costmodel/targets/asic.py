@@ -1,0 +1,283 @@
+"""Price a ledger on an accelerator chip: energy, time and area, split into compute, registers, SRAM, DRAM, leakage.
+
+The accelerator executes one layer after the other on a processing array (:mod:`asic_array`), with operations on single
+elements streamed behind it, an activation and a weight buffer, and DRAM (:mod:`asic_memory`). Arithmetic is priced by
+the units of a technology column (:mod:`asic_units`), scaled to another node or voltage on request (:mod:`scaling`).
+Every energy is ``count * unit energy * system factor``; the system factor stands for wires, clock tree and control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from costmodel.ledger.ledger import Charge, Layer, Ledger
+from costmodel.targets import arith
+from costmodel.targets.asic_area import area_lines
+from costmodel.targets.asic_array import Array, Product, Tiling, product_of, tile
+from costmodel.targets.asic_bill import Bill, Technology
+from costmodel.targets.asic_memory import STREAMED, Tensor, is_streamed_read, stored_bits, tensors
+from costmodel.targets.estimate import Estimate
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Parameter, Target
+
+#: Choices of the model; those of the chip (clock, array, buffers, DRAM) are parameters of its file.
+OPTIONS: dict[str, Parameter] = {
+    "dataflow": Parameter(
+        "best",
+        "What stays in the array: partial sums (output), weights, or the cheaper for each layer (best)",
+        choices=("best", "output", "weight"),
+    ),
+    "real_format": Parameter(
+        "int32",
+        "Arithmetic in which real numbers are computed and stored",
+        choices=("int8", "int16", "int32", "fp16", "fp32"),
+    ),
+    "channel_shift": Parameter(
+        "barrel",
+        "Hardware of a shift that differs by channel: a barrel shifter of the time-shared datapath, or wire",
+        choices=("barrel", "wire"),
+    ),
+    "accumulator_bits": Parameter(0, "Width of the accumulators; 0: as wide as each sum needs", "bit", 0, 64),
+    "voltage": Parameter(0.0, "Supply of the logic; 0: that of the technology", "V", 0.0, 5.0),
+    "node": Parameter(0.0, "Technology node in nm to scale to; 0: that of the technology", "nm", 0.0, 180.0),
+}
+
+PRODUCTS = frozenset({"conv", "linear", "matmul"})
+ONE_BIT = frozenset({"xnor", "and", "popcount"})
+
+
+def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estimate:
+    """What one inference costs on the chip.
+
+    Lines are in ``energy_J``, ``latency_s`` and ``area_mm2``; ``derived`` holds TOPS/W (an operation is a
+    multiplication or an addition, so a multiply-accumulate counts two), power and rate. Raises
+    :class:`CostmodelError` for a node, voltage or unit that the target does not have.
+    """
+    technology = Technology(target, settings)
+    bill = Bill(technology)
+    real_bits = technology.real_bits
+    array = Array(settings["outputs"], settings["terms"], settings["pixels"], settings["window"])
+    placed = tensors(ledger, 8 * settings["activation_sram"], real_bits)
+    weights_bits = sum(
+        t.count * stored_bits(t.bits, real_bits) for t in ledger.traffic if t.role in ("weight", "parameter")
+    )
+    resident = weights_bits <= 8 * settings["weight_sram"]
+    charges: dict[int, list[Charge]] = {}
+    for charge in ledger.charges:
+        charges.setdefault(charge.layer, []).append(charge)
+    rows = _rows_by_layer(ledger)
+    flows: dict[str, str] = {}
+    busy = 0
+    dram_before = 0.0
+    group = _Group()
+    for layer in ledger.layers:
+        own = charges.get(layer.index, [])
+        tiling = None
+        if layer.op in PRODUCTS:
+            tiling, product = _tiling(layer, own, rows.get(layer.index, []), array, bill, settings)
+            flows[layer.name] = tiling.dataflow
+            _product_compute(bill, layer, own, product, tiling, array)
+            busy += layer.macs
+        else:
+            for charge in own:
+                bill.element(charge)
+        dram = _memory(bill, layer, rows.get(layer.index, []), tiling, placed, resident, settings)
+        engines = _cycles(layer, own, tiling, settings, real_bits)
+        if not (layer.op in STREAMED and group.open):
+            group.close(bill, settings)
+        group.add(layer.index, engines, dram, streamed=layer.op in STREAMED)
+        dram_before += dram
+    group.close(bill, settings)
+    area_lines(bill, ledger, array, settings)
+    bill.leakage()
+    return _estimate(ledger, target, settings, bill, flows, resident, weights_bits, array, placed)
+
+
+class _Group:
+    """Layers that run at the same time: one on the array and those streamed behind it."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self.layer = -1
+        self.engines: dict[str, Any] = {}
+        self.dram: Any = 0
+
+    def add(self, layer: int, engines: Mapping[str, Any], dram: Any, streamed: bool) -> None:
+        if not self.open:
+            self.layer = layer
+        self.open = True
+        for name, cycles in engines.items():
+            self.engines[name] = self.engines.get(name, 0) + cycles
+        self.dram = self.dram + dram
+
+    def close(self, bill: Bill, settings: Mapping[str, Any]) -> None:
+        """The slowest engine of the group, or DRAM, sets the time."""
+        if self.open:
+            compute = 0
+            for cycles in self.engines.values():
+                compute = arith.maximum(compute, cycles)
+            moving = self.dram / 8 / settings["dram_bandwidth"] * settings["clock"]
+            bill.time(self.layer, compute, moving)
+        self.__init__()  # type: ignore[misc]
+
+
+def _rows_by_layer(ledger: Ledger) -> dict[int, list[Any]]:
+    table: dict[int, list[Any]] = {}
+    for t in ledger.traffic:
+        table.setdefault(t.layer, []).append(t)
+    return table
+
+
+def _tiling(
+    layer: Layer, own: list[Charge], rows: list[Any], array: Array, bill: Bill, settings: Mapping[str, Any]
+) -> tuple[Tiling, Product]:
+    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the one that moves bits more cheaply."""
+    real_bits = bill.technology.real_bits
+    weight_bits = sum(t.count * stored_bits(t.bits, real_bits) for t in rows if t.role == "weight")
+    inputs = [t for t in rows if t.role == "input"]
+    if not weight_bits and len(inputs) > 1:  # a product of two activations: the second is held like a weight
+        weight_bits = inputs[1].count * stored_bits(inputs[1].bits, real_bits)
+    first = inputs[0] if inputs else None
+    input_bits = first.count * stored_bits(first.bits, real_bits) if first else 0
+    bits_a = stored_bits(first.bits, real_bits) if first else real_bits
+    one_bit = [c for c in own if c.kind == "popcount"]
+    planes = max(1, one_bit[0].count // layer.macs) if one_bit and layer.macs else 1
+    sums = [c.bits_acc for c in own if c.bits_acc]
+    bits_acc = settings["accumulator_bits"] or bill.technology.width(max(sums, default=real_bits))
+    product = product_of(layer, weight_bits, input_bits, bits_a, bits_acc, planes)
+    shape = array if one_bit else Array(settings["mac_lanes"], 1, 1)
+    chosen = settings["dataflow"]
+    if chosen != "best":
+        return tile(product, shape, chosen, settings["window_buffer"]), product
+    both = [tile(product, shape, flow, settings["window_buffer"]) for flow in ("output", "weight")]
+    costs = [bill.movement(t) for t in both]
+    return both[0] if costs[0] <= costs[1] else both[1], product
+
+
+def _product_compute(
+    bill: Bill, layer: Layer, own: list[Charge], product: Product, tiling: Tiling, array: Array
+) -> None:
+    """Trees of XNOR and popcount with their accumulation, or multipliers and adders, and the registers of the array."""
+    for charge in own:
+        if charge.kind == "popcount":
+            bill.tree(charge, array.terms)
+            additions = product.outputs * tiling.term_tiles * product.planes
+            bill.unit(layer.index, "accumulate", "add", additions, product.bits_acc)
+        elif charge.kind in ("xnor", "and") and layer.op in PRODUCTS:
+            bill.unit(layer.index, charge.kind, "xnor", charge.count, 1)
+        else:
+            bill.element(charge)
+    bill.registers(layer.index, tiling.register_bits)
+
+
+def _memory(
+    bill: Bill,
+    layer: Layer,
+    rows: list[Any],
+    tiling: Tiling | None,
+    placed: Mapping[str, Tensor],
+    resident: bool,
+    settings: Mapping[str, Any],
+) -> Any:
+    """Accesses to the buffers and to DRAM of one layer; returns the bits that cross the DRAM interface."""
+    real_bits = bill.technology.real_bits
+    dram: Any = 0
+    seen = 0
+    for t in rows:
+        bits = t.count * stored_bits(t.bits, real_bits)
+        if t.role in ("weight", "parameter"):
+            reads = tiling.weight_reads if tiling is not None and t.role == "weight" else bits
+            bill.sram(layer.index, "weight", t.role, reads, 0)
+            if not resident:
+                bill.sram(layer.index, "weight", t.role, 0, bits)
+                bill.dram(layer.index, t.role, bits)
+                dram = dram + bits
+            continue
+        tensor = placed[t.tensor]
+        if t.role == "output":
+            if tensor.where == "sram":
+                bill.sram(layer.index, "activation", "output", 0, bits)
+            elif tensor.where == "dram":
+                bill.dram(layer.index, "output", bits)
+                dram = dram + bits
+            continue
+        if is_streamed_read(tensor, layer.index, layer.op) and tensor.where != "dram":
+            continue
+        reads = bits
+        if tiling is not None:
+            reads = tiling.input_reads if seen == 0 else tiling.weight_reads
+        seen += 1
+        if tensor.where == "dram":
+            # Streamed through the buffer once for every set of weights that fits on the chip.
+            weights = sum(r.count * stored_bits(r.bits, real_bits) for r in rows if r.role == "weight")
+            passes = 1 if resident else max(1, -(-weights // (8 * settings["weight_sram"])))
+            bill.dram(layer.index, "input", bits * passes)
+            bill.sram(layer.index, "activation", "input", 0, bits * passes)
+            dram = dram + bits * passes
+        bill.sram(layer.index, "activation", "input", reads, 0)
+    if tiling is not None:
+        half = tiling.partial_sums / 2
+        bill.sram(layer.index, "activation", "partial_sum", half, half)
+    return dram
+
+
+def _cycles(
+    layer: Layer, own: list[Charge], tiling: Tiling | None, settings: Mapping[str, Any], real_bits: int
+) -> dict[str, Any]:
+    """Cycles of each engine: the array, the multiply-accumulate lanes, the lanes for single elements."""
+    if tiling is not None:
+        one_bit = any(c.kind in ONE_BIT for c in own)
+        return {"array" if one_bit else "mac": tiling.cycles}
+    work = sum(c.count for c in own if c.kind != "shift_const")
+    return {"vector": arith.ceil_div(work, settings["vector_lanes"])} if work else {}
+
+
+def _estimate(
+    ledger: Ledger,
+    target: Target,
+    settings: Mapping[str, Any],
+    bill: Bill,
+    flows: Mapping[str, str],
+    resident: bool,
+    weights_bits: int,
+    array: Array,
+    placed: Mapping[str, Tensor],
+) -> Estimate:
+    names = tuple(layer.name for layer in ledger.layers)
+    estimate = Estimate(ledger.network, target.name, ledger.level, tuple(bill.lines), bill.constants, names)
+    energy, seconds = estimate.total("energy_J"), estimate.total("latency_s").value
+    operations = 2 * sum(layer.macs for layer in ledger.layers)
+    binary_macs = sum(c.count for c in ledger.charges if c.kind == "popcount")
+    derived = {
+        "tops_per_watt": Interval(
+            operations / energy.value / 1e12, operations / energy.high / 1e12, operations / energy.low / 1e12
+        )
+        if energy.low > 0
+        else Interval(operations / energy.value / 1e12, operations / energy.high / 1e12, float("inf")),
+        "power_W": energy.scaled(1 / seconds) if seconds else Interval.exact(0.0),
+        "inferences_per_s": Interval.exact(1 / seconds if seconds else float("inf")),
+        "tops": Interval.exact(operations / seconds / 1e12 if seconds else 0.0),
+    }
+    array_cycles = bill.cycles["array"]
+    facts = {
+        "array": f"{array.outputs} outputs x {array.terms} terms x {array.pixels} positions",
+        "node_nm": bill.technology.node,
+        "voltage_V": bill.technology.voltage,
+        "real_format": settings["real_format"],
+        "dataflow": dict(flows),
+        "weights_on_chip": resident,
+        "weight_bits": weights_bits,
+        "dram_tensors": sorted(t.name for t in placed.values() if t.where == "dram"),
+        "cycles": bill.total_cycles,
+        "array_utilisation": binary_macs / (array_cycles * array.lanes) if array_cycles else 0.0,
+        "unpriced": dict(bill.unpriced),
+        "operations": operations,
+    }
+    notes = list(bill.technology.notes)
+    for kind, count in bill.unpriced.items():
+        notes.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
+    return Estimate(
+        ledger.network, target.name, ledger.level, tuple(bill.lines), bill.constants, names, derived, facts, (),
+        tuple(notes),
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Area and leakage of an accelerator: units by kind, registers and buffers.
+
+Only the units that the network needs are built: multipliers where multiplications remain, barrel shifters where shifts
+vary, XNOR-popcount trees where there are binary products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from costmodel.domain import FLOAT_BITS
+from costmodel.ledger.ledger import Charge, Ledger
+from costmodel.targets.asic_array import Array
+from costmodel.targets.asic_bill import Bill
+from costmodel.targets.asic_memory import sram_cost
+
+PRODUCTS = frozenset({"conv", "linear", "matmul"})
+
+
+def area_lines(bill: Bill, ledger: Ledger, array: Array, settings: Mapping[str, Any]) -> None:
+    """Lines of ``area_mm2``, and what leaks, for the accelerator that this network needs."""
+    t = bill.technology
+    bill.constants.setdefault("area_overhead", bill.target.constant("area_overhead"))
+    products = {layer.index for layer in ledger.layers if layer.op in PRODUCTS}
+    if any(c.kind == "popcount" and c.layer in products for c in ledger.charges):
+        trees = array.outputs * array.pixels
+        acc = settings["accumulator_bits"] or max(c.bits_acc for c in ledger.charges if c.kind == "popcount")
+        _build(bill, "array", "xnor", trees * array.terms, 1)
+        _build(bill, "array", "popcount", trees, array.terms)
+        _build(bill, "array", "add", trees, acc)
+        _build(bill, "array", "register", trees * acc + array.outputs * array.terms + array.terms * array.pixels, 1)
+    built: dict[tuple[str, str, int], int] = {}
+    for c in ledger.charges:
+        engine = "mac" if c.layer in products else "vector"
+        for unit, width in _units(bill, c, c.layer in products):
+            built[engine, unit, width] = max(built.get((engine, unit, width), 0), settings[f"{engine}_lanes"])
+    widest: dict[tuple[str, str], tuple[int, int]] = {}
+    for (engine, unit, width), lanes in built.items():
+        widest[engine, unit] = max(widest.get((engine, unit), (0, 0)), (width, lanes))
+    for (engine, unit), (width, lanes) in widest.items():
+        _build(bill, engine, unit, lanes, width)
+    if any(engine == "mac" for engine, _ in widest):
+        _build(bill, "mac", "register", 3 * t.real_bits * settings["mac_lanes"], 1)
+    for buffer in ("activation", "weight"):
+        size = settings[f"{buffer}_sram"]
+        if size:
+            for what in ("area", "leakage"):
+                name = f"{buffer}_sram.{what}"
+                bill.constants.setdefault(name, sram_cost(bill.target, settings["sram_table"], size, what))
+            bill.area("sram", buffer, 1, (f"{buffer}_sram.area",))
+            bill.leaks.append((buffer, 1.0, (f"{buffer}_sram.leakage",)))
+
+
+def _units(bill: Bill, c: Charge, in_product: bool) -> list[tuple[str, int]]:
+    """Units that carry out a charge, with their widths."""
+    t = bill.technology
+    wide = t.width(max(c.bits_a, c.bits_b, 1))
+    acc = max(wide, t.width(c.bits_acc)) if c.bits_acc else wide
+    real = t.is_float and FLOAT_BITS in (c.bits_a, c.bits_b, c.bits_acc)
+    match c.kind:
+        case "mul":
+            return [("fmul" if real else "mul", wide)]
+        case "add":
+            return [("fadd" if real else "add", acc)]
+        case "compare":
+            return [("compare" if c.bits_b else "mux", wide)]
+        case "signflip":
+            return [("xnor", wide)] + ([("fadd" if real else "add", acc)] if c.bits_acc else [])
+        case "shift_var":
+            return [("add", 8) if real else ("shift", wide)]
+        case "shift_channel" if t.settings["channel_shift"] == "barrel":
+            return [("add", 8) if real else ("shift", wide)]
+        case "lut":
+            return [("mux", wide)]
+        case "xnor" | "and" | "popcount":
+            return [] if in_product else [("xnor", wide)]
+        case _:
+            return []
+
+
+def _build(bill: Bill, component: str, unit: str, count: Any, width: int) -> None:
+    t = bill.technology
+    if t.has(unit, "area"):
+        bill.area(component, unit, count, (*t.factors(unit, width, "area"), "area_overhead"))
+    else:
+        bill.technology.notes.append(f"the area of {component} {unit} units is not known in this technology")
+    if t.has(unit, "leakage"):
+        bill.leaks.append((unit, count, t.factors(unit, width, "leakage")))

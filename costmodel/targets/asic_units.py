@@ -1,0 +1,216 @@
+"""Energy and area of arithmetic units by width, from the tables of one or more technology columns.
+
+A column is a table of a target with rows such as ``add16`` and the cells ``energy`` (one operation), ``area`` and
+``leakage``. Columns that were characterised at several widths are read through a *law*: a sum of a few terms that the
+structure of the unit explains (a ripple adder is linear in its width, a multiplier quadratic, a barrel shifter has
+``log2 n`` stages of ``n`` multiplexers). A law is fitted by relative least squares, and its largest residual widens the
+bounds. Columns that transcribe a published table are read as they stand, and log-log between their rows.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from costmodel.errors import CostmodelError
+from costmodel.targets import arith
+from costmodel.targets.quantity import Confidence, Quantity
+
+if TYPE_CHECKING:
+    from costmodel.targets.spec import Target
+
+
+def _stages(n: Any) -> Any:
+    """Stages of a shifter that moves ``n`` bits by up to ``n - 1`` places."""
+    return arith.bit_length(n - 1)
+
+
+#: Terms of a law as functions of the width.
+TERMS: dict[str, Callable[[Any], Any]] = {
+    "1": lambda n: 1.0 + 0.0 * n,
+    "n": lambda n: 1.0 * n,
+    "n2": lambda n: 1.0 * n * n,
+    "n2 log n": lambda n: n * n * arith.log2(n),
+    "log n": lambda n: arith.log2(n),
+    # The highest bit never moves, so a stage has n - 1 multiplexers.
+    "n-1 stages": lambda n: (n - 1.0) * _stages(n),
+    # A stage inverts, so an odd number of stages needs one more row of inverters.
+    "n odd": lambda n: 1.0 * n * (_stages(n) % 2),
+}
+
+#: The structure of every unit: terms of its area, and of its energy, which for a multiplier also grows with the depth
+#: over which glitches multiply.
+AREA_TERMS: dict[str, tuple[str, ...]] = {
+    "add": ("n", "1"),
+    "compare": ("n", "1"),
+    "mux": ("n", "1"),
+    "xnor": ("n",),
+    "popcount": ("n", "log n", "1"),
+    "xnor_popcount": ("n", "log n", "1"),
+    "mul": ("n2", "n", "1"),
+    "shift": ("n-1 stages", "n", "n odd", "1"),
+    "prelu": ("n2",),
+    "qprelu_const": ("n", "1"),
+    "qprelu_var": ("n-1 stages", "n", "n odd", "1"),
+    "register": ("n",),
+}
+ENERGY_TERMS: dict[str, tuple[str, ...]] = {**AREA_TERMS, "mul": ("n2", "n2 log n")}
+
+#: Growth of units of which a published table has one row only.
+EXPONENT: dict[str, float] = {"mul": 2.0, "prelu": 2.0, "fmul": 2.0}
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """``sum(c * term(n))`` fitted to points; ``residual`` is the largest relative deviation from one of them."""
+
+    terms: tuple[str, ...]
+    coefficients: tuple[float, ...]
+    residual: float
+    points: tuple[Point, ...]
+
+    def __call__(self, width: Any) -> Any:
+        """Value at a width, or at an array of widths."""
+        return sum(c * TERMS[t](width) for t, c in zip(self.terms, self.coefficients, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def fit(points: tuple[Point, ...], terms: tuple[str, ...]) -> Law:
+    """Least squares of relative deviations. Where there are fewer points than terms the last terms are left out."""
+    used = terms[: len(points)]
+    rows = [[TERMS[t](int(n)) / y for t in used] for n, y in points]
+    size = len(used)
+    matrix = [[sum(r[i] * r[j] for r in rows) for j in range(size)] + [sum(r[i] for r in rows)] for i in range(size)]
+    if size > 1 and _singular(matrix):
+        return fit(points, used[:-1])
+    law = Law(used, tuple(_solve(matrix)), 0.0, points)
+    return Law(used, law.coefficients, max(abs(law(int(n)) / y - 1) for n, y in points), points)
+
+
+def _singular(matrix: Sequence[Sequence[float]]) -> bool:
+    size = len(matrix)
+    scale = [math.sqrt(matrix[i][i]) or 1.0 for i in range(size)]
+    return _determinant([[matrix[i][j] / scale[i] / scale[j] for j in range(size)] for i in range(size)]) < 1e-9
+
+
+def _determinant(m: list[list[float]]) -> float:
+    if len(m) == 1:
+        return m[0][0]
+    minors = (m[0][j] * _determinant([r[:j] + r[j + 1 :] for r in m[1:]]) for j in range(len(m)))
+    return sum(-minor if j % 2 else minor for j, minor in enumerate(minors))
+
+
+def _solve(matrix: list[list[float]]) -> list[float]:
+    """Gaussian elimination with pivoting of an augmented matrix."""
+    m = [list(row) for row in matrix]
+    size = len(m)
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda r: abs(m[r][i]))
+        m[i], m[pivot] = m[pivot], m[i]
+        for r in range(size):
+            if r != i:
+                factor = m[r][i] / m[i][i]
+                m[r] = [x - factor * y for x, y in zip(m[r], m[i], strict=True)]
+    return [m[i][size] / m[i][i] for i in range(size)]
+
+
+def interpolate(points: Sequence[Point], width: float, exponent: float = 1.0) -> float:
+    """A published row as it stands; between two rows a power law, beyond them ``width ** exponent``."""
+    ordered = sorted(points)
+    for n, y in ordered:
+        if n == width:
+            return y
+    below = [p for p in ordered if p[0] < width]
+    above = [p for p in ordered if p[0] > width]
+    if below and above:
+        (n0, y0), (n1, y1) = below[-1], above[0]
+        return y0 * math.pow(width / n0, math.log(y1 / y0) / math.log(n1 / n0))
+    n, y = below[-1] if below else above[0]
+    return y * math.pow(width / n, exponent)
+
+
+def split_row(row: str) -> tuple[str, int]:
+    """``"qprelu_var16"`` is the unit ``qprelu_var`` at 16 bits."""
+    match = re.fullmatch(r"([a-z_]+?)_?(\d+)", row)
+    if match is None:
+        raise CostmodelError(f"row {row!r} of a unit table: expected a unit and a width, such as add16")
+    return match[1], int(match[2])
+
+
+@dataclass(frozen=True)
+class Column:
+    """One technology column: its cells by unit, whether they are read through laws, and where it was characterised."""
+
+    name: str
+    node: float
+    voltage: float
+    is_table: bool
+    cells: Mapping[tuple[str, str], tuple[tuple[int, Quantity], ...]]
+
+    def units(self) -> frozenset[str]:
+        return frozenset(unit for unit, _ in self.cells)
+
+    def law(self, unit: str, what: str, bound: str = "value", leave_out: Sequence[int] = ()) -> Law:
+        """The law of ``energy`` or ``area`` of a unit, fitted to all its rows except those left out."""
+        points = tuple((float(n), getattr(q, bound)) for n, q in self._points(unit, what) if n not in leave_out)
+        return fit(points, (AREA_TERMS if what == "area" else ENERGY_TERMS).get(unit, ("n", "1")))
+
+    def quantity(self, unit: str, width: int, what: str = "energy") -> Quantity:
+        """Energy of one operation in J, area in mm² or leakage in W of a unit of ``width`` bits.
+
+        Raises :class:`CostmodelError` for a unit that the column does not have.
+        """
+        points = self._points(unit, what)
+        exact = next((q for n, q in points if n == width), None)
+        if exact is not None and self.is_table:
+            return exact
+        first = points[0][1]
+        if self.is_table or len(points) == 1:
+            exponent = EXPONENT.get(unit, 1.0)
+            value, low, high = (
+                interpolate([(n, getattr(q, bound)) for n, q in points], width, exponent)
+                for bound in ("value", "low", "high")
+            )
+            note = f"log-log between the rows of {self.name}"
+            confidence: Confidence = "C"
+        else:
+            laws = {bound: self.law(unit, what, bound) for bound in ("value", "low", "high")}
+            value, low, high = (max(law(width), 0.0) for law in laws.values())
+            low = min(low * (1 - laws["low"].residual), value)
+            high = max(high * (1 + laws["high"].residual), value)
+            note = f"law of {self.name} in {' + '.join(laws['value'].terms)}, residual {laws['value'].residual:.1%}"
+            confidence = "C"
+        return Quantity(value, first.unit, min(low, value), max(high, value), first.source, confidence, note)
+
+    def _points(self, unit: str, what: str) -> tuple[tuple[int, Quantity], ...]:
+        try:
+            return self.cells[unit, what]
+        except KeyError:
+            raise CostmodelError(
+                f"column {self.name!r} has no {what} of {unit!r}; it has {', '.join(sorted(self.units()))}"
+            ) from None
+
+
+def column(target: Target, name: str) -> Column:
+    """The column ``name`` of a target: its table, and ``structure.columns.NAME`` with ``read: law`` or ``table``."""
+    facts = target.structure.get("columns", {}).get(name, {})
+    cells: dict[tuple[str, str], list[tuple[int, Quantity]]] = {}
+    for row, values in target.table(name).items():
+        unit, width = split_row(row)
+        for what, quantity in values.items():
+            cells.setdefault((unit, what), []).append((width, quantity))
+    if not cells:
+        raise CostmodelError(f"target {target.name!r} has no unit table {name!r}; name a base that has it")
+    return Column(
+        name,
+        target.value(f"{name}_node"),
+        target.value(f"{name}_vdd"),
+        facts.get("read") == "table",
+        {key: tuple(sorted(points, key=lambda p: p[0])) for key, points in cells.items()},
+    )

@@ -64,6 +64,17 @@ class QuantConv2d(nn.Conv2d):
         return conv_like(self, u, self.binary_weight())
 
 
+class QuantLinear(nn.Linear):
+    """sign(x) times the signs of the weights. No bias."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__(c_in, c_out, bias=False)
+        nn.init.xavier_normal_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(sign(x, "clip", 1.0), sign(self.weight, "clip", 1.0))
+
+
 def real_conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     """A real convolution with "same" padding and no bias."""
     return nn.Conv2d(c_in, c_out, kernel, stride, same_padding(kernel, stride), groups=groups, bias=False)

@@ -6,11 +6,15 @@ from functools import partial
 
 from torch import nn
 
-from costmodel.zoo.larq.layers import QuantConv2d, ShiftBatchNorm2d, real_conv
+from costmodel.zoo.larq.layers import QuantConv2d, QuantLinear, ShiftBatchNorm2d, real_conv
 
 
-def build_alexnet(*, num_classes: int = 1000, in_channels: int = 3) -> nn.Sequential:
-    """BinaryAlexNet. The first layer's weights are binary, its input is not; the dense layers are 1x1 convolutions."""
+def build_alexnet(*, num_classes: int = 1000, in_channels: int = 3, dense_classifier: bool = False) -> nn.Sequential:
+    """BinaryAlexNet. The first layer's weights are binary, its input is not; the dense layers are 1x1 convolutions.
+
+    ``dense_classifier`` makes them dense layers, as they were until May 2021 and when the published latencies were
+    measured: the same products, but other kernels.
+    """
     layers: list[nn.Module] = []
     convs = ((in_channels, 64, 11, 4, True), (64, 192, 5, 1, True), (192, 384, 3, 1, False),
              (384, 384, 3, 1, False), (384, 256, 3, 1, True))  # fmt: skip
@@ -21,7 +25,10 @@ def build_alexnet(*, num_classes: int = 1000, in_channels: int = 3) -> nn.Sequen
         layers.append(ShiftBatchNorm2d(c_out))
     layers += [nn.Flatten(), nn.Unflatten(1, (256 * 6 * 6, 1, 1))]
     for c_in, c_out in ((256 * 6 * 6, 4096), (4096, 4096), (4096, num_classes)):
-        layers += [QuantConv2d(c_in, c_out, 1), ShiftBatchNorm2d(c_out)]
+        if dense_classifier:
+            layers += [nn.Flatten(), QuantLinear(c_in, c_out), nn.Unflatten(1, (c_out, 1, 1)), ShiftBatchNorm2d(c_out)]
+        else:
+            layers += [QuantConv2d(c_in, c_out, 1), ShiftBatchNorm2d(c_out)]
     return nn.Sequential(*layers, nn.Flatten())
 
 

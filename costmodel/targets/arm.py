@@ -1,0 +1,145 @@
+"""Arm cores: every operator of the runtime as a kernel with a known instruction mix and known traffic.
+
+``latency = sum over operators of (instructions / throughput) * slowdown / clock + bytes / bandwidth + inner calls +
+dispatch``. Instruction throughputs come from scheduling models of the cores, bandwidth from a measurement of the board,
+and the few constants that no datasheet holds (how far kernels stay behind the core's ceiling, what an inner call costs)
+from measured networks. Energy is the board's power times the latency: nothing finer has a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from costmodel.errors import CostmodelError
+from costmodel.ledger.ledger import Ledger
+from costmodel.targets.arm_kernels import Library, Work, dispatch, work
+from costmodel.targets.arm_operators import Operator, operators
+from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Parameter, Target
+
+REAL_BYTES = {"fp32": 4, "int8": 1}
+
+#: Choices that every Arm target has; a target's own parameters come before them.
+OPTIONS: Mapping[str, Parameter] = {
+    "threads": Parameter(1, "threads that share the matrix products", min=1, max=256),
+    "precision": Parameter("fp32", "numbers of the real layers and of the activations", choices=("fp32", "int8")),
+}
+
+
+def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimate:
+    """The bill of a network on a core or board.
+
+    Metrics: ``latency_s`` and, where the board's power is known, ``energy_J``. Raises :class:`CostmodelError` where the
+    target lacks a constant that the network needs.
+    """
+    library = _library(target, options["library"])
+    precision, threads, clock = options["precision"], options["threads"], options["clock"]
+    cores = int(target.structure.get("cores", 1))
+    if threads > cores:
+        raise CostmodelError(f"option threads={threads}: {target.name} has {cores} core{'s' * (cores > 1)}")
+    powered = "power_idle" in target.constants
+    dated = f"library_slowdown.{options['library']}.factor"
+    lines: list[Line] = []
+    needed: set[str] = set()
+    found = operators(ledger)
+    for op in found:
+        for item in (*work(op, library, REAL_BYTES[precision], precision), dispatch()):
+            if not item.amount:
+                continue
+            seconds = _seconds(item, target, clock, threads)
+            if dated in target.constants:
+                seconds = replace(seconds, factors=(*seconds.factors, dated))
+            needed.update(seconds.factors)
+            lines.append(replace(seconds, layer=op.layer.index))
+            if powered:
+                energy = replace(seconds, layer=op.layer.index, metric="energy_J")
+                lines.append(replace(energy, component="idle", factors=(*energy.factors, "power_idle")))
+                lines.append(
+                    replace(
+                        energy, component="active", coefficient=energy.coefficient * threads,
+                        factors=(*energy.factors, "power_core"),
+                    )
+                )  # fmt: skip
+                needed.update(("power_idle", "power_core"))
+    constants = {name: target.constant(name) for name in sorted(needed)}
+    names = tuple(layer.name for layer in ledger.layers)
+    bill = Estimate(ledger.network, target.name, ledger.level, tuple(lines), constants, names)
+    latency = bill.total("latency_s")
+    derived = (
+        {"inferences_per_s": Interval(1 / latency.value, 1 / latency.high, 1 / latency.low)} if latency.low > 0 else {}
+    )
+    facts = {
+        "core": target.structure.get("core", target.name),
+        "clock_Hz": clock,
+        "threads": threads,
+        "library": f"{options['library']}: {library.title}",
+        "precision": precision,
+        "operators": len(found),
+        **_memory(ledger, found, REAL_BYTES[precision], target),
+    }
+    return replace(bill, derived=derived, facts=facts, notes=tuple(_notes(found, library, threads, powered)))
+
+
+def _seconds(item: Work, target: Target, clock: float, threads: int) -> Line:
+    """The line of the bill for one piece of work, in seconds; its layer is filled in by the caller."""
+    coefficient = float(item.amount) / (threads if item.parallel else 1)
+    factors, cycles = item.factors, item.cycles
+    if factors == ("seconds_per_byte",) and "cycles_per_byte" in target.constants:
+        factors, cycles = ("cycles_per_byte",), True  # memory on the core's own clock
+    return Line(-1, "latency_s", item.component, item.kind, coefficient / clock if cycles else coefficient, factors)
+
+
+def _memory(ledger: Ledger, found: list[Operator], real_bytes: int, target: Target) -> dict[str, Any]:
+    """What the network holds and moves, against the caches."""
+    weights = ledger.weight_bits() // 8
+    largest = max(((sum(op.elements_in) + op.elements_out) * real_bytes for op in found), default=0)
+    facts: dict[str, Any] = {"weight_bytes": weights, "largest_operator_bytes": largest}
+    for name in ("cache_l1", "cache_l2", "sram"):
+        if name in target.constants:
+            size = target.constants[name].value
+            facts[f"{name}_bytes"] = int(size)
+    if "sram_bytes" in facts and largest > facts["sram_bytes"]:
+        facts["exceeds"] = f"activations of {largest} bytes, memory of {facts['sram_bytes']}"
+    return facts
+
+
+def _notes(found: list[Operator], library: Library, threads: int, powered: bool) -> list[str]:
+    notes = []
+    unpacked = [op.layer.name for op in found if op.kind == "binary_linear" and not library.binary_dense]
+    mixed = [
+        op.layer.name for op in found
+        if op.kind in ("real_conv", "real_linear", "depthwise") and op.layer.b is not None
+        and op.layer.a.is_one_bit != op.layer.b.is_one_bit
+    ]  # fmt: skip
+    other = sorted({op.layer.op for op in found if op.kind == "other"})
+    if unpacked:
+        notes.append(
+            f"{library.title} has no dense kernel for bits: weights of {_some(unpacked)} are unpacked each run"
+        )
+    if mixed:
+        notes.append(f"no kernel mixes bits with numbers: {_some(mixed)} run as real products")
+    if other:
+        notes.append(f"priced by the bytes they move alone: {', '.join(other)}")
+    if threads > 1:
+        notes.append("threads share the matrix products only, without loss; glue runs on one")
+    if not powered:
+        notes.append("no source for the power of this target: no energy is given")
+    return notes
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _library(target: Target, name: str) -> Library:
+    try:
+        return msgspec.convert(target.structure["libraries"][name], Library)
+    except (KeyError, TypeError):
+        raise CostmodelError(f"{target.file}: structure.libraries has no entry {name!r}") from None
+    except msgspec.ValidationError as error:
+        raise CostmodelError(f"{target.file}: structure.libraries.{name}: {error}") from error

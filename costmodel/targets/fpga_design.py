@@ -7,7 +7,7 @@ threshold; every other layer becomes as many operators of each kind as keep up w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log2, prod
 from typing import Any
@@ -58,7 +58,8 @@ class Work:
 class Stage:
     """One unit of the pipeline. ``layers`` are the ledger's layers that it computes, ``inputs`` the stages it reads.
 
-    ``elements`` results an image of ``bits_out`` bits leave it in ``rows`` rows; ``parameters`` are the constants of
+    ``elements`` results an image of ``bits_out`` bits leave it in ``rows`` rows, ``bits_entered`` bits an image enter
+    it through its first input; ``parameters`` are the constants of
     its element-wise work as (count, bits).
     """
 
@@ -70,6 +71,7 @@ class Stage:
     channels: int
     rows: int
     bits_out: int
+    bits_entered: int = 0
     matrix: MatrixShape | None = None
     window: WindowShape | None = None
     rows_in: int = 1
@@ -83,8 +85,13 @@ class Stage:
         return self.op == "max_pool"
 
 
-def stages(ledger: Ledger, widths: Widths, byte_accumulators: bool) -> tuple[Stage, ...]:
-    """The pipeline of a network, in execution order. ``byte_accumulators``: sums have whole bytes, at least two."""
+def stages(
+    ledger: Ledger, widths: Widths, byte_accumulators: bool, host_scales_input: bool = False
+) -> tuple[Stage, ...]:
+    """The pipeline of a network, in execution order. ``byte_accumulators``: sums have whole bytes, at least two.
+
+    ``host_scales_input``: what only scales, rounds or clamps the network's input is left to the host.
+    """
     charges: dict[int, list[Charge]] = {}
     for charge in ledger.charges:
         charges.setdefault(charge.layer, []).append(charge)
@@ -102,6 +109,9 @@ def stages(ledger: Ledger, widths: Widths, byte_accumulators: bool) -> tuple[Sta
         if layer.index in merged.values():
             continue
         inputs = tuple(dict.fromkeys(home[i] for i in layer.inputs))
+        if host_scales_input and layer.op in INPUT_OPS and inputs == (-1,):
+            home[layer.index] = -1
+            continue
         raw = all(i in unprocessed for i in inputs)
         stage = _stage(len(result), layer, inputs, widths, raw, charges.get(layer.index, []),
                        parameters.get(layer.index, []), byte_accumulators)  # fmt: skip
@@ -135,7 +145,7 @@ def _stage(
     elements, channels, rows = prod(layer.shape_out), _channels(layer.shape_out), _rows(layer.shape_out)
     bits_out = widths.of(layer.out, raw and layer.op in INPUT_OPS)
     stage = Stage(index, (layer.index,), layer.op, inputs, elements, channels, rows, bits_out,
-                  rows_in=_rows(layer.shape_in), parameters=tuple(parameters), macs=layer.macs)  # fmt: skip
+                  prod(layer.shape_in) * widths.of(layer.a, raw), rows_in=_rows(layer.shape_in), parameters=tuple(parameters), macs=layer.macs)  # fmt: skip
     if layer.op in MATRIX_OPS and layer.b is not None and layer.n_terms:
         matrix = _matrix(layer, widths, raw, byte_accumulators)
         rest = tuple(_work(c, widths) for c in charges if c.tag in ("bias", "bn_bias") or "bias" in c.tag.split("+"))
@@ -196,3 +206,8 @@ def describe(stage: Stage) -> dict[str, Any]:
     """Geometry of a stage, for messages."""
     m = stage.matrix
     return {"op": stage.op, "matrix": None if m is None else (m.mh, m.mw, m.vectors)}
+
+
+def matrix_rows(design: Sequence[Stage]) -> int:
+    """The most rows that any matrix has."""
+    return max((stage.matrix.mh for stage in design if stage.matrix is not None), default=0)

@@ -11,7 +11,7 @@ from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga_design import WHOLE_IMAGE, Stage, Work
 from costmodel.targets.fpga_folding import Fold, stage_cycles
-from costmodel.targets.fpga_units import SERIES7, Fabric, Impl, Part
+from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Style:
 
     ``pixel_streams``: streams between convolutions carry all channels of a pixel, as the overlays of BNN-PYNQ do, and
     dense layers exchange words of the host's width; otherwise a stream is as wide as its producer, as FINN builds it.
-    ``fifo_depth``: words of the buffer in front of a unit where its folding does not say.
+    ``fifo_depth``: words of the buffer in front of a unit where its folding does not say; ``host_depth``: words
+    buffered towards and from the host.
     """
 
     impl: Impl = "hls"
@@ -28,6 +29,21 @@ class Style:
     host_width: int = 64
     pixel_streams: bool = False
     fifo_depth: int = 32
+    host_depth: int = 64
+
+
+def design_parts(
+    design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
+) -> list[tuple[int, Part]]:
+    """All parts of a pipeline, each with the ledger's layer that it belongs to; -1 for the network as a whole."""
+    parts: list[tuple[int, Part]] = []
+    lags = lag(design)
+    for stage in design:
+        own = stage_cost(stage, folding.get(stage.index), interval, style)
+        own += link_cost(design, folding, stage, interval, style, lags)
+        parts += [(stage.layers[0], part) for part in own]
+    shared = streams.host_interface(style.host_width, style.host_depth, style.impl, style.fabric)
+    return parts + [(-1, part) for part in shared]
 
 
 def stage_cost(stage: Stage, fold: Fold | None, interval: int, style: Style) -> tuple[Part, ...]:
@@ -94,7 +110,12 @@ def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part
 
 
 def link_cost(
-    design: Sequence[Stage], folding: Mapping[int, Fold], stage: Stage, interval: int, style: Style
+    design: Sequence[Stage],
+    folding: Mapping[int, Fold],
+    stage: Stage,
+    interval: int,
+    style: Style,
+    lags: Sequence[float],
 ) -> tuple[Part, ...]:
     """Buffers and width converters in front of a stage, and the memory that holds back a short branch."""
     parts: tuple[Part, ...] = ()
@@ -103,14 +124,19 @@ def link_cost(
         produced = style.host_width if source < 0 else stream_width(design[source], folding, interval)
         carried = _carried(stage, None if source < 0 else design[source], produced, style)
         consumed = _consumed(stage, fold, carried, interval)
-        bits = stage.elements * stage.bits_out if source < 0 else design[source].elements * design[source].bits_out
-        depth = style.fifo_depth if fold is None or fold.fifo is None else fold.fifo
+        bits = stage.bits_entered if source < 0 else design[source].elements * design[source].bits_out
+        depth = _depth(carried, style) if fold is None or fold.fifo is None else fold.fifo
         parts += streams.width_converter(produced, carried, style.impl)
         parts += streams.fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
         if consumed != carried:
             parts += streams.width_converter(carried, consumed, style.impl)
             parts += streams.fifo(consumed, fabric=style.fabric)
-    return parts + _skip_memory(design, stage, interval, style)
+    return parts + _skip_memory(design, stage, interval, style, lags)
+
+
+def _depth(width: int, style: Style) -> int:
+    """Words in front of a unit where nothing is said: as asked for, but no block RAM for it."""
+    return min(style.fifo_depth, max(streams.DEFAULT_DEPTH, LUTRAM_MAX_BITS // width))
 
 
 def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int) -> int:
@@ -141,12 +167,13 @@ def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int) -> i
     return carried
 
 
-def _skip_memory(design: Sequence[Stage], stage: Stage, interval: int, style: Style) -> tuple[Part, ...]:
+def _skip_memory(
+    design: Sequence[Stage], stage: Stage, interval: int, style: Style, lags: Sequence[float]
+) -> tuple[Part, ...]:
     """Where branches meet, the faster one waits: it is kept for as much of an image as the slower one lags behind."""
     branches = [i for i in stage.inputs if i >= 0]
     if len(branches) < 2 or stage.op == "concat":
         return ()
-    lags = lag(design)
     latest = max(lags[i] for i in branches)
     parts: tuple[Part, ...] = ()
     for i in branches:
@@ -214,7 +241,7 @@ def _arrivals(stage: Stage, design: Sequence[Stage], done: list[list[float]], st
         if source >= 0:
             rows.append(done[source])
         else:
-            words = ceil_div(stage.elements * stage.bits_out, style.host_width)
+            words = ceil_div(stage.bits_entered, style.host_width)
             count = max(stage.rows_in, 1)
             rows.append([(r + 1) * words / count for r in range(count)])
     longest = max(rows, key=len)

@@ -180,7 +180,7 @@ def mvu(
     Lanes multiply and sum, ``pe`` accumulators add up ``mw/simd`` partial sums, thresholds compare. The popcount law
     and the fixed share are measured for each ``impl``.
     """
-    depth = (shape.mw // simd) * (shape.mh // pe)
+    depth = ceil_div(shape.mw, simd) * ceil_div(shape.mh, pe)
     return (
         *lanes(shape, pe, simd, impl, fabric),
         *accumulators(shape, pe, impl),
@@ -202,8 +202,8 @@ def control(impl: Impl, count: Any = 1) -> tuple[Part, ...]:
 
 def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:
     """Memories that the host fills at run time: an address multiplexer and a write enable for each of them."""
-    weights = bit_length((shape.mw // simd) * (shape.mh // pe) - 1) + 1
-    thresholds = (bit_length(shape.mh // pe - 1) + 1) * shape.n_thresholds
+    weights = bit_length(ceil_div(shape.mw, simd) * ceil_div(shape.mh, pe) - 1) + 1
+    thresholds = (bit_length(ceil_div(shape.mh, pe) - 1) + 1) * shape.n_thresholds
     return (Part("lut", "control", "parameter", pe * (weights + thresholds), ("mux2_lut_per_bit",)),)
 
 
@@ -256,7 +256,7 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fab
 
     High-level synthesis partitions the buffer into registers with a multiplexer; otherwise it is a small LUT memory.
     """
-    reused = shape.mh // pe > 1
+    reused = shape.mh > pe
     word = Part("ff", "input_buffer", "input", simd * shape.bits_a, ("register_ff_per_bit",))
     if shape.depthwise:
         return (word,)
@@ -267,7 +267,7 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fab
             Part("ff", "input_buffer", "input", where(reused, bits, 0), ("register_ff_per_bit",)),
             Part("lut", "input_buffer", "input", where(reused, bits, 0), ("mux_lut_per_bit",)),
         )
-    words = shape.mw // simd
+    words = ceil_div(shape.mw, simd)
     luts = lutram_luts(words, simd * shape.bits_a, fabric)
     return (word, Part("lut", "input_buffer", "input", where(reused, luts, 0), ("lutram_lut_per_bit",)))
 
@@ -276,7 +276,9 @@ def threshold_memory(shape: MatrixShape, pe: Any, fabric: Fabric = SERIES7) -> t
     """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level."""
     if not shape.n_thresholds:
         return ()
-    return memory("threshold", "parameter", shape.mh // pe, shape.bits_acc, pe * shape.n_thresholds, "auto", fabric)
+    return memory(
+        "threshold", "parameter", ceil_div(shape.mh, pe), shape.bits_acc, pe * shape.n_thresholds, "auto", fabric
+    )
 
 
 # --- multipliers and shifters ----------------------------------------------------------------------------------------

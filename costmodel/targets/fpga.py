@@ -1,0 +1,185 @@
+"""FPGA: a network as a streaming pipeline with a unit a layer, or on one engine that its layers share in turn.
+
+A pipeline gives a result every ``interval`` cycles, the cycles of its slowest matrix unit, exactly. Resources are sums
+over its units (:mod:`fpga_units`, :mod:`fpga_streams`); energy is the board's measured power times the time a result
+takes, because on a board the dynamic part is smaller than what the rest of the board draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from costmodel.errors import CostmodelError
+from costmodel.ledger.ledger import Ledger
+from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.fpga_design import Stage, Widths, stages
+from costmodel.targets.fpga_fit import Budget, capacity, explain_misfit, fold_for, move_to_uram, utilisation
+from costmodel.targets.fpga_folding import matrix_stages, read_folding, write_folding
+from costmodel.targets.fpga_pipeline import Style, design_parts, intervals, latency
+from costmodel.targets.fpga_units import IMPLS, Fabric, Part
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Parameter, Target
+
+OPTIONS: Mapping[str, Parameter] = {
+    "fps": Parameter(0.0, "images a second to reach with the least hardware; 0: as many as the device holds", min=0.0),
+    "folding": Parameter("auto", "auto, or a folding file of the FINN compiler (JSON)"),
+    "mode": Parameter(
+        "auto",
+        "dataflow: a unit a layer; engine: one unit that layers share in turn; auto: dataflow if it fits",
+        choices=("auto", "dataflow", "engine"),
+    ),
+    "impl": Parameter("hls", "how the matrix units are written", choices=IMPLS),
+    "streams": Parameter(
+        "unit",
+        "unit: a stream is as wide as its producer (FINN); pixel: all channels of a pixel (BNN-PYNQ)",
+        choices=("unit", "pixel"),
+    ),
+    "batch": Parameter(1000, "images in a row, over which the filling of the pipeline is shared out", min=1),
+    "real_bits": Parameter(16, "fixed-point width that stands for real values", min=2, max=32),
+    "weight_bits": Parameter(8, "fixed-point width of real weights", min=2, max=32),
+    "input_bits": Parameter(8, "width of the network's inputs", min=1, max=32),
+    "input_scaling": Parameter(
+        "host", "who scales, rounds and clamps the network's inputs", choices=("host", "fabric")
+    ),
+    "fifo_depth": Parameter(32, "words buffered in front of a unit, where the folding does not say", min=1),
+    "host_depth": Parameter(64, "words buffered towards and from the host", min=1),
+}
+
+RESOURCES = ("lut", "ff", "carry", "dsp", "bram18", "uram")
+
+
+class Structure(msgspec.Struct):
+    """What only an FPGA has: its fabric, and the ports through which it reads the host's memory."""
+
+    fabric: dict[str, Any]
+    host_width: int
+    host_ports: int = 1
+
+
+def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estimate:
+    """Price a ledger on an FPGA.
+
+    Lines are in LUT, FF, CARRY, DSP, block RAMs of 18 kbit, cycles, seconds and joules; ``facts`` hold the folding, the
+    initiation interval and the latency in cycles; ``derived`` the rate and the utilisation of the device.
+    Raises :class:`CostmodelError` for a folding that does not match the network.
+    """
+    structure = target.structure_as(Structure)
+    style = Style(
+        settings["impl"], make_fabric(structure, target), structure.host_width, settings["streams"] == "pixel",
+        settings["fifo_depth"], settings["host_depth"],
+    )  # fmt: skip
+    widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"])
+    design = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
+    if not matrix_stages(design):
+        raise CostmodelError(
+            f"network {ledger.network!r} has no convolution, dense layer or matrix product: nothing to fold"
+        )
+    budget = capacity(target)
+    if settings["mode"] != "engine":
+        estimate = dataflow(ledger, target, settings, design, style, budget)
+        if settings["mode"] == "dataflow" or estimate.fits or settings["folding"] != "auto":
+            return estimate
+        from costmodel.targets.fpga_engine import engine
+
+        return engine(ledger, target, settings, design, style, budget, estimate.misfit)
+    from costmodel.targets.fpga_engine import engine
+
+    return engine(ledger, target, settings, design, style, budget, ())
+
+
+def make_fabric(structure: Structure, target: Target) -> Fabric:
+    """The geometry of the device's blocks; raises :class:`CostmodelError` for a field that does not exist."""
+    try:
+        return msgspec.convert(structure.fabric, Fabric)
+    except msgspec.ValidationError as error:
+        raise CostmodelError(f"{target.file or target.name}: structure.fabric: {error}") from error
+
+
+def dataflow(
+    ledger: Ledger,
+    target: Target,
+    settings: Mapping[str, Any],
+    design: Sequence[Stage],
+    style: Style,
+    budget: Budget,
+) -> Estimate:
+    """The network as a pipeline with a unit a layer."""
+    clock = settings["clock"]
+    if settings["folding"] == "auto":
+        folding, limit = fold_for(design, style, target, budget, settings)
+    else:
+        folding = read_folding(settings["folding"], design)
+        limit = 0
+    spent = intervals(design, folding)
+    interval = max(max(spent.values()), limit)
+    parts = design_parts(design, folding, interval, style)
+    folding, parts = move_to_uram(design, folding, interval, style, target, budget, parts)
+
+    first = latency(design, folding, interval, style)
+    per_image = (first + (settings["batch"] - 1) * interval) / settings["batch"] / clock
+    lines = [line(layer, part) for layer, part in parts]
+    lines += [Line(design[i].layers[0], "cycles", "interval", "control", count) for i, count in spent.items()]
+    lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock))
+    if "board_power" in target.constants:
+        lines.append(Line(-1, "energy_J", "board", "control", per_image, ("board_power",)))
+    used = utilisation(parts, target)
+    derived = {
+        "throughput_fps": Interval.exact(clock / interval),
+        "images_per_second": Interval.exact(1 / per_image),
+        **{f"utilisation_{name}": share for name, share in used.items()},
+    }
+    misfit = explain_misfit(used, target, budget, "a pipeline")
+    if settings["fps"] and clock / interval < settings["fps"]:
+        misfit = (
+            *misfit,
+            f"{settings['fps']:g} images a second need a result every {int(clock / settings['fps'])} cycles; the "
+            f"widest folding of the slowest layer gives one every {interval}",
+        )
+    facts = {
+        "mode": "dataflow",
+        "interval_cycles": interval,
+        "latency_cycles": first,
+        "slowest_layer": ledger.layers[design[max(spent, key=lambda i: spent[i])].layers[0]].name,
+        "clock_hz": clock,
+        "impl": style.impl,
+        "lanes": sum(fold.lanes for fold in folding.values()),
+        "folding": {ledger.layers[design[i].layers[0]].name: (f.pe, f.simd) for i, f in folding.items()},
+        "folding_json": write_folding(folding, design),
+        "binary_macs_per_s": sum(s.macs for s in design) * clock / interval,
+    }
+    return Estimate(
+        ledger.network, target.name, ledger.level, tuple(lines), target.constants,
+        tuple(layer.name for layer in ledger.layers), derived, facts, misfit, notes(design, settings, target, used),
+    )  # fmt: skip
+
+
+def line(layer: int, part: Part) -> Line:
+    return Line(layer, part.metric, part.component, part.kind, float(part.coefficient), part.factors)
+
+
+def notes(
+    design: Sequence[Stage], settings: Mapping[str, Any], target: Target, used: Mapping[str, Interval]
+) -> tuple[str, ...]:
+    """What the numbers assume, and what they leave out."""
+    said = []
+    real = sorted({w.kind for s in design for w in s.work if w.bits_a == settings["real_bits"]})
+    if real:
+        said.append(
+            f"real values are {settings['real_bits']}-bit fixed point (real_bits), weights of real layers "
+            f"{settings['weight_bits']}-bit (weight_bits), inputs {settings['input_bits']}-bit (input_bits)"
+        )
+    if settings["input_scaling"] == "host":
+        said.append("scaling and rounding of the inputs, where there is any, is left to the host (input_scaling)")
+    unknown = sum(w.count for s in design for w in s.work if w.kind == "unknown")
+    if unknown:
+        said.append(f"NOT PRICED: {unknown} operations without a rule")
+    if "board_power" not in target.constants:
+        said.append(f"no energy: no measured board power of {target.name} is known")
+    for name, share in used.items():
+        usable = target.value(f"usable_{name}")
+        if usable < share.value <= 1:
+            said.append(f"{name}: {share.value:.0%} of the device; above {usable:.0%} timing closure is harder")
+    return tuple(said)

@@ -1,0 +1,194 @@
+"""One engine that the layers of a network share in turn, for networks whose weights or units exceed the device.
+
+The engine is a binary matrix unit, an array of multiply-accumulators in DSP slices for real layers, element-wise
+operators, and two buffers for the feature maps that are alive at a time. Weights come from the host's memory while the
+previous ones are in use. What differs by channel is now different in every cycle: a shift by a per-channel amount needs
+a barrel shifter here, where a pipeline could do with a multiplexer or a wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from costmodel.ledger.ledger import Ledger
+from costmodel.targets import fpga_streams as streams
+from costmodel.targets import fpga_units as units
+from costmodel.targets.arith import ceil_div
+from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.fpga_design import Stage, matrix_rows
+from costmodel.targets.fpga_fit import Budget, amounts, explain_misfit, nominal, utilisation
+from costmodel.targets.fpga_pipeline import Style, operators
+from costmodel.targets.fpga_units import MatrixShape, Part
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Target
+
+#: Lanes of the engine that are tried, widest first, as (pe, simd).
+SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` element-wise operators a kind."""
+
+    pe: int
+    simd: int
+    macs: int
+    lanes: int
+
+
+def engine(
+    ledger: Ledger, target: Target, settings: Mapping[str, Any], design: Sequence[Stage], style: Style, budget: Budget,
+    why: tuple[str, ...],
+) -> Estimate:  # fmt: skip
+    """Price a ledger on the widest engine that the device holds. ``why`` says what spoke against a pipeline."""
+    chosen, parts = _size(design, style, target, budget, settings)
+    clock = settings["clock"]
+    port = style.host_width * settings.get("ports", 1)
+    lines = [Line(layer, p.metric, p.component, p.kind, float(p.coefficient), p.factors) for layer, p in parts]
+    total, waiting, streamed = 0, 0, 0
+    for stage in design:
+        compute = stage_cycles(stage, chosen)
+        load = ceil_div(stage.weight_bits, port)
+        lines.append(Line(stage.layers[0], "cycles", "compute", "control", max(compute, load)))
+        lines.append(Line(stage.layers[0], "latency_s", "compute", "control", compute / clock))
+        if load > compute:
+            lines.append(Line(stage.layers[0], "latency_s", "weights", "weight", (load - compute) / clock))
+            waiting += load - compute
+        total += max(compute, load)
+        streamed += stage.weight_bits
+    if "board_power" in target.constants:
+        lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
+    used = utilisation(parts, target)
+    facts = {
+        "mode": "engine",
+        "interval_cycles": total,
+        "latency_cycles": total,
+        "clock_hz": clock,
+        "impl": style.impl,
+        "lanes": chosen.pe * chosen.simd,
+        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators a kind",
+        "cycles_waiting_for_weights": waiting,
+        "why_no_pipeline": "; ".join(why) if why else "engine asked for",
+    }
+    misfit = explain_misfit(used, target, budget, "the smallest engine with its feature maps on chip")
+    if settings["fps"] and clock / total < settings["fps"]:
+        misfit = (
+            *misfit,
+            f"{settings['fps']:g} images a second are asked for; the widest engine on {target.name} gives "
+            f"{clock / total:.3g}",
+        )
+    derived = {
+        "throughput_fps": Interval.exact(clock / total),
+        "weight_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
+        "available_bandwidth_B_per_s": Interval.exact(port / 8 * clock),
+        **{f"utilisation_{name}": share for name, share in used.items()},
+    }
+    from costmodel.targets.fpga import notes
+
+    said = (
+        f"weights ({streamed / 8e6:.2f} MB an image) come over one port of {style.host_width} bits while the layer "
+        "before computes; layers do not overlap otherwise",
+        *notes(design, settings, target, used),
+    )
+    names = tuple(layer.name for layer in ledger.layers)
+    return Estimate(
+        ledger.network, target.name, ledger.level, tuple(lines), target.constants, names, derived, facts, misfit, said
+    )
+
+
+def stage_cycles(stage: Stage, chosen: Engine) -> int:
+    """Cycles of one layer: its matrix on the array that suits its operands, else its operations by lanes."""
+    work = max((ceil_div(w.count, chosen.lanes) for w in stage.work if w.kind != "shift_const"), default=0)
+    m = stage.matrix
+    if m is None:
+        return int(work)
+    if is_binary(m):
+        return int(units.cycles(m, min(chosen.pe, m.mh), min(chosen.simd, m.mw))) * _planes(m)
+    return int(ceil_div(stage.macs, chosen.macs))
+
+
+def is_binary(m: MatrixShape) -> bool:
+    """Whether a layer runs on the binary lanes; narrow integers do so bit by bit."""
+    return max(m.bits_a, m.bits_w) <= 2
+
+
+def _planes(m: MatrixShape) -> int:
+    return m.bits_a * m.bits_w
+
+
+def _size(
+    design: Sequence[Stage], style: Style, target: Target, budget: Budget, settings: Mapping[str, Any]
+) -> tuple[Engine, list[tuple[int, Part]]]:
+    """The widest engine within what is usable of the device, or the narrowest if none is."""
+    constants = nominal(target)
+    usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
+    real = any(s.matrix is not None and not is_binary(s.matrix) for s in design)
+    found = None
+    for pe, simd in SIZES:
+        macs = max(1, int(usable["dsp"] * 0.5)) if real else 0
+        found = Engine(pe, simd, max(macs, 1), max(pe // 4, 1))
+        parts = _parts(design, found, style, settings, real)
+        used = amounts(parts, constants)
+        if all(used[name] <= usable[name] for name in usable):
+            return found, parts
+    assert found is not None
+    return found, parts
+
+
+def _parts(
+    design: Sequence[Stage], chosen: Engine, style: Style, settings: Mapping[str, Any], real: bool
+) -> list[tuple[int, Part]]:
+    impl, fabric = style.impl, style.fabric
+    binary = [s.matrix for s in design if s.matrix is not None and is_binary(s.matrix)]
+    parts: tuple[Part, ...] = streams.host_interface(style.host_width, style.host_depth, impl, fabric)
+    if binary:
+        widest = max(m.mw for m in binary)
+        acc = max(m.bits_acc for m in binary)
+        shape = MatrixShape(widest, chosen.pe, 1, 1, 1, acc, 1)
+        parts += units.lanes(shape, chosen.pe, chosen.simd, impl, fabric)
+        parts += units.accumulators(shape, chosen.pe, impl)
+        parts += units.control(impl, 3)  # matrix unit, window addressing, sequencer of layers
+        # two sets of weights, one in use and one arriving, each for the longest row
+        words = 2 * ceil_div(widest, chosen.simd)
+        parts += units.memory("weights", "weight", words, chosen.simd, chosen.pe, "block", fabric)
+        parts += units.memory("threshold", "parameter", 2 * matrix_rows(design) // chosen.pe + 1, acc, chosen.pe,
+                              "auto", fabric)  # fmt: skip
+    if real:
+        a = max(s.matrix.bits_a for s in design if s.matrix is not None and not is_binary(s.matrix))
+        w = max(s.matrix.bits_w for s in design if s.matrix is not None and not is_binary(s.matrix))
+        parts += (Part("dsp", "compute", "mul", chosen.macs * units.dsp_blocks(a, w, fabric)),)
+        parts += (Part("ff", "compute", "mul", chosen.macs * (a + w), ("register_ff_per_bit",)),)
+        parts += units.control(impl)
+    kinds = {(w.kind, w.bits_a, w.bits_b): w for s in design for w in s.work}
+    for work in _widest(kinds.values()):
+        channels = 10**6 if work.kind == "shift_channel" else 1  # one operator serves every channel in turn
+        parts += operators(work, chosen.lanes, channels, style)
+    parts += units.memory("feature_maps", "input", *_feature_maps(design, chosen), 1, "block", fabric)
+    return [(-1, part) for part in parts]
+
+
+def _widest(works: Any) -> list[Any]:
+    best: dict[str, Any] = {}
+    for work in works:
+        if work.kind not in best or work.bits_a > best[work.kind].bits_a:
+            best[work.kind] = work
+    return list(best.values())
+
+
+def _feature_maps(design: Sequence[Stage], chosen: Engine) -> tuple[int, int]:
+    """Depth and width of the memory for all results that a later layer still needs, at the worst moment."""
+    last: dict[int, int] = {}
+    for stage in design:
+        for source in stage.inputs:
+            last[source] = stage.index
+    alive: dict[int, int] = {}
+    worst = 0
+    for stage in design:
+        alive[stage.index] = stage.elements * stage.bits_out
+        worst = max(worst, sum(alive.values()))
+        alive = {i: bits for i, bits in alive.items() if last.get(i, -1) > stage.index}
+    width = max(chosen.simd, prod((chosen.lanes, 16)))
+    return ceil_div(worst, width), width

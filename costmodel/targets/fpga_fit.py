@@ -1,0 +1,196 @@
+"""Whether a design fits its device, which folding is the fastest that does, and which device would hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from costmodel.targets.fpga_design import Stage
+from costmodel.targets.fpga_folding import Choices, Fold, choices, matrix_stages
+from costmodel.targets.fpga_pipeline import Style, design_parts, stage_cost
+from costmodel.targets.fpga_units import MatrixShape, Part, mvu, totals
+from costmodel.targets.load import list_targets, load_target
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Target
+
+LIMITED = ("lut", "ff", "bram18", "uram", "dsp")
+Budget = Mapping[str, float]  # resource -> how many the device has
+
+
+def capacity(target: Target) -> dict[str, float]:
+    """Resources of the device."""
+    return {name: target.value(f"device_{name}") for name in LIMITED}
+
+
+def amounts(parts: Iterable[tuple[int, Part]], constants: Mapping[str, float]) -> dict[str, float]:
+    table = totals((part for _, part in parts), constants)
+    return {name: float(table.get(name, 0)) for name in LIMITED}
+
+
+def nominal(target: Target) -> dict[str, float]:
+    return {name: q.value for name, q in target.constants.items()}
+
+
+def utilisation(parts: Sequence[tuple[int, Part]], target: Target) -> dict[str, Interval]:
+    """Share of the device that each resource takes; resources that the device lacks and the design does not use are
+    left out."""
+    values = nominal(target)
+    shares = {}
+    for name in LIMITED:
+        has = values[f"device_{name}"]
+        sums = {"value": 0.0, "low": 0.0, "high": 0.0}
+        deviation: dict[str, tuple[float, float]] = {}
+        for _, part in parts:
+            if part.metric != name:
+                continue
+            cost = float(part.coefficient)
+            for factor in part.factors:
+                cost *= values[factor]
+            sums["value"] += cost
+            for factor in part.factors:
+                q = target.constants[factor]
+                if q.value:
+                    down, up = deviation.get(factor, (0.0, 0.0))
+                    deviation[factor] = (down + cost * (1 - q.low / q.value), up + cost * (q.high / q.value - 1))
+        if not has and not sums["value"]:
+            continue
+        low = sum(d * d for d, _ in deviation.values()) ** 0.5
+        high = sum(u * u for _, u in deviation.values()) ** 0.5
+        value = sums["value"]
+        shares[name] = Interval(value, max(value - low, 0.0), value + high).scaled(1 / has if has else float("inf"))
+    return shares
+
+
+# -- folding ----------------------------------------------------------------------------------------------------------
+
+
+def fold_for(
+    design: Sequence[Stage], style: Style, target: Target, budget: Budget, settings: Mapping[str, Any]
+) -> tuple[dict[int, Fold], int]:
+    """The cheapest folding that reaches the asked rate, or the fastest that the device holds, and its interval.
+
+    Every unit takes the fold of least cost within the interval, over all pairs of divisors; cost is the sum of the
+    shares of the device's LUTs, block RAMs and DSPs.
+    """
+    constants = nominal(target)
+    weights = tuple((name, 1 / budget[name] if budget[name] else 1.0) for name in ("lut", "bram18", "dsp"))
+    tables = {
+        stage.index: _choices(stage.matrix, style, tuple(sorted(constants.items())), weights)
+        for stage in matrix_stages(design)
+        if stage.matrix is not None
+    }
+    fastest = max(table.cycles[0] for table in tables.values())
+    if settings["fps"]:
+        limit = max(int(settings["clock"] / settings["fps"]), fastest)
+        return _folds(tables, limit), limit
+
+    limits = sorted({c for table in tables.values() for c in table.cycles if c >= fastest})
+    usable = {name: budget[name] * target.value(f"usable_{name}") for name in LIMITED}
+
+    def fits(limit: int, most: Mapping[str, float]) -> bool:
+        parts = design_parts(design, _folds(tables, limit), limit, style)
+        used = amounts(parts, constants)
+        spare = used["bram18"] <= most["bram18"] or most["uram"] > 0
+        return spare and all(used[name] <= most[name] for name in ("lut", "ff", "dsp"))
+
+    for most in (usable, budget):
+        if fits(limits[-1], most):
+            low, high = 0, len(limits) - 1  # limits[high] fits
+            while low < high:
+                middle = (low + high) // 2
+                if fits(limits[middle], most):
+                    high = middle
+                else:
+                    low = middle + 1
+            return _folds(tables, limits[high]), limits[high]
+    return _folds(tables, limits[-1]), limits[-1]
+
+
+def _folds(tables: Mapping[int, Choices], limit: int) -> dict[int, Fold]:
+    found = {index: table.at_most(limit) for index, table in tables.items()}
+    return {index: fold for index, fold in found.items() if fold is not None}
+
+
+@lru_cache(maxsize=1024)
+def _choices(
+    shape: MatrixShape,
+    style: Style,
+    constants: tuple[tuple[str, float], ...],
+    weights: tuple[tuple[str, float], ...],
+) -> Choices:
+    values = dict(constants)
+
+    def cost(pe: Any, simd: Any) -> Any:
+        used = totals(mvu(shape, pe, simd, style.impl, style.fabric), values)
+        return sum(used.get(name, 0) * weight for name, weight in weights)
+
+    return choices(shape, cost)
+
+
+# -- UltraRAM ---------------------------------------------------------------------------------------------------------
+
+
+def move_to_uram(
+    design: Sequence[Stage], folding: dict[int, Fold], interval: int, style: Style,
+    target: Target, budget: Budget, parts: list[tuple[int, Part]],
+) -> tuple[dict[int, Fold], list[tuple[int, Part]]]:  # fmt: skip
+    """Weights go to UltraRAM, those that save most block RAM an UltraRAM first, until the block RAM suffices."""
+    constants = nominal(target)
+    most = budget["bram18"] * target.value("usable_bram18")
+    if not budget["uram"] or amounts(parts, constants)["bram18"] <= most:
+        return folding, parts
+
+    def saved(stage: Stage) -> float:
+        now = totals(stage_cost(stage, folding[stage.index], interval, style), constants)
+        ultra = replace(folding[stage.index], weights="ultra")
+        then = totals(stage_cost(stage, ultra, interval, style), constants)
+        return float((now.get("bram18", 0) - then.get("bram18", 0)) / max(then.get("uram", 0), 1))
+
+    moved = dict(folding)
+    for stage in sorted(matrix_stages(design), key=saved, reverse=True):
+        trial = {**moved, stage.index: replace(moved[stage.index], weights="ultra")}
+        tried = design_parts(design, trial, interval, style)
+        used = amounts(tried, constants)
+        if used["uram"] > budget["uram"] * target.value("usable_uram"):
+            continue
+        moved, parts = trial, tried
+        if used["bram18"] <= most:
+            break
+    return moved, parts
+
+
+# -- when it does not fit ---------------------------------------------------------------------------------------------
+
+
+def explain_misfit(used: Mapping[str, Interval], target: Target, budget: Budget, what: str) -> tuple[str, ...]:
+    """One sentence for each resource that runs out, and the smallest device of the same family that has enough."""
+    short = [name for name, share in used.items() if share.value > 1]
+    if not short:
+        return ()
+    reasons = [
+        f"{what} needs {used[name].value * budget[name]:,.0f} {name}, {target.name} has {budget[name]:,.0f}"
+        for name in short
+        if budget[name]
+    ]
+    needed = {name: share.value * budget[name] for name, share in used.items() if budget[name]}
+    other = nearest_device(needed, target)
+    if other:
+        reasons.append(f"the smallest device with as much is {other}")
+    return tuple(reasons)
+
+
+def nearest_device(needed: Mapping[str, float], target: Target) -> str | None:
+    """The device with the fewest LUTs, of the same kind of logic, that has all that is needed."""
+    found = []
+    for name in list_targets("fpga"):
+        other = load_target(name)
+        if other.constants["adder_lut_per_bit"].unit != target.constants["adder_lut_per_bit"].unit:
+            continue
+        if other.constants["compare_lut_per_bit"].unit != target.constants["compare_lut_per_bit"].unit:
+            continue
+        has = capacity(other)
+        if all(has[resource] >= amount for resource, amount in needed.items()):
+            found.append((has["lut"], name))
+    return min(found)[1] if found else None

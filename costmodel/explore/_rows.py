@@ -1,0 +1,210 @@
+"""Compiled kernels on fronts of rows (key, key, value): sums, unions, pruning.
+
+A front is an array [n, 3] sorted by its keys, none of whose rows is as good as another in all three columns. A ragged
+list of fronts is their concatenation with the start of each. With ``scale`` > 0 the keys are compared by boxes of a
+logarithmic grid, and one row, that of the least value, is kept in each box: this makes a front certified to a factor
+rather than exact.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+FAR = np.iinfo(np.int64).max // 4
+#: Sums of two fronts that are formed before they are pruned.
+_BLOCK_ROWS = 1 << 20
+
+
+@njit(cache=True, nogil=True)
+def box(value, scale):  # type: ignore[no-untyped-def]
+    """Index of the box of a key: the key itself where ``scale`` is 0; otherwise 0 has a box of its own."""
+    if scale == 0.0 or value <= 0:
+        return value
+    return 1 + int(math.log(float(value)) * scale)
+
+
+@njit(cache=True, nogil=True)
+def _front_dense(rows, scale, low1, low2, n1, n2, out):  # type: ignore[no-untyped-def]
+    """Write the front of ``rows`` [n, 3] into ``out`` through a table of n1 by n2 cells; return how many."""
+    value = np.full((n1, n2), FAR)
+    at = np.empty((n1, n2), np.int64)
+    for r in range(rows.shape[0]):
+        p, q = box(rows[r, 0], scale) - low1, box(rows[r, 1], scale) - low2
+        if rows[r, 2] < value[p, q]:
+            value[p, q], at[p, q] = rows[r, 2], r
+    lower = np.full(n2, FAR)
+    m = 0
+    for p in range(n1):
+        run = FAR
+        for q in range(n2):
+            v = value[p, q]
+            if v < lower[q] and v < run:
+                out[m] = rows[at[p, q]]
+                m += 1
+            run = min(run, v)
+            lower[q] = min(lower[q], run)
+            run = lower[q]
+    return m
+
+
+@njit(cache=True, nogil=True)
+def _front_sorted(rows, scale, low1, low2, n2, out):  # type: ignore[no-untyped-def]
+    """The same by sorting: rows by ascending cell, the least value among smaller second keys in a Fenwick tree."""
+    cell = np.empty(rows.shape[0], np.int64)
+    for r in range(rows.shape[0]):
+        cell[r] = (box(rows[r, 0], scale) - low1) * n2 + box(rows[r, 1], scale) - low2
+    order = np.argsort(cell, kind="mergesort")
+    tree = np.full(n2 + 1, FAR)
+    m, i = 0, 0
+    while i < order.shape[0]:
+        r = order[i]
+        i += 1
+        while i < order.shape[0] and cell[order[i]] == cell[r]:
+            if rows[order[i], 2] < rows[r, 2]:
+                r = order[i]
+            i += 1
+        q, v = cell[r] % n2 + 1, rows[r, 2]
+        k, least = q, FAR
+        while k > 0:
+            least = min(least, tree[k])
+            k -= k & -k
+        if v < least:
+            out[m] = rows[r]
+            m += 1
+            while q <= n2:
+                tree[q] = min(tree[q], v)
+                q += q & -q
+    return m
+
+
+@njit(cache=True, nogil=True)
+def _front(rows, scale, out):  # type: ignore[no-untyped-def]
+    """Write the front of ``rows`` [n, 3], in any order, into ``out``, sorted by its keys; return how many."""
+    if rows.shape[0] == 0:
+        return 0
+    low1, high1, low2, high2 = rows[0, 0], rows[0, 0], rows[0, 1], rows[0, 1]
+    for r in range(rows.shape[0]):
+        low1, high1 = min(low1, rows[r, 0]), max(high1, rows[r, 0])
+        low2, high2 = min(low2, rows[r, 1]), max(high2, rows[r, 1])
+    low1, low2 = box(low1, scale), box(low2, scale)
+    n1, n2 = box(high1, scale) - low1 + 1, box(high2, scale) - low2 + 1
+    if n1 * n2 <= 4 * rows.shape[0]:
+        return _front_dense(rows, scale, low1, low2, n1, n2, out)
+    return _front_sorted(rows, scale, low1, low2, n2, out)
+
+
+@njit(cache=True, nogil=True)
+def minkowski(a, b, cap1, cap2, scale):  # type: ignore[no-untyped-def]
+    """The front of all sums of a row of ``a`` and a row of ``b`` whose keys stay within the caps.
+
+    Taken over blocks of rows of ``a``, each with the front so far, so that memory stays bounded.
+    """
+    limit = min(_BLOCK_ROWS, a.shape[0] * b.shape[0])
+    rows = np.empty((limit + b.shape[0], 3), np.int64)
+    best = np.empty((0, 3), np.int64)
+    filled = 0
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]):
+            k1 = a[i, 0] + b[j, 0]
+            if k1 > cap1:
+                break
+            k2 = a[i, 1] + b[j, 1]
+            if k2 <= cap2:
+                rows[filled, 0], rows[filled, 1], rows[filled, 2] = k1, k2, a[i, 2] + b[j, 2]
+                filled += 1
+        if filled >= limit or i == a.shape[0] - 1:
+            both = np.concatenate((best, rows[:filled]))
+            out = np.empty_like(both)
+            best = out[: _front(both, scale, out)].copy()
+            filled = 0
+    return best
+
+
+@njit(cache=True, nogil=True)
+def gather(rows, starts, source, cost, able, group, n_groups, cap1, cap2, scale):  # type: ignore[no-untyped-def]
+    """For each group the front of the union of ``fronts[source[c]] + cost[c]`` over the group's able choices c.
+
+    ``rows`` and ``starts`` are a ragged list of fronts; ``group`` [c] is ascending. Returns a ragged list.
+    """
+    out_starts = np.zeros(n_groups + 1, np.int64)
+    size = 0
+    for k in range(group.shape[0]):
+        if able[k]:
+            size += starts[source[k] + 1] - starts[source[k]]
+    all_rows = np.empty((size, 3), np.int64)
+    out = np.empty((size, 3), np.int64)
+    filled, c = 0, 0
+    for g in range(n_groups):
+        count = 0
+        while c < group.shape[0] and group[c] == g:
+            if able[c]:
+                for r in range(starts[source[c]], starts[source[c] + 1]):
+                    k1, k2 = rows[r, 0] + cost[c, 0], rows[r, 1] + cost[c, 1]
+                    if k1 > cap1:
+                        break
+                    if k2 <= cap2:
+                        all_rows[count, 0], all_rows[count, 1], all_rows[count, 2] = k1, k2, rows[r, 2] + cost[c, 2]
+                        count += 1
+            c += 1
+        filled += _front(all_rows[:count], scale, out[filled:])
+        out_starts[g + 1] = filled
+    return out[:filled].copy(), out_starts
+
+
+@njit(cache=True, nogil=True)
+def improves(rows, best):  # type: ignore[no-untyped-def]
+    """Which rows [n, 3] no row of ``best`` with second key 0 equals or dominates.
+
+    Complete where the second key is 0 throughout; else dominated rows may be left, for the caller to remove.
+    """
+    keep = np.ones(rows.shape[0], np.bool_)
+    j, least = 0, FAR
+    for i in range(rows.shape[0]):
+        while j < best.shape[0] and best[j, 0] <= rows[i, 0]:
+            if best[j, 1] == 0:
+                least = min(least, best[j, 2])
+            j += 1
+        keep[i] = rows[i, 2] < least
+    return keep
+
+
+@njit(cache=True, nogil=True)
+def find(rows, begin, end, key1, key2, value):  # type: ignore[no-untyped-def]
+    """Position of a row in ``rows[begin:end]``, which is sorted by its first key; -1 where it is not there."""
+    lo, hi = begin, end
+    while lo < hi:
+        mid = (lo + hi) // 2
+        if rows[mid, 0] < key1:
+            lo = mid + 1
+        else:
+            hi = mid
+    while lo < end and rows[lo, 0] == key1:
+        if rows[lo, 1] == key2 and rows[lo, 2] == value:
+            return lo
+        lo += 1
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def split(row, left, right):  # type: ignore[no-untyped-def]
+    """Positions of a row of ``left`` and one of ``right`` that add up to ``row`` [3]; (-1, -1) where there is none."""
+    for i in range(left.shape[0]):
+        j = find(right, 0, right.shape[0], row[0] - left[i, 0], row[1] - left[i, 1], row[2] - left[i, 2])
+        if j >= 0:
+            return i, j
+    return -1, -1
+
+
+@njit(cache=True, nogil=True)
+def behind(row, rows, starts, source, cost, able, group, wanted):  # type: ignore[no-untyped-def]
+    """The first able choice of group ``wanted`` that makes ``row`` [3] from a row of its source, and that row's place."""
+    for c in range(group.shape[0]):
+        if group[c] == wanted and able[c]:
+            s = source[c]
+            at = find(rows, starts[s], starts[s + 1], row[0] - cost[c, 0], row[1] - cost[c, 1], row[2] - cost[c, 2])
+            if at >= 0:
+                return c, at
+    return -1, -1

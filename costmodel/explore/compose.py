@@ -1,0 +1,275 @@
+"""Exact fronts of a whole dataflow design from the choices of its units.
+
+The initiation interval of a design is the largest of its units' cycles; every resource is a sum over units and over the
+streams between them. So for each interval that occurs, the design's front of resources is the pruned sum of fronts:
+along units that feed each other directly by dynamic programming over the widths of the streams between them, and over
+the rest by a segment tree, which redoes only the sums that a larger interval changes. Nothing is sampled: a design that
+is not on or above the front does not exist in the space.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from costmodel.errors import CostmodelError
+from costmodel.explore import _rows
+from costmodel.explore.choices import BRAM, DSP, FF, LUT, Design, Ints
+from costmodel.explore.pareto import nondominated
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """What a front trades off against the initiation interval, and the largest block RAM and DSP counts allowed.
+
+    Without ``epsilon`` the objectives are LUT, block RAM and DSP, exactly. With it they are flip-flops, block RAM and
+    LUT: every design is then within a factor ``1 + epsilon`` of a member in block RAM and LUT, and not better in the
+    interval and in flip-flops. A limit on block RAM leaves uncertified the designs within that factor of it.
+    """
+
+    max_bram: int | None = None
+    max_dsp: int | None = None
+    epsilon: float = 0.0
+
+    @property
+    def columns(self) -> list[int]:
+        """Columns of the cost that are the first key, the second key, and the value."""
+        return [BRAM, LUT, FF] if self.epsilon else [BRAM, DSP, LUT]
+
+
+EXACT = Objectives()
+
+
+@dataclass(frozen=True)
+class Points:
+    """Non-dominated rows [n, 4]: interval, then the three ``objectives.columns``; by ascending interval.
+
+    ``at`` [n] is the position of each row's interval in ``Design.intervals``; ``merges`` counts sums of fronts.
+    """
+
+    rows: Ints
+    at: Ints
+    objectives: Objectives
+    merges: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def cost(self, design: Design, choices: Ints) -> Ints:
+        """All resources [n, 4] of the designs with these choices [n, units]."""
+        return np.array([design.price(c, int(t))[1] for c, t in zip(choices, self.at, strict=True)]).reshape(-1, 4)
+
+
+class _Ragged(NamedTuple):
+    rows: Ints
+    starts: Ints
+
+    def __getitem__(self, index: int) -> Ints:  # type: ignore[override]
+        return self.rows[self.starts[index] : self.starts[index + 1]]
+
+
+class _Node:
+    """One unit with everything behind it, as a front for each width of the stream that feeds it."""
+
+    def __init__(self, index: int, composer: Composer) -> None:
+        design, self.composer = composer.design, composer
+        unit = design.units[index]
+        columns = composer.objectives.columns
+        order = np.argsort(unit.enters, kind="stable")
+        self.index, self.unit, self.order = index, unit, order
+        self.cycles, self.enters, self.leaves = unit.cycles[order], unit.enters[order], unit.leaves[order]
+        self.cost = np.ascontiguousarray(unit.cost[order][:, columns])
+        self.children = [_Node(link.target, composer) for link in design.children(index)]
+        feed = [link for link in design.links if link.target == index]
+        self.feed = feed[0].cost[..., columns] if feed else np.zeros((1, unit.widths_in, 3), dtype=np.int64)
+        self.entry = design.entry[index][..., columns] if index in design.entry else None
+        widths = np.arange(unit.widths_in)
+        self.feed_from = np.tile(widths, len(self.feed))
+        self.feed_to = np.repeat(np.arange(len(self.feed)), unit.widths_in)
+        self.any = np.ones(len(self.feed_to), dtype=np.bool_)
+
+    @property
+    def steps(self) -> int:
+        """Prunings between this node's choices and its result, and below it."""
+        return 2 + len(self.children) - (len(self.children) > 0) + max((c.steps for c in self.children), default=0)
+
+    def advance(self, at: int) -> None:
+        """Fronts at one interval: ``behind`` for each width out of the unit, ``inside`` for each width into it, and
+        ``result`` for each width of the stream that feeds it."""
+        kernel = self.composer.limits
+        for child in self.children:
+            child.advance(at)
+        self.behind = self._behind()
+        self.able = self.cycles <= self.composer.design.intervals[at]
+        self.inside = _Ragged(*_rows.gather(
+            *self.behind, self.leaves, self.cost, self.able, self.enters, self.unit.widths_in, *kernel))  # fmt: skip
+        cost = self.feed if self.entry is None else self.feed + self.entry[at]
+        self.feed_cost = np.ascontiguousarray(cost.reshape(-1, 3))
+        self.result = _Ragged(*_rows.gather(
+            *self.inside, self.feed_from, self.feed_cost, self.any, self.feed_to, len(self.feed), *kernel))  # fmt: skip
+
+    def _behind(self) -> _Ragged:
+        widths = self.unit.widths_out
+        if not self.children:
+            return _Ragged(np.zeros((widths, 3), dtype=np.int64), np.arange(widths + 1))
+        if len(self.children) == 1:
+            return self.children[0].result
+        fronts = []
+        for width in range(widths):
+            front = self.children[0].result[width]
+            for child in self.children[1:]:
+                front = self.composer.minkowski(front, child.result[width])
+            fronts.append(front)
+        return _Ragged(np.concatenate(fronts), np.cumsum([0, *map(len, fronts)]))
+
+    def trace(self, width: int, row: Ints, choices: Ints) -> None:
+        """Write into ``choices`` [units] a choice of every unit of this tree that together make ``row``."""
+        link, at = _rows.behind(row, *self.inside, self.feed_from, self.feed_cost, self.any, self.feed_to, width)
+        if link < 0:
+            raise CostmodelError("these points are not members of this front: was it made with another design?")
+        row = self.inside.rows[at]
+        choice, at = _rows.behind(
+            row, *self.behind, self.leaves, self.cost, self.able, self.enters, int(self.feed_from[link])
+        )
+        choices[self.index] = self.order[choice]
+        leaves, rest = int(self.leaves[choice]), self.behind.rows[at]
+        if len(self.children) == 1:
+            self.children[0].trace(leaves, rest, choices)
+        elif self.children:
+            self._trace_several(leaves, rest, choices)
+
+    def _trace_several(self, width: int, row: Ints, choices: Ints) -> None:
+        sums = [self.children[0].result[width]]
+        for child in self.children[1:]:
+            sums.append(self.composer.minkowski(sums[-1], child.result[width]))
+        for child, before in zip(self.children[:0:-1], sums[-2::-1], strict=True):
+            first, second = _rows.split(row, before, child.result[width])
+            child.trace(width, child.result[width][second], choices)
+            row = before[first]
+        self.children[0].trace(width, row, choices)
+
+
+class Composer:
+    """The segment tree over the trees of linked units; it holds the fronts at one interval and moves to larger ones."""
+
+    def __init__(self, design: Design, objectives: Objectives) -> None:
+        self.design, self.objectives = design, objectives
+        slack = 1 + objectives.epsilon
+        cap1 = _rows.FAR if objectives.max_bram is None else int(objectives.max_bram * slack)
+        cap2 = _rows.FAR if objectives.max_dsp is None or objectives.epsilon else objectives.max_dsp
+        self.limits = (cap1, cap2, 0.0)
+        self.leaves = [_Node(root, self) for root in design.roots()]
+        levels = math.ceil(math.log2(len(self.leaves)))
+        self.size = 1 << levels
+        if objectives.epsilon:
+            # A row is rounded to a box once at every pruning that it passes through.
+            depth = levels + max(leaf.steps for leaf in self.leaves)
+            self.limits = (cap1, cap2, depth / math.log1p(objectives.epsilon))
+        self.tree: list[Ints | None] = [None] * (2 * self.size)
+        self.cycles = [_cycles(leaf) for leaf in self.leaves]
+        self.reached = -1
+        self.merges = 0
+
+    def minkowski(self, a: Ints, b: Ints) -> Ints:
+        self.merges += 1
+        return np.asarray(_rows.minkowski(a, b, *self.limits))
+
+    def advance(self, at: int) -> bool:
+        """Move to a larger interval; whether the front at the root changed."""
+        interval, changed = self.design.intervals[at], set()
+        for position, leaf in enumerate(self.leaves):
+            node, cycles = self.size + position, self.cycles[position]
+            same = np.searchsorted(cycles, interval, "right") == np.searchsorted(cycles, self.reached, "right")
+            if same and leaf.entry is None and self.reached >= 0:
+                continue
+            leaf.advance(at)
+            held, fresh = self.tree[node], leaf.result[0]
+            if held is None or not np.array_equal(held, fresh):
+                self.tree[node] = fresh
+                changed.add(node)
+        self.reached = interval
+        moved = bool(changed)
+        while changed := {node // 2 for node in changed if node > 1}:
+            for node in changed:
+                left, right = self.tree[2 * node], self.tree[2 * node + 1]
+                self.tree[node] = left if right is None else right if left is None else self.minkowski(left, right)
+        return moved
+
+    def root(self, at: int) -> Ints:
+        held = self.tree[1]
+        assert held is not None
+        return held + self.design.overhead[at, self.objectives.columns]
+
+    def trace(self, at: int, row: Ints) -> Ints:
+        """The choices [units] behind one row of the root."""
+        choices = np.full(len(self.design.units), -1, dtype=np.int64)
+
+        def descend(node: int, rest: Ints) -> None:
+            if node >= self.size:
+                self.leaves[node - self.size].trace(0, rest, choices)
+                return
+            left, right = self.tree[2 * node], self.tree[2 * node + 1]
+            if left is None or right is None:
+                descend(2 * node if right is None else 2 * node + 1, rest)
+                return
+            i, j = _rows.split(rest, left, right)
+            if i < 0:
+                raise CostmodelError("these points are not members of this front: was it made with another design?")
+            descend(2 * node, left[i])
+            descend(2 * node + 1, right[j])
+
+        descend(1, row - self.design.overhead[at, self.objectives.columns])
+        return choices
+
+
+def _cycles(node: _Node) -> Ints:
+    return np.unique(np.concatenate([node.cycles, *(_cycles(child) for child in node.children)]))
+
+
+def compose(design: Design, objectives: Objectives = EXACT) -> Points:
+    """The front of (initiation interval, block RAM, DSP, LUT) over every combination of the units' choices.
+
+    With ``objectives.epsilon`` the certified front of (interval, block RAM, LUT, FF). Empty where nothing is within the
+    limits.
+    """
+    composer = Composer(design, objectives)
+    found, places = [], []
+    best: Ints = np.zeros((0, 3), dtype=np.int64)
+    for at, root in _sweep(composer):
+        fresh = root if objectives.epsilon else root[_rows.improves(root, best)]
+        found.append(np.column_stack([np.full(len(fresh), design.intervals[at]), fresh]))
+        places.append(np.full(len(fresh), at))
+        best = root
+    rows, at_ = np.concatenate(found), np.concatenate(places)
+    keep = nondominated(rows) if len(rows) else np.zeros(0, dtype=np.bool_)
+    if objectives.max_bram is not None:
+        keep &= rows[:, 1] <= objectives.max_bram
+    if objectives.max_dsp is not None and not objectives.epsilon:
+        keep &= rows[:, 2] <= objectives.max_dsp
+    return Points(rows[keep], at_[keep], objectives, composer.merges)
+
+
+def _sweep(composer: Composer) -> Iterator[tuple[int, Ints]]:
+    overhead = composer.design.overhead
+    for at in range(len(composer.design.intervals)):
+        if composer.advance(at) or not np.array_equal(overhead[at], overhead[at - 1]):
+            yield at, composer.root(at)
+
+
+def rebuild(design: Design, points: Points, members: Sequence[int] | None = None) -> Ints:
+    """Indices [n, units] of the choices behind all points, or behind those at the positions ``members``.
+
+    Of several designs with the same cost the first found is taken, so the answer does not vary from run to run.
+    """
+    composer = Composer(design, points.objectives)
+    wanted = np.arange(len(points)) if members is None else np.asarray(members, dtype=np.int64)
+    choices = np.full((len(wanted), len(design.units)), -1, dtype=np.int64)
+    for at in np.unique(points.at[wanted]):
+        composer.advance(int(at))
+        for place in np.flatnonzero(points.at[wanted] == at):
+            choices[place] = composer.trace(int(at), points.rows[wanted[place], 1:])
+    return choices

@@ -144,8 +144,9 @@ def _stage(
 ) -> Stage:  # fmt: skip
     elements, channels, rows = prod(layer.shape_out), _channels(layer.shape_out), _rows(layer.shape_out)
     bits_out = widths.of(layer.out, raw and layer.op in INPUT_OPS)
-    stage = Stage(index, (layer.index,), layer.op, inputs, elements, channels, rows, bits_out,
-                  prod(layer.shape_in) * widths.of(layer.a, raw), rows_in=_rows(layer.shape_in), parameters=tuple(parameters), macs=layer.macs)  # fmt: skip
+    entered = prod(layer.shape_in) * widths.of(layer.a, raw)
+    stage = Stage(index, (layer.index,), layer.op, inputs, elements, channels, rows, bits_out, entered,
+                  rows_in=_rows(layer.shape_in), parameters=tuple(parameters), macs=layer.macs)  # fmt: skip
     if layer.op in MATRIX_OPS and layer.b is not None and layer.n_terms:
         matrix = _matrix(layer, widths, raw, byte_accumulators)
         rest = tuple(_work(c, widths) for c in charges if c.tag in ("bias", "bn_bias") or "bias" in c.tag.split("+"))

@@ -1,16 +1,16 @@
 """One engine that the layers of a network share in turn, for networks whose weights or units exceed the device.
 
 The engine is a binary matrix unit, an array of multiply-accumulators in DSP slices for real layers, element-wise
-operators, and two buffers for the feature maps that are alive at a time. Weights come from the host's memory while the
-previous ones are in use. What differs by channel is now different in every cycle: a shift by a per-channel amount needs
-a barrel shifter here, where a pipeline could do with a multiplexer or a wire.
+operators, and a memory for the feature maps that are alive at a time; where that does not fit, a few rows are kept and
+the maps pass through the host's memory. Weights come from there too, while the layer computes. What differs by channel
+is now different in every cycle: a shift by a per-channel amount needs a barrel shifter here, where a pipeline could do
+with a multiplexer or a wire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from costmodel.ledger.ledger import Ledger
@@ -31,12 +31,16 @@ SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` element-wise operators a kind."""
+    """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` element-wise operators a kind.
+
+    ``on_chip``: all live feature maps are in block RAM.
+    """
 
     pe: int
     simd: int
     macs: int
     lanes: int
+    on_chip: bool
 
 
 def engine(
@@ -44,21 +48,22 @@ def engine(
     why: tuple[str, ...],
 ) -> Estimate:  # fmt: skip
     """Price a ledger on the widest engine that the device holds. ``why`` says what spoke against a pipeline."""
-    chosen, parts = _size(design, style, target, budget, settings)
+    chosen, parts = _size(design, style, target, budget)
     clock = settings["clock"]
-    port = style.host_width * settings.get("ports", 1)
+    port = style.host_width
     lines = [Line(layer, p.metric, p.component, p.kind, float(p.coefficient), p.factors) for layer, p in parts]
     total, waiting, streamed = 0, 0, 0
     for stage in design:
         compute = stage_cycles(stage, chosen)
-        load = ceil_div(stage.weight_bits, port)
+        moved = stage.weight_bits + (0 if chosen.on_chip else map_bits(design, stage))
+        load = ceil_div(moved, port)
         lines.append(Line(stage.layers[0], "cycles", "compute", "control", max(compute, load)))
         lines.append(Line(stage.layers[0], "latency_s", "compute", "control", compute / clock))
         if load > compute:
-            lines.append(Line(stage.layers[0], "latency_s", "weights", "weight", (load - compute) / clock))
+            lines.append(Line(stage.layers[0], "latency_s", "host_memory", "weight", (load - compute) / clock))
             waiting += load - compute
         total += max(compute, load)
-        streamed += stage.weight_bits
+        streamed += moved
     if "board_power" in target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
     used = utilisation(parts, target)
@@ -70,10 +75,11 @@ def engine(
         "impl": style.impl,
         "lanes": chosen.pe * chosen.simd,
         "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators a kind",
-        "cycles_waiting_for_weights": waiting,
+        "feature_maps": "on chip" if chosen.on_chip else "in the host's memory",
+        "cycles_waiting_for_memory": waiting,
         "why_no_pipeline": "; ".join(why) if why else "engine asked for",
     }
-    misfit = explain_misfit(used, target, budget, "the smallest engine with its feature maps on chip")
+    misfit = explain_misfit(used, target, budget, "the smallest engine")
     if settings["fps"] and clock / total < settings["fps"]:
         misfit = (
             *misfit,
@@ -82,15 +88,15 @@ def engine(
         )
     derived = {
         "throughput_fps": Interval.exact(clock / total),
-        "weight_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
+        "memory_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
         "available_bandwidth_B_per_s": Interval.exact(port / 8 * clock),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
     from costmodel.targets.fpga import notes
 
     said = (
-        f"weights ({streamed / 8e6:.2f} MB an image) come over one port of {style.host_width} bits while the layer "
-        "before computes; layers do not overlap otherwise",
+        f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and feature maps'}) come over "
+        f"one port of {style.host_width} bits while the layer computes; layers do not overlap",
         *notes(design, settings, target, used),
     )
     names = tuple(layer.name for layer in ledger.layers)
@@ -110,6 +116,14 @@ def stage_cycles(stage: Stage, chosen: Engine) -> int:
     return int(ceil_div(stage.macs, chosen.macs))
 
 
+def map_bits(design: Sequence[Stage], stage: Stage) -> int:
+    """Bits that a layer reads and writes when feature maps are in the host's memory; element-wise layers ride along
+    with the layer that produced their operand, and only fetch the other one."""
+    if stage.matrix is None and not stage.window:
+        return sum(design[i].elements * design[i].bits_out for i in stage.inputs[1:] if i >= 0)
+    return stage.bits_entered + stage.elements * stage.bits_out
+
+
 def is_binary(m: MatrixShape) -> bool:
     """Whether a layer runs on the binary lanes; narrow integers do so bit by bit."""
     return max(m.bits_a, m.bits_w) <= 2
@@ -120,27 +134,23 @@ def _planes(m: MatrixShape) -> int:
 
 
 def _size(
-    design: Sequence[Stage], style: Style, target: Target, budget: Budget, settings: Mapping[str, Any]
+    design: Sequence[Stage], style: Style, target: Target, budget: Budget
 ) -> tuple[Engine, list[tuple[int, Part]]]:
     """The widest engine within what is usable of the device, or the narrowest if none is."""
     constants = nominal(target)
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
     real = any(s.matrix is not None and not is_binary(s.matrix) for s in design)
-    found = None
-    for pe, simd in SIZES:
-        macs = max(1, int(usable["dsp"] * 0.5)) if real else 0
-        found = Engine(pe, simd, max(macs, 1), max(pe // 4, 1))
-        parts = _parts(design, found, style, settings, real)
+    macs = max(1, int(usable["dsp"] / 2)) if real else 1
+    tried = [(Engine(pe, simd, macs, max(pe // 4, 1), on_chip)) for on_chip in (True, False) for pe, simd in SIZES]
+    for found in tried:
+        parts = _parts(design, found, style, real)
         used = amounts(parts, constants)
         if all(used[name] <= usable[name] for name in usable):
             return found, parts
-    assert found is not None
-    return found, parts
+    return tried[-1], _parts(design, tried[-1], style, real)
 
 
-def _parts(
-    design: Sequence[Stage], chosen: Engine, style: Style, settings: Mapping[str, Any], real: bool
-) -> list[tuple[int, Part]]:
+def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) -> list[tuple[int, Part]]:
     impl, fabric = style.impl, style.fabric
     binary = [s.matrix for s in design if s.matrix is not None and is_binary(s.matrix)]
     parts: tuple[Part, ...] = streams.host_interface(style.host_width, style.host_depth, impl, fabric)
@@ -179,7 +189,13 @@ def _widest(works: Any) -> list[Any]:
 
 
 def _feature_maps(design: Sequence[Stage], chosen: Engine) -> tuple[int, int]:
-    """Depth and width of the memory for all results that a later layer still needs, at the worst moment."""
+    """Depth and width of the memory for all results that a later layer still needs, at the worst moment, or, where the
+    maps are in the host's memory, for the rows under one window and the next row."""
+    width = max(chosen.simd, 16 * chosen.lanes)
+    if not chosen.on_chip:
+        rows = max((s.window.kernel + 1) * s.window.row_bits for s in design if s.window) if any(
+            s.window for s in design) else max(s.bits_entered for s in design)  # fmt: skip
+        return ceil_div(rows, width), width
     last: dict[int, int] = {}
     for stage in design:
         for source in stage.inputs:
@@ -190,5 +206,4 @@ def _feature_maps(design: Sequence[Stage], chosen: Engine) -> tuple[int, int]:
         alive[stage.index] = stage.elements * stage.bits_out
         worst = max(worst, sum(alive.values()))
         alive = {i: bits for i, bits in alive.items() if last.get(i, -1) > stage.index}
-    width = max(chosen.simd, prod((chosen.lanes, 16)))
     return ceil_div(worst, width), width

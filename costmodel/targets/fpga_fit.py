@@ -9,13 +9,15 @@ from typing import Any
 
 from costmodel.targets.fpga_design import Stage
 from costmodel.targets.fpga_folding import Choices, Fold, choices, matrix_stages
-from costmodel.targets.fpga_pipeline import Style, design_parts, stage_cost
-from costmodel.targets.fpga_units import MatrixShape, Part, mvu, totals
+from costmodel.targets.fpga_pipeline import Style, design_parts
+from costmodel.targets.fpga_units import MatrixShape, Part, memory, mvu, totals
 from costmodel.targets.load import list_targets, load_target
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Target
 
 LIMITED = ("lut", "ff", "bram18", "uram", "dsp")
+#: How much a block RAM counts against LUTs and DSPs, each as shares of the device, in the searches that are tried.
+MEMORY_STRESS = (1, 16)
 Budget = Mapping[str, float]  # resource -> how many the device has
 
 
@@ -72,40 +74,66 @@ def fold_for(
     """The cheapest folding that reaches the asked rate, or the fastest that the device holds, and its interval.
 
     Every unit takes the fold of least cost within the interval, over all pairs of divisors; cost is the sum of the
-    shares of the device's LUTs, block RAMs and DSPs.
+    shares of the device's LUTs, block RAMs and DSPs, and once more with block RAM as the scarce one.
     """
     constants = nominal(target)
-    weights = tuple((name, 1 / budget[name] if budget[name] else 1.0) for name in ("lut", "bram18", "dsp"))
-    tables = {
-        stage.index: _choices(stage.matrix, style, tuple(sorted(constants.items())), weights)
+    if settings["fps"]:
+        tables = _tables(design, style, constants, budget, 1)
+        fastest = max(table.cycles[0] for table in tables.values())
+        limit = max(int(settings["clock"] / settings["fps"]), fastest)
+        return _folds(tables, limit), limit
+    usable = {name: budget[name] * target.value(f"usable_{name}") for name in LIMITED}
+    searches = [_tables(design, style, constants, budget, stress) for stress in MEMORY_STRESS]
+    for most in (usable, budget):
+        found = [_fastest(design, tables, most, style, constants) for tables in searches]
+        reached = [(limit, position) for position, limit in enumerate(found) if limit is not None]
+        if reached:
+            limit, position = min(reached)
+            return _folds(searches[position], limit), limit
+    limit = max(table.cycles[-1] for table in searches[-1].values())
+    return _folds(searches[-1], limit), limit
+
+
+def _tables(
+    design: Sequence[Stage], style: Style, constants: Mapping[str, float], budget: Budget, stress: int
+) -> dict[int, Choices]:
+    weights = tuple(
+        (name, (stress if name == "bram18" else 1) / budget[name] if budget[name] else 1.0)
+        for name in ("lut", "bram18", "dsp")
+    )
+    fixed = tuple(sorted(constants.items()))
+    return {
+        stage.index: _choices(stage.matrix, style, fixed, weights)
         for stage in matrix_stages(design)
         if stage.matrix is not None
     }
-    fastest = max(table.cycles[0] for table in tables.values())
-    if settings["fps"]:
-        limit = max(int(settings["clock"] / settings["fps"]), fastest)
-        return _folds(tables, limit), limit
 
-    limits = sorted({c for table in tables.values() for c in table.cycles if c >= fastest})
-    usable = {name: budget[name] * target.value(f"usable_{name}") for name in LIMITED}
 
-    def fits(limit: int, most: Mapping[str, float]) -> bool:
-        parts = design_parts(design, _folds(tables, limit), limit, style)
-        used = amounts(parts, constants)
-        spare = used["bram18"] <= most["bram18"] or most["uram"] > 0
-        return spare and all(used[name] <= most[name] for name in ("lut", "ff", "dsp"))
+def _fastest(
+    design: Sequence[Stage], tables: Mapping[int, Choices], most: Budget, style: Style, constants: Mapping[str, float]
+) -> int | None:
+    """The shortest interval whose design stays within ``most``, or None."""
+    slowest = max(table.cycles[0] for table in tables.values())
+    limits = sorted({c for table in tables.values() for c in table.cycles if c >= slowest})
 
-    for most in (usable, budget):
-        if fits(limits[-1], most):
-            low, high = 0, len(limits) - 1  # limits[high] fits
-            while low < high:
-                middle = (low + high) // 2
-                if fits(limits[middle], most):
-                    high = middle
-                else:
-                    low = middle + 1
-            return _folds(tables, limits[high]), limits[high]
-    return _folds(tables, limits[-1]), limits[-1]
+    def fits(limit: int) -> bool:
+        folding = _folds(tables, limit)
+        used = amounts(design_parts(design, folding, limit, style), constants)
+        return all(used[name] <= most[name] for name in ("lut", "ff", "dsp")) and (
+            used["bram18"] <= most["bram18"]
+            or used["bram18"] - _plan(design, folding, used["bram18"], most)[1] <= most["bram18"]
+        )
+
+    if not fits(limits[-1]):
+        return None
+    low, high = 0, len(limits) - 1  # limits[high] fits
+    while low < high:
+        middle = (low + high) // 2
+        if fits(limits[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return int(limits[high])
 
 
 def _folds(tables: Mapping[int, Choices], limit: int) -> dict[int, Fold]:
@@ -137,28 +165,46 @@ def move_to_uram(
     target: Target, budget: Budget, parts: list[tuple[int, Part]],
 ) -> tuple[dict[int, Fold], list[tuple[int, Part]]]:  # fmt: skip
     """Weights go to UltraRAM, those that save most block RAM an UltraRAM first, until the block RAM suffices."""
-    constants = nominal(target)
-    most = budget["bram18"] * target.value("usable_bram18")
-    if not budget["uram"] or amounts(parts, constants)["bram18"] <= most:
+    most = {name: budget[name] * target.value(f"usable_{name}") for name in ("bram18", "uram")}
+    if not budget["uram"]:
         return folding, parts
+    moved, _ = _plan(design, folding, amounts(parts, nominal(target))["bram18"], most)
+    if not moved:
+        return folding, parts
+    folding = {i: replace(fold, weights="ultra") if i in moved else fold for i, fold in folding.items()}
+    return folding, design_parts(design, folding, interval, style)
 
-    def saved(stage: Stage) -> float:
-        now = totals(stage_cost(stage, folding[stage.index], interval, style), constants)
-        ultra = replace(folding[stage.index], weights="ultra")
-        then = totals(stage_cost(stage, ultra, interval, style), constants)
-        return float((now.get("bram18", 0) - then.get("bram18", 0)) / max(then.get("uram", 0), 1))
 
-    moved = dict(folding)
-    for stage in sorted(matrix_stages(design), key=saved, reverse=True):
-        trial = {**moved, stage.index: replace(moved[stage.index], weights="ultra")}
-        tried = design_parts(design, trial, interval, style)
-        used = amounts(tried, constants)
-        if used["uram"] > budget["uram"] * target.value("usable_uram"):
-            continue
-        moved, parts = trial, tried
-        if used["bram18"] <= most:
+def _plan(
+    design: Sequence[Stage], folding: Mapping[int, Fold], bram: float, most: Budget
+) -> tuple[frozenset[int], float]:
+    """Stages whose weights go to UltraRAM, and the block RAMs that this saves."""
+    options = []
+    for stage in matrix_stages(design):
+        assert stage.matrix is not None
+        saved, cost = _swap(stage.matrix, folding[stage.index].pe, folding[stage.index].simd)
+        if saved > cost and folding[stage.index].weights == "auto":
+            options.append((saved / cost, saved, cost, stage.index))
+    moved, freed, left = set(), 0.0, most["uram"]
+    for _, saved, cost, index in sorted(options, reverse=True):
+        if bram - freed <= most["bram18"]:
             break
-    return moved, parts
+        if cost <= left:
+            moved.add(index)
+            freed, left = freed + saved, left - cost
+    return frozenset(moved), freed
+
+
+@lru_cache(maxsize=8192)
+def _swap(shape: MatrixShape, pe: int, simd: int) -> tuple[int, int]:
+    """Block RAMs that the weights of a matrix unit free, and UltraRAMs that they take instead."""
+    depth = -(-shape.mw // simd) * -(-shape.mh // pe)
+    block = totals(memory("weights", "weight", depth, simd * shape.bits_w, pe), _ONE)
+    ultra = totals(memory("weights", "weight", depth, simd * shape.bits_w, pe, "ultra"), _ONE)
+    return int(block.get("bram18", 0)), int(ultra["uram"])
+
+
+_ONE = {"bram_decomposition": 1.0, "lutram_lut_per_bit": 1.0}
 
 
 # -- when it does not fit ---------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from costmodel.targets import fpga_streams as streams
@@ -12,6 +13,17 @@ from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga_design import WHOLE_IMAGE, Stage, Work
 from costmodel.targets.fpga_folding import Fold, stage_cycles
 from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
+
+# A search over foldings asks for the same units again and again.
+_mvu = lru_cache(maxsize=8192)(units.mvu)
+_multiplier = lru_cache(maxsize=1024)(units.multiplier)
+_shifter = lru_cache(maxsize=1024)(units.shifter)
+_memory = lru_cache(maxsize=4096)(units.memory)
+_window = lru_cache(maxsize=4096)(streams.window)
+_fifo = lru_cache(maxsize=8192)(streams.fifo)
+_width_converter = lru_cache(maxsize=4096)(streams.width_converter)
+_adder = lru_cache(maxsize=1024)(streams.adder)
+_comparator = lru_cache(maxsize=1024)(streams.comparator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +62,20 @@ def stage_cost(stage: Stage, fold: Fold | None, interval: int, style: Style) -> 
     """One unit: matrix, window and threshold, or as many element-wise operators as finish in ``interval`` cycles."""
     if stage.matrix is not None:
         assert fold is not None
-        parts = units.mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
+        parts = _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
         if stage.window is not None:
             simd = min(fold.simd, stage.window.channels)
-            parts += streams.window(stage.window, simd, style.impl, fold.window, style.fabric)
-            parts += streams.fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
+            parts += _window(stage.window, simd, style.impl, fold.window, style.fabric)
+            parts += _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
         lanes = ceil_div(stage.elements, interval)
         return parts + tuple(p for w in stage.work for p in operators(w, lanes, stage.channels, style))
     if stage.op == "concat":
         return units.control(style.impl)
     if stage.pool and stage.window is not None:
         w = stage.window
-        return streams.max_pool(w.width, w.channels, w.bits, w.kernel, style.impl, style.fabric)
+        kind = "or" if w.bits == 1 else "compare"
+        lanes = pool_lanes(stage, interval, style)
+        return streams.pool(max(w.width // w.stride, 1), w.channels, w.bits, lanes, kind, style.impl, style.fabric)
     parts = units.control(style.impl) if stage.work else ()
     lanes = 1
     for work in stage.work:
@@ -69,11 +83,23 @@ def stage_cost(stage: Stage, fold: Fold | None, interval: int, style: Style) -> 
         parts += operators(work, ceil_div(work.count, interval), stage.channels, style)
     for count, bits in stage.parameters:
         copies = min(lanes, count)
-        parts += units.memory("parameters", "parameter", ceil_div(count, copies), bits, copies, "auto", style.fabric)
+        parts += _memory("parameters", "parameter", ceil_div(count, copies), bits, copies, "auto", style.fabric)
     if stage.window is not None:  # average pooling keeps one row of sums
-        row = max(stage.window.width // stage.window.stride, 1)
-        parts += units.memory("pool", "input", row, stage.window.channels * stage.bits_out, 1, "auto", style.fabric)
+        w = stage.window
+        lanes = pool_lanes(stage, interval, style)
+        row = max(w.width // w.stride, 1) * ceil_div(w.channels, lanes)
+        parts += _memory("pool", "input", row, lanes * stage.bits_out, 1, "auto", style.fabric)
     return parts
+
+
+def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
+    """Channels that a pooling unit takes in a cycle: all of a pixel where they are one bit wide, else as many as its
+    interval asks for."""
+    w = stage.window
+    assert w is not None
+    if style.pixel_streams or (stage.pool and w.bits == 1):
+        return w.channels
+    return int(min(ceil_div(stage.bits_entered // max(w.bits, 1), interval), w.channels))
 
 
 def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part, ...]:
@@ -81,11 +107,11 @@ def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part
     bits = max(work.bits_a, 1)
     match work.kind:
         case "mul":
-            return units.multiplier(lanes, work.bits_a, work.bits_b, None, "elementwise", style.fabric)
+            return _multiplier(lanes, work.bits_a, work.bits_b, None, "elementwise", style.fabric)
         case "add" | "popcount":
-            return streams.adder(lanes, bits, "elementwise", work.kind)
+            return _adder(lanes, bits, "elementwise", work.kind)
         case "compare":
-            return streams.comparator(lanes, bits)
+            return _comparator(lanes, bits)
         case "xnor" | "and" | "lut" | "signflip":
             return (
                 Part("lut", "elementwise", work.kind, lanes * bits, ("mux2_lut_per_bit",)),
@@ -95,9 +121,9 @@ def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part
             return ()
         case "shift_channel":
             amounts = min(ceil_div(channels, lanes), bits)
-            return units.shifter(lanes, bits, "shift_channel", amounts)
+            return _shifter(lanes, bits, "shift_channel", amounts)
         case "shift_var":
-            return units.shifter(lanes, bits, "shift_var")
+            return _shifter(lanes, bits, "shift_var")
         case "special":  # table of 1024 values, interpolated by one multiplication
             return (
                 Part("bram18", "elementwise", "special", lanes, ("bram_decomposition",)),
@@ -121,16 +147,16 @@ def link_cost(
     parts: tuple[Part, ...] = ()
     fold = folding.get(stage.index)
     for source in stage.inputs:
-        produced = style.host_width if source < 0 else stream_width(design[source], folding, interval)
+        produced = style.host_width if source < 0 else stream_width(design[source], folding, interval, style)
         carried = _carried(stage, None if source < 0 else design[source], produced, style)
-        consumed = _consumed(stage, fold, carried, interval)
+        consumed = _consumed(stage, fold, carried, interval, style)
         bits = stage.bits_entered if source < 0 else design[source].elements * design[source].bits_out
         depth = _depth(carried, style) if fold is None or fold.fifo is None else fold.fifo
-        parts += streams.width_converter(produced, carried, style.impl)
-        parts += streams.fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
+        parts += _width_converter(produced, carried, style.impl)
+        parts += _fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
         if consumed != carried:
-            parts += streams.width_converter(carried, consumed, style.impl)
-            parts += streams.fifo(consumed, fabric=style.fabric)
+            parts += _width_converter(carried, consumed, style.impl)
+            parts += _fifo(consumed, fabric=style.fabric)
     return parts + _skip_memory(design, stage, interval, style, lags)
 
 
@@ -139,13 +165,13 @@ def _depth(width: int, style: Style) -> int:
     return min(style.fifo_depth, max(streams.DEFAULT_DEPTH, LUTRAM_MAX_BITS // width))
 
 
-def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int) -> int:
+def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int, style: Style) -> int:
     """Bits a cycle that leave a stage."""
     fold = folding.get(stage.index)
     if fold is not None:
         return min(fold.pe, stage.channels) * stage.bits_out
-    if stage.pool:
-        return stage.channels * stage.bits_out
+    if stage.pool and stage.window is not None:
+        return pool_lanes(stage, interval, style) * stage.bits_out
     return -(-stage.elements // interval) * stage.bits_out
 
 
@@ -158,12 +184,12 @@ def _carried(stage: Stage, source: Stage | None, produced: int, style: Style) ->
     return style.host_width
 
 
-def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int) -> int:
+def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
     if fold is not None and stage.matrix is not None:
         simd = fold.simd if stage.window is None else min(fold.simd, stage.window.channels)
         return simd * stage.matrix.bits_a
     if stage.pool and stage.window is not None:
-        return stage.window.channels * stage.window.bits
+        return pool_lanes(stage, interval, style) * stage.window.bits
     return carried
 
 
@@ -180,7 +206,7 @@ def _skip_memory(
         held = round((latest - lags[i]) * design[i].elements) * design[i].bits_out
         width = ceil_div(design[i].elements, interval) * design[i].bits_out
         if held:
-            parts += streams.fifo(width, ceil_div(held, width), "residual", style.fabric)
+            parts += _fifo(width, ceil_div(held, width), "residual", style.fabric)
     return parts
 
 

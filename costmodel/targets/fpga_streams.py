@@ -81,15 +81,18 @@ def width_converter(width_in: Any, width_out: Any, impl: Impl) -> tuple[Part, ..
     )
 
 
-def max_pool(
-    width: int, channels: int, bits: int, kernel: int, impl: Impl, fabric: Fabric = SERIES7
+def pool(
+    row: int, channels: int, bits: int, lanes: int, kind: str, impl: Impl, fabric: Fabric = SERIES7
 ) -> tuple[Part, ...]:
-    """One row of results kept while its inputs pass: an OR a channel for one-bit values, a comparison otherwise."""
-    lane = channels if bits == 1 else channels * bits
+    """Pooling of ``lanes`` channels at a time: one row of ``row`` results is kept while its inputs pass.
+
+    ``kind`` ``or`` for one-bit values, ``compare`` for wider ones, ``add`` for an average.
+    """
+    law = {"or": "mux2_lut_per_bit", "compare": "compare_lut_per_bit", "add": "adder_lut_per_bit"}[kind]
     return (
-        *memory("pool", "input", max(width // kernel, 1), channels * bits, 1, "auto", fabric),
-        Part("lut", "pool", "compare", lane, ("mux2_lut_per_bit" if bits == 1 else "compare_lut_per_bit",)),
-        Part("ff", "pool", "compare", channels * bits, ("register_ff_per_bit",)),
+        *memory("pool", "input", row * ceil_div(channels, lanes), lanes * bits, 1, "auto", fabric),
+        Part("lut", "pool", "add" if kind == "add" else "compare", lanes * bits, (law,)),
+        Part("ff", "pool", "add" if kind == "add" else "compare", lanes * bits, ("register_ff_per_bit",)),
         *control(impl),
     )
 

@@ -5,11 +5,11 @@ The same rules make both ledgers. Nothing here looks at a model, a value or a ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from costmodel.domain import FLOAT_BITS, Domain, accumulator_bits
-from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Traffic
+from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Role, Traffic
 from costmodel.trace.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
 from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, Node
 
@@ -65,7 +65,7 @@ def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Ite
         operand = table[source]
         yield Traffic(index, node.module, f"v{source}", "input", _numel(operand.shape), operand.domain.bits)
     for name, constant in _constants(node):
-        role = "weight" if name == "weight" else "parameter"
+        role: Role = "weight" if name == "weight" else "parameter"
         domain = node.attrs["b"] if name == "weight" and "b" in node.attrs else constant.domain
         if constant.literal is None and constant.numel:
             yield Traffic(index, node.module, constant.path or name, role, constant.numel, domain.bits)
@@ -74,29 +74,23 @@ def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Ite
 
 def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
     yield from node.consts.items()
-    for step in node.attrs.get("steps", ()):
-        yield from _step_constants(step)
-    # A folded bias is stored beside the weights; a folded scale is in them.
-    for step in node.attrs.get("post", ()):
-        if step.has_bias:
-            yield "bias", _bias_of(step)
+    yield from _chain_constants(node.attrs.get("steps", ()))
+    # A folded scale is in the weights; a folded bias is stored beside them.
+    for name, constant in _chain_constants(node.attrs.get("post", ())):
+        if name == "bias":
+            yield name, constant
     if node.op == "threshold":
         yield "threshold", Constant(-2, (node.attrs["channels"],), node.attrs["threshold_domain"])
 
 
-def _step_constants(step: Step) -> Iterable[tuple[str, Constant]]:
-    if step.fn == "batch_norm":  # stored as one scale and one bias a channel
-        first = next(c for c in step.constants if c is not None)
-        yield "scale", first
-        yield "bias", first
-        return
-    for constant in step.constants:
-        if constant is not None:
-            yield "scale" if not step.has_bias else "bias", constant
-
-
-def _bias_of(step: Step) -> Constant:
-    return next(c for c in reversed(step.constants) if c is not None)
+def _chain_constants(steps: Sequence[Step]) -> Iterable[tuple[str, Constant]]:
+    """A chain is stored as one scale and one bias, however many constants they come from."""
+    scales = [c for s in steps if s.scale_class != "one" for c in s.constants if c is not None and c.literal is None]
+    biases = [c for s in steps if s.has_bias for c in s.constants if c is not None and c.literal is None]
+    if scales:
+        yield "scale", max(scales, key=lambda c: c.numel)
+    if biases:
+        yield "bias", max(biases, key=lambda c: c.numel)
 
 
 def _numel(shape: tuple[int, ...]) -> int:
@@ -112,8 +106,8 @@ def _numel(shape: tuple[int, ...]) -> int:
 def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, tag: str) -> Iterable[Row]:
     """``macs`` products of an ``a`` by a ``b``, summed ``n_terms`` at a time into ``outputs`` results.
 
-    One bit by one bit is XNOR (or AND, where zero is a value) and popcount; a one-bit or ternary operand with a wide one
-    adds or subtracts it; a power of two shifts it; narrow integers are bit-serial; the rest multiplies.
+    One bit by one bit is XNOR (or AND, where zero is a value) and popcount; a one-bit or ternary operand with a wide
+    one adds or subtracts it; a power of two shifts it; narrow integers are bit-serial; the rest multiplies.
     """
     acc = accumulator_bits(n_terms, a.bits, b.bits) if not (a.is_float or b.is_float) else FLOAT_BITS
     narrow = {"binary", "binary01", "ternary"}

@@ -7,7 +7,7 @@ import copy
 import gc
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,8 +36,8 @@ def trace(
     from costmodel.trace.simplify import simplify
 
     args, kwargs = _arguments(inputs)
-    while hasattr(model, "module") and type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
-        model = model.module
+    while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
+        model = cast("nn.Module", model.module)
     private = _private_copy(model)
     parameters = sum(p.numel() for p in model.parameters())
     if not trained:
@@ -70,7 +70,7 @@ def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
 
 
 def _private_copy(model: nn.Module) -> nn.Module:
-    """A deep copy in eval mode. Most of the time of copying a model goes into empty hook tables; those are made anew."""
+    """A deep copy in eval mode. Most of the time of a copy goes into empty hook tables; those are made anew."""
     memo: dict[int, Any] = {}
     for module in model.modules():
         memo.update((id(v), type(v)()) for v in vars(module).values() if type(v) in (OrderedDict, dict, set) and not v)
@@ -79,7 +79,7 @@ def _private_copy(model: nn.Module) -> nn.Module:
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """Tracing makes tens of thousands of small objects and no cycles of tensors; scanning them is a third of the time."""
+    """Tracing makes tens of thousands of small objects and no cycles; scanning them would be a third of its time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -90,9 +90,8 @@ def _without_collector() -> Iterator[None]:
 
 
 def _arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    from torch.utils._pytree import tree_map_only
-
     import torch
+    from torch.utils._pytree import tree_map_only
 
     private = tree_map_only(torch.Tensor, lambda t: t.detach().clone(), inputs)
     if isinstance(private, Mapping):

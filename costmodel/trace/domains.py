@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from costmodel.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, integer
+from costmodel.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, Scale, integer
 
 #: Relative deviation below which two magnitudes are one: a few units in the last place of single precision.
 TOLERANCE = 3e-6
@@ -86,7 +86,8 @@ def _classify_rows(rows: Tensor) -> Domain:
 
 def _one_magnitude(rows: Tensor, top: Tensor, has_zero: bool, per_channel: bool) -> Domain:
     positive, negative = bool((rows > 0.5 * top).any()), bool((rows < -0.5 * top).any())
-    scale = "one" if bool(((top - 1).abs() <= TOLERANCE).all()) else "pow2" if _all_powers_of_two(top) else "real"
+    unit = bool(((top - 1).abs() <= TOLERANCE).all())
+    scale: Scale = "one" if unit else "pow2" if _all_powers_of_two(top) else "real"
     if positive and negative:
         kind = TERNARY if has_zero else BINARY
     elif has_zero:
@@ -125,8 +126,8 @@ def _grid(row: Tensor) -> Domain:
     if bits > 8:
         return FLOAT
     mantissa, _ = math.frexp(step)
-    scale = "one" if abs(step - 1) < TOLERANCE else "pow2" if abs(mantissa - 0.5) < TOLERANCE else "real"
-    return Domain("int", bits, scale, evidence="observed")  # type: ignore[arg-type]
+    scale: Scale = "one" if abs(step - 1) < TOLERANCE else "pow2" if abs(mantissa - 0.5) < TOLERANCE else "real"
+    return Domain("int", bits, scale, evidence="observed")
 
 
 def _merge_close(levels: Tensor) -> Tensor:

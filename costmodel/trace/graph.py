@@ -32,7 +32,7 @@ class Constant:
     """An operand that does not depend on the input.
 
     ``id`` is its value in the recording (-1 for a literal), ``domain`` what its values are known to be, ``literal`` the
-    number itself if it was written in the program. ``axis`` is the dimension along which a per-channel scale varies.
+    number itself if it was written in the program. ``shape`` leaves out dimensions along which the values only repeat.
     """
 
     id: int
@@ -47,6 +47,13 @@ class Constant:
         for size in self.shape:
             count *= size
         return count
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """An argument in ``attrs["operands"]`` that is the node's input of this position."""
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ class GraphInput:
 class Graph:
     """Inputs, nodes in execution order, and the ids of the outputs.
 
+    ``duplicates`` names, for a node that repeats a computation, the first node that did it.
     ``values`` holds, if they were asked for, the tensors of the constants (by :attr:`Constant.id`) and nothing else.
     ``samples`` holds aligned samples of observed values (by node id), for checks that need evidence.
     """
@@ -107,6 +115,7 @@ class Graph:
     parameters: int = 0
     caveats: tuple[Caveat, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
+    duplicates: Mapping[int, int] = field(default_factory=dict, repr=False)
     samples: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
     values: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
+
+import torch
 
 from costmodel.domain import FLOAT, Domain, accumulator_bits, integer
 from costmodel.ledger.ledger import Window
 from costmodel.trace.affine import Step
-from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant
+from costmodel.trace.domains import classify, classify_literal
+from costmodel.trace.graph import Constant, In
 from costmodel.trace.lower import Handler, Lowering, window
 from costmodel.trace.record import Ref, Value
 
@@ -51,7 +54,7 @@ def _scaled(domain: Domain) -> bool:
 
 def sum_of_products(
     state: Lowering, value: Value, op: str, x: int, weight: int | Constant, bias: Any, n_terms: int, macs: int,
-    geometry: Window | None, weight_shape: tuple[int, ...], stem: bool = False,
+    geometry: Window | None, weight_shape: tuple[int, ...], stem: bool = False, exchanged: bool = False,
 ) -> None:  # fmt: skip
     """``y[o] = sum over n_terms of x * w``, then the scale of the weights and the bias.
 
@@ -74,7 +77,7 @@ def sum_of_products(
     node = state.emit(
         value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry,
         domain=out, attrs={"a": a, "b": _unit(b), "n_terms": n_terms, "macs": macs, "weight_shape": weight_shape,
-               "weight_domain": b, "dynamic": online, "stem": stem},
+               "weight_domain": b, "dynamic": online, "stem": stem, "exchanged": exchanged},
     )  # fmt: skip
     if rescale and isinstance(weight, Constant):
         scale = Constant(weight.id, (weight_shape[0],) if b.per_channel else (), _scale_domain(b), path=weight.path)
@@ -125,11 +128,12 @@ def convolution(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> None:
     # y[n, o] = sum over i of x[n, i] * w[i, o]
+    exchanged = False
     if not state.is_online(x):
         if not state.is_online(weight):
             state.unknown(value, "a product of two constants")
             return
-        x, weight = weight, x  # constant @ online: the same sum with the roles exchanged
+        x, weight, exchanged = weight, x, True  # constant @ online: the same sum with the roles exchanged
         w = state.operand(weight, 0)
         n_terms = state.shape(weight)[-1]
         shape = state.shape(weight)
@@ -140,7 +144,7 @@ def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> Non
     assert w is not None
     op = "matmul" if isinstance(w, int) else "linear"
     macs = _numel(value.shape) * n_terms
-    sum_of_products(state, value, op, _node(state, x), w, bias, n_terms, macs, None, shape)
+    sum_of_products(state, value, op, _node(state, x), w, bias, n_terms, macs, None, shape, exchanged=exchanged)
 
 
 def addmm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -331,15 +335,46 @@ _SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_po
 
 
 def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "compare", *_with_consts(state, value), attrs={"fn": value.op}, tags=("binarize",))
+    bound = state.constant(args[1]) if len(args) > 1 else None
+    attrs = {"fn": value.op, "bound": bound.literal if bound is not None else None, "operands": _operands(state, value)}
+    state.emit(value, "compare", _online(state, value), attrs=attrs, tags=("binarize",))
 
 
 def where(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "where", *_with_consts(state, value), attrs={"args": args}, tags=("other",))
+    attrs = {"fn": "where", "operands": _operands(state, value)}
+    state.emit(value, "where", _online(state, value), attrs=attrs, tags=("other",), domain=_two_branches(state, args))
 
 
-def _with_consts(state: Lowering, value: Value) -> tuple[tuple[int, ...]]:
-    return (_online(state, value),)
+def _two_branches(state: Lowering, args: tuple[Any, ...]) -> Domain | None:
+    """The kind of a choice between two constants, whichever of them this input happened to choose everywhere."""
+    if len(args) != 3:
+        return None
+    branches = []
+    for argument in args[1:]:
+        if isinstance(argument, (int, float)):
+            branches.append(torch.tensor([float(argument)]))
+        elif isinstance(argument, Ref) and not state.simplified.online[state.simplified.canonical[argument.id]]:
+            sample = state.simplified.value(argument.id).sample
+            if sample is None or sample.numel() == 0 or not bool((sample == sample.flatten()[0]).all()):
+                return None
+            branches.append(sample.flatten()[:1].float())
+        else:
+            return None
+    domain = classify(torch.cat(branches))
+    return replace(domain, evidence="rule") if domain.is_one_bit else None
+
+
+def _operands(state: Lowering, value: Value) -> tuple[Any, ...]:
+    """The arguments in their order: the position among the node's inputs (:class:`In`), a constant, or a plain value."""
+    inputs = _online(state, value)
+
+    def code(argument: Any) -> Any:
+        if isinstance(argument, tuple):
+            return tuple(code(a) for a in argument)
+        operand = state.operand(argument) if isinstance(argument, Ref) else argument
+        return In(inputs.index(operand)) if isinstance(argument, Ref) and isinstance(operand, int) else operand
+
+    return tuple(code(a) for a in value.args)
 
 
 def _online(state: Lowering, value: Value) -> tuple[int, ...]:
@@ -425,7 +460,8 @@ def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "special", _online(state, value), attrs={"fn": value.op.split(".")[1]}, tags=("activation",))
+    attrs = {"fn": value.op.split(".")[1], "operands": _operands(state, value)}
+    state.emit(value, "special", _online(state, value), attrs=attrs, tags=("activation",))
 
 
 def power(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -444,12 +480,14 @@ def rounding(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def logical(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "logical", _online(state, value), attrs={"fn": value.op.split(".")[1]}, tags=("binarize",))
+    attrs = {"fn": value.op.split(".")[1], "operands": _operands(state, value)}
+    state.emit(value, "logical", _online(state, value), attrs=attrs, tags=("binarize",))
 
 
 def masked_write(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # x[mask] = v, masked_fill: a selection by element
-    state.emit(value, "where", _online(state, value), attrs={"args": args}, tags=("other",))
+    attrs = {"fn": value.op.split(".")[1].strip("_"), "operands": _operands(state, value)}
+    state.emit(value, "where", _online(state, value), attrs=attrs, tags=("other",))
 
 
 def lookup(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

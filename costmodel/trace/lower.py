@@ -45,7 +45,8 @@ class Lowering:
             if self.simplified.online[number]:
                 return self.names[number]
             value = self.simplified.recording.values[number]
-            return Constant(argument.id, value.shape, self.simplified.domain(number, axis), path=value.path)
+            shape = value.shape if axis is not None else distinct_shape(value)
+            return Constant(argument.id, shape, self.simplified.domain(number, axis), path=value.path)
         if isinstance(argument, (int, float)):
             return Constant(-1, (), classify_literal(float(argument)), float(argument))
         return None
@@ -133,12 +134,18 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
     # What left torch may have gone into the foreign tensors: it is needed as much as an output is.
     roots = (*simplified.outputs, *(simplified.canonical[i] for i in state.escaped))
     outputs = tuple(dict.fromkeys(state.names[i] for i in roots if i in state.names))
+    duplicates: dict[int, int] = {}
+    first: dict[int, int] = {}  # value number -> node that holds it
+    for i in simplified.live:
+        holder = first.setdefault(simplified.numbers[i], state.names[i])
+        if holder != state.names[i]:
+            duplicates[state.names[i]] = holder
     # The sample of a value belongs to the last of the nodes that compute it.
     held = ((state.names[i], values[i].sample) for i in simplified.live)
     samples = {node: sample for node, sample in held if sample is not None}
     kept = simplified.recording.kept
     return Graph(network, tuple(state.inputs), tuple(state.nodes), outputs, parameters, tuple(state.caveats),
-                 samples=samples, values=kept)  # fmt: skip
+                 duplicates=duplicates, samples=samples, values=kept)  # fmt: skip
 
 
 def _move(state: Lowering, value: Value, op: str) -> None:
@@ -166,6 +173,17 @@ def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 
         return v * len(kernel) if len(v) == 1 else v
 
     return Window(kernel, full(stride) if stride else kernel, full(padding), full(dilation), groups, transposed)
+
+
+def distinct_shape(value: Value) -> tuple[int, ...]:
+    """The shape without the dimensions along which a constant only repeats, as ``expand_as`` makes it do."""
+    sample = value.sample
+    if sample is None or sample.dim() != len(value.shape) or _numel(value.shape) <= max(value.shape, default=1):
+        return value.shape
+    return tuple(
+        1 if size > 1 and bool((sample == sample.narrow(axis, 0, 1)).all()) else size
+        for axis, size in enumerate(value.shape)
+    )
 
 
 def _numel(shape: tuple[int, ...]) -> int:

@@ -15,7 +15,7 @@ import contextlib
 import functools
 import math
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,14 @@ class Ref:
 class Value:
     """One recorded value: the operation that made it, its arguments, and what was seen of it."""
 
-    __slots__ = ("args", "call", "id", "inputs", "kwargs", "leaf", "module", "op", "path", "sample", "shape", "tensor_dtype")
+    __slots__ = (
+        "args", "call", "id", "inputs", "kwargs", "leaf", "module", "op", "path", "sample", "shape", "tensor_dtype",
+    )  # fmt: skip
 
-    def __init__(self, id: int, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...]) -> None:
-        self.id, self.op, self.args, self.kwargs, self.inputs = id, op, args, kwargs, inputs
+    def __init__(
+        self, number: int, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...]
+    ) -> None:
+        self.id, self.op, self.args, self.kwargs, self.inputs = number, op, args, kwargs, inputs
         self.shape: tuple[int, ...] = ()
         self.tensor_dtype: torch.dtype = torch.float32
         self.module, self.call = "", 0
@@ -73,11 +77,11 @@ class Recording:
     kept: dict[int, Tensor]
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that executes each operation and appends what it made to :attr:`values`."""
 
     def __init__(self, paths: Mapping[int, str], keep_values: bool, full: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Value] = []
         self.caveats: list[Caveat] = []
         self.kept: dict[int, Tensor] = {}
@@ -265,7 +269,7 @@ def cropped_convolution(
     output_padding: Any, groups: int,
 ) -> Tensor:  # fmt: skip
     """A convolution whose result has the right shape and genuine values, most of which are repetitions."""
-    convolution = torch.ops.aten.convolution.default
+    convolution: Callable[..., Tensor] = torch.ops.aten.convolution.default
     spatial = x.dim() - 2
     if transposed or spatial < 1 or x.numel() == 0:
         return convolution(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
@@ -365,10 +369,19 @@ def record(
         stack.enter_context(recorder)
         result = model(*args, **kwargs)
     outputs = tuple(dict.fromkeys(recorder.lookup(t) for t in tree_flatten(result)[0] if isinstance(t, Tensor)))
-    with_work = {path for path, m in model.named_modules() if not list(m.children()) and list(m.parameters(recurse=False))}
-    for path in sorted(with_work - called):
-        recorder.caveats.append(Caveat("uncalled", path, "this module holds parameters and its forward was not called"))
+    recorder.caveats.extend(_idle_modules(model, called, recorder.values))
     return Recording(recorder.values, outputs, recorder.caveats, recorder.kept)
+
+
+def _idle_modules(model: nn.Module, called: set[str], values: list[Value]) -> list[Caveat]:
+    """Modules that hold parameters of which none was read: layers that the network does not use."""
+    read = {values[i].path for value in values for i in value.inputs}
+    idle = []
+    for path, module in model.named_modules():
+        own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters(recurse=False)]
+        if own and path not in called and not read.intersection(own):
+            idle.append(Caveat("uncalled", path, f"{path} holds parameters that this input does not use"))
+    return idle
 
 
 def _set_backends(model: nn.Module, stack: contextlib.ExitStack) -> None:

@@ -25,12 +25,14 @@ Form = dict[int, float]
 class Simplified:
     """The values of a recording with their canonical names.
 
-    ``canonical[i]`` is the earliest value that equals value ``i``; ``online`` says which values depend on the input;
+    ``canonical[i]`` is the value that value ``i`` is an alias of (itself if none); values with equal ``numbers`` are
+    the same computation, done once or several times; ``online`` says which values depend on the input;
     ``live`` lists, in order, the canonical online values that the outputs depend on.
     """
 
     recording: Recording
     canonical: list[int]
+    numbers: list[int]
     online: list[bool]
     live: list[int]
     outputs: tuple[int, ...]
@@ -89,7 +91,7 @@ def simplify(recording: Recording) -> Simplified:
 
     outputs = tuple(dict.fromkeys(canonical[i] for i in recording.outputs))
     live = _live(values, canonical, online, outputs)
-    return Simplified(recording, canonical, online, live, outputs, aliases)
+    return Simplified(recording, canonical, numbers, online, live, outputs, aliases)
 
 
 def _live(values: list[Value], canonical: list[int], online: list[bool], outputs: tuple[int, ...]) -> list[int]:

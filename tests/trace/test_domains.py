@@ -38,7 +38,7 @@ def test_zero_one_activations_cost_and_with_popcount(name: str) -> None:
 
 @pytest.mark.parametrize("name", idioms.WEIGHTS)
 def test_weights_are_what_their_values_show(name: str) -> None:
-    quantise, (kind, scale, per_channel) = idioms.WEIGHTS[name]
+    quantise, (kind, scale, _) = idioms.WEIGHTS[name]
     ledger, layer = conv_layer(idioms.Layer(torch.sign, quantise))
     assert layer.b.kind == kind
     rescaled = [c for c in ledger.charges if "weight_scale" in c.tag]

@@ -16,10 +16,10 @@ import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
-from costmodel.targets.arm_kernels import Library, Work, dispatch, work
+from costmodel.targets.arm_kernels import Library, dispatch, work
 from costmodel.targets.arm_operators import Operator, operators
 from costmodel.targets.estimate import Estimate, Line
-from costmodel.targets.quantity import Interval
+from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Parameter, Target
 
 REAL_BYTES = {"fp32": 4, "int8": 1}
@@ -42,33 +42,38 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     cores = int(target.structure.get("cores", 1))
     if threads > cores:
         raise CostmodelError(f"option threads={threads}: {target.name} has {cores} core{'s' * (cores > 1)}")
-    powered = "power_idle" in target.constants
     dated = f"library_slowdown.{options['library']}.factor"
+    suffix = (dated,) if dated in target.constants else ()
+    own_memory = "cycles_per_byte" in target.constants
+    power = _power(target, threads)
     lines: list[Line] = []
+    energies: list[Line] = []
     needed: set[str] = set()
     found = operators(ledger)
     for op in found:
+        layer = op.layer.index
+        joules: dict[tuple[str, ...], float] = {}
         for item in (*work(op, library, REAL_BYTES[precision], precision), dispatch()):
             if not item.amount:
                 continue
-            seconds = _seconds(item, target, clock, threads)
-            if dated in target.constants:
-                seconds = replace(seconds, factors=(*seconds.factors, dated))
-            needed.update(seconds.factors)
-            lines.append(replace(seconds, layer=op.layer.index))
-            if powered:
-                energy = replace(seconds, layer=op.layer.index, metric="energy_J")
-                lines.append(replace(energy, component="idle", factors=(*energy.factors, "power_idle")))
-                lines.append(
-                    replace(
-                        energy, component="active", coefficient=energy.coefficient * threads,
-                        factors=(*energy.factors, "power_core"),
-                    )
-                )  # fmt: skip
-                needed.update(("power_idle", "power_core"))
+            factors, cycles = item.factors, item.cycles
+            if own_memory and factors == ("seconds_per_byte",):  # memory on the core's own clock
+                factors, cycles = ("cycles_per_byte",), True
+            factors += suffix
+            seconds = item.amount / ((clock if cycles else 1.0) * (threads if item.parallel else 1))
+            lines.append(Line(layer, "latency_s", item.component, item.kind, seconds, factors))
+            joules[factors] = joules.get(factors, 0.0) + seconds
+        needed.update(name for factors in joules for name in factors)
+        if power is not None:
+            energies += [
+                Line(layer, "energy_J", "board", op.kind, seconds, (*factors, "power_board"))
+                for factors, seconds in joules.items()
+            ]
     constants = {name: target.constant(name) for name in sorted(needed)}
+    if power is not None:
+        constants["power_board"] = power
     names = tuple(layer.name for layer in ledger.layers)
-    bill = Estimate(ledger.network, target.name, ledger.level, tuple(lines), constants, names)
+    bill = Estimate(ledger.network, target.name, ledger.level, (*lines, *energies), constants, names)
     latency = bill.total("latency_s")
     derived = (
         {"inferences_per_s": Interval(1 / latency.value, 1 / latency.high, 1 / latency.low)} if latency.low > 0 else {}
@@ -82,16 +87,19 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
         "operators": len(found),
         **_memory(ledger, found, REAL_BYTES[precision], target),
     }
-    return replace(bill, derived=derived, facts=facts, notes=tuple(_notes(found, library, threads, powered)))
+    return replace(bill, derived=derived, facts=facts, notes=tuple(_notes(found, library, threads, power is not None)))
 
 
-def _seconds(item: Work, target: Target, clock: float, threads: int) -> Line:
-    """The line of the bill for one piece of work, in seconds; its layer is filled in by the caller."""
-    coefficient = float(item.amount) / (threads if item.parallel else 1)
-    factors, cycles = item.factors, item.cycles
-    if factors == ("seconds_per_byte",) and "cycles_per_byte" in target.constants:
-        factors, cycles = ("cycles_per_byte",), True  # memory on the core's own clock
-    return Line(-1, "latency_s", item.component, item.kind, coefficient / clock if cycles else coefficient, factors)
+def _power(target: Target, threads: int) -> Quantity | None:
+    """Power of the whole board with that many cores busy."""
+    if "power_idle" not in target.constants:
+        return None
+    idle, core = target.constants["power_idle"], target.constant("power_core")
+    value, low, high = (
+        a + threads * b for a, b in ((idle.value, core.value), (idle.low, core.low), (idle.high, core.high))
+    )
+    source = "; ".join(dict.fromkeys((idle.source, core.source)))
+    return Quantity(value, idle.unit, low, high, source, idle.confidence, f"idle board and {threads} busy")
 
 
 def _memory(ledger: Ledger, found: list[Operator], real_bytes: int, target: Target) -> dict[str, Any]:

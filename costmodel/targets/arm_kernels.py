@@ -47,7 +47,7 @@ class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     binary_depth: int
     binary_channels: int
     real_tile: tuple[int, int]
-    transform_instructions: float
+    transform_instructions: dict[str, float]
     binary_im2col: bool = True
     binary_dense: bool = False
 
@@ -55,7 +55,7 @@ class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def work(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
     """Work of one operator. ``real_bytes`` is the size of a real activation, ``real`` the GEMM that multiplies it."""
     if op.kind == "binary_conv":
-        return binary_conv(op, library, real_bytes)
+        return binary_conv(op, library, real_bytes, real)
     if op.kind in ("real_conv", "matmul"):
         return real_conv(op, library, real_bytes, real)
     if op.kind == "depthwise":
@@ -63,11 +63,11 @@ def work(op: Operator, library: Library, real_bytes: int, real: str) -> list[Wor
     if op.kind == "real_linear" or (op.kind == "binary_linear" and not library.binary_dense):
         return dense(op, real_bytes, real)
     if op.kind == "binary_linear":
-        return binary_conv(op, library, real_bytes)
+        return binary_conv(op, library, real_bytes, real)
     return glue(op, real_bytes)
 
 
-def binary_conv(op: Operator, library: Library, real_bytes: int) -> list[Work]:
+def binary_conv(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
     """XNOR and popcount over whole tiles, packing of the patches, and the output transform.
 
     channels, pixels, depth are rounded up to the library's tile; a depth of k * k * C_in bits, C_in padded to words.
@@ -84,7 +84,7 @@ def binary_conv(op: Operator, library: Library, real_bytes: int) -> list[Work]:
     rows = _border(op) if op.zero_padded else 0
     return [
         Work("compute", "xnor", macs / VECTOR_BITS, ("cycles_128_bmac", "binary_slowdown"), True, True),
-        Work("compute", "transform", op.elements_out * library.transform_instructions,
+        Work("compute", "transform", op.elements_out * library.transform_instructions[real],
              ("cycles_asimd", "binary_slowdown"), True, True),
         Work("memory", "im2col", moved, ("seconds_per_byte",), False),
         Work("memory", "output", written, ("seconds_per_byte",), False),

@@ -7,6 +7,7 @@ takes, because on a board the dynamic part is smaller than what the rest of the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,8 @@ OPTIONS: Mapping[str, Parameter] = {
     "host_depth": Parameter(64, "words buffered towards and from the host", min=1),
 }
 
-RESOURCES = ("lut", "ff", "carry", "dsp", "bram18", "uram")
+#: The order in which metrics are shown.
+RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
 
 
 class Structure(msgspec.Struct):
@@ -112,7 +114,8 @@ def dataflow(
         folding, limit = fold_for(design, style, target, budget, settings)
     else:
         folding = read_folding(settings["folding"], design)
-        limit = 0
+        # What is not folded is built for the asked rate, where that is slower than the folding.
+        limit = int(clock / settings["fps"]) if settings["fps"] else 0
     spent = intervals(design, folding)
     interval = max(max(spent.values()), limit)
     parts = design_parts(design, folding, interval, style)
@@ -121,6 +124,7 @@ def dataflow(
     first = latency(design, folding, interval, style)
     per_image = (first + (settings["batch"] - 1) * interval) / settings["batch"] / clock
     lines = [line(layer, part) for layer, part in parts]
+    lines.sort(key=lambda line: RESOURCES.index(line.metric))
     lines += [Line(design[i].layers[0], "cycles", "interval", "control", count) for i, count in spent.items()]
     lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock))
     if "board_power" in target.constants:
@@ -147,7 +151,7 @@ def dataflow(
         "impl": style.impl,
         "lanes": sum(fold.lanes for fold in folding.values()),
         "folding": {ledger.layers[design[i].layers[0]].name: (f.pe, f.simd) for i, f in folding.items()},
-        "folding_json": write_folding(folding, design),
+        "finn_folding": json.loads(write_folding(folding, design)),
         "binary_macs_per_s": sum(s.macs for s in design) * clock / interval,
     }
     return Estimate(

@@ -19,6 +19,8 @@ from costmodel.reference import Reference, resolve
 if TYPE_CHECKING:
     from torch import nn
 
+    from costmodel.targets.estimate import Estimate
+
 Announce = Callable[[str], None]
 
 
@@ -53,13 +55,7 @@ def profile(
     Raises :class:`CostmodelError` when the model cannot be found, built or run.
     """
     if isinstance(model, str):
-        if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
-            raise CostmodelError("for a model that is named, give inputs as text, such as '1x3x224x224'")
-        specs = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
-        reference = resolve(model, arguments)
-        request = cache.Request(
-            reference, specs or default_inputs(reference), Path(checkpoint) if checkpoint else None, trained, seed
-        )
+        request = make_request(model, inputs, arguments=arguments, checkpoint=checkpoint, trained=trained, seed=seed)
         return answer(request, use_cache=use_cache, announce=announce)
     if arguments or checkpoint:
         raise CostmodelError(
@@ -76,12 +72,30 @@ def profile(
     return _trace(model, inputs, name or type(model).__name__, trained, seed)
 
 
+def make_request(
+    model: str,
+    inputs: str | Sequence[str] | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    trained: bool = False,
+    seed: int = 0,
+) -> cache.Request:
+    """What is asked about a model that is named; raises :class:`CostmodelError` where it cannot be found."""
+    if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
+        raise CostmodelError("for a model that is named, give inputs as text, such as '1x3x224x224'")
+    specs = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
+    reference = resolve(model, arguments)
+    path = Path(checkpoint) if checkpoint else None
+    if path and not path.is_file():
+        raise CostmodelError(f"no checkpoint {path}: give the path of a .safetensors or .pt/.pth file")
+    return cache.Request(reference, specs or default_inputs(reference), path, trained, seed)
+
+
 def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce | None = None) -> Profile:
     """The profile for ``request``: from the store, or made and stored."""
     say = announce or (lambda _: None)
-    if request.checkpoint and not request.checkpoint.is_file():
-        raise CostmodelError(f"no checkpoint {request.checkpoint}: give the path of a .safetensors or .pt/.pth file")
-    found = cache.load(request) if use_cache else None
+    found = cache.load(request, Profile) if use_cache else None
     if found is not None:
         return found
     from costmodel import loading
@@ -89,7 +103,7 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
     say("starting PyTorch")
     import torch  # noqa: F401  (before the watch begins, so that torch's own files are not taken for the user's)
 
-    with _watching(request.reference) as files:
+    with _watching(request.reference.kind != "zoo") as files:
         say(f"building {request.reference.title}")
         model = loading.build(request.reference)
         if request.checkpoint:
@@ -99,8 +113,37 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
         inputs = make_inputs(request.inputs, request.seed)
         made = _trace(model, inputs, request.reference.title, request.trained, request.seed)
     if use_cache:
-        cache.store(request, made, files)
+        cache.store(request, made.network, made, files)
     return made
+
+
+def price(
+    pricing: cache.Pricing, *, use_cache: bool = True, announce: Announce | None = None
+) -> tuple[Profile, Estimate]:
+    """The profile and what it costs on a target, each from the store or made and stored."""
+    import msgspec
+
+    from costmodel.targets.estimate import Estimate
+
+    say = announce or (lambda _: None)
+    found = cache.load(pricing, Estimate) if use_cache else None
+    if found is not None:
+        return answer(pricing.request, use_cache=use_cache, announce=announce), found
+    from costmodel.targets import load_target
+
+    with _watching(True) as files:
+        target = load_target(pricing.target)  # before anything that takes time: the name may be wrong
+    profile = answer(pricing.request, use_cache=use_cache, announce=announce)
+    say(f"pricing on {target.name}")
+    with _watching(True) as more:
+        made = profile.estimate(target, level=pricing.level, **pricing.options)
+    try:  # what is said the first time is what is said from the store
+        made = msgspec.json.decode(msgspec.json.encode(made), type=Estimate)
+    except (TypeError, msgspec.MsgspecError):  # a model of hardware that states facts which are no data
+        return profile, made
+    if use_cache:
+        cache.store(pricing, f"{profile.network} on {target.name}", made, [*files, *more])
+    return profile, made
 
 
 def default_inputs(reference: Reference) -> tuple[InputSpec, ...]:
@@ -137,10 +180,10 @@ def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int) -
 
 
 @contextlib.contextmanager
-def _watching(reference: Reference) -> Iterator[Sequence[Path]]:
-    """The files that the user's code reads; none for the zoo, whose sources are part of the key."""
+def _watching(wanted: bool) -> Iterator[Sequence[Path]]:
+    """The files that are read meanwhile outside of this package; none where they need not be known."""
     files: list[Path] = []
-    if reference.kind == "zoo":
+    if not wanted:
         yield files
         return
     from costmodel.ledger.watch import files_read

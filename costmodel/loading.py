@@ -60,13 +60,27 @@ def build(reference: Reference) -> nn.Module:
 
 @contextlib.contextmanager
 def user_code(what: str) -> Iterator[None]:
-    """Turn what the user's code raises into a :class:`CostmodelError` that names the line it came from."""
+    """Turn what the user's code raises into a :class:`CostmodelError` that names the line it came from.
+
+    What our own code raises is a bug and stays what it is.
+    """
     try:
         yield
     except (CostmodelError, KeyboardInterrupt, MemoryError):
         raise
     except (Exception, SystemExit) as error:
+        if _is_ours(error):
+            raise
         raise CostmodelError(f"{what}: {describe(error)}") from error
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the innermost line is of this package and not one that calls the user's code, nor of the zoo."""
+    own = Path(__file__).parent
+    callers = (Path(__file__), own / "trace" / "record.py")
+    frames = traceback.extract_tb(error.__traceback__)
+    place = Path(frames[-1].filename) if frames else Path()
+    return place.is_relative_to(own) and not place.is_relative_to(own / "zoo") and place not in callers
 
 
 def describe(error: BaseException) -> str:

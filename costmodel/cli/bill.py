@@ -174,7 +174,7 @@ def _interval(interval: Interval) -> dict[str, float]:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int, float, bool))
+    return isinstance(value, (int, float, bool)) or (isinstance(value, str) and len(value) <= 80)
 
 
 def _fact(value: Any) -> str:

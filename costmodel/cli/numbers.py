@@ -23,7 +23,13 @@ METRICS = {
     "uram": ("URAM", "", False),
     "carry": ("CARRY", "", False),
     "cycles": ("cycles", "", True),
+    "throughput_fps": ("throughput", "fps", False),
+    "images_per_second": ("images per second", "", False),
+    "inferences_per_s": ("inferences per second", "", False),
 }
+
+#: Units that a metric which is not in the table may end in.
+_UNITS = ("J", "s", "W", "Hz", "bit", "B")
 
 
 def plain(value: Any) -> str:
@@ -58,14 +64,22 @@ def engineering(value: float, unit: str = "", digits: int = 4) -> str:
 
 def metric_title(metric: str) -> str:
     """Head of the column of a metric: ``energy_J`` is energy."""
-    return METRICS[metric][0] if metric in METRICS else metric
+    if metric in METRICS:
+        return METRICS[metric][0]
+    name, _, unit = metric.rpartition("_")
+    if unit in _UNITS:
+        return name.replace("_", " ")
+    return metric.replace("_", " ")
 
 
 def metric_value(metric: str, value: float | None, digits: int = 3) -> str:
     """A value of a metric with its unit: 0.000283 of ``latency_s`` is 283 µs."""
     if value is None:
         return ""
-    _, unit, prefixed = METRICS.get(metric, (metric, "", False))
+    if metric.startswith("utilisation"):
+        return f"{100 * value:.{digits}g} %"
+    last = metric.rpartition("_")[2]
+    _, unit, prefixed = METRICS.get(metric, ("", last, True) if last in _UNITS else ("", "", False))
     if prefixed:
         return engineering(value, unit, digits) if unit or abs(value) >= 1000 else f"{value:.{digits}g}"
     text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costmodel import api
 from costmodel.cli import bill, counts, numbers
 from costmodel.cli.common import (
     add_model_arguments,
@@ -20,6 +20,7 @@ from costmodel.cli.common import (
 )
 from costmodel.cli.statements import caveats, hidden_multiplications
 from costmodel.cli.table import Column, Row, Table, paint, use_color, wrap
+from costmodel.ledger.cache import Pricing
 from costmodel.ledger.conventions import Tally, convention, list_conventions
 from costmodel.ledger.ledger import Ledger, Profile
 
@@ -60,27 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from costmodel import api
-
     chosen = convention(args.convention)
-    arguments = parse_pairs(args.model_args, "--model-args")
     options = target_options(args)
-    targets = _load_targets(args.target)
+    level: Any = args.level.replace("-", "_")
+    request = api.make_request(
+        args.model, args.input or None, arguments=parse_pairs(args.model_args, "--model-args"),
+        checkpoint=args.checkpoint, trained=args.trained,
+    )  # fmt: skip
+    estimates = []
     with progress() as announce:
-        made = api.profile(
-            args.model,
-            args.input or None,
-            arguments=arguments,
-            checkpoint=Path(args.checkpoint) if args.checkpoint else None,
-            trained=args.trained,
-            use_cache=not args.no_cache,
-            announce=announce,
-        )
-        level = args.level.replace("-", "_")
-        estimates = []
-        for target in targets:
-            announce(f"pricing on {target.name}")
-            estimates.append(made.estimate(target, level=level, **options))
+        for target in args.target:
+            pricing = Pricing(request, target, level, options)
+            estimates.append(api.price(pricing, use_cache=not args.no_cache, announce=announce)[1])
+        made = api.answer(request, use_cache=not args.no_cache, announce=announce)
     ledger = made.ledger(level)
     show = numbers.exact if args.exact else numbers.count
     tally = None if args.convention == "strict" else chosen.count(made)
@@ -139,14 +132,6 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
             "terms": {term: float(value) for term, value in tally.by_term().items()},
         }
     return answer
-
-
-def _load_targets(names: list[str]) -> list[Any]:
-    if not names:
-        return []
-    from costmodel.targets import load_target
-
-    return [load_target(name) for name in names]
 
 
 def _tables(

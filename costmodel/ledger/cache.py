@@ -1,9 +1,10 @@
-"""Profiles on disk, found again without importing torch and never served stale.
+"""Profiles and estimates on disk, found again without importing torch or numpy and never served stale.
 
 An entry is found by a key over everything known beforehand that can change the answer: what the user asked for, the
-sources of the tracer and of the zoo, the versions of Python and torch. The files that the user's own code was seen to
-read (its modules, its weights) are known only after the first run; their hashes are stored in the entry and checked on
-every hit. A file that is missing, truncated or made by another version is a miss, never an error.
+sources of the tracer, of the zoo and of the hardware models, the versions of Python and torch. The files that were seen
+to be read meanwhile (the user's modules, weights, target files) are known only after the first run; their hashes are
+stored in the entry and checked on every hit. A file that is missing, truncated or made by another version is a miss,
+never an error.
 """
 
 from __future__ import annotations
@@ -17,20 +18,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.files import atomic_write
 from costmodel.inputs import InputSpec
-from costmodel.ledger.ledger import Profile
+from costmodel.ledger.ledger import Level
 from costmodel.reference import Reference
 
+#: The store never grows beyond this; what was not used for longest goes first.
 LIMIT_BYTES = 256 * 2**20
-SUFFIX = ".profile"
+SUFFIX = ".json"
+#: Files that are part of a source tree.
+SOURCES = (".py", ".yaml", ".yml", ".bib", ".csv", ".json")
 
-#: The sources that decide what a profile says.
-OWN_SOURCES = ("trace", "deploy", "ledger", "domain.py", "api.py", "inputs.py", "loading.py")
+#: The sources that decide what a profile says, and what an estimate says of a profile.
+TRACING = ("trace", "deploy", "ledger", "domain.py", "api.py", "inputs.py", "loading.py")
+PRICING = ("targets", "domain.py", "ledger")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,55 @@ class Request:
     trained: bool = False
     seed: int = 0
 
+    def key(self) -> str:
+        """sha256 over everything known beforehand that can change the profile."""
+        reference = self.reference
+        return _hash(
+            {
+                "model": [reference.kind, reference.name, reference.factory, str(reference.path or "")],
+                "source": _digest(reference.path) if reference.path else _zoo_digest(),
+                "arguments": reference.arguments,
+                "inputs": [str(spec) for spec in self.inputs],
+                "checkpoint": _digest(self.checkpoint) if self.checkpoint else "",
+                "trained": self.trained,
+                "seed": self.seed,
+                "costmodel": _own_digest(),
+                "torch": _torch_version(),
+                "python": sys.version,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """All that decides an estimate: the profile, the target by name or path, and the choices."""
+
+    request: Request
+    target: str
+    level: Level = "deployed"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def key(self) -> str:
+        """sha256 over everything known beforehand that can change the estimate."""
+        path = Path(self.target)
+        return _hash(
+            {
+                "profile": self.request.key(),
+                "target": str(path.resolve()) if path.suffix in (".yaml", ".yml") else self.target,
+                "level": self.level,
+                "options": self.options,
+                "folder": str(Path.cwd()) if self.options else "",  # an option may be a relative path
+                "costmodel": _pricing_digest(),
+            }
+        )
+
 
 class Entry(msgspec.Struct):
     """What a file of the store holds."""
 
-    network: str
-    files: dict[str, str]  # path -> sha256, of what the user's code was seen to read
-    profile: msgspec.Raw
+    name: str
+    files: dict[str, str]  # path -> sha256, of what was seen to be read
+    value: msgspec.Raw
 
 
 @dataclass(frozen=True)
@@ -57,7 +107,7 @@ class Stored:
     """One file of the store, for listing."""
 
     path: Path
-    network: str
+    name: str
     size: int
     used: float = field(default=0.0)
 
@@ -75,48 +125,30 @@ def folder() -> Path:
     return Path.home() / ".cache" / "costmodel"
 
 
-def key(request: Request) -> str:
-    """The name of the entry for ``request``: sha256 over everything known beforehand that can change the answer."""
-    reference = request.reference
-    parts = {
-        "model": [reference.kind, reference.name, reference.factory, str(reference.path or "")],
-        "source": _digest(reference.path) if reference.path else _zoo_digest(),
-        "arguments": _canonical(reference.arguments),
-        "inputs": [str(spec) for spec in request.inputs],
-        "checkpoint": _digest(request.checkpoint) if request.checkpoint else "",
-        "trained": request.trained,
-        "seed": request.seed,
-        "costmodel": _own_digest(),
-        "torch": _torch_version(),
-        "python": sys.version,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def load(request: Request) -> Profile | None:
-    """The stored profile, or ``None`` where there is none that still holds."""
-    path = folder() / (key(request) + SUFFIX)
+def load(question: Request | Pricing, type: type[T]) -> T | None:
+    """The stored answer, or ``None`` where there is none that still holds."""
+    path = _path(question)
     try:
         entry = msgspec.json.decode(path.read_bytes(), type=Entry)
         if any(_digest(Path(file)) != digest for file, digest in entry.files.items()):
             return None
-        profile = msgspec.json.decode(entry.profile, type=Profile)
+        value = msgspec.json.decode(entry.value, type=type)
     except (OSError, msgspec.MsgspecError, CostmodelError):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # last use, which decides what is dropped when the store is full
-    return profile
+    return value
 
 
-def store(request: Request, profile: Profile, files: Iterable[Path] = ()) -> bool:
-    """Keep ``profile``; ``files`` are those that the user's code read. Returns whether it could be written.
+def store(question: Request | Pricing, name: str, value: object, files: Iterable[Path] = ()) -> bool:
+    """Keep an answer under a name for listing; ``files`` are those that were read for it. Returns whether it was kept.
 
     A store that cannot be written (read-only home, full disk) is not an error: the next run computes again.
     """
     try:
-        entry = Entry(profile.network, {str(f): _digest(f) for f in files}, msgspec.Raw(msgspec.json.encode(profile)))
+        entry = Entry(name, {str(f): _digest(f) for f in files}, msgspec.Raw(msgspec.json.encode(value)))
         folder().mkdir(parents=True, exist_ok=True)
-        atomic_write(folder() / (key(request) + SUFFIX), msgspec.json.encode(entry))
+        atomic_write(_path(question), msgspec.json.encode(entry))
         _drop_oldest()
     except (CostmodelError, OSError):
         return False
@@ -128,7 +160,7 @@ def stored() -> list[Stored]:
     found = []
     for path in _files():
         try:
-            stat, name = path.stat(), msgspec.json.decode(path.read_bytes(), type=Entry).network
+            stat, name = path.stat(), msgspec.json.decode(path.read_bytes(), type=Entry).name
         except OSError:
             continue
         except msgspec.MsgspecError:
@@ -138,7 +170,7 @@ def stored() -> list[Stored]:
 
 
 def clear() -> int:
-    """Delete every stored profile; returns how many there were."""
+    """Delete every stored answer; returns how many there were."""
     count = 0
     for path in list(_files()):
         try:
@@ -147,6 +179,10 @@ def clear() -> int:
         except OSError as error:
             raise CostmodelError(f"cannot delete {path}: {error.strerror or error}") from error
     return count
+
+
+def _path(question: Request | Pricing) -> Path:
+    return folder() / (question.key() + SUFFIX)
 
 
 def _files() -> Iterator[Path]:
@@ -180,7 +216,15 @@ def _digest(path: Path) -> str:
 @lru_cache(maxsize=1)
 def _own_digest() -> str:
     package = Path(__file__).parent.parent
-    return _tree_digest(package / name for name in OWN_SOURCES)
+    return _tree_digest(package / name for name in TRACING)
+
+
+@lru_cache(maxsize=1)
+def _pricing_digest() -> str:
+    from costmodel.targets.load import specs_folder
+
+    package = Path(__file__).parent.parent
+    return _tree_digest([*(package / name for name in PRICING), specs_folder()])
 
 
 @lru_cache(maxsize=1)
@@ -191,8 +235,9 @@ def _zoo_digest() -> str:
 def _tree_digest(roots: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for root in roots:
-        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-            total.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.suffix in SOURCES:
+                total.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
     return total.hexdigest()
 
 
@@ -209,5 +254,5 @@ def _torch_version() -> str:
     return _digest(file) if file and file.is_file() else ""
 
 
-def _canonical(arguments: Mapping[str, object]) -> str:
-    return json.dumps(arguments, sort_keys=True, default=repr)
+def _hash(parts: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()

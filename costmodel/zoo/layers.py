@@ -108,9 +108,11 @@ class StreamScale(nn.Module):
 
 def standardize(weight: Tensor) -> Tensor:
     """Scaled weight standardisation: each filter to mean 0 and variance 1/fan_in. [O, I, k, k] -> the same."""
-    std, mean = torch.std_mean(weight, dim=(1, 2, 3), keepdim=True, unbiased=False)
-    factor: Tensor = weight[0].numel() ** -0.5 / (std + EPS)
-    return (weight - mean) * factor
+    fan_in = weight[0].numel()
+    centred: Tensor = weight - weight.mean((1, 2, 3), keepdim=True)
+    # The norm of the centred filter is several times faster than torch.std_mean on a CPU.
+    std = cast(Tensor, torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)) * fan_in**-0.5
+    return centred * (fan_in**-0.5 / (std + EPS))
 
 
 def conv_like(layer: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:

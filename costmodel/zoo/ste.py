@@ -83,7 +83,8 @@ class _ScaledSign(Function):
     @staticmethod
     def forward(ctx: Any, w: Tensor, scale: Tensor, slope: Tensor | None) -> Tensor:
         ctx.save_for_backward(w, slope)
-        return torch.where(w >= 0, scale, -scale)
+        # copysign is an order of magnitude faster than where; adding zero makes -0.0 a +0.0.
+        return torch.copysign(scale.abs(), (w + 0.0).mul_(hard_sign(scale)))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -95,7 +96,7 @@ class _ScaledSign(Function):
                 grad_w = grad_w * slope
         if ctx.needs_input_grad[1]:
             dims = tuple(range(1, w.dim()))
-            grad_scale = torch.where(w >= 0, grads[0], -grads[0]).sum(dims, keepdim=True)
+            grad_scale = torch.copysign(grads[0].new_ones(()), w + 0.0).mul_(grads[0]).sum(dims, keepdim=True)
         return grad_w, grad_scale, None
 
 

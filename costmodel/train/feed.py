@@ -68,11 +68,11 @@ class MemoryFeed:
         self.classes = data.classes
         self.augment, self.batch, self.device = augment, batch, device
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        images = torch.from_numpy(data.train.images)
+        images = torch.tensor(data.train.images)
         self.size = images.shape[-1]
         self.images = _pad(images, augment).to(device)
         self.labels = torch.from_numpy(data.train.labels).to(device)
-        self.test_images = torch.from_numpy(data.test.images).to(device)
+        self.test_images = torch.tensor(data.test.images).to(device)
         self.test_labels = torch.from_numpy(data.test.labels).to(device)
         self.mean = torch.tensor(data.mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(data.std, device=device).view(1, -1, 1, 1)

@@ -24,6 +24,7 @@ from costmodel.files import atomic_write
 from costmodel.train import checkpoints
 from costmodel.train.feed import Feed, derive_seed
 from costmodel.train.job import Epoch, Job, Position, Result
+from costmodel.train.kernels import use_fast_layers
 from costmodel.train.optimise import Average, learning_rate, make_optimiser, set_rate
 from costmodel.train.recipes import Phase
 from costmodel.train.step import GraphedStep, Step
@@ -100,6 +101,8 @@ class Run:
         torch.manual_seed(derive_seed("init", self.job.seed))
         layout = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         self.model = self.build(phase).to(device, memory_format=layout)
+        if device.type == "cpu":
+            use_fast_layers(self.model)
         if weights is not None:
             checkpoints.load_weights(self.model, weights, "the checkpoint of the phase before")
         if stored:

@@ -1,0 +1,90 @@
+"""The element-wise layers of binary networks, rewritten for training on a CPU: same values, same gradients, fewer passes.
+
+PyTorch's `where` with scalars, and the backward pass of its PReLU, take some fifteen times as long as a multiplication
+there; they are not vectorised. On a GPU the compiled step fuses these layers and nothing is replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from costmodel.zoo import layers
+from costmodel.zoo.ste import round_ste
+
+
+def _plus_minus_one(x: Tensor) -> Tensor:
+    return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).sub_(1)
+
+
+class _SigmoidSign(Function):
+    """Sign with the gradient 6 s (1 - s), s = sigmoid(3x)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _plus_minus_one(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.sigmoid_backward(grads[0], (3 * x).sigmoid_()).mul_(6)  # type: ignore[no-any-return]
+
+
+class _QuadraticSign(Function):
+    """Sign with the gradient 2 - 2|x| within [-1, 1]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return _plus_minus_one(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grads[0])
+
+
+class FastBinaryActivation(layers.BinaryActivation):
+    def forward(self, x: Tensor) -> Tensor:
+        if self.gradient == "sigmoid":
+            return cast(Tensor, _SigmoidSign.apply(x))
+        if self.gradient == "quadratic":
+            return cast(Tensor, _QuadraticSign.apply(x))
+        return super().forward(x)
+
+
+def leaky(x: Tensor, slope: Tensor) -> Tensor:
+    """x where positive, else slope x, one slope a channel: ``[n, c, h, w], [c] -> [n, c, h, w]``.
+
+    As relu(x) - slope relu(-x): the gradient of relu is vectorised, that of PReLU is not.
+    """
+    return torch.relu(x) - slope.view(1, -1, 1, 1) * torch.relu(-x)
+
+
+class FastQuantizedPReLU(layers.QuantizedPReLU):
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky(x, torch.exp2(round_ste(self.exponent)))
+
+
+class FastPReLU(nn.PReLU):
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky(x, self.weight) if x.ndim == 4 else super().forward(x)
+
+
+REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
+    layers.BinaryActivation: FastBinaryActivation,
+    layers.QuantizedPReLU: FastQuantizedPReLU,
+    nn.PReLU: FastPReLU,
+}
+
+
+def use_fast_layers(model: nn.Module) -> None:
+    """Give the layers of ``model`` their fast forward, in place. Parameters and their names stay."""
+    for module in model.modules():
+        replacement = REPLACEMENTS.get(type(module))
+        if replacement is not None:
+            module.__class__ = replacement

@@ -25,7 +25,7 @@ from costmodel.targets.spec import Parameter, Target
 OPTIONS: dict[str, Parameter] = {
     "dataflow": Parameter(
         "best",
-        "What stays in the array: partial sums (output), weights, or the cheaper for each layer (best)",
+        "What stays in the array: partial sums (output), weights, or what has the lower energy-delay product (best)",
         choices=("best", "output", "weight"),
     ),
     "real_format": Parameter(
@@ -68,8 +68,6 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
         charges.setdefault(charge.layer, []).append(charge)
     rows = _rows_by_layer(ledger)
     flows: dict[str, str] = {}
-    busy = 0
-    dram_before = 0.0
     group = _Group()
     for layer in ledger.layers:
         own = charges.get(layer.index, [])
@@ -78,7 +76,8 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
             tiling, product = _tiling(layer, own, rows.get(layer.index, []), array, bill, settings)
             flows[layer.name] = tiling.dataflow
             _product_compute(bill, layer, own, product, tiling, array)
-            busy += layer.macs
+            if any(c.kind in ONE_BIT for c in own):
+                bill.cycles["array"] += tiling.cycles
         else:
             for charge in own:
                 bill.element(charge)
@@ -87,7 +86,6 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
         if not (layer.op in STREAMED and group.open):
             group.close(bill, settings)
         group.add(layer.index, engines, dram, streamed=layer.op in STREAMED)
-        dram_before += dram
     group.close(bill, settings)
     area_lines(bill, ledger, array, settings)
     bill.leakage()
@@ -117,7 +115,7 @@ class _Group:
             compute = 0
             for cycles in self.engines.values():
                 compute = arith.maximum(compute, cycles)
-            moving = self.dram / 8 / settings["dram_bandwidth"] * settings["clock"]
+            moving = 0 if settings["dram"] == "none" else self.dram / 8 / settings["dram_bandwidth"] * settings["clock"]
             bill.time(self.layer, compute, moving)
         self.__init__()  # type: ignore[misc]
 
@@ -132,7 +130,8 @@ def _rows_by_layer(ledger: Ledger) -> dict[int, list[Any]]:
 def _tiling(
     layer: Layer, own: list[Charge], rows: list[Any], array: Array, bill: Bill, settings: Mapping[str, Any]
 ) -> tuple[Tiling, Product]:
-    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the one that moves bits more cheaply."""
+    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the smaller product of
+    the energy of moving bits and of time."""
     real_bits = bill.technology.real_bits
     weight_bits = sum(t.count * stored_bits(t.bits, real_bits) for t in rows if t.role == "weight")
     inputs = [t for t in rows if t.role == "input"]
@@ -146,12 +145,15 @@ def _tiling(
     sums = [c.bits_acc for c in own if c.bits_acc]
     bits_acc = settings["accumulator_bits"] or bill.technology.width(max(sums, default=real_bits))
     product = product_of(layer, weight_bits, input_bits, bits_a, bits_acc, planes)
-    shape = array if one_bit else Array(settings["mac_lanes"], 1, 1)
-    chosen = settings["dataflow"]
+    shape = array
+    if not one_bit:  # lanes that the channels leave over take further positions
+        side = arith.minimum(product.channels, settings["mac_lanes"])
+        shape = Array(side, 1, settings["mac_lanes"] // side)
+    chosen, port, window_buffer = settings["dataflow"], bill.technology.port, settings["window_buffer"]
     if chosen != "best":
-        return tile(product, shape, chosen, settings["window_buffer"]), product
-    both = [tile(product, shape, flow, settings["window_buffer"]) for flow in ("output", "weight")]
-    costs = [bill.movement(t) for t in both]
+        return tile(product, shape, chosen, port, window_buffer), product
+    both = [tile(product, shape, flow, port, window_buffer) for flow in ("output", "weight")]
+    costs = [bill.movement(t) * t.cycles for t in both]
     return both[0] if costs[0] <= costs[1] else both[1], product
 
 
@@ -245,8 +247,9 @@ def _estimate(
     placed: Mapping[str, Tensor],
 ) -> Estimate:
     names = tuple(layer.name for layer in ledger.layers)
-    estimate = Estimate(ledger.network, target.name, ledger.level, tuple(bill.lines), bill.constants, names)
-    energy, seconds = estimate.total("energy_J"), estimate.total("latency_s").value
+    lines, used = tuple(bill.lines), bill.used()
+    brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used)
+    energy, seconds = brief.total("energy_J"), float(bill.seconds)
     operations = 2 * sum(layer.macs for layer in ledger.layers)
     binary_macs = sum(c.count for c in ledger.charges if c.kind == "popcount")
     derived = {
@@ -271,13 +274,17 @@ def _estimate(
         "dram_tensors": sorted(t.name for t in placed.values() if t.where == "dram"),
         "cycles": bill.total_cycles,
         "array_utilisation": binary_macs / (array_cycles * array.lanes) if array_cycles else 0.0,
+        "clock_Hz": settings["clock"],
+        "wired_shifts": bill.wired,
         "unpriced": dict(bill.unpriced),
         "operations": operations,
     }
     notes = list(bill.technology.notes)
+    if bill.interface_bits:
+        notes.append(f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals")
     for kind, count in bill.unpriced.items():
         notes.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
     return Estimate(
-        ledger.network, target.name, ledger.level, tuple(bill.lines), bill.constants, names, derived, facts, (),
-        tuple(notes),
+        ledger.network, target.name, ledger.level, lines, used, names, derived, facts, (),
+        tuple(dict.fromkeys(notes)),
     )  # fmt: skip

@@ -43,13 +43,13 @@ def area_lines(bill: Bill, ledger: Ledger, array: Array, settings: Mapping[str, 
     if any(engine == "mac" for engine, _ in widest):
         _build(bill, "mac", "register", 3 * t.real_bits * settings["mac_lanes"], 1)
     for buffer in ("activation", "weight"):
-        size = settings[f"{buffer}_sram"]
+        size, banks = settings[f"{buffer}_sram"], settings["sram_banks"]
         if size:
             for what in ("area", "leakage"):
                 name = f"{buffer}_sram.{what}"
-                bill.constants.setdefault(name, sram_cost(bill.target, settings["sram_table"], size, what))
-            bill.area("sram", buffer, 1, (f"{buffer}_sram.area",))
-            bill.leaks.append((buffer, 1.0, (f"{buffer}_sram.leakage",)))
+                bill.constants.setdefault(name, sram_cost(bill.target, settings["sram_table"], size / banks, what))
+            bill.area("sram", buffer, banks, (f"{buffer}_sram.area",))
+            bill.leaks.append((buffer, banks, bill.leakage_factors(buffer)))
 
 
 def _units(bill: Bill, c: Charge, in_product: bool) -> list[tuple[str, int]]:

@@ -2,7 +2,8 @@
 
 The array computes ``outputs`` channels of ``pixels`` positions at once, each from ``terms`` products a cycle. A layer
 with ``C`` output channels a group, ``P`` positions and sums of ``T`` terms takes
-``groups * ceil(C / outputs) * ceil(T / terms) * ceil(P / pixels)`` cycles. All functions hold for numbers and arrays.
+``groups * ceil(C / outputs) * ceil(T / terms) * ceil(P / pixels)`` cycles, more where a buffer cannot deliver its bits
+through its ports in that time. All functions hold for numbers and arrays.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Tiling:
     channel_tiles: Any
     term_tiles: Any
     position_tiles: Any
+    compute_cycles: Any
     cycles: Any
     weight_reads: Any
     input_reads: Any
@@ -89,12 +91,13 @@ def product_of(layer: Layer, weight_bits: int, input_bits: int, bits_a: int, bit
     )  # fmt: skip
 
 
-def tile(product: Product, array: Array, dataflow: Dataflow, window_buffer: bool = True) -> Tiling:
-    """Cut a layer into tiles.
+def tile(product: Product, array: Array, dataflow: Dataflow, port: Any, window_buffer: bool = True) -> Tiling:
+    """Cut a layer into tiles. ``port`` is the width in bits of each buffer: what it delivers in a cycle.
 
     ``output``: partial sums stay in the array; weights are read once for every tile of positions. ``weight``: weights
     stay in the array; partial sums go to the buffer and back between tiles of terms. In both the input is read once
-    for every tile of channels, or, without a buffer of the sliding window, once for every tap as well.
+    for every tile of channels, or, without a buffer of the sliding window, once for every tap as well. Weights that
+    stay are loaded before the array starts; all other traffic overlaps with it.
     """
     channel_tiles = arith.ceil_div(product.channels, array.outputs)
     if isinstance(array.window, int) and array.window == 0:
@@ -114,11 +117,15 @@ def tile(product: Product, array: Array, dataflow: Dataflow, window_buffer: bool
         weight_reads = product.weight_bits * position_tiles
         partial_sums = 0 * position_tiles
         register_bits = streamed + weight_reads + sums * term_tiles
+        moving = arith.maximum(arith.ceil_div(weight_reads, port), arith.ceil_div(input_reads, port))
+        total = arith.maximum(cycles, moving)
     else:
         weight_reads = product.weight_bits + 0 * position_tiles
         partial_sums = 2 * sums * (term_tiles - 1)
         register_bits = streamed + weight_reads + sums * term_tiles
+        moving = arith.ceil_div(input_reads + partial_sums, port)
+        total = arith.maximum(cycles, moving) + arith.ceil_div(weight_reads, port)
     return Tiling(
-        dataflow, channel_tiles, term_tiles, position_tiles, cycles, weight_reads, input_reads, partial_sums,
+        dataflow, channel_tiles, term_tiles, position_tiles, cycles, total, weight_reads, input_reads, partial_sums,
         register_bits,
     )  # fmt: skip

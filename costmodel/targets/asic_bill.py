@@ -45,6 +45,18 @@ class Technology:
         self.constants: dict[str, Quantity] = {}
         self.notes: list[str] = []
         self._factors: dict[tuple[str, float, str], tuple[str, ...]] = {}
+        #: Bits that each buffer delivers in a cycle.
+        self.port = int(target.value(f"{settings['sram_table']}_word")) * settings["sram_banks"]
+        self._uncertain_supply()
+
+    def _uncertain_supply(self) -> None:
+        """Where the supply of a chip is only known within bounds, its square multiplies every energy of the logic."""
+        vdd = self.target.constant("vdd")
+        self.supply: tuple[str, ...] = ()
+        if vdd.low < vdd.high and self.voltage == vdd.value:
+            low, high = (vdd.low / vdd.value) ** 2, (vdd.high / vdd.value) ** 2
+            self.constants["supply"] = Quantity(1.0, "1", low, high, vdd.source, vdd.confidence, "supply squared")
+            self.supply = ("supply",)
 
     def width(self, bits: int) -> int:
         """Width of the datapath for operands of ``bits`` bits: real numbers take that of the chosen arithmetic."""
@@ -57,13 +69,17 @@ class Technology:
         """Names of the constants whose product is the energy, area or leakage of a unit of that width."""
         key = (unit, width, what)
         if key not in self._factors:
-            chosen = self.units.get(unit, self.units["default"])
+            chosen = self._chosen(unit, what)
             make = self._single if isinstance(chosen, str) else self._between
             self._factors[key] = make(chosen, unit, width, what)
         return self._factors[key]
 
+    def _chosen(self, unit: str, what: str) -> Any:
+        """Column, or pair of columns, for ``unit.what``, for the unit, or for all that are not named."""
+        return self.units.get(f"{unit}.{what}") or self.units.get(unit) or self.units["default"]
+
     def has(self, unit: str, what: str = "energy") -> bool:
-        chosen = self.units.get(unit, self.units["default"])
+        chosen = self._chosen(unit, what)
         names = [chosen] if isinstance(chosen, str) else chosen
         return all((unit, what) in self.column(name).cells for name in names)
 
@@ -78,7 +94,7 @@ class Technology:
     def _single(self, name: str, unit: str, width: float, what: str) -> tuple[str, ...]:
         col = self.column(name)
         label = f"{name}.{unit}{width:g}" + ("" if what == "energy" else f".{what}")
-        self.constants[label] = col.quantity(unit, width, what)  # type: ignore[arg-type]
+        self.constants[label] = col.quantity(unit, width, what)
         scale = self._scale(col, what)
         return (label, scale) if scale else (label,)
 
@@ -104,7 +120,7 @@ class Technology:
     def _between(self, pair: list[str], unit: str, width: float, what: str) -> tuple[str, ...]:
         first, second = (self.column(name) for name in pair)
         share = math.log(self.node / first.node) / math.log(second.node / first.node)
-        a, b = (col.quantity(unit, width, what) for col in (first, second))  # type: ignore[arg-type]
+        a, b = (col.quantity(unit, width, what) for col in (first, second))
 
         def at(bound: str) -> float:
             x, y = getattr(a, bound), getattr(b, bound)
@@ -130,14 +146,16 @@ class Bill:
         self.constants = technology.constants
         self.lines: list[Line] = []
         self.unpriced: dict[str, int] = {}
+        self.wired = 0
+        self.interface_bits: Any = 0
         self.total_cycles: Any = 0
         self.cycles: dict[str, Any] = {"array": 0}
         self.seconds: Any = 0.0
         self.leaks: list[tuple[str, float, tuple[str, ...]]] = []
-        clock = technology.settings["clock"]
+        self.clock = technology.settings["clock"]
         self._constant("system_factor", self.target.constant("system_factor"))
-        self._constant("clock_period", Quantity(1 / clock, "s/cycle", 1 / clock, 1 / clock, "choice of clock", "C"))
-        self._sram: dict[tuple[str, str], str] = {}
+        self._sram: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._moving: tuple[float, ...] | None = None
 
     def _constant(self, name: str, quantity: Quantity) -> str:
         self.constants.setdefault(name, quantity)
@@ -145,7 +163,7 @@ class Bill:
 
     def unit(self, layer: int, kind: str, unit: str, count: Any, width: float, component: str = "compute") -> None:
         """``count`` operations of a unit of ``width`` bits."""
-        factors = (*self.technology.factors(unit, width), "system_factor")
+        factors = (*self.technology.factors(unit, width), *self.technology.supply, "system_factor")
         self.lines.append(Line(layer, "energy_J", component, kind, count, factors))
 
     def tree(self, charge: Charge, terms: int) -> None:
@@ -192,8 +210,9 @@ class Bill:
                 self.unpriced[charge.kind] = self.unpriced.get(charge.kind, 0) + count
 
     def _wire(self, layer: int, kind: str, count: int) -> None:
-        wire = Quantity(0.0, "J/op", 0.0, 0.0, "a constant shift is wiring", "C")
-        self.lines.append(Line(layer, "energy_J", "compute", kind, count, (self._constant("wire", wire),)))
+        """A line of no energy, so that the bill names the shifts that are wiring."""
+        self.wired += count
+        self.lines.append(Line(layer, "energy_J", "compute", kind, 0.0))
 
     def sram(self, layer: int, buffer: str, kind: str, read_bits: Any, write_bits: Any) -> None:
         """Bits read from and written to the ``activation`` or the ``weight`` buffer."""
@@ -202,35 +221,53 @@ class Bill:
                 self.lines.append(Line(layer, "energy_J", "sram", kind, bits, self.sram_factors(buffer, what)))
 
     def sram_factors(self, buffer: str, what: str) -> tuple[str, ...]:
+        """Constants of reading or writing one bit of a buffer."""
         key = (buffer, what)
         if key not in self._sram:
             s = self.technology.settings
-            cost = sram_cost(self.target, s["sram_table"], s[f"{buffer}_sram"], what)
-            self._sram[key] = self._constant(f"{buffer}_sram.{what}", cost)
-        scale = self._sram_scale(what)
-        return (self._sram[key], scale) if scale else (self._sram[key],)
+            cost = sram_cost(self.target, s["sram_table"], s[f"{buffer}_sram"] / s["sram_banks"], what)
+            name = self._constant(f"{buffer}_sram.{what}", cost)
+            scale = self._sram_scale(what)
+            self._sram[key] = (name, scale) if scale else (name,)
+        return self._sram[key]
+
+    def leakage_factors(self, buffer: str) -> tuple[str, ...]:
+        scale = self._sram_scale("leakage")
+        return (f"{buffer}_sram.leakage", scale) if scale else (f"{buffer}_sram.leakage",)
 
     def _sram_scale(self, what: str) -> str:
-        """A buffer of standard cells runs at the supply of the logic; a SRAM macro keeps its own."""
-        table = self.technology.settings["sram_table"]
-        name = f"{table}_vdd"
-        if what not in ("read", "write") or not self.technology.settings["sram_scales"]:
+        """Buffers that share the supply of the logic follow it: accesses with its square, leakage linearly. A SRAM
+        macro keeps its own supply, and nothing of a memory follows the node of the logic."""
+        if not self.technology.settings["sram_scales"]:
             return ""
-        nominal = self.target.value(name)
-        ratio = (self.technology.voltage / nominal) ** 2
-        quantity = Quantity(ratio, "1", ratio, ratio, self.target.constant(name).source, "C", "supply squared")
-        return self._constant("sram.scale", quantity)
+        nominal = self.target.constant(f"{self.technology.settings['sram_table']}_vdd")
+        power = 1 if what == "leakage" else 2
+        vdd = self.target.constant("vdd")
+        ratio = (self.technology.voltage / nominal.value) ** power
+        spread = (1.0, 1.0)
+        if self.technology.supply:
+            spread = ((vdd.low / vdd.value) ** power, (vdd.high / vdd.value) ** power)
+        note = f"{self.technology.voltage:g} V against {nominal.value:g} V, to the power of {power}"
+        quantity = Quantity(ratio, "1", ratio * spread[0], ratio * spread[1], nominal.source, "C", note)
+        return self._constant(f"sram.scale.{'leakage' if power == 1 else 'access'}", quantity)
 
     def dram(self, layer: int, kind: str, bits: Any) -> None:
-        name = f"dram.{self.technology.settings['dram']}.energy"
+        kind_of_dram = self.technology.settings["dram"]
+        if kind_of_dram == "none":
+            self.interface_bits = self.interface_bits + bits
+            return
+        name = f"dram.{kind_of_dram}.energy"
         self._constant(name, self.target.constant(name))
         self.lines.append(Line(layer, "energy_J", "dram", kind, bits, (name,)))
 
     def movement(self, tiling: Tiling) -> Any:
         """Energy in J of the buffer accesses and registers of a tiling, to choose between dataflows."""
-        read, write = (self.technology.value(self.sram_factors("activation", what)) for what in ("read", "write"))
-        weight = self.technology.value(self.sram_factors("weight", "read"))
-        register = self.technology.value((*self.technology.factors("register", 1), "system_factor"))
+        if self._moving is None:
+            t = self.technology
+            register = t.value((*t.factors("register", 1), "system_factor"))
+            buffers = [("activation", "read"), ("activation", "write"), ("weight", "read")]
+            self._moving = (*(t.value(self.sram_factors(buffer, what)) for buffer, what in buffers), register)
+        read, write, weight, register = self._moving
         return (
             tiling.input_reads * read
             + tiling.partial_sums / 2 * (read + write)
@@ -242,15 +279,31 @@ class Bill:
         """Cycles of a group of layers: the array or DRAM, whichever takes longer."""
         cycles = arith.maximum(compute, moving)
         component = "dram" if isinstance(moving, (int, float)) and moving > compute else "compute"
-        self.lines.append(Line(layer, "latency_s", component, "cycles", cycles, ("clock_period",)))
+        self.lines.append(Line(layer, "latency_s", component, "cycles", cycles / self.clock))
         self.total_cycles = self.total_cycles + cycles
-        self.seconds = self.total_cycles * self.constants["clock_period"].value
+        self.seconds = self.total_cycles / self.clock
 
     def area(self, component: str, kind: str, count: Any, factors: tuple[str, ...]) -> None:
         self.lines.append(Line(-1, "area_mm2", component, kind, count, factors))
 
+    def totals(self, metric: str) -> tuple[Line, ...]:
+        """The lines of a metric, those with the same constants added up."""
+        sums: dict[tuple[str, ...], Any] = {}
+        for line in self.lines:
+            if line.metric == metric:
+                sums[line.factors] = sums.get(line.factors, 0.0) + line.coefficient
+        return tuple(Line(-1, metric, "", "", value, factors) for factors, value in sums.items())
+
+    def used(self) -> dict[str, Quantity]:
+        """The constants that the lines name."""
+        names = dict.fromkeys(name for line in self.lines for name in line.factors)
+        return {name: self.constants[name] for name in names}
+
     def leakage(self) -> None:
         """Leakage of everything on the chip during one inference."""
+        if not self.technology.settings["leakage"]:
+            self.technology.notes.append("leakage is not in the totals: the clock of this chip is not published")
+            return
         for kind, count, factors in self.leaks:
             self.lines.append(Line(-1, "energy_J", "leakage", kind, count * self.seconds, factors))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
+from costmodel.targets.asic_units import tables as tables_of
 from costmodel.targets.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def sram_cost(target: Target, table: str, size_bytes: float, what: str) -> Quant
 def sram_rows(target: Target, table: str) -> dict[int, Mapping[str, Quantity]]:
     """Rows of an SRAM table by size in bytes; rows are named ``8KB``."""
     rows: dict[int, Mapping[str, Quantity]] = {
-        int(name.removesuffix("KB")) * 1024: cells for name, cells in target.table(table).items()
+        int(name.removesuffix("KB")) * 1024: cells for name, cells in tables_of(target).get(table, {}).items()
     }
     if not rows:
         known = sorted({k.split(".")[0] for k in target.constants if k.startswith("sram_")})

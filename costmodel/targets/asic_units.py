@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,7 @@ def split_row(row: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """One technology column: its cells by unit, whether they are read through laws, and where it was characterised."""
 
@@ -152,6 +152,7 @@ class Column:
     voltage: float
     is_table: bool
     cells: Mapping[tuple[str, str], tuple[tuple[int, Quantity], ...]]
+    made: dict[tuple[str, float, str], Quantity] = field(default_factory=dict, repr=False)
 
     def units(self) -> frozenset[str]:
         return frozenset(unit for unit, _ in self.cells)
@@ -161,7 +162,14 @@ class Column:
         points = tuple((float(n), getattr(q, bound)) for n, q in self._points(unit, what) if n not in leave_out)
         return fit(points, (AREA_TERMS if what == "area" else ENERGY_TERMS).get(unit, ("n", "1")))
 
-    def quantity(self, unit: str, width: int, what: str = "energy") -> Quantity:
+    def quantity(self, unit: str, width: float, what: str = "energy") -> Quantity:
+        """What a unit of ``width`` bits costs, computed once; see :meth:`compute`."""
+        key = (unit, width, what)
+        if key not in self.made:
+            self.made[key] = self.compute(unit, width, what)
+        return self.made[key]
+
+    def compute(self, unit: str, width: float, what: str) -> Quantity:
         """Energy of one operation in J, area in mm² or leakage in W of a unit of ``width`` bits.
 
         Raises :class:`CostmodelError` for a unit that the column does not have.
@@ -197,11 +205,44 @@ class Column:
             ) from None
 
 
+Rows = Mapping[str, Mapping[str, Quantity]]
+#: Tables of the targets seen last. The target is held with them, so that its identity stays its own.
+_TABLES: dict[int, tuple[Any, dict[str, Rows]]] = {}
+_COLUMNS: dict[tuple[int, str], Column] = {}
+_KEEP = 32
+
+
+def tables(target: Target) -> Mapping[str, Rows]:
+    """All tables of a target, gathered in one pass over its constants."""
+    held = _TABLES.get(id(target))
+    if held is None:
+        found: dict[str, dict[str, dict[str, Quantity]]] = {}
+        for key, quantity in target.constants.items():
+            if key.count(".") >= 2:
+                table, rest = key.split(".", 1)
+                row, cell = rest.rsplit(".", 1)
+                found.setdefault(table, {}).setdefault(row, {})[cell] = quantity
+        if len(_TABLES) >= _KEEP:
+            _TABLES.clear()
+            _COLUMNS.clear()
+        held = _TABLES[id(target)] = (target, dict(found))
+    return held[1]
+
+
 def column(target: Target, name: str) -> Column:
+    """The column of that name, read once a target; see :func:`read_column`."""
+    found = tables(target)
+    key = (id(target), name)
+    if key not in _COLUMNS:
+        _COLUMNS[key] = read_column(target, name, found.get(name, {}))
+    return _COLUMNS[key]
+
+
+def read_column(target: Target, name: str, rows: Rows) -> Column:
     """The column ``name`` of a target: its table, and ``structure.columns.NAME`` with ``read: law`` or ``table``."""
     facts = target.structure.get("columns", {}).get(name, {})
     cells: dict[tuple[str, str], list[tuple[int, Quantity]]] = {}
-    for row, values in target.table(name).items():
+    for row, values in rows.items():
         unit, width = split_row(row)
         for what, quantity in values.items():
             cells.setdefault((unit, what), []).append((width, quantity))

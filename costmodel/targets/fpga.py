@@ -16,11 +16,13 @@ import msgspec
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, Widths, stages
+from costmodel.targets.fpga_engine import engine
 from costmodel.targets.fpga_fit import Budget, capacity, explain_misfit, fold_for, move_to_uram, utilisation
 from costmodel.targets.fpga_folding import matrix_stages, read_folding, write_folding
 from costmodel.targets.fpga_pipeline import Style, design_parts, intervals, latency
-from costmodel.targets.fpga_units import IMPLS, Fabric, Part
+from costmodel.targets.fpga_units import IMPLS, Fabric
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter, Target
 
@@ -48,9 +50,6 @@ OPTIONS: Mapping[str, Parameter] = {
     "fifo_depth": Parameter(32, "words buffered in front of a unit, where the folding does not say", min=1),
     "host_depth": Parameter(64, "words buffered towards and from the host", min=1),
 }
-
-#: The order in which metrics are shown.
-RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
 
 
 class Structure(msgspec.Struct):
@@ -84,11 +83,7 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
         estimate = dataflow(ledger, target, settings, design, style, budget)
         if settings["mode"] == "dataflow" or estimate.fits or settings["folding"] != "auto":
             return estimate
-        from costmodel.targets.fpga_engine import engine
-
         return engine(ledger, target, settings, design, style, budget, estimate.misfit)
-    from costmodel.targets.fpga_engine import engine
-
     return engine(ledger, target, settings, design, style, budget, ())
 
 
@@ -123,8 +118,7 @@ def dataflow(
 
     first = latency(design, folding, interval, style)
     per_image = (first + (settings["batch"] - 1) * interval) / settings["batch"] / clock
-    lines = [line(layer, part) for layer, part in parts]
-    lines.sort(key=lambda line: RESOURCES.index(line.metric))
+    lines = resource_lines(parts)
     lines += [Line(design[i].layers[0], "cycles", "interval", "control", count) for i, count in spent.items()]
     lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock))
     if "board_power" in target.constants:
@@ -158,32 +152,3 @@ def dataflow(
         ledger.network, target.name, ledger.level, tuple(lines), target.constants,
         tuple(layer.name for layer in ledger.layers), derived, facts, misfit, notes(design, settings, target, used),
     )  # fmt: skip
-
-
-def line(layer: int, part: Part) -> Line:
-    return Line(layer, part.metric, part.component, part.kind, float(part.coefficient), part.factors)
-
-
-def notes(
-    design: Sequence[Stage], settings: Mapping[str, Any], target: Target, used: Mapping[str, Interval]
-) -> tuple[str, ...]:
-    """What the numbers assume, and what they leave out."""
-    said = []
-    real = sorted({w.kind for s in design for w in s.work if w.bits_a == settings["real_bits"]})
-    if real:
-        said.append(
-            f"real values are {settings['real_bits']}-bit fixed point (real_bits), weights of real layers "
-            f"{settings['weight_bits']}-bit (weight_bits), inputs {settings['input_bits']}-bit (input_bits)"
-        )
-    if settings["input_scaling"] == "host":
-        said.append("scaling and rounding of the inputs, where there is any, is left to the host (input_scaling)")
-    unknown = sum(w.count for s in design for w in s.work if w.kind == "unknown")
-    if unknown:
-        said.append(f"NOT PRICED: {unknown} operations without a rule")
-    if "board_power" not in target.constants:
-        said.append(f"no energy: no measured board power of {target.name} is known")
-    for name, share in used.items():
-        usable = target.value(f"usable_{name}")
-        if usable < share.value <= 1:
-            said.append(f"{name}: {share.value:.0%} of the device; above {usable:.0%} timing closure is harder")
-    return tuple(said)

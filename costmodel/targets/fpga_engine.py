@@ -18,6 +18,7 @@ from costmodel.targets import fpga_streams as streams
 from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, matrix_rows
 from costmodel.targets.fpga_fit import Budget, amounts, explain_misfit, nominal, utilisation
 from costmodel.targets.fpga_pipeline import Style, operators
@@ -51,12 +52,12 @@ def engine(
     chosen, parts = _size(design, style, target, budget)
     clock = settings["clock"]
     port = style.host_width
-    lines = [Line(layer, p.metric, p.component, p.kind, float(p.coefficient), p.factors) for layer, p in parts]
+    lines = resource_lines(parts)
     total, waiting, streamed = 0, 0, 0
     for stage in design:
         compute = stage_cycles(stage, chosen)
         moved = stage.weight_bits + (0 if chosen.on_chip else map_bits(design, stage))
-        load = ceil_div(moved, port)
+        load = load_cycles(design, stage, chosen, style)
         lines.append(Line(stage.layers[0], "cycles", "compute", "control", max(compute, load)))
         lines.append(Line(stage.layers[0], "latency_s", "compute", "control", compute / clock))
         if load > compute:
@@ -92,8 +93,6 @@ def engine(
         "available_bandwidth_B_per_s": Interval.exact(port / 8 * clock),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
-    from costmodel.targets.fpga import notes
-
     said = (
         f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and feature maps'}) come over "
         f"one port of {style.host_width} bits while the layer computes; layers do not overlap",
@@ -136,18 +135,34 @@ def _planes(m: MatrixShape) -> int:
 def _size(
     design: Sequence[Stage], style: Style, target: Target, budget: Budget
 ) -> tuple[Engine, list[tuple[int, Part]]]:
-    """The widest engine within what is usable of the device, or the narrowest if none is."""
+    """The fastest engine within what is usable of the device, feature maps on chip or not; or the narrowest."""
     constants = nominal(target)
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
     real = any(s.matrix is not None and not is_binary(s.matrix) for s in design)
     macs = max(1, int(usable["dsp"] / 2)) if real else 1
-    tried = [(Engine(pe, simd, macs, max(pe // 4, 1), on_chip)) for on_chip in (True, False) for pe, simd in SIZES]
-    for found in tried:
-        parts = _parts(design, found, style, real)
-        used = amounts(parts, constants)
-        if all(used[name] <= usable[name] for name in usable):
-            return found, parts
-    return tried[-1], _parts(design, tried[-1], style, real)
+    found: list[tuple[int, int, Engine, list[tuple[int, Part]]]] = []
+    for on_chip in (True, False):
+        for pe, simd in SIZES:
+            tried = Engine(pe, simd, macs, max(pe // 4, 1), on_chip)
+            parts = _parts(design, tried, style, real)
+            used = amounts(parts, constants)
+            if all(used[name] <= usable[name] for name in usable):
+                found.append((_total_cycles(design, tried, style), len(found), tried, parts))
+                break
+    if found:
+        _, _, best, parts = min(found, key=lambda each: each[:2])
+        return best, parts
+    return tried, parts
+
+
+def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
+    return sum(max(stage_cycles(s, chosen), load_cycles(design, s, chosen, style)) for s in design)
+
+
+def load_cycles(design: Sequence[Stage], stage: Stage, chosen: Engine, style: Style) -> int:
+    """Cycles in which a layer's weights, and its feature maps unless they are on chip, pass the port to the host."""
+    moved = stage.weight_bits + (0 if chosen.on_chip else map_bits(design, stage))
+    return int(ceil_div(moved, style.host_width))
 
 
 def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) -> list[tuple[int, Part]]:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from costmodel.targets.fpga_design import Stage
-from costmodel.targets.fpga_folding import Choices, Fold, choices, matrix_stages
+from costmodel.targets.fpga_folding import Choices, Fold, choices, matrix_stages, simd_choices
 from costmodel.targets.fpga_pipeline import Style, design_parts
+from costmodel.targets.fpga_streams import WindowShape, window
 from costmodel.targets.fpga_units import MatrixShape, Part, memory, mvu, totals
 from costmodel.targets.load import list_targets, load_target
 from costmodel.targets.quantity import Interval
@@ -18,6 +19,8 @@ from costmodel.targets.spec import Target
 LIMITED = ("lut", "ff", "bram18", "uram", "dsp")
 #: How much a block RAM counts against LUTs and DSPs, each as shares of the device, in the searches that are tried.
 MEMORY_STRESS = (1, 16)
+#: Intervals that are looked at before the search narrows.
+COARSE = 8
 Budget = Mapping[str, float]  # resource -> how many the device has
 
 
@@ -103,7 +106,7 @@ def _tables(
     )
     fixed = tuple(sorted(constants.items()))
     return {
-        stage.index: _choices(stage.matrix, style, fixed, weights)
+        stage.index: _choices(stage.matrix, stage.window, simd_choices(stage), style, fixed, weights)
         for stage in matrix_stages(design)
         if stage.matrix is not None
     }
@@ -124,9 +127,12 @@ def _fastest(
             or used["bram18"] - _plan(design, folding, used["bram18"], most)[1] <= most["bram18"]
         )
 
-    if not fits(limits[-1]):
+    # Block RAM does not fall steadily with the interval: look at a few intervals first, then between two of them.
+    coarse = sorted({round(i * (len(limits) - 1) / COARSE) for i in range(COARSE + 1)})
+    first = next((i for i in coarse if fits(limits[i])), None)
+    if first is None:
         return None
-    low, high = 0, len(limits) - 1  # limits[high] fits
+    low, high = max((i + 1 for i in coarse if i < first), default=0), first  # limits[high] fits
     while low < high:
         middle = (low + high) // 2
         if fits(limits[middle]):
@@ -144,6 +150,8 @@ def _folds(tables: Mapping[int, Choices], limit: int) -> dict[int, Fold]:
 @lru_cache(maxsize=1024)
 def _choices(
     shape: MatrixShape,
+    around: WindowShape | None,
+    simds: tuple[int, ...],
     style: Style,
     constants: tuple[tuple[str, float], ...],
     weights: tuple[tuple[str, float], ...],
@@ -151,10 +159,13 @@ def _choices(
     values = dict(constants)
 
     def cost(pe: Any, simd: Any) -> Any:
-        used = totals(mvu(shape, pe, simd, style.impl, style.fabric), values)
+        parts = mvu(shape, pe, simd, style.impl, style.fabric)
+        if around is not None:
+            parts += window(around, pe * simd if shape.depthwise else simd, style.impl, fabric=style.fabric)
+        used = totals(parts, values)
         return sum(used.get(name, 0) * weight for name, weight in weights)
 
-    return choices(shape, cost)
+    return choices(shape, simds, cost)
 
 
 # -- UltraRAM ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,10 @@ def write_folding(folding: Folding, design: Sequence[Stage]) -> str:
     for position, stage in enumerate(matrix_stages(design)):
         fold = folding[stage.index]
         if stage.window is not None:
-            channels = stage.window.channels
-            data[f"ConvolutionInputGenerator_{window}"] = {
-                "SIMD": min(fold.simd, channels),
-                "ram_style": fold.window,
-            }
+            simd = min(fold.simd, stage.window.channels)
+            data[f"ConvolutionInputGenerator_{window}"] = {"SIMD": simd, "ram_style": fold.window}
+            if fold.simd > simd:
+                data[f"ConvolutionInputGenerator_{window}"]["parallel_window"] = 1
             window += 1
         data[f"MatrixVectorActivation_{position}"] = {"PE": fold.pe, "SIMD": fold.simd, "ram_style": fold.weights}
         if fold.fifo is not None:
@@ -183,11 +183,20 @@ class Choices:
         return None if position < 0 else Fold(self.pe[position], self.simd[position])
 
 
-def choices(shape: MatrixShape, price: Callable[[Any, Any], Any]) -> Choices:
-    """Every pair of divisors of the matrix, priced by ``price(pe, simd)`` at once; exact, not a heuristic."""
+def simd_choices(stage: Stage) -> tuple[int, ...]:
+    """SIMD that divides the columns; behind a sliding window, a divisor of a pixel's channels or whole pixels."""
+    assert stage.matrix is not None
+    if stage.window is None or stage.matrix.depthwise:
+        return divisors(stage.matrix.mw)
+    pixel = gcd(stage.matrix.mw, stage.window.channels)
+    return (*divisors(pixel), *(pixel * d for d in divisors(stage.matrix.mw // pixel)[1:]))
+
+
+def choices(shape: MatrixShape, simds: Sequence[int], price: Callable[[Any, Any], Any]) -> Choices:
+    """Every divisor of the rows with each of ``simds``, priced by ``price(pe, simd)`` at once."""
     import numpy as np
 
-    pe, simd = np.meshgrid(np.array(divisors(shape.mh)), np.array(divisors(shape.mw)), indexing="ij")
+    pe, simd = np.meshgrid(np.array(divisors(shape.mh)), np.array(simds), indexing="ij")
     pe, simd = pe.ravel(), simd.ravel()
     spent = cycles(shape, pe, simd)
     cost = np.broadcast_to(price(pe, simd), spent.shape)

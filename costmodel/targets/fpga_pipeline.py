@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
 
 from costmodel.targets import fpga_streams as streams
 from costmodel.targets import fpga_units as units
@@ -44,6 +43,12 @@ class Style:
     host_depth: int = 64
 
 
+def _window_simd(stage: Stage, fold: Fold) -> int:
+    """Values a cycle that a matrix unit reads: of a depthwise convolution, those of each channel that it works on."""
+    assert stage.matrix is not None
+    return fold.pe * fold.simd if stage.matrix.depthwise else fold.simd
+
+
 def design_parts(
     design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
 ) -> list[tuple[int, Part]]:
@@ -64,7 +69,7 @@ def stage_cost(stage: Stage, fold: Fold | None, interval: int, style: Style) -> 
         assert fold is not None
         parts = _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
         if stage.window is not None:
-            simd = min(fold.simd, stage.window.channels)
+            simd = _window_simd(stage, fold)
             parts += _window(stage.window, simd, style.impl, fold.window, style.fabric)
             parts += _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
         lanes = ceil_div(stage.elements, interval)
@@ -152,10 +157,10 @@ def link_cost(
         consumed = _consumed(stage, fold, carried, interval, style)
         bits = stage.bits_entered if source < 0 else design[source].elements * design[source].bits_out
         depth = _depth(carried, style) if fold is None or fold.fifo is None else fold.fifo
-        parts += _width_converter(produced, carried, style.impl)
+        parts += _width_converter(produced, carried, style.impl, bits)
         parts += _fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
         if consumed != carried:
-            parts += _width_converter(carried, consumed, style.impl)
+            parts += _width_converter(carried, consumed, style.impl, bits)
             parts += _fifo(consumed, fabric=style.fabric)
     return parts + _skip_memory(design, stage, interval, style, lags)
 
@@ -186,8 +191,7 @@ def _carried(stage: Stage, source: Stage | None, produced: int, style: Style) ->
 
 def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
     if fold is not None and stage.matrix is not None:
-        simd = fold.simd if stage.window is None else min(fold.simd, stage.window.channels)
-        return simd * stage.matrix.bits_a
+        return _window_simd(stage, fold) * stage.matrix.bits_a
     if stage.pool and stage.window is not None:
         return pool_lanes(stage, interval, style) * stage.window.bits
     return carried
@@ -277,9 +281,9 @@ def _arrivals(stage: Stage, design: Sequence[Stage], done: list[list[float]], st
 def _windowed(stage: Stage, fold: Fold, arrived: list[float], spent: int) -> list[float]:
     assert stage.window is not None
     w = stage.window
-    folds = ceil_div(w.channels, min(fold.simd, w.channels))
-    reading = w.stride * w.width * folds
-    writing = prod((w.width // w.stride, w.kernel, w.kernel, folds))
+    simd = _window_simd(stage, fold)
+    reading = w.stride * w.width * ceil_div(w.channels, min(simd, w.channels))
+    writing = ceil_div(w.width // w.stride * w.kernel * w.kernel * w.channels, simd)
     row = max(spent / stage.rows, writing, reading)
     last = len(arrived) - 1
     out: list[float] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.targets.arith import ceil_div, maximum, where
+from costmodel.targets.arith import ceil_div, maximum, minimum, where
 from costmodel.targets.fpga_units import (
     LUTRAM_MAX_BITS,
     SERIES7,
@@ -19,6 +19,7 @@ from costmodel.targets.fpga_units import (
     RamStyle,
     block_rams,
     control,
+    loop_bound,
     memory,
 )
 
@@ -45,13 +46,16 @@ class WindowShape:
 def window(
     shape: WindowShape, simd: Any, impl: Impl, style: RamStyle = "auto", fabric: Fabric = SERIES7
 ) -> tuple[Part, ...]:
-    """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters."""
-    blocks = ceil_div(shape.kernel, shape.stride) + 1
-    depth = shape.stride * shape.width * ceil_div(shape.channels, simd)
-    if style == "auto" and impl == "hls":  # high-level synthesis binds a dual-port memory to block RAM
-        style = "block"
+    """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters.
+
+    Up to all channels of a pixel leave it in a cycle; ``simd`` beyond that are several pixels, from as many banks.
+    """
+    banks = maximum(simd // shape.channels, 1)
+    lanes = minimum(simd, shape.channels)
+    blocks = (ceil_div(shape.kernel, shape.stride) + 1) * banks
+    depth = ceil_div(shape.stride * shape.width * ceil_div(shape.channels, lanes), banks)
     return (
-        *memory("window", "input", depth, simd * shape.bits, blocks, style, fabric),
+        *memory("window", "input", depth, lanes * shape.bits, blocks, style, fabric),
         Part("ff", "window", "input", simd * shape.bits, ("register_ff_per_bit",)),
         *control(impl),
     )
@@ -70,14 +74,15 @@ def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output", fabric: F
     )
 
 
-def width_converter(width_in: Any, width_out: Any, impl: Impl) -> tuple[Part, ...]:
-    """Shift register of the wider of the two streams; nothing where they are equal."""
+def width_converter(width_in: Any, width_out: Any, impl: Impl, bits: Any = 1) -> tuple[Part, ...]:
+    """Shift register of the wider of two streams, where they differ; ``bits`` pass through it in an image."""
     differ = where(width_in == width_out, 0, 1)
     wide = differ * maximum(width_in, width_out)
     return (
         Part("ff", "width_converter", "output", wide, ("register_ff_per_bit",)),
         Part("lut", "width_converter", "output", wide, ("mux2_lut_per_bit",)),
         *control(impl, differ),
+        *loop_bound(where(width_in == width_out, 1, ceil_div(bits, minimum(width_in, width_out))), impl),
     )
 
 

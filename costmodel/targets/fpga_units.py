@@ -188,6 +188,7 @@ def mvu(
         *memory("weights", "weight", depth, simd * shape.bits_w, pe, style, fabric),
         *threshold_memory(shape, pe, fabric),
         *control(impl),
+        *loop_bound(cycles(shape, pe, simd), impl),
         *(loader(shape, pe, simd) if impl == "hls" else ()),
     )
 
@@ -198,6 +199,18 @@ def control(impl: Impl, count: Any = 1) -> tuple[Part, ...]:
         Part("lut", "control", "control", count, (f"unit_{impl}_lut_base",)),
         Part("ff", "control", "control", count, (f"unit_{impl}_ff_base",)),
     )
+
+
+def loop_bound(trips: Any, impl: Impl) -> tuple[Part, ...]:
+    """High-level synthesis multiplies the number of images, a 32-bit argument, by the loop count of one image.
+
+    That is two DSP slices, unless the count has at most two bits set: then it is a shift or one addition.
+    """
+    if impl != "hls":
+        return ()
+    without_lowest = trips & (trips - 1)
+    many_bits = (without_lowest & (without_lowest - 1)) != 0
+    return (Part("dsp", "control", "control", where(many_bits, dsp_blocks(32, 16), 0)),)
 
 
 def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:

@@ -1,6 +1,7 @@
 r"""See a PReLU in what it was spelled as.
 
-:math:`\max(x, 0) + a \min(x, 0) = \mathrm{prelu}_a(x)`, and ``where(x > 0, x, a x)`` is the same by definition.
+:math:`\max(x, 0) + a \min(x, 0) = \max(x, 0) - a \max(-x, 0) = \mathrm{prelu}_a(x)`, and ``where(x > 0, x, a x)`` is
+the same by definition.
 Precondition: both branches read the same ``x`` and nothing else reads them.
 """
 
@@ -35,23 +36,35 @@ def recognise_prelu(graph: Graph) -> Graph:
 
 
 def _spelled_sum(node: Node, nodes: dict[int, Node]) -> tuple[int, Constant, list[Node]] | None:
-    if node.attrs.get("subtract") or len(node.inputs) != 2:
+    if len(node.inputs) != 2:
         return None
-    for first, second in (node.inputs, node.inputs[::-1]):
+    subtract = bool(node.attrs.get("subtract"))
+    for first, second in (node.inputs,) if subtract else (node.inputs, node.inputs[::-1]):
         high, low = nodes.get(first), nodes.get(second)
         if high is None or low is None or high.op != "relu" or low.op != "affine" or len(low.attrs["steps"]) != 1:
             continue
         step: Step = low.attrs["steps"][0]
         cut = nodes.get(low.inputs[0])
-        if step.fn == "mul" and cut is not None and _is_negative_part(cut) and cut.inputs == high.inputs:
-            slope = step.constants[0]
-            assert slope is not None
-            return high.inputs[0], slope, [high, cut, low]
+        slope = step.constants[0]
+        if step.fn != "mul" or cut is None or slope is None:
+            continue
+        parts = _negative_part(cut, nodes, negated=subtract)
+        if parts and parts[0].inputs == high.inputs:
+            return high.inputs[0], slope, [high, *parts, low]
     return None
 
 
-def _is_negative_part(node: Node) -> bool:
-    return node.op == "clamp" and node.attrs.get("max") == 0 and node.attrs.get("min") is None
+def _negative_part(node: Node, nodes: dict[int, Node], negated: bool) -> list[Node]:
+    """The nodes that compute min(x, 0), or its negative relu(-x); the first of them reads x."""
+    if not negated:
+        cut = node.op == "clamp" and node.attrs.get("max") == 0 and node.attrs.get("min") is None
+        return [node] if cut else []
+    minus = nodes.get(node.inputs[0])
+    if node.op != "relu" or minus is None or minus.op != "affine":
+        return []
+    steps = minus.attrs["steps"]
+    constant = steps[0].constants[0] if len(steps) == 1 and steps[0].fn == "mul" else None
+    return [minus, node] if constant is not None and constant.literal == -1 else []
 
 
 def _spelled_where(node: Node, nodes: dict[int, Node]) -> tuple[int, Constant, list[Node]] | None:
@@ -63,7 +76,6 @@ def _spelled_where(node: Node, nodes: dict[int, Node]) -> tuple[int, Constant, l
         return None
     step: Step = low.attrs["steps"][0]
     above = any(f"aten.{name}." in condition.attrs["fn"] for name in ("gt", "ge"))
-    if above and condition.attrs.get("bound") == 0 and condition.inputs == (x,) and low.inputs == (x,):
-        if len(low.attrs["steps"]) == 1 and step.fn == "mul" and step.constants[0] is not None:
-            return x, step.constants[0], [condition, low]
-    return None
+    at_zero = above and condition.attrs.get("bound") == 0 and condition.inputs == (x,) and low.inputs == (x,)
+    slope = step.constants[0] if len(low.attrs["steps"]) == 1 and step.fn == "mul" else None
+    return (x, slope, [condition, low]) if at_zero and slope is not None else None

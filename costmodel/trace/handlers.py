@@ -25,7 +25,8 @@ FREE: dict[str, str] = {
         ("aten.permute", "aten.transpose", "aten.t", "aten.movedim", "aten.flip", "aten.roll", "aten.pixel_shuffle",
          "aten.pixel_unshuffle", "aten.channel_shuffle", "aten.native_channel_shuffle", "aten.swapaxes"), "permute"),
     **dict.fromkeys(
-        ("aten.slice", "aten.select", "aten.split", "aten.split_with_sizes", "aten.chunk", "aten.narrow",
+        ("aten.slice", "aten.select", "aten.split", "aten.split_with_sizes", "aten.unsafe_split",
+         "aten.unsafe_split_with_sizes", "aten.unsafe_chunk", "aten.chunk", "aten.narrow",
          "aten.unbind", "aten.unfold", "aten.im2col", "aten.as_strided", "aten.diagonal", "aten.tril", "aten.triu",
          "aten.slice_scatter", "aten.select_scatter"), "slice"),
     **dict.fromkeys(("aten.expand", "aten.expand_as", "aten.repeat", "aten.broadcast_to", "aten.repeat_interleave",

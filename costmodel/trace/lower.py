@@ -126,7 +126,10 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         op = base_name(value.op)
         handler = HANDLERS.get(op) or HANDLERS.get(op.rsplit(".", 1)[0])
         if handler is not None:
-            handler(state, value, value.args)
+            try:
+                handler(state, value, value.args)
+            except (TypeError, IndexError, ValueError):  # a form of the operation that its handler does not know
+                state.unknown(value, "it is called in a form that its rule does not cover")
         elif op in FREE or op.rsplit(".", 1)[0] in FREE:
             _move(state, value, FREE.get(op) or FREE[op.rsplit(".", 1)[0]])
         else:
@@ -134,6 +137,9 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
     # What left torch may have gone into the foreign tensors: it is needed as much as an output is.
     roots = (*simplified.outputs, *(simplified.canonical[i] for i in state.escaped))
     outputs = tuple(dict.fromkeys(state.names[i] for i in roots if i in state.names))
+    if not outputs:
+        message = "no output depends on the input: there is nothing to do at inference"
+        state.caveats.append(Caveat("note", "", message))
     duplicates: dict[int, int] = {}
     first: dict[int, int] = {}  # value number -> node that holds it
     for i in simplified.live:

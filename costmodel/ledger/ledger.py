@@ -228,6 +228,12 @@ class Profile:
 
         return estimate(self, target, **options)
 
+    def _repr_html_(self) -> str:
+        """Tables for notebooks: operations by layer, levels, rewrites."""
+        from costmodel.cli.notebook import profile_html
+
+        return profile_html(self)
+
 
 def merge_counts(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Sum of equal keys, in order of first appearance."""

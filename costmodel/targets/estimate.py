@@ -126,6 +126,12 @@ class Estimate:
         ]
         return pd.DataFrame(rows)
 
+    def _repr_html_(self) -> str:
+        """Tables for notebooks: totals with intervals, and the constants that priced them."""
+        from costmodel.cli.notebook import estimate_html
+
+        return estimate_html(self)
+
     def _of(self, metric: str) -> Iterator[Line]:
         return (line for line in self.lines if line.metric == metric)
 

@@ -1,0 +1,86 @@
+"""What is installed: everything that the three faces and the targets need, under one name."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOPS = {"costmodel": "costmodel", "arch_specs": "costmodel/arch_specs", "dashboard": "costmodel/dashboard",
+        "reports": "costmodel/reports"}  # fmt: skip
+JUNK = (".pyc", ".tmp")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from a copy of what is in the checkout (building writes beside the sources)."""
+    import shutil
+
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for top in TOPS:
+        shutil.copytree(ROOT / top, source / top, ignore=shutil.ignore_patterns("__pycache__", "*.tmp*"))
+    code = "import setuptools.build_meta as b, sys; print(b.build_wheel(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, str(out)], cwd=source, capture_output=True, text=True)
+    if "No module named 'setuptools'" in done.stderr:
+        pytest.skip("setuptools is not installed")
+    assert done.returncode == 0, done.stderr
+    return zipfile.ZipFile(next(out.glob("*.whl")))
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
+    held = set(wheel.namelist())
+    wanted = {
+        f"{inside}/{path.relative_to(ROOT / top).as_posix()}"
+        for top, inside in TOPS.items()
+        for path in (ROOT / top).rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and not path.name.endswith(JUNK)
+        and ".tmp" not in path.name
+    }
+    assert wanted - held == set()
+    assert any(name.endswith(".yaml") for name in held)
+
+
+def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"costmodel"}
+
+
+@pytest.mark.parametrize("name", ["arch_specs", "dashboard", "reports", "cli.main", "ledger", "targets", "zoo"])
+def test_every_part_is_imported_under_one_name(name: str) -> None:
+    assert importlib.import_module(f"costmodel.{name}").__file__
+
+
+def test_the_package_itself_imports_nothing_heavy_and_names_what_it_offers() -> None:
+    code = (
+        "import sys, costmodel\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'torch', 'numpy', 'pandas', 'msgspec', 'yaml'}))\n"
+        "assert set(costmodel.__all__) <= set(dir(costmodel))\n"
+        "for name in costmodel.__all__: getattr(costmodel, name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_attribute_is_an_attribute_error() -> None:
+    import costmodel
+
+    with pytest.raises(AttributeError, match="no attribute 'profil'"):
+        _ = costmodel.profil
+
+
+def test_the_two_commands_of_the_readme_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    readme = (ROOT / "README.md").read_text()
+    for command in ("profile", "test"):
+        assert f"\n{command}:" in makefile
+        assert f"make {command}" in readme

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("costmodel.cli.compare", "reconcile networks and counting conventions line by line"),
     "models": ("costmodel.cli.models", "list the networks of the zoo"),
     "targets": ("costmodel.cli.targets", "list hardware targets, or show every constant of one with its source"),
+    "validate": ("costmodel.cli.validate", "set estimates against measurements, with baselines beside them"),
     "train": ("costmodel.cli.train", "train a network, resume it, and record its accuracy"),
     "cache": ("costmodel.cli.cache", "show or clear the store of profiles"),
     "completion": ("costmodel.cli.completion", "print a completion script for bash, zsh or fish"),

@@ -50,7 +50,7 @@ OTHER_RULES = {
     "mo_reactnet-18_bn-free": "the paper also charges the scale before each sign, which the sign does not see",
     "mo_reactnet-a": "the paper counts average pooling at four multiplications an output here, at one elsewhere",
     "mo_reactnet-a_bn-free": "the paper also charges the scale before each sign, which the sign does not see",
-    "mo_xnor-resnet-18": "batch norm on the inputs, a scale on the outputs and a map of magnitudes; no code is published",
+    "mo_xnor-resnet-18": "batch norm on inputs, a scale on outputs and a map of magnitudes; no code is published",
     "mo_bi-resnet-34": "the paper counts average pooling twice here, once elsewhere",
     "ops_bi-real_net-18": "the table leaves the classifier out (163473408 without it)",
     "ops_xnor-net_resnet-18": "the table adds the scales of XNOR-Net, by no stated rule",

@@ -71,6 +71,8 @@ def draw(report: Report, folder: Path) -> list[Path]:
 
 
 def _axes(axes: Any, scatter: Scatter) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     values = [v for point in scatter.points for v in point[:2]]
     low, high = min(values) / 1.5, max(values) * 1.5
     axes.plot([low, high], [low, high], color="black", linewidth=0.8)
@@ -86,6 +88,10 @@ def _axes(axes: Any, scatter: Scatter) -> None:
         axes.errorbar(measured, [p[1] for p in part], yerr=bars, fmt="o", markersize=4, linewidth=0.9, capsize=2,
                       color=COLOURS.get(split, "black"), label=split)  # fmt: skip
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), title=scatter.group)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(f"measured [{scatter.unit}]")
     axes.set_ylabel(f"estimate [{scatter.unit}]")
     axes.legend(fontsize=7, frameon=False)

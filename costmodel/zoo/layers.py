@@ -112,7 +112,8 @@ def standardize(weight: Tensor) -> Tensor:
     centred: Tensor = weight - weight.mean((1, 2, 3), keepdim=True)
     # The norm of the centred filter is several times faster than torch.std_mean on a CPU.
     std = cast(Tensor, torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)) * fan_in**-0.5
-    return centred * (fan_in**-0.5 / (std + EPS))
+    scaled: Tensor = centred * (fan_in**-0.5 / (std + EPS))
+    return scaled
 
 
 def conv_like(layer: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import importlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, signature
@@ -153,13 +152,3 @@ def build(name: str, **kwargs: Any) -> nn.Module:
             raise CostmodelError(f"{item.name} has no option {given!r}; it takes {', '.join(accepted)}.{hint}")
     net: nn.Module = builder(**{**options, **kwargs})
     return net
-
-
-def register(items: Iterable[Entry]) -> None:
-    """Add networks to the list, for a program that brings its own. Raises on a name that is already taken."""
-    for item in items:
-        taken = [n for n in (item.name, *item.aliases) if n in _entries() or n in _aliases()]
-        if taken:
-            raise CostmodelError(f"a network called {taken[0]!r} exists already; choose another name")
-        _entries()[item.name] = item
-        _aliases().update(dict.fromkeys(item.aliases, item.name))

@@ -15,6 +15,7 @@ from costmodel.inputs import InputSpec, make_inputs, parse_inputs
 from costmodel.ledger import cache
 from costmodel.ledger.ledger import Profile
 from costmodel.reference import Reference, resolve
+from costmodel.train import shipped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,7 +87,7 @@ def make_request(
         raise CostmodelError("for a model that is named, give inputs as text, such as '1x3x224x224'")
     specs = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
     reference = resolve(model, arguments)
-    path = Path(checkpoint) if checkpoint else None
+    path = shipped.find(checkpoint) if checkpoint else None
     if path and not path.is_file():
         raise CostmodelError(f"no checkpoint {path}: give the path of a .safetensors or .pt/.pth file")
     return cache.Request(reference, specs or default_inputs(reference), path, trained, seed)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Keys under which training scripts put the weights inside a checkpoint.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
+#: Header entry of a packed checkpoint (:mod:`costmodel.train.pack`): one bit a binary weight.
+PACKED = "costmodel-packed"
 #: Prefixes that wrappers of a network put before the names of its weights.
 PREFIXES = ("module.", "_orig_mod.", "model.")
 
@@ -163,13 +165,20 @@ def _import_file(path: Path, name: str) -> ModuleType:
 
 
 def _safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     try:
-        return dict(load_file(path))
+        with safe_open(path, framework="pt") as file:
+            packed = (file.metadata() or {}).get(PACKED)
+        state = dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise CostmodelError(f"checkpoint {path} is not a safetensors file: {error}") from error
+    if packed is None:
+        return state
+    from costmodel.train.pack import unpack
+
+    return unpack(state, packed)
 
 
 def _torch_file(path: Path) -> dict[str, Any]:

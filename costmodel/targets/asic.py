@@ -1,9 +1,10 @@
 """Price a ledger on an accelerator chip: energy, time and area, split into compute, registers, SRAM, DRAM, leakage.
 
 The accelerator executes one layer after the other on a processing array (:mod:`asic_array`), with operations on single
-elements streamed behind it, an activation and a weight buffer, and DRAM (:mod:`asic_memory`). Arithmetic is priced by
-the units of a technology column (:mod:`asic_units`), scaled to another node or voltage on request (:mod:`scaling`).
-Every energy is ``count * unit energy * system factor``; the system factor stands for wires, clock tree and control.
+elements streamed behind it, an activation and a weight buffer, and DRAM (:mod:`asic_work`, :mod:`asic_memory`).
+Arithmetic is priced by the units of a technology column (:mod:`asic_units`), scaled to another node or voltage on
+request (:mod:`scaling`). An energy of logic is ``count * unit energy * system factor``, where the system factor stands
+for wires, clock tree and control.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from costmodel.targets import arith
 from costmodel.targets.asic_area import area_lines
 from costmodel.targets.asic_array import Array, Product, Tiling, product_of, tile
 from costmodel.targets.asic_bill import Bill, Technology
-from costmodel.targets.asic_memory import STREAMED, Tensor, is_streamed_read, stored_bits, tensors
+from costmodel.targets.asic_work import PRODUCTS, STREAMED, Item, Tensor, Work, is_streamed_read, work_of
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter, Target
@@ -43,7 +44,6 @@ OPTIONS: dict[str, Parameter] = {
     "node": Parameter(0.0, "Technology node in nm to scale to; 0: that of the technology", "nm", 0.0, 180.0),
 }
 
-PRODUCTS = frozenset({"conv", "linear", "matmul"})
 ONE_BIT = frozenset({"xnor", "and", "popcount"})
 
 
@@ -56,24 +56,17 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     """
     technology = Technology(target, settings)
     bill = Bill(technology)
-    real_bits = technology.real_bits
+    work = work_of(ledger, technology.real_bits)
     array = Array(settings["outputs"], settings["terms"], settings["pixels"], settings["window"])
-    placed = tensors(ledger, 8 * settings["activation_sram"], real_bits)
-    weights_bits = sum(
-        t.count * stored_bits(t.bits, real_bits) for t in ledger.traffic if t.role in ("weight", "parameter")
-    )
-    resident = weights_bits <= 8 * settings["weight_sram"]
-    charges: dict[int, list[Charge]] = {}
-    for charge in ledger.charges:
-        charges.setdefault(charge.layer, []).append(charge)
-    rows = _rows_by_layer(ledger)
+    placed = work.tensors(8 * settings["activation_sram"])
+    resident = work.weight_bits <= 8 * settings["weight_sram"]
     flows: dict[str, str] = {}
     group = _Group()
     for layer in ledger.layers:
-        own = charges.get(layer.index, [])
+        own, items = work.charges[layer.index], work.items[layer.index]
         tiling = None
         if layer.op in PRODUCTS:
-            tiling, product = _tiling(layer, own, rows.get(layer.index, []), array, bill, settings)
+            tiling, product = _tiling(layer, own, items, array, bill, settings)
             flows[layer.name] = tiling.dataflow
             _product_compute(bill, layer, own, product, tiling, array)
             if any(c.kind in ONE_BIT for c in own):
@@ -81,15 +74,14 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
         else:
             for charge in own:
                 bill.element(charge)
-        dram = _memory(bill, layer, rows.get(layer.index, []), tiling, placed, resident, settings)
-        engines = _cycles(layer, own, tiling, settings, real_bits)
+        dram = _memory(bill, layer, items, tiling, placed, resident, settings)
         if not (layer.op in STREAMED and group.open):
             group.close(bill, settings)
-        group.add(layer.index, engines, dram, streamed=layer.op in STREAMED)
+        group.add(layer.index, _cycles(own, tiling, settings), dram)
     group.close(bill, settings)
     area_lines(bill, ledger, array, settings)
     bill.leakage()
-    return _estimate(ledger, target, settings, bill, flows, resident, weights_bits, array, placed)
+    return _estimate(work, target, settings, bill, flows, resident, array, placed)
 
 
 class _Group:
@@ -101,7 +93,7 @@ class _Group:
         self.engines: dict[str, Any] = {}
         self.dram: Any = 0
 
-    def add(self, layer: int, engines: Mapping[str, Any], dram: Any, streamed: bool) -> None:
+    def add(self, layer: int, engines: Mapping[str, Any], dram: Any) -> None:
         if not self.open:
             self.layer = layer
         self.open = True
@@ -120,26 +112,17 @@ class _Group:
         self.__init__()  # type: ignore[misc]
 
 
-def _rows_by_layer(ledger: Ledger) -> dict[int, list[Any]]:
-    table: dict[int, list[Any]] = {}
-    for t in ledger.traffic:
-        table.setdefault(t.layer, []).append(t)
-    return table
-
-
 def _tiling(
-    layer: Layer, own: list[Charge], rows: list[Any], array: Array, bill: Bill, settings: Mapping[str, Any]
+    layer: Layer, own: list[Charge], items: list[Item], array: Array, bill: Bill, settings: Mapping[str, Any]
 ) -> tuple[Tiling, Product]:
-    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the smaller product of
-    the energy of moving bits and of time."""
+    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the smaller product of the energy of moving
+    bits and of time."""
     real_bits = bill.technology.real_bits
-    weight_bits = sum(t.count * stored_bits(t.bits, real_bits) for t in rows if t.role == "weight")
-    inputs = [t for t in rows if t.role == "input"]
+    weight_bits = sum(item.bits for item in items if item.role == "weight")
+    inputs = [item for item in items if item.role == "input"]
     if not weight_bits and len(inputs) > 1:  # a product of two activations: the second is held like a weight
-        weight_bits = inputs[1].count * stored_bits(inputs[1].bits, real_bits)
-    first = inputs[0] if inputs else None
-    input_bits = first.count * stored_bits(first.bits, real_bits) if first else 0
-    bits_a = stored_bits(first.bits, real_bits) if first else real_bits
+        weight_bits = inputs[1].bits
+    input_bits, bits_a = (inputs[0].bits, inputs[0].width) if inputs else (0, real_bits)
     one_bit = [c for c in own if c.kind == "popcount"]
     planes = max(1, one_bit[0].count // layer.macs) if one_bit and layer.macs else 1
     sums = [c.bits_acc for c in own if c.bits_acc]
@@ -176,57 +159,54 @@ def _product_compute(
 def _memory(
     bill: Bill,
     layer: Layer,
-    rows: list[Any],
+    items: list[Item],
     tiling: Tiling | None,
     placed: Mapping[str, Tensor],
     resident: bool,
     settings: Mapping[str, Any],
 ) -> Any:
     """Accesses to the buffers and to DRAM of one layer; returns the bits that cross the DRAM interface."""
-    real_bits = bill.technology.real_bits
+    index = layer.index
     dram: Any = 0
     seen = 0
-    for t in rows:
-        bits = t.count * stored_bits(t.bits, real_bits)
-        if t.role in ("weight", "parameter"):
-            reads = tiling.weight_reads if tiling is not None and t.role == "weight" else bits
-            bill.sram(layer.index, "weight", t.role, reads, 0)
+    for item in items:
+        bits, role = item.bits, item.role
+        if role in ("weight", "parameter"):
+            reads = tiling.weight_reads if tiling is not None and role == "weight" else bits
+            bill.sram(index, "weight", role, reads, 0 if resident else bits)
             if not resident:
-                bill.sram(layer.index, "weight", t.role, 0, bits)
-                bill.dram(layer.index, t.role, bits)
+                bill.dram(index, role, bits)
                 dram = dram + bits
             continue
-        tensor = placed[t.tensor]
-        if t.role == "output":
+        tensor = placed[item.tensor]
+        if role == "output":
             if tensor.where == "sram":
-                bill.sram(layer.index, "activation", "output", 0, bits)
+                bill.sram(index, "activation", role, 0, bits)
             elif tensor.where == "dram":
-                bill.dram(layer.index, "output", bits)
+                bill.dram(index, role, bits)
                 dram = dram + bits
             continue
-        if is_streamed_read(tensor, layer.index, layer.op) and tensor.where != "dram":
+        if is_streamed_read(tensor, layer) and tensor.where != "dram":
             continue
         reads = bits
         if tiling is not None:
             reads = tiling.input_reads if seen == 0 else tiling.weight_reads
         seen += 1
+        staged = 0
         if tensor.where == "dram":
             # Streamed through the buffer once for every set of weights that fits on the chip.
-            weights = sum(r.count * stored_bits(r.bits, real_bits) for r in rows if r.role == "weight")
-            passes = 1 if resident else max(1, -(-weights // (8 * settings["weight_sram"])))
-            bill.dram(layer.index, "input", bits * passes)
-            bill.sram(layer.index, "activation", "input", 0, bits * passes)
-            dram = dram + bits * passes
-        bill.sram(layer.index, "activation", "input", reads, 0)
+            weights = sum(each.bits for each in items if each.role == "weight")
+            staged = bits * (1 if resident else max(1, -(-weights // (8 * settings["weight_sram"]))))
+            bill.dram(index, role, staged)
+            dram = dram + staged
+        bill.sram(index, "activation", role, reads, staged)
     if tiling is not None:
         half = tiling.partial_sums / 2
-        bill.sram(layer.index, "activation", "partial_sum", half, half)
+        bill.sram(index, "activation", "partial_sum", half, half)
     return dram
 
 
-def _cycles(
-    layer: Layer, own: list[Charge], tiling: Tiling | None, settings: Mapping[str, Any], real_bits: int
-) -> dict[str, Any]:
+def _cycles(own: list[Charge], tiling: Tiling | None, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Cycles of each engine: the array, the multiply-accumulate lanes, the lanes for single elements."""
     if tiling is not None:
         one_bit = any(c.kind in ONE_BIT for c in own)
@@ -236,16 +216,16 @@ def _cycles(
 
 
 def _estimate(
-    ledger: Ledger,
+    work: Work,
     target: Target,
     settings: Mapping[str, Any],
     bill: Bill,
     flows: Mapping[str, str],
     resident: bool,
-    weights_bits: int,
     array: Array,
     placed: Mapping[str, Tensor],
 ) -> Estimate:
+    ledger = work.ledger
     names = tuple(layer.name for layer in ledger.layers)
     lines, used = tuple(bill.lines), bill.used()
     brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used)
@@ -270,7 +250,7 @@ def _estimate(
         "real_format": settings["real_format"],
         "dataflow": dict(flows),
         "weights_on_chip": resident,
-        "weight_bits": weights_bits,
+        "weight_bits": work.weight_bits,
         "dram_tensors": sorted(t.name for t in placed.values() if t.where == "dram"),
         "cycles": bill.total_cycles,
         "array_utilisation": binary_macs / (array_cycles * array.lanes) if array_cycles else 0.0,

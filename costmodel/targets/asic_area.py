@@ -14,8 +14,7 @@ from costmodel.ledger.ledger import Charge, Ledger
 from costmodel.targets.asic_array import Array
 from costmodel.targets.asic_bill import Bill
 from costmodel.targets.asic_memory import sram_cost
-
-PRODUCTS = frozenset({"conv", "linear", "matmul"})
+from costmodel.targets.asic_work import PRODUCTS
 
 
 def area_lines(bill: Bill, ledger: Ledger, array: Array, settings: Mapping[str, Any]) -> None:

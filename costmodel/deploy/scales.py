@@ -92,7 +92,6 @@ def fold_into_weights(graph: Graph) -> Graph:
             and len(users[producer.id]) == 1
             and producer.id not in graph.outputs
             and not producer.attrs.get("post")
-            and not ("bias" in producer.consts and not scale_only(node.attrs["steps"]))
         ):
             folded = producer.with_attrs(post=node.attrs["steps"])
             why = "the scale goes into the real weights of the sum before it"

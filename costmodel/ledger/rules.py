@@ -77,7 +77,7 @@ def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
     yield from _chain_constants(node.attrs.get("steps", ()))
     # A folded scale is in the weights; a folded bias is stored beside them.
     for name, constant in _chain_constants(node.attrs.get("post", ())):
-        if name == "bias":
+        if name == "bias" and "bias" not in node.consts:
             yield name, constant
     if node.op == "threshold":
         yield "threshold", Constant(-2, (node.attrs["channels"],), node.attrs["threshold_domain"])
@@ -138,10 +138,10 @@ def sum_of_products(node: Node) -> Iterable[Row]:
     a, b = node.attrs["a"], node.attrs["b"]
     yield from product_rows(a, b, node.attrs["macs"], node.numel, node.attrs["n_terms"], product_tag(node))
     post = node.attrs.get("post", ())
-    if "bias" in node.consts:
-        yield ("add", "bias", node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
-    elif any(step.has_bias for step in post):
-        yield ("add", bias_tags(post), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    # A scale that is folded into the weights takes the bias before it along: one addition for all of them.
+    biases = ["bias"] * ("bias" in node.consts) + [bias_tags(post)] * any(step.has_bias for step in post)
+    if biases:
+        yield ("add", "+".join(dict.fromkeys(biases)), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
 
 
 def product_tag(node: Node) -> str:

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("costmodel.cli.models", "list the networks of the zoo"),
     "targets": ("costmodel.cli.targets", "list hardware targets, or show every constant of one with its source"),
     "validate": ("costmodel.cli.validate", "set estimates against measurements, with baselines beside them"),
+    "fold": ("costmodel.cli.fold", "the best folding of a network on an FPGA, exactly"),
     "train": ("costmodel.cli.train", "train a network, resume it, and record its accuracy"),
     "cache": ("costmodel.cli.cache", "show or clear the store of profiles"),
     "completion": ("costmodel.cli.completion", "print a completion script for bash, zsh or fish"),

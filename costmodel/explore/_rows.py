@@ -200,7 +200,7 @@ def split(row, left, right):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def behind(row, rows, starts, source, cost, able, group, wanted):  # type: ignore[no-untyped-def]
-    """The first able choice of group ``wanted`` that makes ``row`` [3] from a row of its source, and that row's place."""
+    """The first able choice of group ``wanted`` that makes ``row`` [3] from a row of its source; that row's place."""
     for c in range(group.shape[0]):
         if group[c] == wanted and able[c]:
             s = source[c]

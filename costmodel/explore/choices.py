@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -26,9 +26,9 @@ class Unit:
     """The c foldings of one unit.
 
     ``axes`` names the choices (``PE``, ``SIMD``, ``weights``, ...); ``settings`` [c, axes] holds them as integers.
-    ``cycles`` [c] is the time between two inputs; ``cost`` [c, 4] the resources of :data:`RESOURCES`, with LUT and FF in
-    parts of :data:`RESOLUTION`. ``enters`` and ``leaves`` [c] number the widths of the streams at both ends: foldings
-    with equal numbers have equal streams.
+    ``cycles`` [c] is the time between two inputs; ``cost`` [c, 4] the resources of :data:`RESOURCES`, with LUT and FF
+    in parts of :data:`RESOLUTION`. ``enters`` and ``leaves`` [c] number the widths of the streams at both ends:
+    foldings with equal numbers have equal streams.
     """
 
     name: str
@@ -70,9 +70,9 @@ class Link:
 class Design:
     """A network on a dataflow architecture: every combination of its units' choices is one design.
 
-    ``intervals`` [t] are the initiation intervals that can occur, ascending. ``overhead`` [t, 4] is what does not depend
-    on the units' choices but on the interval; ``entry`` gives, for units whose input stream has a width of its own at
-    each interval, that stream's cost [t, widths into the unit, 4]. ``links`` join units directly.
+    ``intervals`` [t] are the initiation intervals that can occur, ascending. ``overhead`` [t, 4] is what depends on the
+    interval alone. Where the stream into or out of a unit meets one whose width follows from the interval, ``entry``
+    and ``exit`` give its cost [t, widths into or out of the unit, 4]. ``links`` join units directly.
 
     Each unit is the target of at most one link, so the links form trees.
     """
@@ -81,7 +81,8 @@ class Design:
     intervals: Ints
     overhead: Ints
     links: tuple[Link, ...] = ()
-    entry: Mapping[int, Ints] = None  # type: ignore[assignment]
+    entry: Mapping[int, Ints] = field(default_factory=dict)
+    exit: Mapping[int, Ints] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         targets = [link.target for link in self.links]
@@ -89,15 +90,13 @@ class Design:
             raise CostmodelError("units must be in stream order, and each may be fed directly by one unit only")
         if not self.units:
             raise CostmodelError("a design without matrix units has no folding: nothing to choose")
-        if self.entry is None:
-            object.__setattr__(self, "entry", {})
 
     @property
     def size(self) -> int:
         """Number of designs in the space: the product of the numbers of choices."""
         return prod(len(unit) for unit in self.units)
 
-    def price(self, choices: Sequence[int], at: int | None = None) -> tuple[int, Ints]:
+    def price(self, choices: Sequence[int] | Ints, at: int | None = None) -> tuple[int, Ints]:
         """Initiation interval and summed cost [4] of one design, unit by unit and link by link.
 
         ``at`` is the position in ``intervals`` for which the rest of the pipeline is built; the least possible if None.
@@ -112,6 +111,8 @@ class Design:
             cost += unit.cost[choice]
         for index, table in self.entry.items():
             cost += table[at, self.units[index].enters[choices[index]]]
+        for index, table in self.exit.items():
+            cost += table[at, self.units[index].leaves[choices[index]]]
         for link in self.links:
             source, target = self.units[link.source], self.units[link.target]
             cost += link.cost[source.leaves[choices[link.source]], target.enters[choices[link.target]]]

@@ -88,6 +88,8 @@ class _Node:
         self.feed = feed[0].cost[..., columns] if feed else np.zeros((1, unit.widths_in, 3), dtype=np.int64)
         self.entry = design.entry[index][..., columns] if index in design.entry else None
         widths = np.arange(unit.widths_in)
+        self.exit = design.exit[index][..., columns] if index in design.exit else None
+        self.moves: bool = self.entry is not None or self.exit is not None or any(c.moves for c in self.children)
         self.feed_from = np.tile(widths, len(self.feed))
         self.feed_to = np.repeat(np.arange(len(self.feed)), unit.widths_in)
         self.any = np.ones(len(self.feed_to), dtype=np.bool_)
@@ -105,8 +107,9 @@ class _Node:
             child.advance(at)
         self.behind = self._behind()
         self.able = self.cycles <= self.composer.design.intervals[at]
+        self.now = self.cost if self.exit is None else self.cost + self.exit[at][self.leaves]
         self.inside = _Ragged(*_rows.gather(
-            *self.behind, self.leaves, self.cost, self.able, self.enters, self.unit.widths_in, *kernel))  # fmt: skip
+            *self.behind, self.leaves, self.now, self.able, self.enters, self.unit.widths_in, *kernel))  # fmt: skip
         cost = self.feed if self.entry is None else self.feed + self.entry[at]
         self.feed_cost = np.ascontiguousarray(cost.reshape(-1, 3))
         self.result = _Ragged(*_rows.gather(
@@ -133,7 +136,7 @@ class _Node:
             raise CostmodelError("these points are not members of this front: was it made with another design?")
         row = self.inside.rows[at]
         choice, at = _rows.behind(
-            row, *self.behind, self.leaves, self.cost, self.able, self.enters, int(self.feed_from[link])
+            row, *self.behind, self.leaves, self.now, self.able, self.enters, int(self.feed_from[link])
         )
         choices[self.index] = self.order[choice]
         leaves, rest = int(self.leaves[choice]), self.behind.rows[at]
@@ -184,7 +187,7 @@ class Composer:
         for position, leaf in enumerate(self.leaves):
             node, cycles = self.size + position, self.cycles[position]
             same = np.searchsorted(cycles, interval, "right") == np.searchsorted(cycles, self.reached, "right")
-            if same and leaf.entry is None and self.reached >= 0:
+            if same and not leaf.moves and self.reached >= 0:
                 continue
             leaf.advance(at)
             held, fresh = self.tree[node], leaf.result[0]

@@ -21,7 +21,7 @@ def brute_force(design, columns, max_bram=None, max_dsp=None):
             interval, cost = design.price(choices, at)
             if (max_bram is None or cost[BRAM] <= max_bram) and (max_dsp is None or cost[DSP] <= max_dsp):
                 rows.append([interval, *cost[list(columns)]])
-            if not design.entry and not design.overhead.any():
+            if not design.entry and not design.exit and not design.overhead.any():
                 break  # a larger interval changes nothing but itself
     points = np.unique(np.array(rows, dtype=np.int64).reshape(-1, 4), axis=0)
     return points[nondominated(points)]
@@ -55,15 +55,17 @@ def linked_network(seed):
         cost[..., BRAM] = rng.integers(0, 3, shape)
         return cost
 
-    links, entry, steps = [], {}, len(plain.intervals)
+    links, entry, exit_, steps = [], {}, {}, len(plain.intervals)
     for i, u in enumerate(units):
         source = int(rng.integers(-1, i)) if i else -1
         if source >= 0:
             links.append(Link(source, i, random_cost(units[source].widths_out, u.widths_in)))
         if source < 0 and rng.random() < 0.5:
             entry[i] = random_cost(steps, u.widths_in)
+        if rng.random() < 0.3:
+            exit_[i] = random_cost(steps, u.widths_out)
     overhead = random_cost(steps) if seed % 2 else plain.overhead
-    return Design(tuple(units), plain.intervals, overhead, tuple(links), entry)
+    return Design(tuple(units), plain.intervals, overhead, tuple(links), entry, exit_)
 
 
 NETWORKS = [*(small_network(s) for s in range(36)), *(linked_network(s) for s in range(36))]
@@ -164,7 +166,7 @@ def test_points_of_another_design_are_refused():
     design = small_network(0)
     points = compose(design)
     with pytest.raises(CostmodelError, match="not members"):
-        rebuild(design, replace(points, rows=points.rows + [0, 0, 0, 1]))
+        rebuild(design, replace(points, rows=points.rows + np.array([0, 0, 0, 1])))
 
 
 def test_a_unit_without_choices_is_refused():

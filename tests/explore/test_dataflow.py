@@ -1,0 +1,71 @@
+"""The folding space is the hardware model: what the search sums is what the estimate of the same folding says."""
+
+import json
+
+import numpy as np
+import pytest
+
+import costmodel
+from costmodel.errors import CostmodelError
+from costmodel.explore.choices import RESOURCES, reals
+from costmodel.explore.compose import EXACT, compose, rebuild
+from costmodel.explore.dataflow import Rules, space
+from costmodel.targets.fpga_folding import write_folding
+
+#: Each unit, stream and stage is rounded to 2^-16 LUT.
+TOLERANCE = 0.01
+
+
+@pytest.fixture(scope="module")
+def profiles():
+    return {name: costmodel.profile(name) for name in ("tfc-w1a1", "cnv-w1a1", "abbnn-reactnet18-cifar10")}
+
+
+@pytest.mark.parametrize("streams", ["unit", "pixel"])
+@pytest.mark.parametrize("impl", ["hls", "compressor"])
+@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("name", ["tfc-w1a1", "cnv-w1a1", "abbnn-reactnet18-cifar10"])
+def test_the_summed_cost_of_a_folding_is_its_estimate(profiles, name, free, impl, streams):
+    options = {"impl": impl, "streams": streams, "mode": "dataflow"}
+    found = space(profiles[name], "pynq-z2", Rules(free_memories=free), **options)
+    rng = np.random.default_rng(len(name))
+    for _ in range(4):
+        at = int(rng.integers(len(found.design.intervals)))
+        interval = int(found.design.intervals[at])
+        choices = [int(rng.choice(np.flatnonzero(u.cycles <= interval))) for u in found.design.units]
+        reached, cost = found.design.price(choices, at)
+        folding = json.loads(write_folding(found.folds(choices), found.stages))
+        rate = found.clock / (interval + 0.5)
+        estimate = costmodel.estimate(profiles[name], "pynq-z2", folding=folding, fps=rate, **options)
+        assert estimate.facts["interval_cycles"] == reached == interval
+        for resource, value in zip(RESOURCES, reals(cost), strict=True):
+            assert value == pytest.approx(estimate.total(resource).value, abs=TOLERANCE)
+
+
+def test_members_of_the_front_are_priced_as_the_estimate_prices_them(profiles):
+    found = space(profiles["cnv-w1a1"], "pynq-z2")
+    front = compose(found.design, EXACT)
+    members = list(range(0, len(front), len(front) // 6))
+    for member, choices in zip(members, rebuild(found.design, front, members), strict=True):
+        folding = json.loads(write_folding(found.folds(choices), found.stages))
+        rate = found.clock / (front.rows[member, 0] + 0.5)
+        estimate = costmodel.estimate(profiles["cnv-w1a1"], "pynq-z2", folding=folding, fps=rate, mode="dataflow")
+        interval, bram, dsp, lut = front.rows[member]
+        assert estimate.facts["interval_cycles"] == interval
+        assert (estimate.total("bram18").value, estimate.total("dsp").value) == (bram, dsp)
+        assert estimate.total("lut").value == pytest.approx(lut / 65536, abs=TOLERANCE)
+
+
+def test_a_cap_on_the_width_of_weights_leaves_narrow_units_and_the_first_above(profiles):
+    capped = space(profiles["cnv-w1a1"], "pynq-z2", Rules(max_wide=36, free_memories=False))
+    free = space(profiles["cnv-w1a1"], "pynq-z2", Rules(free_memories=False))
+    for small, large in zip(capped.design.units, free.design.units, strict=True):
+        widths = np.unique(large.settings[:, 1])
+        above = widths[widths > 36][:1]
+        assert set(np.unique(small.settings[:, 1])) == {*widths[widths <= 36], *above}
+
+
+def test_only_fpga_targets_have_foldings(profiles):
+    target = next(name for name in costmodel.list_targets() if costmodel.load_target(name).kind == "arm")
+    with pytest.raises(CostmodelError, match="only FPGA designs are folded"):
+        space(profiles["tfc-w1a1"], target)

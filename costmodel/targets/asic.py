@@ -16,7 +16,8 @@ from costmodel.ledger.ledger import Charge, Layer, Ledger
 from costmodel.targets import arith
 from costmodel.targets.asic_area import area_lines
 from costmodel.targets.asic_array import Array, Product, Tiling, product_of, tile
-from costmodel.targets.asic_bill import Bill, Technology
+from costmodel.targets.asic_bill import Bill
+from costmodel.targets.asic_technology import Technology
 from costmodel.targets.asic_work import PRODUCTS, STREAMED, Item, Tensor, Work, is_streamed_read, work_of
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval

@@ -86,3 +86,5 @@ def _build(bill: Bill, component: str, unit: str, count: Any, width: int) -> Non
         bill.technology.notes.append(f"the area of {component} {unit} units is not known in this technology")
     if t.has(unit, "leakage"):
         bill.leaks.append((unit, count, t.factors(unit, width, "leakage")))
+    elif t.has(unit, "area"):
+        bill.leaks.append((unit, count, (*t.factors(unit, width, "area"), *bill.leakage_density())))

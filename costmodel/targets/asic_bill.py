@@ -3,138 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
-from costmodel.domain import FLOAT_BITS
 from costmodel.ledger.ledger import Charge
-from costmodel.targets import arith, scaling
+from costmodel.targets import arith
 from costmodel.targets.asic_array import Tiling
 from costmodel.targets.asic_memory import sram_cost
-from costmodel.targets.asic_units import Column, column
+from costmodel.targets.asic_technology import Technology
 from costmodel.targets.estimate import Line
 from costmodel.targets.quantity import Quantity
-from costmodel.targets.spec import Target
 
-REAL_BITS = {"int8": 8, "int16": 16, "int32": 32, "fp16": 16, "fp32": 32}
 #: Adding to an exponent is how a floating-point number is shifted.
 EXPONENT_BITS = 8
-
-
-class Technology:
-    """Units of a target at the chosen node and voltage, as named constants.
-
-    ``structure.units`` says which column prices which unit (``default`` for the rest). A pair of columns stands for the
-    nodes between them: the switched capacitance ``E / V^2`` is interpolated log-log in the node.
-    """
-
-    def __init__(self, target: Target, settings: Mapping[str, Any]) -> None:
-        self.target = target
-        self.settings = settings
-        self.real_format: str = settings["real_format"]
-        self.real_bits = REAL_BITS[self.real_format]
-        self.is_float = self.real_format.startswith("fp")
-        home_node = target.value("node")
-        self.node: float = settings["node"] or home_node
-        home_voltage = target.value("vdd")
-        self.voltage: float = settings["voltage"] or (
-            home_voltage if self.node == home_node else scaling.nominal_voltage(target, self.node)
-        )
-        self.units: Mapping[str, Any] = target.structure["units"]
-        self.columns: dict[str, Column] = {}
-        self.constants: dict[str, Quantity] = {}
-        self.notes: list[str] = []
-        self._factors: dict[tuple[str, float, str], tuple[str, ...]] = {}
-        #: Bits that each buffer delivers in a cycle.
-        self.port = int(target.value(f"{settings['sram_table']}_word")) * settings["sram_banks"]
-        self._uncertain_supply()
-
-    def _uncertain_supply(self) -> None:
-        """Where the supply of a chip is only known within bounds, its square multiplies every energy of the logic."""
-        vdd = self.target.constant("vdd")
-        self.supply: tuple[str, ...] = ()
-        if vdd.low < vdd.high and self.voltage == vdd.value:
-            low, high = (vdd.low / vdd.value) ** 2, (vdd.high / vdd.value) ** 2
-            self.constants["supply"] = Quantity(1.0, "1", low, high, vdd.source, vdd.confidence, "supply squared")
-            self.supply = ("supply",)
-
-    def width(self, bits: int) -> int:
-        """Width of the datapath for operands of ``bits`` bits: real numbers take that of the chosen arithmetic."""
-        return self.real_bits if bits == FLOAT_BITS else bits
-
-    def is_real(self, bits: int) -> bool:
-        return bits == FLOAT_BITS
-
-    def factors(self, unit: str, width: float, what: str = "energy") -> tuple[str, ...]:
-        """Names of the constants whose product is the energy, area or leakage of a unit of that width."""
-        key = (unit, width, what)
-        if key not in self._factors:
-            chosen = self._chosen(unit, what)
-            make = self._single if isinstance(chosen, str) else self._between
-            self._factors[key] = make(chosen, unit, width, what)
-        return self._factors[key]
-
-    def _chosen(self, unit: str, what: str) -> Any:
-        """Column, or pair of columns, for ``unit.what``, for the unit, or for all that are not named."""
-        return self.units.get(f"{unit}.{what}") or self.units.get(unit) or self.units["default"]
-
-    def has(self, unit: str, what: str = "energy") -> bool:
-        chosen = self._chosen(unit, what)
-        names = [chosen] if isinstance(chosen, str) else chosen
-        return all((unit, what) in self.column(name).cells for name in names)
-
-    def value(self, names: tuple[str, ...]) -> float:
-        return math.prod(self.constants[name].value for name in names)
-
-    def column(self, name: str) -> Column:
-        if name not in self.columns:
-            self.columns[name] = column(self.target, name)
-        return self.columns[name]
-
-    def _single(self, name: str, unit: str, width: float, what: str) -> tuple[str, ...]:
-        col = self.column(name)
-        label = f"{name}.{unit}{width:g}" + ("" if what == "energy" else f".{what}")
-        self.constants[label] = col.quantity(unit, width, what)
-        scale = self._scale(col, what)
-        return (label, scale) if scale else (label,)
-
-    def _scale(self, col: Column, what: str) -> str:
-        """Constant that brings a column to the chosen node and voltage; empty where it is there already."""
-        if (col.node, col.voltage) == (self.node, self.voltage) or (what == "area" and col.node == self.node):
-            return ""
-        name = f"{col.name}.scale.{what}"
-        if name not in self.constants:
-            source = "stillmaker2017, scaling equations; stillmaker_corrigendum, 32 and 65 nm"
-            if what == "energy":
-                value, low, high = scaling.energy_scale(self.target, col.node, col.voltage, self.node, self.voltage)
-                note = f"{col.node:g} nm at {col.voltage:g} V to {self.node:g} nm at {self.voltage:g} V"
-            else:
-                value, low, high = scaling.area_scale(self.target, col.node, self.node)
-                note = f"{col.node:g} nm to {self.node:g} nm"
-                if what == "leakage":
-                    ratio = self.voltage / col.voltage
-                    value, low, high = value * ratio, low * ratio, high * ratio
-            self.constants[name] = Quantity(value, "1", low, high, source, "C", note)
-        return name
-
-    def _between(self, pair: list[str], unit: str, width: float, what: str) -> tuple[str, ...]:
-        first, second = (self.column(name) for name in pair)
-        share = math.log(self.node / first.node) / math.log(second.node / first.node)
-        a, b = (col.quantity(unit, width, what) for col in (first, second))
-
-        def at(bound: str) -> float:
-            x, y = getattr(a, bound), getattr(b, bound)
-            if what == "energy":
-                x, y = x / first.voltage**2, y / second.voltage**2
-            mixed = math.exp((1 - share) * math.log(x) + share * math.log(y))
-            return mixed * self.voltage**2 if what == "energy" else mixed
-
-        label = f"{'-'.join(pair)}.{unit}{width:g}" + ("" if what == "energy" else f".{what}")
-        note = f"between {first.node:g} nm and {second.node:g} nm at {self.node:g} nm"
-        note += f", {self.voltage:g} V" if what == "energy" else ""
-        self.constants[label] = Quantity(at("value"), a.unit, at("low"), at("high"), _join(a, b), "C", note)
-        self.constants["interpolation_error"] = self.target.constant("interpolation_error")
-        return (label, "interpolation_error")
 
 
 class Bill:
@@ -235,6 +115,23 @@ class Bill:
         scale = self._sram_scale("leakage")
         return (f"{buffer}_sram.leakage", scale) if scale else (f"{buffer}_sram.leakage",)
 
+    def leakage_density(self) -> tuple[str, ...]:
+        """Leakage of an area of logic whose library does not state it: the ratio ``logic_leakage`` of what a buffer of
+        the same process leaks on that area."""
+        s = self.technology.settings
+        size = s["weight_sram"] / s["sram_banks"]
+        leak, area = (sram_cost(self.target, s["sram_table"], size, what) for what in ("leakage", "area"))
+        ratio = self.target.constant("logic_leakage")
+        density = leak.value / area.value
+        name = self._constant(
+            "logic.leakage_density",
+            Quantity(
+                ratio.value * density, "W/mm2", ratio.low * density, ratio.high * density, ratio.source, "C", ratio.note
+            ),
+        )
+        scale = self._sram_scale("leakage")
+        return (name, scale) if scale else (name,)
+
     def _sram_scale(self, what: str) -> str:
         """Buffers that share the supply of the logic follow it: accesses with its square, leakage linearly. A SRAM
         macro keeps its own supply, and nothing of a memory follows the node of the logic."""
@@ -310,7 +207,3 @@ class Bill:
 
 def arith_is_zero(value: Any) -> bool:
     return isinstance(value, (int, float)) and value == 0
-
-
-def _join(a: Quantity, b: Quantity) -> str:
-    return a.source if a.source == b.source else f"{a.source}; {b.source}"

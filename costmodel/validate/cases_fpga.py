@@ -1,0 +1,197 @@
+"""Resources and rates of published FPGA designs, with the foldings that their repositories state.
+
+The overlays of BNN-PYNQ pad their last matrix to 64 rows, which the networks here do not have; their first layer takes
+pixels of eight bits. W1A2 and W2A2 are the same networks with ternary activations, and weights, of two bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from costmodel.domain import TERNARY
+from costmodel.ledger.ledger import Ledger
+from costmodel.targets import estimate, load_target
+from costmodel.targets import fpga_units as units
+from costmodel.targets.estimate import Estimate
+from costmodel.targets.fpga_design import Widths, stages
+from costmodel.targets.fpga_fit import nominal
+from costmodel.targets.fpga_folding import read_folding
+from costmodel.targets.quantity import Interval
+from costmodel.validate import finn_formula
+from costmodel.validate.rows import Result, Row, Skipped
+
+FINN = "FINN-R formula"
+RESOURCES = {"LUT": ("lut", 1.0), "FF": ("ff", 1.0), "BRAM36": ("bram18", 0.5), "DSP": ("dsp", 1.0)}
+
+
+@dataclass(frozen=True)
+class Design:
+    """A published design: network of the zoo, target, folding as (PE, SIMD) of its layers in order, and options."""
+
+    network: str
+    target: str
+    folding: tuple[tuple[int, int], ...]
+    fifos: tuple[int, ...] = ()
+    window: str = "auto"
+    ternary: tuple[bool, bool] = (False, False)
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def folding_file(self) -> dict[str, Any]:
+        """The folding with FINN's names."""
+        data: dict[str, Any] = {}
+        for i, (pe, simd) in enumerate(self.folding):
+            data[f"MatrixVectorActivation_{i}"] = {"PE": pe, "SIMD": simd}
+            data[f"ConvolutionInputGenerator_{i}"] = {"ram_style": self.window}
+        return data | {f"StreamingFIFO_{i}": {"depth": depth} for i, depth in enumerate(self.fifos)}
+
+
+_CNV = ((16, 3), (32, 32), (16, 32), (16, 32), (4, 32), (1, 32), (1, 4), (1, 8), (4, 1))
+_CNV_W2 = ((8, 3), (16, 16), (8, 16), (8, 16), (4, 8), (1, 8), (1, 2), (2, 2), (4, 1))
+_CNV_FIFOS = (128, 128, 128, 128, 81, 1, 1, 128, 3)
+_CNV_OVERLAY = Design(
+    "cnv-w1a1", "pynq-z1", _CNV, _CNV_FIFOS, "block", options=(("streams", "pixel"), ("host_depth", 2))
+)
+_LFC_OVERLAY = Design(
+    "lfc-w1a1", "pynq-z1", ((32, 64), (64, 32), (32, 64), (16, 8)), (1024, 16, 8, 16),
+    options=(("streams", "pixel"), ("host_depth", 1024)),
+)  # fmt: skip
+_MLPERF = Design("cnv-w1a1", "pynq-z2", (*_CNV[:-1], (5, 1)), window="distributed", options=(("batch", 1),))
+
+#: (model, target) of rows -> design
+DESIGNS: dict[tuple[str, str], Design] = {
+    ("cnvW1A1", "xc7z020_100MHz"): _CNV_OVERLAY,
+    ("cnvW1A2", "xc7z020_100MHz"): replace(_CNV_OVERLAY, ternary=(True, False)),
+    ("cnvW2A2", "xc7z020_100MHz"): replace(_CNV_OVERLAY, folding=_CNV_W2, ternary=(True, True)),
+    ("lfcW1A1", "xc7z020_100MHz"): _LFC_OVERLAY,
+    ("lfcW1A2", "xc7z020_100MHz"): replace(_LFC_OVERLAY, ternary=(True, False)),
+    ("CNV-W1A1", "pynqz2_xc7z020_100MHz"): _MLPERF,
+    ("CNV-W1A1", "pynqz2_xc7z020_100MHz_board"): _MLPERF,
+    ("CNV-W1A1", "artya7_100t"): replace(_MLPERF, target="arty-a7-100t"),
+    ("CNV-W1A1", "artya7_100t_board"): replace(_MLPERF, target="arty-a7-100t"),
+}
+BOARDS = {"pynqz2_xc7z020_100MHz_board": "pynq-z2", "artya7_100t_board": "arty-a7-100t"}
+
+
+def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result | Skipped]:
+    """Rows of FPGA designs, boards and units."""
+    found: list[Result | Skipped] = []
+    bills: dict[Design, tuple[Estimate, dict[str, float]]] = {}
+    rates = {(row.model, row.target): row.value for row in rows if row.metric == "throughput_inf_s"}
+    for row in rows:
+        key = (row.model, row.target)
+        if key in DESIGNS:
+            design = DESIGNS[key]
+            if design not in bills:
+                bills[design] = bill(design, announce)
+            found.append(_of_design(row, *bills[design]))
+        elif row.target.startswith("xilinx_7series"):
+            found.append(_of_unit(row))
+        elif row.target in BOARDS and row.metric == "energy_uJ_per_inf":
+            found.append(_of_board(row, rates))
+        elif row.id.startswith("mlpt_"):
+            found.append(Skipped(row, _WHY[row.model]))
+        elif "LUTNet" in row.model:
+            found.append(Skipped(row, "a network of LUTs as weights, on a device that is not stated"))
+    return found
+
+
+_WHY = {
+    "KWS-W3A3": "the folding is not published, and a third of its 17 microseconds is spent in the harness",
+    "AD08": "made by hls4ml with reuse factors, not as matrix units",
+    "RN07": "made by hls4ml with reuse factors, not as matrix units",
+}
+
+
+def bill(design: Design, announce: Callable[[str], None]) -> tuple[Estimate, dict[str, float]]:
+    """The estimate of a design, and what FINN's formulas say."""
+    import costmodel
+
+    ledger = costmodel.profile(design.network, announce=announce).deployed
+    if any(design.ternary):
+        ledger = ternary(ledger, *design.ternary)
+    folding = design.folding_file()
+    options = {**dict(design.options), "folding": folding}
+    priced = estimate(ledger, design.target, **options)
+    pipeline = stages(ledger, Widths(16, 8, 8), False, True)
+    return priced, finn_formula.estimate(pipeline, read_folding(folding, pipeline))
+
+
+def ternary(ledger: Ledger, activations: bool, weights: bool) -> Ledger:
+    """The same network with ternary values in place of binary ones; a ternary activation takes two comparisons.
+
+    Inputs of the network and the last comparison stay binary.
+    """
+    layers, doubled = [], set()
+    matrices = [layer.index for layer in ledger.layers if layer.op in ("conv", "linear")]
+    last = matrices[-1]
+    for layer in ledger.layers:
+        a, out, b = layer.a, layer.out, layer.b
+        if activations and a.is_one_bit and layer.index > matrices[0]:
+            a = TERNARY
+        if (
+            activations
+            and layer.op in ("threshold", "max_pool")
+            and out.is_one_bit
+            and matrices[0] < layer.index < last
+        ):
+            out = TERNARY
+            doubled.add(layer.index)
+        if weights and b is not None and b.is_one_bit:
+            b = TERNARY
+        layers.append(replace(layer, a=a, b=b, out=out))
+    charges = tuple(
+        replace(c, count=2 * c.count) if c.layer in doubled and c.op == "threshold" else c for c in ledger.charges
+    )
+    return replace(ledger, layers=tuple(layers), charges=charges)
+
+
+def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Result:
+    if row.metric in RESOURCES:
+        name, factor = RESOURCES[row.metric]
+        baselines = {FINN: formula[name] * factor} if name in formula else {}
+        return Result(row, "FPGA resources", priced.total(name).scaled(factor), baselines)
+    if row.metric == "LUT_logic":
+        memory = sum(priced.cost(line) for line in priced.lines if "lutram_lut_per_bit" in line.factors)
+        total = priced.total("lut")
+        logic = Interval(total.value - memory, total.low - memory, total.high - memory)
+        return Result(row, "FPGA resources", logic, {FINN: formula["lut"]})
+    if row.metric == "interval_cycles":
+        return Result(row, "FPGA initiation interval", Interval.exact(priced.facts["interval_cycles"]))
+    if row.metric == "throughput_inf_s":
+        return Result(row, "FPGA rate, one image at a time", priced.derived["images_per_second"])
+    assert row.metric == "energy_uJ_per_inf", row
+    return Result(row, "FPGA board energy", priced.total("energy_J").scaled(1e6))
+
+
+def _of_board(row: Row, rates: Mapping[tuple[str, str], float]) -> Result | Skipped:
+    """Energy of a design that this model does not build: the board's power times the time that it was measured."""
+    rate = rates.get((row.model, row.target.removesuffix("_board")))
+    if rate is None:
+        return Skipped(row, "no measured rate")
+    power = load_target(BOARDS[row.target]).constant("board_power").interval()
+    return Result(row, "FPGA board energy", power.scaled(1e6 / rate), note="at its measured rate")
+
+
+def _of_unit(row: Row) -> Result | Skipped:
+    """The 32-bit units of the A&B BNN table, at the widths that explain them."""
+    parts = {
+        "Multiplier 32-bit": units.multiplier(1, 32, 32),
+        "Bit-shift 32-bit": units.shifter(1, 32, "shift_channel", amounts=4),
+        "PReLU 32-bit": units.prelu(1, 32, fraction=10),
+        "QPReLU 32-bit": units.qprelu(1, 32),
+    }[row.model]
+    if row.metric == "slice":
+        return Skipped(row, "slices depend on the packing of LUTs by the placer")
+    target = load_target("pynq-z2")
+    found = units.totals(parts, nominal(target)).get(row.metric.lower(), 0.0)
+    return Result(row, "FPGA units of 32 bits", Interval.exact(float(found)), note=UNIT_NOTES[row.model])
+
+
+UNIT_NOTES = {
+    "Multiplier 32-bit": "signed or unsigned, all 64 bits of the product",
+    "Bit-shift 32-bit": "by one of four amounts",
+    "PReLU 32-bit": "slope of ten fraction bits, result of 32 bits",
+    "QPReLU 32-bit": "constant slope",
+}

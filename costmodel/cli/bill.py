@@ -32,7 +32,8 @@ def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Ta
         row[line.layer] = row.get(line.layer, 0.0) + estimate.cost(line)
     charged = {charge.layer for charge in ledger.charges} | {line.layer for line in estimate.lines}
     branches = list(grow(ledger, charged).walk(depth))[1:]
-    first = metrics[0] if metrics else ""
+    # Shares are of the first metric that layers differ in; the area of a shared engine belongs to none of them.
+    first = next((m for m in metrics if set(values[m]) != {NETWORK}), metrics[0] if metrics else "")
     total = sum(values[first].values()) if first else 0.0
     rows = []
     for branch, label in zip(branches, tree_labels([b.path for b in branches]), strict=True):
@@ -48,7 +49,7 @@ def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Ta
         )
     whole = [values[metric].get(NETWORK) for metric in metrics]
     if any(whole):
-        part = (whole[0] or 0.0) / total if total else 0.0
+        part = values[first].get(NETWORK, 0.0) / total if total else 0.0
         rows.append(Row(["(network)", *whole, part], "plain", "outside of layers"))
     # A sum of one metric need not be the network's figure: layers that run at the same time share a latency.
     sums = [sum(values[metric].values()) for metric in metrics]

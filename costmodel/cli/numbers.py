@@ -25,11 +25,11 @@ METRICS = {
     "cycles": ("cycles", "", True),
     "throughput_fps": ("throughput", "fps", False),
     "images_per_second": ("images per second", "", False),
-    "inferences_per_s": ("inferences per second", "", False),
+    "inferences_per_s": ("inferences", "/s", False),
 }
 
 #: Units that a metric which is not in the table may end in.
-_UNITS = ("J", "s", "W", "Hz", "bit", "B")
+_UNITS = {"_B_per_s": "B/s", "_per_s": "/s", "_J": "J", "_s": "s", "_W": "W", "_Hz": "Hz", "_bit": "bit", "_B": "B"}
 
 
 def plain(value: Any) -> str:
@@ -66,10 +66,7 @@ def metric_title(metric: str) -> str:
     """Head of the column of a metric: ``energy_J`` is energy."""
     if metric in METRICS:
         return METRICS[metric][0]
-    name, _, unit = metric.rpartition("_")
-    if unit in _UNITS:
-        return name.replace("_", " ")
-    return metric.replace("_", " ")
+    return _split(metric)[0].replace("_", " ")
 
 
 def metric_value(metric: str, value: float | None, digits: int = 3) -> str:
@@ -78,12 +75,19 @@ def metric_value(metric: str, value: float | None, digits: int = 3) -> str:
         return ""
     if metric.startswith("utilisation"):
         return f"{100 * value:.{digits}g} %"
-    last = metric.rpartition("_")[2]
-    _, unit, prefixed = METRICS.get(metric, ("", last, True) if last in _UNITS else ("", "", False))
+    _, unit, prefixed = METRICS.get(metric) or (*_split(metric), bool(_split(metric)[1]))
     if prefixed:
         return engineering(value, unit, digits) if unit or abs(value) >= 1000 else f"{value:.{digits}g}"
     text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
     return f"{text} {unit}".rstrip()
+
+
+def _split(metric: str) -> tuple[str, str]:
+    """The name of a metric and the unit it ends in."""
+    for ending, unit in _UNITS.items():
+        if metric.endswith(ending):
+            return metric.removesuffix(ending), unit
+    return metric, ""
 
 
 def share(part: float | None, whole: float) -> str:

@@ -19,7 +19,7 @@ from costmodel.cli.common import (
     target_options,
 )
 from costmodel.cli.statements import caveats, hidden_multiplications
-from costmodel.cli.table import Column, Row, Table, paint, use_color, wrap
+from costmodel.cli.table import Column, Row, Table
 from costmodel.ledger.cache import Pricing
 from costmodel.ledger.conventions import Tally, convention, list_conventions
 from costmodel.ledger.ledger import Ledger, Profile
@@ -78,10 +78,7 @@ def run(args: argparse.Namespace) -> int:
     show = numbers.exact if args.exact else numbers.count
     tally = None if args.convention == "strict" else chosen.count(made)
     tables = _tables(made, ledger, estimates, tally, args, show)
-    if args.format in ("markdown", "latex"):
-        notes = [text for text in (hidden_multiplications(made), *caveats(made)) if text]
-        tables[0] = replace(tables[0], title=counts.title(made, ledger.level), notes=[*tables[0].notes, *notes])
-    emit(tables, args, partial(document, made, ledger, estimates, tally), _preface(made, ledger, args))
+    emit(tables, args, partial(document, made, ledger, estimates, tally))
     return 1 if args.strict and incomplete(made) else 0
 
 
@@ -138,12 +135,13 @@ def _tables(
     made: Profile, ledger: Ledger, estimates: list[Estimate], tally: Tally | None, args: argparse.Namespace, show: Any
 ) -> list[Table]:
     if tally is not None:
-        main = _by_convention(tally, show)
+        main = _by_convention(made, tally, show)
     elif args.by == "layer":
         main = counts.by_layer(ledger, show, args.depth)
     else:
         main = {"module": counts.by_module, "kind": counts.by_kind, "tag": counts.by_tag}[args.by](ledger, show)
-    tables = [main]
+    alerts = [text for text in (hidden_multiplications(made), *caveats(made)) if text]
+    tables = [replace(main, title=main.title or counts.title(made, ledger.level), alerts=alerts)]
     if tally is None:
         tables += [counts.levels(made, show)] + ([counts.rewrites(made, show)] if made.rewrites else [])
         tables.append(counts.traffic(ledger))
@@ -156,7 +154,7 @@ def _tables(
     return tables
 
 
-def _by_convention(tally: Tally, show: Any) -> Table:
+def _by_convention(made: Profile, tally: Tally, show: Any) -> Table:
     totals = tally.by_term()
     terms = list(totals)
     rows = [
@@ -166,22 +164,13 @@ def _by_convention(tally: Tally, show: Any) -> Table:
     columns = [Column("module", "module", "left"), *(Column(t, t, show=_weighted(show)) for t in terms)]
     columns.append(Column("value", tally.convention.unit, show=_weighted(show)))
     footer = Row(["total", *(totals[term] for term in terms), tally.total], "bold")
-    return Table("convention", f"{tally.convention.name}: {tally.convention.title}", columns, rows, [footer],
-                 [tally.convention.why, f"source: {tally.convention.source}"])  # fmt: skip
+    chosen = tally.convention
+    title = f"{made.network}   {chosen.name}: {chosen.title}"
+    return Table("convention", title, columns, rows, [footer], [chosen.why, f"source: {chosen.source}"])
 
 
 def _weighted(show: Any) -> Any:
     return lambda value: show(int(value)) if value == int(value) else numbers.engineering(float(value))
-
-
-def _preface(made: Profile, ledger: Ledger, args: argparse.Namespace) -> str:
-    color = args.output is None and use_color()
-    lines = [paint(counts.title(made, ledger.level), "title", color)]
-    statement = hidden_multiplications(made)
-    if statement:
-        lines += [paint(line, "warn", color) for line in wrap(statement)]
-    lines += [paint(line, "bad", color) for text in caveats(made) for line in wrap(text)]
-    return "\n".join(lines) + "\n"
 
 
 def _positive(text: str) -> int:

@@ -15,7 +15,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from costmodel.cli.numbers import plain
@@ -50,14 +50,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns, with a title above and notes below. ``footer`` rows are set apart by a rule."""
+    """Rows under columns, a title above, ``alerts`` and then ``notes`` below. A rule sets ``footer`` rows apart."""
 
     key: str
     title: str
     columns: Sequence[Column]
     rows: Sequence[Row]
     footer: Sequence[Row] = ()
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
+    alerts: Sequence[str] = ()
 
     def records(self) -> list[dict[str, Any]]:
         """Rows as dictionaries of raw values, without subtotals and footer: they add up."""
@@ -106,6 +107,7 @@ def to_text(table: Table, color: bool = False) -> str:
         )
         lines.append(paint(_line([*cells[:-1], first], widths, table.columns), row.style, color))
         lines += [paint(" " * fixed + text, row.style, color) for text in more]
+    lines += [paint(line, "warn", color) for alert in table.alerts for line in wrap(alert)]
     lines += [paint(line, "dim", color) for note in table.notes for line in wrap(note)]
     return "\n".join(lines) + "\n"
 
@@ -121,7 +123,8 @@ def to_markdown(table: Table) -> str:
     lines.append(line(["---" if c.align == "left" else "--:" for c in table.columns]))
     lines += [line(table.texts(row)) for row in table.rows]
     lines += [line([f"**{cell}**" if cell else "" for cell in table.texts(row)]) for row in table.footer]
-    lines += ["", *table.notes] if table.notes else []
+    for text in (*table.alerts, *table.notes):
+        lines += ["", text]
     return "\n".join(lines) + "\n"
 
 
@@ -138,7 +141,7 @@ def to_latex(table: Table) -> str:
     lines += [r"  \midrule"] if table.footer and table.rows else []
     lines += [line(table.texts(row)) for row in table.footer]
     lines += [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
-    lines += [f"% {note}" for note in table.notes]
+    lines += [f"% {text}" for text in (*table.alerts, *table.notes)]
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from costmodel.ledger.ledger import Layer, Ledger
 
@@ -52,7 +52,17 @@ def grow(ledger: Ledger, keep: set[int] | None = None) -> Branch:
         if several[layer.module, layer.call] > 1 or layer.module in inner or not path:
             path = (*path, f"({layer.op})")
         _insert(root, path, layer)
-    return root
+    return _joined(root)
+
+
+def _joined(branch: Branch, above: tuple[str, ...] = ()) -> Branch:
+    """The same tree with every module that holds nothing but one other joined to it: ``convs.0``."""
+    while branch.path and branch.leaf is None and len(branch.children) == 1:
+        (only,) = branch.children.values()
+        branch = replace(only, path=(*branch.path[:-1], f"{branch.path[-1]}.{only.path[-1]}"))
+    path = (*above, branch.path[-1]) if branch.path else ()
+    children = [_joined(child, path) for child in branch.children.values()]
+    return replace(branch, path=path, children={child.path[-1]: child for child in children})
 
 
 def place(layer: Layer) -> tuple[str, ...]:

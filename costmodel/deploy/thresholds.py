@@ -29,7 +29,7 @@ _ELEMENTWISE = frozenset(
     {"affine", "sign", "compare", "where", "clamp", "relu", "prelu", "cast", "round", "logical", "abs", "minimum",
      "maximum", "mul", "add", "square", "special"}
 )  # fmt: skip
-#: With these alone, and at most one of the last four, the function is monotone without looking.
+#: A function made of these is monotone without looking.
 _MONOTONE = frozenset({"affine", "clamp", "cast", "sign", "compare", "round", "relu"})
 #: Users that apply the size of a one-bit step after their sum, or hand it on.
 _SCALE_AFTER = frozenset({"conv", "linear", "matmul", "max_pool", *MOVES})
@@ -101,7 +101,8 @@ def _cone(
 
 def _threshold(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
     if source.domain.is_one_bit and isinstance(source, Node):
-        return replace(root, op="cast", inputs=(source.id,), consts={}, attrs={"recode": True}, tags=())
+        return replace(root, op="cast", inputs=(source.id,), consts={}, tags=(),
+                       attrs={"recode": True, "cone": tuple(cone)})  # fmt: skip
     changes = _changes(graph, root, source, cone)
     channels = max((c.numel for node in cone for c in _constants(node)), default=1)
     bits = source.domain.bits
@@ -121,7 +122,7 @@ def _constants(node: Node) -> Iterable[Constant]:
 
 def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> int:
     """How often the result changes as the source grows: 1 for a threshold."""
-    if {node.op for node in cone} <= _MONOTONE and sum(node.op in ("sign", "compare") for node in cone) <= 1:
+    if _one_decision(cone):
         return 1
     u = graph.samples.get(root.id)
     x = graph.samples.get(source.id)
@@ -129,12 +130,30 @@ def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Nod
         return 1
     if x.dim() > 2:
         x, u = (t.movedim(1, 0).reshape(t.shape[1], -1) for t in (x, u))
+    elif any(constant.numel > 1 for node in cone for constant in _constants(node)):
+        return 1  # every feature has a threshold of its own and was seen once
     else:
         x, u = x.reshape(1, -1), u.reshape(1, -1)
     order = x.float().argsort(dim=1)
     high = (u.float() > u.float().mean()).gather(1, order)
     changes = int((high[:, 1:] != high[:, :-1]).sum(1).max()) if high.shape[1] > 1 else 1
     return max(1, changes)
+
+
+def _one_decision(cone: list[Node]) -> bool:
+    """Whether one comparison of a monotone function decides everything that follows it."""
+    decisions = [node for node in cone if node.op in ("sign", "compare")]
+    if len(decisions) != 1:
+        return {node.op for node in cone} <= _MONOTONE and not decisions
+    (decision,) = decisions
+    after = {decision.id}
+    for node in cone:  # in execution order
+        if node.id == decision.id or after.isdisjoint(node.inputs):
+            continue
+        if not after.issuperset(node.inputs):
+            return False
+        after.add(node.id)
+    return all(node.op in _MONOTONE for node in cone if node.id not in after)
 
 
 def _restore_scales(graph: Graph) -> Graph:

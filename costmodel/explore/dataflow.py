@@ -176,7 +176,7 @@ class _Builder:
             keep = simd <= divisors(shape.mw)[min(len(narrow), len(divisors(shape.mw)) - 1)]
             pe, simd, weights, windows = pe[keep], simd[keep], weights[keep], windows[keep]
         cost = np.zeros((len(pe), len(RESOURCES)), dtype=np.int64)
-        narrow = simd if window is None else np.minimum(simd, window.channels)
+        taken = simd * pe if shape.depthwise else simd
         for kind in kinds:
             rows = weights == kind
             cost[rows] += self.cost(
@@ -185,11 +185,11 @@ class _Builder:
             )
             if window is not None:
                 rows = windows == kind
-                parts = streams.window(window, narrow[rows], self.style.impl, MEMORIES[kind], self.style.fabric)  # type: ignore[arg-type]
-                parts += streams.fifo(narrow[rows] * shape.bits_a, fabric=self.style.fabric)
+                parts = streams.window(window, taken[rows], self.style.impl, MEMORIES[kind], self.style.fabric)  # type: ignore[arg-type]
+                parts += streams.fifo(taken[rows] * shape.bits_a, fabric=self.style.fabric)
                 cost[rows] += self.cost(parts, (int(rows.sum()),))
         settings = {"PE": pe, "SIMD": simd, "weights": weights, "window": windows}
-        made = unit(name, settings, units.cycles(shape, pe, simd), {}, narrow, np.minimum(pe, stage.channels))
+        made = unit(name, settings, units.cycles(shape, pe, simd), {}, taken, np.minimum(pe, stage.channels))
         return replace(made, cost=cost)
 
     def _beside(self, stage: Stage, interval: int) -> tuple[Part, ...]:
@@ -241,20 +241,20 @@ class _Builder:
     def _taken(self, stage: Stage, before: Stage | None, produced: Ints, at: int | None = None) -> Ints:
         """Bits a cycle that a stage without a matrix takes from streams of the widths ``produced``: at the interval
         ``at``, or each at its own."""
-        if not stage.pool:
-            return produced
-        times = self.intervals if at is None else [self.intervals[at]] * len(produced)
         carried = self._carried(stage, before, produced)
+        if not stage.pool:
+            return carried
+        times = self.intervals if at is None else [self.intervals[at]] * len(produced)
         widths = zip(carried, times, strict=True)
         return np.array([fpga_pipeline._consumed(stage, None, int(c), int(t), self.style) for c, t in widths])
 
     @staticmethod
     def _entering(stage: Stage, item: Unit) -> Ints:
         """Bits a cycle of each class of streams that the unit takes."""
-        simd = item.settings[:, 1]
         assert stage.matrix is not None
-        if stage.window is not None:
-            simd = np.minimum(simd, stage.window.channels)
+        simd = item.settings[:, 1]
+        if stage.matrix.depthwise:
+            simd = simd * item.settings[:, 0]
         return _by_class(item.enters, simd * stage.matrix.bits_a)
 
     def _carried(self, stage: Stage, before: Stage | None, produced: Ints) -> Ints:
@@ -265,8 +265,6 @@ class _Builder:
         """Converters and buffers of a stream, as :func:`fpga_pipeline.link_cost` has them, for arrays of widths."""
         style = self.style
         carried: Any = self._carried(stage, before, produced)
-        if consumed is produced:
-            consumed = carried
         bits = stage.bits_entered if before is None else before.elements * before.bits_out
         depth = minimum(style.fifo_depth, maximum(streams.DEFAULT_DEPTH, LUTRAM_MAX_BITS // carried))
         depth = maximum(1, minimum(depth, ceil_div(bits, carried)))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.errors import CostmodelError
+from costmodel.targets.asic_units import tables
 from costmodel.targets.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def nodes(target: Target) -> tuple[float, ...]:
     """Nodes in nm for which the target has coefficients, from small to large."""
-    return tuple(sorted(float(row.removesuffix("nm")) for row in target.table("scaling_energy")))
+    return tuple(sorted(float(row.removesuffix("nm")) for row in tables(target)["scaling_energy"]))
 
 
 def energy_polynomial(table: Mapping[str, Mapping[str, Quantity]], node: float, voltage: float) -> float:
@@ -67,7 +68,7 @@ def energy_scale(
     if from_node == to_node:
         factor = (to_voltage / from_voltage) ** 2
         return factor, factor, factor
-    table = target.table("scaling_energy")
+    table = tables(target)["scaling_energy"]
     factor = energy_polynomial(table, to_node, to_voltage) / energy_polynomial(table, from_node, from_voltage)
     error = target.constant("scaling_error")
     return factor, factor * error.low, factor * error.high
@@ -77,7 +78,7 @@ def area_scale(target: Target, from_node: float, to_node: float) -> tuple[float,
     """Factor (value, low, high) by which a logic area changes between nodes; log-log interpolated between nodes."""
     if from_node == to_node:
         return 1.0, 1.0, 1.0
-    table = target.table("scaling_area")
+    table = tables(target)["scaling_area"]
     known = sorted(float(row.removesuffix("nm")) for row in table)
     for node in (from_node, to_node):
         if not known[0] <= node <= known[-1]:
@@ -103,7 +104,7 @@ def nominal_voltage(target: Target, node: float) -> float:
 
     Raises :class:`CostmodelError` outside them: then a voltage must be chosen with the node.
     """
-    listed = {float(row.removesuffix("nm")): cells["vdd"].value for row, cells in target.table("nominal_vdd").items()}
+    listed = {float(row.removesuffix("nm")): cells["vdd"].value for row, cells in tables(target)["nominal_vdd"].items()}
     below, above = (
         max((n for n in listed if n <= node), default=None),
         min((n for n in listed if n >= node), default=None),

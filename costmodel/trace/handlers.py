@@ -325,8 +325,10 @@ def _constant_zero(state: Lowering, constant: Constant) -> float | None:
 def sign(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     source = _node(state, args[0])
     domain = state.simplified.domain(value.id)
-    if domain.kind == "ternary" and state.op_of(source) in _SUMS:
-        # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side.
+    tie = domain.kind == "ternary" and state.op_of(source) in _SUMS
+    if tie or domain.kind == "pow2":
+        # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. And an input that happens to
+        # give one sign everywhere does not make a sign a constant.
         domain = Domain("binary", 1, evidence="rule")
     state.emit(value, "sign", (source,), tags=("binarize",), domain=domain)
 
@@ -338,7 +340,8 @@ _SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_po
 def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     bound = state.constant(args[1]) if len(args) > 1 else None
     attrs = {"fn": value.op, "bound": bound.literal if bound is not None else None, "operands": _operands(state, value)}
-    state.emit(value, "compare", _online(state, value), attrs=attrs, tags=("binarize",))
+    domain = Domain("binary01", 1, evidence="rule")
+    state.emit(value, "compare", _online(state, value), attrs=attrs, tags=("binarize",), domain=domain)
 
 
 def where(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

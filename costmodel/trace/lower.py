@@ -7,12 +7,15 @@ it is counted by the elements it produces, and reported.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+
+import torch
 
 from costmodel.domain import FLOAT, Domain
 from costmodel.ledger.ledger import Caveat, Window
 from costmodel.trace.affine import Step
-from costmodel.trace.domains import classify_literal
+from costmodel.trace.domains import classify, classify_literal
 from costmodel.trace.graph import Constant, Graph, GraphInput, Node
 from costmodel.trace.record import Ref, Value
 from costmodel.trace.simplify import Simplified, base_name
@@ -86,6 +89,8 @@ class Lowering:
         return number
 
     def affine(self, value: Value, x: int, *steps: Step, domain: Domain | None = None) -> int:
+        if domain is None and self.domain_of(x).is_one_bit:
+            domain = affine_of_one_bit(self.domain_of(x), steps)
         return self.emit(value, "affine", (x,), attrs={"steps": steps}, domain=domain)
 
     def unknown(self, value: Value, reason: str = "there is no rule for it") -> None:
@@ -179,6 +184,23 @@ def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 
         return v * len(kernel) if len(v) == 1 else v
 
     return Window(kernel, full(stride) if stride else kernel, full(padding), full(dilation), groups, transposed)
+
+
+def affine_of_one_bit(x: Domain, steps: tuple[Step, ...]) -> Domain | None:
+    """Kind of a literal scale and bias of ±1 or {0, 1}: two values, whether this input shows both or not."""
+    if x.scale != "one" or any(len(step.constants) != 1 for step in steps):
+        return None
+    values = [-1.0, 1.0] if x.kind == "binary" else [0.0, 1.0]
+    for step in steps:
+        constant = step.constants[0]
+        if constant is None or constant.literal is None:
+            return None
+        c = constant.literal
+        apply = {"mul": lambda v: v * c, "div": lambda v: v / c, "add": lambda v: v + c, "sub": lambda v: v - c,
+                 "rsub": lambda v: c - v}[step.fn]  # fmt: skip
+        values = [apply(v) for v in values]
+    found = classify(torch.tensor(values))
+    return replace(found, evidence="rule") if found.is_one_bit else None
 
 
 def distinct_shape(value: Value) -> tuple[int, ...]:

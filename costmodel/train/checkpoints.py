@@ -54,7 +54,7 @@ def read_header(path: Path) -> bytes:
         raise CostmodelError(f"{path} is not a readable checkpoint: {error}.") from error
     if header is None:
         raise CostmodelError(f"{path} was not written by `costmodel train`: its header has no {HEADER!r} entry.")
-    return header.encode()
+    return str(header).encode()
 
 
 def sha256(path: Path) -> str:
@@ -86,7 +86,8 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: str) ->
             if names
         ]
         raise CostmodelError(
-            f"{where} does not fit the network: {', '.join(say)}. Give the network, width and data set it was trained with."
+            f"{where} does not fit the network: {', '.join(say)}. Give the network, width and data set it was "
+            f"trained with."
         )
     model.load_state_dict(dict(tensors))
 

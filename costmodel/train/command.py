@@ -33,6 +33,7 @@ class Request:
     job: Job
     folder: Path
     teacher: Path | None
+    tree: Path | None
 
 
 def run(args: argparse.Namespace, paused: int) -> int:
@@ -105,9 +106,16 @@ def _requests(cell: Cell, out: Path) -> list[Request]:
         )
     if cell.width <= 0:
         raise CostmodelError(f"--width {cell.width:g}: expected a factor above 0, such as 0.25.")
+    dataset, _, tree = cell.data.partition(":")
+    if dataset == "imagenet" and not tree:
+        raise CostmodelError("--data imagenet: which folder? Give --data imagenet:DIR with DIR/train and DIR/val.")
+    if dataset == "imagenet" and cell.validation:
+        raise CostmodelError(
+            "--validation is for data sets in memory; for imagenet give a tree with another val."
+        )
     job = Job(
         network=network,
-        data=cell.data,
+        data=dataset,
         recipe_name=Path(name).stem,
         recipe=recipe,
         seed=cell.seed,
@@ -116,7 +124,7 @@ def _requests(cell: Cell, out: Path) -> list[Request]:
         teacher=str(cell.teacher) if teacher else None,
         options=dict(cell.options),
     )
-    return [Request(job, out / job.slug, teacher)]
+    return [Request(job, out / job.slug, teacher, Path(tree) if tree else None)]
 
 
 def _teacher(given: str, out: Path) -> Path:
@@ -184,7 +192,7 @@ class _Factory:
     def pending(self, request: Request) -> Pending:
         from costmodel.train.session import Pending
 
-        return Pending(request.folder, lambda: self.make(request))
+        return Pending(request.folder, lambda: self.make(request), request.teacher)
 
     def make(self, request: Request) -> Run:
         from costmodel.train.networks import builder, load_teacher
@@ -198,22 +206,30 @@ class _Factory:
             evaluate_every=args.evaluate_every,
             save_every=args.save_every,
         )
-        feed = self._feed(job)
+        feed = self._feed(job, request.tree)
         return Run(job, request.folder, feed, builder(job, feed.classes), options, teacher, dict(self.environment))
 
-    def _feed(self, job: Job) -> Feed:
+    def _feed(self, job: Job, tree: Path | None) -> Feed:
         recipe = job.recipe
-        key = repr((job.data, job.validation, recipe.augment, recipe.batch, recipe.drop_last, recipe.channels_last))
+        key = repr(
+            (job.data, tree, job.validation, recipe.augment, recipe.batch, recipe.drop_last, recipe.channels_last)
+        )
         if key not in self.feeds:
             self.feeds.clear()  # one data set at a time: padded images take memory
-            self.feeds[key] = self._make_feed(job)
+            self.feeds[key] = self._make_feed(job, tree)
         return self.feeds[key]
 
-    def _make_feed(self, job: Job) -> Feed:
-        from costmodel.train import data, feed
+    def _make_feed(self, job: Job, tree: Path | None) -> Feed:
+        from costmodel.train import data, download, feed, folder
 
         recipe = job.recipe
+        if tree is not None:
+            return folder.FolderFeed(
+                tree, recipe.augment, recipe.batch, self.device, recipe.drop_last, recipe.channels_last, _cores()
+            )
         directory = data.data_directory(self.args.data_dir)
+        if self.args.download:
+            download.fetch(job.data, directory, lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True))
         loaded = data.load(job.data, directory, job.validation)
         return feed.MemoryFeed(
             loaded, recipe.augment, recipe.batch, self.device, recipe.drop_last, recipe.channels_last

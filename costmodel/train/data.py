@@ -149,8 +149,8 @@ def _cifar(name: str, directory: Path) -> DataSet:
     folder = directory if directory.name == layout.folder else directory / layout.folder
     if not folder.is_dir():
         raise CostmodelError(
-            f"no {name} in {directory}: expected the folder {layout.folder} of the python version. Give --data-dir DIR, "
-            f"or --download to fetch {layout.url}."
+            f"no {name} in {directory}: expected the folder {layout.folder} of the python version. Give --data-dir "
+            f"DIR, or --download to fetch {layout.url}."
         )
     parts = [_read_cifar_file(folder / file.name, file, layout) for file in layout.train]
     train = Split(np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts]))
@@ -180,7 +180,7 @@ def _pixels(raw: bytes, file: CifarFile) -> Bytes:
 
 
 def _labels(raw: bytes, file: CifarFile, layout: Cifar) -> Labels:
-    """Class numbers of one file: a pickled list in groups, ``(`` then two bytes an item (``K`` and the value) then ``e``."""
+    """Class numbers of a file: a pickled list in groups, ``(`` then two bytes an item (``K`` and the value), ``e``."""
     at = raw.index(layout.labels_key) + len(layout.labels_key)
     at = raw.index(b"]", at) + 1
     at += 2 if raw[at : at + 1] == b"q" else 5  # the memo number of the list, in one byte or in four
@@ -196,7 +196,7 @@ def _labels(raw: bytes, file: CifarFile, layout: Cifar) -> Labels:
 
 
 def _digits() -> DataSet:
-    """The 1,797 grey 8 by 8 images of scikit-learn, their 17 levels spread over a byte; every fourth is a test image."""
+    """The 1,797 grey 8 by 8 images of scikit-learn, their 17 levels spread over a byte; a quarter are test images."""
     from costmodel.errors import MissingExtraError
 
     try:

@@ -39,6 +39,7 @@ class Feed(Protocol):
 
     classes: int
     batches: int
+    held_out: str
 
     def train(self, epoch_seed: int, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from number ``first`` on; the same ones for the same ``epoch_seed``."""
@@ -65,7 +66,7 @@ class MemoryFeed:
         drop_last: bool = True,
         channels_last: bool = True,
     ) -> None:
-        self.classes = data.classes
+        self.classes, self.held_out = data.classes, data.held_out
         self.augment, self.batch, self.device = augment, batch, device
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         images = torch.tensor(data.train.images)
@@ -88,7 +89,7 @@ class MemoryFeed:
             yield self._batch(order[at], draws[at])
 
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for images, labels in zip(self.test_images.split(500), self.test_labels.split(500), strict=True):
+        for images, labels in zip(torch.split(self.test_images, 500), torch.split(self.test_labels, 500), strict=True):
             yield self._normalise(images.float() / 255.0), labels
 
     def _normalise(self, images: Tensor) -> Tensor:
@@ -117,7 +118,7 @@ def _pad(images: Tensor, augment: Augment) -> Tensor:
     if augment.pad_mode == "constant":
         return torch.nn.functional.pad(images, sides)
     # Reflection is defined for floats only; bytes survive the way through float32 unchanged.
-    parts = [torch.nn.functional.pad(part.float(), sides, mode="reflect").byte() for part in images.split(5000)]
+    parts = [torch.nn.functional.pad(part.float(), sides, mode="reflect").byte() for part in torch.split(images, 5000)]
     return torch.cat(parts)
 
 

@@ -14,7 +14,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that determines the result of a run on one kind of machine.
 
     ``network`` is a name of the zoo; ``options`` are axes given beside it. ``validation`` says that the accuracy was
-    measured on images held out of the training set. ``teacher`` is the SHA-256 of the teacher's checkpoint.
+    measured on images held out of the training set. ``teacher`` names the checkpoint of the teacher, as given.
     """
 
     network: str

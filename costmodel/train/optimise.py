@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ def is_decayed(name: str, parameter: Tensor, rule: str) -> bool:
 
 
 def make_optimiser(parameters: NamedParameters, phase: Phase, device: torch.device) -> torch.optim.Optimizer:
-    """The optimiser of one phase, in two groups: with and without weight decay (added to the gradient, as published)."""
+    """The optimiser of a phase, in two groups: with and without weight decay (added to the gradient, as published)."""
     decayed = [p for name, p in parameters if is_decayed(name, p, phase.decay)]
     plain = [p for name, p in parameters if not is_decayed(name, p, phase.decay)]
     groups = [{"params": decayed, "weight_decay": phase.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -66,8 +67,8 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 def unit_norm(values: Tensor) -> Tensor:
     """Euclidean norm of each output unit ``[out, 1, …]``; of the whole tensor when it has at most one dimension."""
     if values.ndim <= 1:
-        return torch.linalg.vector_norm(values)
-    return torch.linalg.vector_norm(values, dim=tuple(range(1, values.ndim)), keepdim=True)
+        return cast(Tensor, torch.linalg.vector_norm(values))
+    return cast(Tensor, torch.linalg.vector_norm(values, dim=tuple(range(1, values.ndim)), keepdim=True))
 
 
 def clip_gradients(weights: Sequence[Tensor], gradients: Sequence[Tensor], factor: float, eps: float) -> None:

@@ -64,7 +64,7 @@ def unpack(tensors: Mapping[str, Tensor], header: str) -> dict[str, Tensor]:
     """State dictionary of the training network. Raises :class:`CostmodelError` for a header that does not fit."""
     try:
         layers = msgspec.json.decode(header, type=PackedHeader).layers
-        state = {name: value for name, value in tensors.items()}
+        state = dict(tensors)
         for name, layer in layers.items():
             signs = unpack_bits(state.pop(f"{name}.bits"), layer.shape)
             if layer.form == "sign":

@@ -1,6 +1,6 @@
 """Turn finished runs into accuracy records, and their weights into packed checkpoints.
 
-    python -m costmodel.train.publish RUN... [--weights] [--records FILE]
+python -m costmodel.train.publish RUN... [--weights] [--records FILE]
 """
 
 from __future__ import annotations

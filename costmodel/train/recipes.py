@@ -69,8 +69,11 @@ class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A recipe file. ``ema`` is the decay of an average of the weights, a batch; 0 means none. ``source`` says where the
-    recipe comes from; what differs from there is in ``about``."""
+    """A recipe file. ``ema`` is the decay of an average of the weights, a batch; 0 means none.
+
+    ``source`` says where the recipe comes from; what differs from there is in ``about``. ``network`` holds axes of the
+    network that belong to the recipe, such as ``scale: tied``.
+    """
 
     about: str
     source: str

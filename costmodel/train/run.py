@@ -100,7 +100,7 @@ class Run:
         phase, device = self.phase, self.options.device
         torch.manual_seed(derive_seed("init", self.job.seed))
         layout = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
-        self.model = self.build(phase).to(device, memory_format=layout)
+        self.model = self.build(phase).to(device=device, memory_format=layout)  # type: ignore[call-overload]
         if device.type == "cpu":
             use_fast_layers(self.model)
         if weights is not None:
@@ -149,8 +149,8 @@ class Run:
         if not torch.isfinite(self.plain.sums[0]):
             place = f"phase {self.position.phase + 1}, epoch {self.position.epoch + 1}, batch {self.position.batch}"
             raise CostmodelError(
-                f"the loss of {self.job.slug} is not finite any more ({place}). {self._last_good()} Try a smaller lr or "
-                f"precision: fp32 in a recipe of your own (--recipe FILE.yaml), or another --seed."
+                f"the loss of {self.job.slug} is not finite any more ({place}). {self._last_good()} Try a smaller lr "
+                f"or precision: fp32 in a recipe of your own (--recipe FILE.yaml), or another --seed."
             )
 
     def _last_good(self) -> str:
@@ -258,7 +258,7 @@ class Run:
             accuracy=_known(last_phase[-1]),
             best_accuracy=max(_known(a) for a in last_phase if a is not None),
             step_accuracies=[_known(ends[phase]) for phase in sorted(ends)],
-            held_out=getattr(self.feed, "held_out", "test"),
+            held_out=self.feed.held_out,
             epochs=[phase.epochs for phase in self.recipe.phases],
             seconds=at.seconds,
             checkpoint_sha256=digest,

@@ -1,4 +1,4 @@
-"""Several runs in one process: side by side on one device, in slices of time, each in a folder that one process owns."""
+"""Several runs in one process: side by side on one device, in slices of time, each in a folder of its own."""
 
 from __future__ import annotations
 
@@ -69,10 +69,12 @@ class Stop:
 
 @dataclass(frozen=True)
 class Pending:
-    """A run that is made when its turn comes, so that a long list of them costs no memory."""
+    """A run that is made when its turn comes, so that a long list of them costs no memory. ``needs`` is a file that
+    another run of the list may have to write first."""
 
     folder: Path
     make: Callable[[], Run]
+    needs: Path | None = None
 
 
 @dataclass
@@ -94,7 +96,12 @@ def train(pending: Sequence[Pending], stop: Stop, parallel: int, report: Report)
     with stop.listening():
         while (waiting or active) and not stop and failure is None:
             while waiting and len(active) < max(1, parallel):
-                active.append(_start(waiting.pop(0)))
+                ready = [p for p in waiting if p.needs is None or p.needs.exists()]
+                if not ready and active:
+                    break
+                chosen = ready[0] if ready else waiting[0]
+                waiting.remove(chosen)
+                active.append(_start(chosen))
             for item in list(active):
                 try:
                     with torch.cuda.stream(item.stream):
@@ -125,7 +132,8 @@ def _start(pending: Pending) -> _Active:
     except BaseException:
         lock.close()
         raise
-    stream = torch.cuda.Stream(run.options.device) if run.options.device.type == "cuda" else None
+    on_gpu = run.options.device.type == "cuda"
+    stream = torch.cuda.Stream(run.options.device) if on_gpu else None  # type: ignore[no-untyped-call]
     return _Active(run, run.steps(), stream, lock)
 
 

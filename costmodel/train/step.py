@@ -82,7 +82,7 @@ class GraphedStep:
         self.static = Batch(*(t.clone() for t in (example.images, example.labels, example.other, example.keep)))
         self._materialise_state()
         saved = [t.clone() for t in self._tensors()]
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(self.WARM_UP):

@@ -1,0 +1,73 @@
+"""The bars that the Arm model must pass on the measured networks, from real profiles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from costmodel.cli.main import main
+from costmodel.targets import load_target
+from costmodel.validate import Report, Summary, load_rows, validate
+from costmodel.validate.cases_arm import BASELINE, CALIBRATED, UNKNOWNS, bill, calibration, profiles
+
+PI, PIXEL = "Arm latency, Raspberry Pi 4B", "Arm latency, Pixel 1"
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return validate(["arm"])
+
+
+def scores(report: Report, group: str) -> dict[tuple[str, str], Summary]:
+    return {(s.estimator, s.split): s for s in report.summaries() if s.group == group}
+
+
+@pytest.mark.parametrize("group", [PI, PIXEL])
+def test_leave_one_out_is_within_ten_percent_and_ranks_the_networks(report: Report, group: str) -> None:
+    left_out = scores(report, group)["costmodel", "leave-one-out"]
+    assert left_out.rows == 13
+    assert left_out.mape < 0.10
+    assert left_out.worst < 0.25
+    assert left_out.rank is not None
+    assert left_out.rank >= 0.98
+
+
+@pytest.mark.parametrize(("group", "baseline"), [(PI, 0.188), (PIXEL, 0.144)])
+def test_networks_that_no_constant_has_seen_are_within_ten_percent(report: Report, group: str, baseline: float) -> None:
+    found = scores(report, group)
+    assert found["costmodel", "hold-out"].rows == 10
+    assert found["costmodel", "hold-out"].mape < 0.10
+    assert found["costmodel", "hold-out"].worst < 0.25
+    assert found["costmodel", "hold-out"].coverage >= 0.9
+    assert found[BASELINE, "all"].mape == pytest.approx(baseline, abs=0.002)
+
+
+def test_other_threads_and_another_core_are_foreseen(report: Report) -> None:
+    assert scores(report, "Arm latency, four threads")["costmodel", "hold-out"].mape < 0.10
+    assert scores(report, "Arm latency, Apple M1")["costmodel", "hold-out"].mape < 0.10
+
+
+def test_the_shipped_constants_are_those_of_the_fit() -> None:
+    rows = [row for row in load_rows() if row.target in CALIBRATED and row.split == "calibration"]
+    ledgers = profiles(dict.fromkeys(row.model for row in rows), lambda _: None)
+    fitted = calibration(rows, {row.id: bill(row, ledgers[row.model]) for row in rows}).fit()
+    for unknown, value in zip(UNKNOWNS, fitted, strict=True):
+        for target in unknown.targets or ("raspberry-pi-4b", "pixel-1"):
+            assert load_target(target).value(unknown.constant) == pytest.approx(value, rel=0.01), unknown
+
+
+def test_the_verb_prints_scores_and_writes_json(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", "arm", "--rows"]) == 0
+    shown = capsys.readouterr().out
+    assert "BinaryDenseNet37Dilated" in shown
+    assert "baseline" in shown
+    path = tmp_path / "v.json"
+    assert main(["validate", "arm", "--format", "json", "-o", str(path), "--figures", str(tmp_path)]) == 0
+    assert len(json.loads(path.read_text())["rows"]) == len(report.results)
+    assert list(tmp_path.glob("*.svg"))
+    assert main(["validate", "arm", "--figures", str(tmp_path / "missing")]) == 2
+    assert main(["validate", "gpu"]) == 2

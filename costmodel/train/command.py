@@ -16,7 +16,7 @@ import msgspec
 from costmodel.errors import CostmodelError
 from costmodel.train.job import Job, Result
 from costmodel.train.plans import Cell, load_plan
-from costmodel.train.recipes import load_recipe, with_epochs
+from costmodel.train.recipes import Recipe, load_recipe, with_epochs
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +66,8 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     if args.plan:
         if args.model or args.data:
             raise CostmodelError("--plan says which networks and data sets to train: give it without MODEL and --data.")
-        return load_plan(args.plan)
+        epochs = _epochs(args.epochs) if args.epochs else ()
+        return [msgspec.structs.replace(cell, epochs=epochs or cell.epochs) for cell in load_plan(args.plan)]
     if not args.model:
         raise CostmodelError("no network given. Give one or more (see: costmodel models), or --plan NAME.")
     if not args.data:
@@ -110,9 +111,7 @@ def _requests(cell: Cell, out: Path) -> list[Request]:
     if dataset == "imagenet" and not tree:
         raise CostmodelError("--data imagenet: which folder? Give --data imagenet:DIR with DIR/train and DIR/val.")
     if dataset == "imagenet" and cell.validation:
-        raise CostmodelError(
-            "--validation is for data sets in memory; for imagenet give a tree with another val."
-        )
+        raise CostmodelError("--validation is for data sets in memory; for imagenet give another tree.")
     job = Job(
         network=network,
         data=dataset,
@@ -182,6 +181,11 @@ def _arithmetic(device: torch.device, deterministic: bool) -> None:
         torch.set_float32_matmul_precision("high")
 
 
+def can_be_a_graph(recipe: Recipe) -> bool:
+    """Whether every step of a recipe can be replayed: batches of one shape, and a rate that the device reads."""
+    return recipe.compile and recipe.drop_last and all(phase.optimizer == "adam" for phase in recipe.phases)
+
+
 class _Factory:
     """Makes runs, and reads each data set once for all of them."""
 
@@ -202,7 +206,7 @@ class _Factory:
         teacher = load_teacher(request.teacher, job.data).to(self.device) if request.teacher else None
         options = Options(
             device=self.device,
-            graph=job.recipe.compile and self.device.type == "cuda" and job.recipe.drop_last,
+            graph=self.device.type == "cuda" and can_be_a_graph(job.recipe),
             evaluate_every=args.evaluate_every,
             save_every=args.save_every,
         )

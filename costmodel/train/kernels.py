@@ -45,7 +45,7 @@ class _QuadraticSign(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grads[0])
+        return cast(Tensor, x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grads[0]))
 
 
 class FastBinaryActivation(layers.BinaryActivation):

@@ -33,7 +33,7 @@ def default_recipe(network: str, data: str) -> str:
     if data == "digits":
         return "digits-bn" if entry.normaliser == "batch norm" else "digits"
     if data.startswith("imagenet:"):
-        return "abbnn-imagenet"
+        return "bn-imagenet" if entry.normaliser == "batch norm" else "abbnn-imagenet"
     return "bn" if entry.normaliser == "batch norm" else "abbnn"
 
 

@@ -26,12 +26,11 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A plan file. ``seeds`` repeats every run that does not give its own; ``common`` holds keys of every cell."""
+    """A plan file. ``common`` holds keys of every run; a run with ``seeds`` stands for one run a seed."""
 
     about: str
     runs: tuple[dict[str, object], ...]
     common: dict[str, object] = {}
-    seeds: tuple[int, ...] = (0,)
 
 
 def names() -> list[str]:
@@ -52,13 +51,13 @@ def load_plan(name: str) -> list[Cell]:
     try:
         plan = msgspec.convert(yaml.safe_load(path.read_text()), Plan)
         rows = [{**plan.common, **row} for row in plan.runs]
-        seeded = [
-            row if "seed" in row else {**row, "seed": seed}
-            for row in rows
-            for seed in (plan.seeds if "seed" not in row else plan.seeds[:1])
-        ]
-        return [msgspec.convert(row, Cell) for row in seeded]
+        return [cell for row in rows for cell in _seeded(row)]
     except OSError as error:
         raise CostmodelError(f"cannot read the plan {path}: {error.strerror or error}.") from error
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise CostmodelError(f"{path} is not a plan: {error}.") from error
+
+
+def _seeded(row: dict[str, object]) -> list[Cell]:
+    seeds = msgspec.convert(row.pop("seeds", (row.get("seed", 0),)), tuple[int, ...])
+    return [msgspec.convert({**row, "seed": seed}, Cell) for seed in seeds]

@@ -27,7 +27,7 @@ from costmodel.train.job import Epoch, Job, Position, Result
 from costmodel.train.kernels import use_fast_layers
 from costmodel.train.optimise import Average, learning_rate, make_optimiser, set_rate
 from costmodel.train.recipes import Phase
-from costmodel.train.step import GraphedStep, Step
+from costmodel.train.step import GraphedStep, Step, compiles
 
 #: Batches between two looks at the loss: a look waits for the device.
 LOOK_EVERY = 50
@@ -101,7 +101,7 @@ class Run:
         torch.manual_seed(derive_seed("init", self.job.seed))
         layout = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         self.model = self.build(phase).to(device=device, memory_format=layout)  # type: ignore[call-overload]
-        if device.type == "cpu":
+        if device.type == "cpu" and not compiles(self.recipe, device):
             use_fast_layers(self.model)
         if weights is not None:
             checkpoints.load_weights(self.model, weights, "the checkpoint of the phase before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,11 @@ def training_loss(logits: Tensor, batch: Batch, loss: Loss, teacher_logits: Tens
     return total
 
 
+def compiles(recipe: Recipe, device: torch.device) -> bool:
+    """Whether the step is compiled: where the recipe wants it, and on a CPU only where there is a C++ compiler."""
+    return recipe.compile and (device.type == "cuda" or any(map(shutil.which, ("g++", "clang++", "c++"))))
+
+
 class Step:
     """Forward, backward, clipping and update of one batch. ``sums`` gathers loss, right answers and images seen, on the
     device, so that a step never waits for it."""
@@ -39,7 +45,7 @@ class Step:
         self.optimiser, self.recipe, self.teacher, self.module = optimiser, recipe, teacher, model
         device = next(model.parameters()).device
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(model) if recipe.compile else model
+        self.forward: Callable[[Tensor], Tensor] = torch.compile(model) if compiles(recipe, device) else model
         self.clip: Callable[..., None] = clip_gradients
         if recipe.compile and device.type == "cuda":
             self.clip = torch.compile(clip_gradients)
@@ -47,7 +53,7 @@ class Step:
         self.autocast = recipe.precision == "bf16" and device.type == "cuda"
 
     def __call__(self, batch: Batch) -> None:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.autocast):
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.autocast, cache_enabled=False):
             logits = self.forward(batch.images).float()
             teacher_logits = None
             if self.teacher is not None:

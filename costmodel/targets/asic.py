@@ -234,11 +234,7 @@ def _estimate(
     operations = 2 * sum(layer.macs for layer in ledger.layers)
     binary_macs = sum(c.count for c in ledger.charges if c.kind == "popcount")
     derived = {
-        "tops_per_watt": Interval(
-            operations / energy.value / 1e12, operations / energy.high / 1e12, operations / energy.low / 1e12
-        )
-        if energy.low > 0
-        else Interval(operations / energy.value / 1e12, operations / energy.high / 1e12, float("inf")),
+        "tops_per_watt": _per(operations / 1e12, energy),
         "power_W": energy.scaled(1 / seconds) if seconds else Interval.exact(0.0),
         "inferences_per_s": Interval.exact(1 / seconds if seconds else float("inf")),
         "tops": Interval.exact(operations / seconds / 1e12 if seconds else 0.0),
@@ -269,3 +265,10 @@ def _estimate(
         ledger.network, target.name, ledger.level, lines, used, names, derived, facts, (),
         tuple(dict.fromkeys(notes)),
     )  # fmt: skip
+
+
+def _per(amount: float, cost: Interval) -> Interval:
+    """``amount / cost``; nothing is done for nothing."""
+    if not cost.value:
+        return Interval.exact(0.0)
+    return Interval(amount / cost.value, amount / cost.high, amount / cost.low if cost.low > 0 else float("inf"))

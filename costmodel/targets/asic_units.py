@@ -190,8 +190,8 @@ class Column:
         else:
             laws = {bound: self.law(unit, what, bound) for bound in ("value", "low", "high")}
             value, low, high = (max(law(width), 0.0) for law in laws.values())
-            low = min(low * (1 - laws["low"].residual), value)
-            high = max(high * (1 + laws["high"].residual), value)
+            low = min(low / (1 + laws["low"].residual), value)
+            high = max(high / (1 - laws["high"].residual), value)
             note = f"law of {self.name} in {' + '.join(laws['value'].terms)}, residual {laws['value'].residual:.1%}"
             confidence = "C"
         return Quantity(value, first.unit, min(low, value), max(high, value), first.source, confidence, note)

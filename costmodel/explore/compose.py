@@ -28,17 +28,22 @@ class Objectives:
 
     Without ``epsilon`` the objectives are LUT, block RAM and DSP, exactly. With it they are flip-flops, block RAM and
     LUT: every design is then within a factor ``1 + epsilon`` of a member in block RAM and LUT, and not better in the
-    interval and in flip-flops. A limit on block RAM leaves uncertified the designs within that factor of it.
+    interval and in flip-flops. A limit on block RAM leaves uncertified the designs within that factor of it. Without
+    ``dsp`` DSP slices are neither traded off nor limited, and that column is 0.
     """
 
     max_bram: int | None = None
     max_dsp: int | None = None
     epsilon: float = 0.0
+    dsp: bool = True
 
-    @property
-    def columns(self) -> list[int]:
-        """Columns of the cost that are the first key, the second key, and the value."""
-        return [BRAM, LUT, FF] if self.epsilon else [BRAM, DSP, LUT]
+    def of(self, cost: Ints) -> Ints:
+        """The first key, the second key, and the value [..., 3] of costs [..., 4]."""
+        chosen = cost[..., [BRAM, LUT, FF] if self.epsilon else [BRAM, DSP, LUT]]
+        if not self.dsp and not self.epsilon:
+            chosen[..., 1] = 0
+        picked: Ints = np.ascontiguousarray(chosen)
+        return picked
 
 
 EXACT = Objectives()
@@ -46,7 +51,7 @@ EXACT = Objectives()
 
 @dataclass(frozen=True)
 class Points:
-    """Non-dominated rows [n, 4]: interval, then the three ``objectives.columns``; by ascending interval.
+    """Non-dominated rows [n, 4]: interval, then those of ``objectives.of``; by ascending interval.
 
     ``at`` [n] is the position of each row's interval in ``Design.intervals``; ``merges`` counts sums of fronts.
     """
@@ -78,17 +83,17 @@ class _Node:
     def __init__(self, index: int, composer: Composer) -> None:
         design, self.composer = composer.design, composer
         unit = design.units[index]
-        columns = composer.objectives.columns
+        pick = composer.objectives.of
         order = np.argsort(unit.enters, kind="stable")
         self.index, self.unit, self.order = index, unit, order
         self.cycles, self.enters, self.leaves = unit.cycles[order], unit.enters[order], unit.leaves[order]
-        self.cost = np.ascontiguousarray(unit.cost[order][:, columns])
+        self.cost = pick(unit.cost[order])
         self.children = [_Node(link.target, composer) for link in design.children(index)]
         feed = [link for link in design.links if link.target == index]
-        self.feed = feed[0].cost[..., columns] if feed else np.zeros((1, unit.widths_in, 3), dtype=np.int64)
-        self.entry = design.entry[index][..., columns] if index in design.entry else None
+        self.feed = pick(feed[0].cost) if feed else np.zeros((1, unit.widths_in, 3), dtype=np.int64)
+        self.entry = pick(design.entry[index]) if index in design.entry else None
         widths = np.arange(unit.widths_in)
-        self.exit = design.exit[index][..., columns] if index in design.exit else None
+        self.exit = pick(design.exit[index]) if index in design.exit else None
         self.moves: bool = self.entry is not None or self.exit is not None or any(c.moves for c in self.children)
         self.feed_from = np.tile(widths, len(self.feed))
         self.feed_to = np.repeat(np.arange(len(self.feed)), unit.widths_in)
@@ -163,8 +168,9 @@ class Composer:
         self.design, self.objectives = design, objectives
         slack = 1 + objectives.epsilon
         cap1 = _rows.FAR if objectives.max_bram is None else int(objectives.max_bram * slack)
-        cap2 = _rows.FAR if objectives.max_dsp is None or objectives.epsilon else objectives.max_dsp
+        cap2 = _rows.FAR if objectives.max_dsp is None or objectives.epsilon else int(objectives.max_dsp)
         self.limits = (cap1, cap2, 0.0)
+        self.overhead = objectives.of(design.overhead)
         self.leaves = [_Node(root, self) for root in design.roots()]
         levels = math.ceil(math.log2(len(self.leaves)))
         self.size = 1 << levels
@@ -205,7 +211,8 @@ class Composer:
     def root(self, at: int) -> Ints:
         held = self.tree[1]
         assert held is not None
-        return held + self.design.overhead[at, self.objectives.columns]
+        rows: Ints = held + self.overhead[at]
+        return rows
 
     def trace(self, at: int, row: Ints) -> Ints:
         """The choices [units] behind one row of the root."""
@@ -225,7 +232,7 @@ class Composer:
             descend(2 * node, left[i])
             descend(2 * node + 1, right[j])
 
-        descend(1, row - self.design.overhead[at, self.objectives.columns])
+        descend(1, row - self.overhead[at])
         return choices
 
 

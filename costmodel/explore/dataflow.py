@@ -1,6 +1,7 @@
 """The folding space of a network on an FPGA target: the hardware model's own functions, evaluated over all choices.
 
-A matrix unit's choices are PE (any divisor of its rows), SIMD (any divisor of its columns) and where its weights and
+A matrix unit's choices are PE (any divisor of its rows), SIMD (any divisor of its columns; behind a sliding
+window a divisor of the channels, or whole pixels) and where its weights and
 its window are kept. Streams between units, buffers, and element-wise stages follow from these and from the initiation
 interval. Whatever is priced here is priced by :mod:`costmodel.targets.fpga_units` and its companions: the sum over a
 design is the estimate of :mod:`costmodel.targets.fpga` for the same folding.
@@ -22,7 +23,7 @@ from costmodel.targets import fpga_streams as streams
 from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div, maximum, minimum
 from costmodel.targets.fpga_design import Stage, Widths, stages
-from costmodel.targets.fpga_folding import Fold, divisors, matrix_stages
+from costmodel.targets.fpga_folding import Fold, divisors, matrix_stages, simd_choices
 from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, Part, totals
 from costmodel.targets.load import load_target
 from costmodel.targets.spec import Target
@@ -168,12 +169,12 @@ class _Builder:
         shape, window = stage.matrix, stage.window
         assert shape is not None
         kinds = (1, 2) if self.rules.free_memories and self.style.fabric.lutram_depth else (0,)
-        axes = [np.array(divisors(shape.mh)), np.array(divisors(shape.mw)), np.array(kinds)]
+        axes = [np.array(divisors(shape.mh)), np.array(simd_choices(stage)), np.array(kinds)]
         axes.append(np.array(kinds if window is not None else (0,)))
         pe, simd, weights, windows = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
         if self.rules.max_wide is not None:
-            narrow = [n for n in divisors(shape.mw) if n * shape.bits_w <= self.rules.max_wide]
-            keep = simd <= divisors(shape.mw)[min(len(narrow), len(divisors(shape.mw)) - 1)]
+            wider = [n for n in simd_choices(stage) if n * shape.bits_w > self.rules.max_wide]
+            keep = simd <= min(wider, default=shape.mw)
             pe, simd, weights, windows = pe[keep], simd[keep], weights[keep], windows[keep]
         cost = np.zeros((len(pe), len(RESOURCES)), dtype=np.int64)
         taken = simd * pe if shape.depthwise else simd

@@ -85,7 +85,7 @@ def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping
 
 def guarantee(space: Space, epsilon: float = 0.0) -> str:
     """What the answer promises, in one sentence."""
-    rule = "every divisor of a layer's rows as PE and of its columns as SIMD"
+    rule = "every divisor of a layer's rows as PE, of its channels or window as SIMD"
     if space.rules.max_wide is not None:
         rule += f" up to the first with more than {space.rules.max_wide} weight bits"
     rule += ", memories in block RAM or LUTs" if space.rules.free_memories else ", memories placed by size"

@@ -80,7 +80,7 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
             group.close(bill, settings)
         group.add(layer.index, _cycles(own, tiling, settings), dram)
     group.close(bill, settings)
-    area_lines(bill, ledger, array, settings)
+    area_lines(bill, work, array, settings)
     bill.leakage()
     return _estimate(work, target, settings, bill, flows, resident, array, placed)
 
@@ -170,14 +170,11 @@ def _memory(
     index = layer.index
     dram: Any = 0
     seen = 0
+    stored = {"weight": 0, "parameter": 0}
     for item in items:
         bits, role = item.bits, item.role
-        if role in ("weight", "parameter"):
-            reads = tiling.weight_reads if tiling is not None and role == "weight" else bits
-            bill.sram(index, "weight", role, reads, 0 if resident else bits)
-            if not resident:
-                bill.dram(index, role, bits)
-                dram = dram + bits
+        if role in stored:
+            stored[role] += bits
             continue
         tensor = placed[item.tensor]
         if role == "output":
@@ -197,10 +194,17 @@ def _memory(
         if tensor.where == "dram":
             # Streamed through the buffer once for every set of weights that fits on the chip.
             weights = sum(each.bits for each in items if each.role == "weight")
-            staged = bits * (1 if resident else max(1, -(-weights // (8 * settings["weight_sram"]))))
+            staged = bits * (1 if resident else max(1, arith.ceil_div(weights, 8 * settings["weight_sram"])))
             bill.dram(index, role, staged)
             dram = dram + staged
         bill.sram(index, "activation", role, reads, staged)
+    for kind, bits in stored.items():
+        if bits:
+            reads = tiling.weight_reads if tiling is not None and kind == "weight" else bits
+            bill.sram(index, "weight", kind, reads, 0 if resident else bits)
+            if not resident:
+                bill.dram(index, kind, bits)
+                dram = dram + bits
     if tiling is not None:
         half = tiling.partial_sums / 2
         bill.sram(index, "activation", "partial_sum", half, half)

@@ -10,29 +10,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from costmodel.domain import FLOAT_BITS
-from costmodel.ledger.ledger import Charge, Ledger
+from costmodel.ledger.ledger import Charge
 from costmodel.targets.asic_array import Array
 from costmodel.targets.asic_bill import Bill
 from costmodel.targets.asic_memory import sram_cost
-from costmodel.targets.asic_work import PRODUCTS
+from costmodel.targets.asic_work import Work
 
 
-def area_lines(bill: Bill, ledger: Ledger, array: Array, settings: Mapping[str, Any]) -> None:
+def area_lines(bill: Bill, work: Work, array: Array, settings: Mapping[str, Any]) -> None:
     """Lines of ``area_mm2``, and what leaks, for the accelerator that this network needs."""
     t = bill.technology
     bill.constants.setdefault("area_overhead", bill.target.constant("area_overhead"))
-    products = {layer.index for layer in ledger.layers if layer.op in PRODUCTS}
-    if any(c.kind == "popcount" and c.layer in products for c in ledger.charges):
+    sums = [c.bits_acc for in_product, c in work.kinds if in_product and c.kind == "popcount"]
+    if sums:
         trees = array.outputs * array.pixels
-        acc = settings["accumulator_bits"] or max(c.bits_acc for c in ledger.charges if c.kind == "popcount")
+        acc = settings["accumulator_bits"] or max(sums)
         _build(bill, "array", "xnor", trees * array.terms, 1)
         _build(bill, "array", "popcount", trees, array.terms)
         _build(bill, "array", "add", trees, acc)
         _build(bill, "array", "register", trees * acc + array.outputs * array.terms + array.terms * array.pixels, 1)
     built: dict[tuple[str, str, int], int] = {}
-    for c in ledger.charges:
-        engine = "mac" if c.layer in products else "vector"
-        for unit, width in _units(bill, c, c.layer in products):
+    for in_product, c in work.kinds:
+        engine = "mac" if in_product else "vector"
+        for unit, width in _units(bill, c, in_product):
             built[engine, unit, width] = max(built.get((engine, unit, width), 0), settings[f"{engine}_lanes"])
     widest: dict[tuple[str, str], tuple[int, int]] = {}
     for (engine, unit, width), lanes in built.items():

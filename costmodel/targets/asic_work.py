@@ -58,6 +58,8 @@ class Work:
     charges: dict[int, list[Charge]]
     items: dict[int, list[Item]]
     weight_bits: int
+    #: Every kind of operation with its widths, once: whether it is in a sum of products, and one charge of it.
+    kinds: tuple[tuple[bool, Charge], ...]
     _placed: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False)
 
     def tensors(self, capacity_bits: int) -> dict[str, Tensor]:
@@ -103,7 +105,10 @@ def _sort(ledger: Ledger, real_bits: int) -> Work:
         items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
         if t.role in ("weight", "parameter"):
             weights += t.count * width
-    return Work(ledger, real_bits, charges, items, weights)
+    products = {layer.index for layer in ledger.layers if layer.op in PRODUCTS}
+    kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in ledger.charges}
+    once = tuple((key[0], charge) for key, charge in kinds.items())
+    return Work(ledger, real_bits, charges, items, weights, once)
 
 
 def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:

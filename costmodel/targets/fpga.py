@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -49,6 +50,7 @@ OPTIONS: Mapping[str, Parameter] = {
     ),
     "fifo_depth": Parameter(32, "words buffered in front of a unit, where the folding does not say", min=1),
     "host_depth": Parameter(64, "words buffered towards and from the host", min=1),
+    "ports": Parameter(1, "ports to the host's memory that an engine uses", min=1),
 }
 
 
@@ -70,8 +72,10 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     structure = target.structure_as(Structure)
     style = Style(
         settings["impl"], make_fabric(structure, target), structure.host_width, settings["streams"] == "pixel",
-        settings["fifo_depth"], settings["host_depth"],
+        settings["fifo_depth"], settings["host_depth"], settings["ports"],
     )  # fmt: skip
+    if style.ports > structure.host_ports:
+        raise CostmodelError(f"option ports={style.ports}: {target.name} has {structure.host_ports}")
     widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"])
     design = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
     if not matrix_stages(design):
@@ -90,9 +94,14 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
 def make_fabric(structure: Structure, target: Target) -> Fabric:
     """The geometry of the device's blocks; raises :class:`CostmodelError` for a field that does not exist."""
     try:
-        return msgspec.convert(structure.fabric, Fabric)
-    except msgspec.ValidationError as error:
+        return _fabric(json.dumps(structure.fabric, sort_keys=True))
+    except (msgspec.ValidationError, TypeError) as error:
         raise CostmodelError(f"{target.file or target.name}: structure.fabric: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _fabric(text: str) -> Fabric:
+    return msgspec.json.decode(text, type=Fabric)
 
 
 def dataflow(
@@ -129,7 +138,10 @@ def dataflow(
         "images_per_second": Interval.exact(1 / per_image),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
-    misfit = explain_misfit(used, target, budget, "a pipeline")
+    alone = settings["mode"] == "dataflow" or settings["folding"] != "auto"
+    misfit = explain_misfit(used, target, budget, "a pipeline", suggest=alone)
+    if misfit and alone and (settings["folding"] != "auto" or settings["fps"]):
+        misfit = (*misfit, *_nearest_folding(design, style, target, budget, settings))
     if settings["fps"] and clock / interval < settings["fps"]:
         misfit = (
             *misfit,
@@ -152,3 +164,18 @@ def dataflow(
         ledger.network, target.name, ledger.level, tuple(lines), target.constants,
         tuple(layer.name for layer in ledger.layers), derived, facts, misfit, notes(design, settings, target, used),
     )  # fmt: skip
+
+
+def _nearest_folding(
+    design: Sequence[Stage], style: Style, target: Target, budget: Budget, settings: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The fastest folding that the device holds, in words; nothing where it holds none."""
+    folding, limit = fold_for(design, style, target, budget, {**settings, "fps": 0.0})
+    parts = design_parts(design, folding, limit, style)
+    _, parts = move_to_uram(design, folding, limit, style, target, budget, parts)
+    if explain_misfit(utilisation(parts, target), target, budget, "it", suggest=False):
+        return ()
+    rate = settings["clock"] / limit
+    return (
+        f"the fastest folding that {target.name} holds gives a result every {limit:,} cycles, {rate:,.0f} a second",
+    )

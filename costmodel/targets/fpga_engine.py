@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from costmodel.ledger.ledger import Ledger
@@ -22,19 +23,20 @@ from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, matrix_rows
 from costmodel.targets.fpga_fit import Budget, amounts, explain_misfit, nominal, utilisation
 from costmodel.targets.fpga_pipeline import Style, operators
-from costmodel.targets.fpga_units import MatrixShape, Part
+from costmodel.targets.fpga_units import MatrixShape, Part, RamStyle
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Target
 
 #: Lanes of the engine that are tried, widest first, as (pe, simd).
 SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))
+STYLES: tuple[RamStyle, ...] = ("block", "distributed")
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` element-wise operators a kind.
 
-    ``on_chip``: all live feature maps are in block RAM.
+    ``on_chip``: all live feature maps are in block RAM. ``weights``: where the rows of weights in use are kept.
     """
 
     pe: int
@@ -42,6 +44,7 @@ class Engine:
     macs: int
     lanes: int
     on_chip: bool
+    weights: RamStyle = "block"
 
 
 def engine(
@@ -51,7 +54,6 @@ def engine(
     """Price a ledger on the widest engine that the device holds. ``why`` says what spoke against a pipeline."""
     chosen, parts = _size(design, style, target, budget)
     clock = settings["clock"]
-    port = style.host_width
     lines = resource_lines(parts)
     total, waiting, streamed = 0, 0, 0
     for stage in design:
@@ -90,12 +92,13 @@ def engine(
     derived = {
         "throughput_fps": Interval.exact(clock / total),
         "memory_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
-        "available_bandwidth_B_per_s": Interval.exact(port / 8 * clock),
+        "available_bandwidth_B_per_s": Interval.exact(style.host_width * style.ports / 8 * clock),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
     said = (
-        f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and feature maps'}) come over "
-        f"one port of {style.host_width} bits while the layer computes; layers do not overlap",
+        f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and maps'}) come over "
+        f"{style.ports} port{'s' * (style.ports > 1)} of {style.host_width} bits while the layer computes; "
+        "layers do not overlap",
         *notes(design, settings, target, used),
     )
     names = tuple(layer.name for layer in ledger.layers)
@@ -142,8 +145,8 @@ def _size(
     macs = max(1, int(usable["dsp"] / 2)) if real else 1
     found: list[tuple[int, int, Engine, list[tuple[int, Part]]]] = []
     for on_chip in (True, False):
-        for pe, simd in SIZES:
-            tried = Engine(pe, simd, macs, max(pe // 4, 1), on_chip)
+        for (pe, simd), weights in product(SIZES, STYLES):
+            tried = Engine(pe, simd, macs, max(pe // 4, 1), on_chip, weights)
             parts = _parts(design, tried, style, real)
             used = amounts(parts, constants)
             if all(used[name] <= usable[name] for name in usable):
@@ -162,7 +165,7 @@ def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
 def load_cycles(design: Sequence[Stage], stage: Stage, chosen: Engine, style: Style) -> int:
     """Cycles in which a layer's weights, and its feature maps unless they are on chip, pass the port to the host."""
     moved = stage.weight_bits + (0 if chosen.on_chip else map_bits(design, stage))
-    return int(ceil_div(moved, style.host_width))
+    return int(ceil_div(moved, style.host_width * style.ports))
 
 
 def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) -> list[tuple[int, Part]]:
@@ -178,7 +181,7 @@ def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) ->
         parts += units.control(impl, 3)  # matrix unit, window addressing, sequencer of layers
         # two sets of weights, one in use and one arriving, each for the longest row
         words = 2 * ceil_div(widest, chosen.simd)
-        parts += units.memory("weights", "weight", words, chosen.simd, chosen.pe, "block", fabric)
+        parts += units.memory("weights", "weight", words, chosen.simd, chosen.pe, chosen.weights, fabric)
         parts += units.memory("threshold", "parameter", 2 * matrix_rows(design) // chosen.pe + 1, acc, chosen.pe,
                               "auto", fabric)  # fmt: skip
     if real:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from costmodel.targets.fpga_design import Stage
 from costmodel.targets.fpga_folding import Choices, Fold, choices, matrix_stages, simd_choices
-from costmodel.targets.fpga_pipeline import Style, design_parts
+from costmodel.targets.fpga_pipeline import Style, design_groups, design_parts
 from costmodel.targets.fpga_streams import WindowShape, window
-from costmodel.targets.fpga_units import MatrixShape, Part, memory, mvu, totals
+from costmodel.targets.fpga_units import URAM_ASPECT, MatrixShape, Part, memory, mvu, totals
 from costmodel.targets.load import list_targets, load_target
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Target
@@ -32,6 +33,26 @@ def capacity(target: Target) -> dict[str, float]:
 def amounts(parts: Iterable[tuple[int, Part]], constants: Mapping[str, float]) -> dict[str, float]:
     table = totals((part for _, part in parts), constants)
     return {name: float(table.get(name, 0)) for name in LIMITED}
+
+
+class Adder:
+    """Adds up designs under fixed constants; a group of parts that it has met is not added up again."""
+
+    def __init__(self, constants: Mapping[str, float]) -> None:
+        self.constants = constants
+        self.known: dict[int, tuple[object, tuple[tuple[int, float], ...]]] = {}
+
+    def __call__(self, groups: Iterable[tuple[int, tuple[Part, ...]]]) -> dict[str, float]:
+        sums = [0.0] * len(LIMITED)
+        for _, group in groups:
+            found = self.known.get(id(group))
+            if found is None:
+                table = totals(group, self.constants)
+                vector = tuple((i, float(table[name])) for i, name in enumerate(LIMITED) if table.get(name))
+                found = self.known[id(group)] = (group, vector)  # keeps the group, so that its id stays its own
+            for i, value in found[1]:
+                sums[i] += value
+        return dict(zip(LIMITED, sums, strict=True))
 
 
 def nominal(target: Target) -> dict[str, float]:
@@ -86,15 +107,30 @@ def fold_for(
         limit = max(int(settings["clock"] / settings["fps"]), fastest)
         return _folds(tables, limit), limit
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in LIMITED}
+    if sum(stage.weight_bits for stage in design) > _memory_bits(budget, style):
+        tables = _tables(design, style, constants, budget, 1)
+        limit = max(table.cycles[-1] for table in tables.values())
+        return _folds(tables, limit), limit  # no folding fits
     searches = [_tables(design, style, constants, budget, stress) for stress in MEMORY_STRESS]
+    add = Adder(constants)
     for most in (usable, budget):
-        found = [_fastest(design, tables, most, style, constants) for tables in searches]
+        found = [_fastest(design, tables, most, style, add) for tables in searches]
         reached = [(limit, position) for position, limit in enumerate(found) if limit is not None]
         if reached:
             limit, position = min(reached)
             return _folds(searches[position], limit), limit
     limit = max(table.cycles[-1] for table in searches[-1].values())
     return _folds(searches[-1], limit), limit
+
+
+def _memory_bits(budget: Budget, style: Style) -> float:
+    """All bits that a device can hold: block RAM, UltraRAM, and every LUT as memory."""
+    depth, width = style.fabric.ram[0]
+    return (
+        budget["bram18"] * depth * width
+        + budget["uram"] * prod(URAM_ASPECT)
+        + budget["lut"] * style.fabric.lutram_depth
+    )
 
 
 def _tables(
@@ -113,7 +149,7 @@ def _tables(
 
 
 def _fastest(
-    design: Sequence[Stage], tables: Mapping[int, Choices], most: Budget, style: Style, constants: Mapping[str, float]
+    design: Sequence[Stage], tables: Mapping[int, Choices], most: Budget, style: Style, add: Adder
 ) -> int | None:
     """The shortest interval whose design stays within ``most``, or None."""
     slowest = max(table.cycles[0] for table in tables.values())
@@ -121,7 +157,7 @@ def _fastest(
 
     def fits(limit: int) -> bool:
         folding = _folds(tables, limit)
-        used = amounts(design_parts(design, folding, limit, style), constants)
+        used = add(design_groups(design, folding, limit, style))
         return all(used[name] <= most[name] for name in ("lut", "ff", "dsp")) and (
             used["bram18"] <= most["bram18"]
             or used["bram18"] - _plan(design, folding, used["bram18"], most)[1] <= most["bram18"]
@@ -221,8 +257,13 @@ _ONE = {"bram_decomposition": 1.0, "lutram_lut_per_bit": 1.0}
 # -- when it does not fit ---------------------------------------------------------------------------------------------
 
 
-def explain_misfit(used: Mapping[str, Interval], target: Target, budget: Budget, what: str) -> tuple[str, ...]:
-    """One sentence for each resource that runs out, and the smallest device of the same family that has enough."""
+def explain_misfit(
+    used: Mapping[str, Interval], target: Target, budget: Budget, what: str, suggest: bool = True
+) -> tuple[str, ...]:
+    """One sentence for each resource that runs out, and the smallest device of the same family that has enough.
+
+    Without ``suggest`` the other devices, whose files would have to be read, are not looked at.
+    """
     short = [name for name, share in used.items() if share.value > 1]
     if not short:
         return ()
@@ -231,10 +272,11 @@ def explain_misfit(used: Mapping[str, Interval], target: Target, budget: Budget,
         for name in short
         if budget[name]
     ]
+    if not suggest:
+        return tuple(reasons)
     needed = {name: share.value * budget[name] for name, share in used.items() if budget[name]}
     other = nearest_device(needed, target)
-    if other:
-        reasons.append(f"the smallest device with as much is {other}")
+    reasons.append(f"the smallest device with as much is {other}" if other else "no device listed has as much")
     return tuple(reasons)
 
 

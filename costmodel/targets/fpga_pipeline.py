@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,9 @@ _memory = lru_cache(maxsize=4096)(units.memory)
 _window = lru_cache(maxsize=4096)(streams.window)
 _fifo = lru_cache(maxsize=8192)(streams.fifo)
 _width_converter = lru_cache(maxsize=4096)(streams.width_converter)
+_pool = lru_cache(maxsize=1024)(streams.pool)
+_control = lru_cache(maxsize=16)(units.control)
+_host_interface = lru_cache(maxsize=64)(streams.host_interface)
 _adder = lru_cache(maxsize=1024)(streams.adder)
 _comparator = lru_cache(maxsize=1024)(streams.comparator)
 
@@ -41,6 +44,7 @@ class Style:
     pixel_streams: bool = False
     fifo_depth: int = 32
     host_depth: int = 64
+    ports: int = 1
 
 
 def _window_simd(stage: Stage, fold: Fold) -> int:
@@ -49,52 +53,62 @@ def _window_simd(stage: Stage, fold: Fold) -> int:
     return fold.pe * fold.simd if stage.matrix.depthwise else fold.simd
 
 
+Parts = tuple[Part, ...]
+
+
 def design_parts(
     design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
 ) -> list[tuple[int, Part]]:
     """All parts of a pipeline, each with the ledger's layer that it belongs to; -1 for the network as a whole."""
-    parts: list[tuple[int, Part]] = []
+    return [(layer, part) for layer, parts in design_groups(design, folding, interval, style) for part in parts]
+
+
+def design_groups(
+    design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
+) -> Iterator[tuple[int, Parts]]:
+    """The same in groups of parts; equal units give the very same group, so that a search adds each up once."""
     lags = lag(design)
     for stage in design:
-        own = stage_cost(stage, folding.get(stage.index), interval, style)
-        own += link_cost(design, folding, stage, interval, style, lags)
-        parts += [(stage.layers[0], part) for part in own]
-    shared = streams.host_interface(style.host_width, style.host_depth, style.impl, style.fabric)
-    return parts + [(-1, part) for part in shared]
+        layer = stage.layers[0]
+        for parts in stage_groups(stage, folding.get(stage.index), interval, style):
+            yield layer, parts
+        for parts in link_groups(design, folding, stage, interval, style, lags):
+            yield layer, parts
+    yield -1, _host_interface(style.host_width, style.host_depth, style.impl, style.fabric)
 
 
-def stage_cost(stage: Stage, fold: Fold | None, interval: int, style: Style) -> tuple[Part, ...]:
+def stage_groups(stage: Stage, fold: Fold | None, interval: int, style: Style) -> Iterator[Parts]:
     """One unit: matrix, window and threshold, or as many element-wise operators as finish in ``interval`` cycles."""
     if stage.matrix is not None:
         assert fold is not None
-        parts = _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
+        yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
         if stage.window is not None:
             simd = _window_simd(stage, fold)
-            parts += _window(stage.window, simd, style.impl, fold.window, style.fabric)
-            parts += _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
-        lanes = ceil_div(stage.elements, interval)
-        return parts + tuple(p for w in stage.work for p in operators(w, lanes, stage.channels, style))
-    if stage.op == "concat":
-        return units.control(style.impl)
+            yield _window(stage.window, simd, style.impl, fold.window, style.fabric)
+            yield _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
+        for work in stage.work:
+            yield operators(work, ceil_div(stage.elements, interval), stage.channels, style)
+        return
     if stage.pool and stage.window is not None:
         w = stage.window
         kind = "or" if w.bits == 1 else "compare"
         lanes = pool_lanes(stage, interval, style)
-        return streams.pool(max(w.width // w.stride, 1), w.channels, w.bits, lanes, kind, style.impl, style.fabric)
-    parts = units.control(style.impl) if stage.work else ()
+        yield _pool(max(w.width // w.stride, 1), w.channels, w.bits, lanes, kind, style.impl, style.fabric)
+        return
+    if stage.work or stage.op == "concat":
+        yield _control(style.impl)
     lanes = 1
     for work in stage.work:
         lanes = max(lanes, ceil_div(work.count, interval))
-        parts += operators(work, ceil_div(work.count, interval), stage.channels, style)
+        yield operators(work, ceil_div(work.count, interval), stage.channels, style)
     for count, bits in stage.parameters:
         copies = min(lanes, count)
-        parts += _memory("parameters", "parameter", ceil_div(count, copies), bits, copies, "auto", style.fabric)
+        yield _memory("parameters", "parameter", ceil_div(count, copies), bits, copies, "auto", style.fabric)
     if stage.window is not None:  # average pooling keeps one row of sums
         w = stage.window
         lanes = pool_lanes(stage, interval, style)
         row = max(w.width // w.stride, 1) * ceil_div(w.channels, lanes)
-        parts += _memory("pool", "input", row, lanes * stage.bits_out, 1, "auto", style.fabric)
-    return parts
+        yield _memory("pool", "input", row, lanes * stage.bits_out, 1, "auto", style.fabric)
 
 
 def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
@@ -118,10 +132,7 @@ def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part
         case "compare":
             return _comparator(lanes, bits)
         case "xnor" | "and" | "lut" | "signflip":
-            return (
-                Part("lut", "elementwise", work.kind, lanes * bits, ("mux2_lut_per_bit",)),
-                Part("ff", "elementwise", work.kind, lanes * bits, ("register_ff_per_bit",)),
-            )
+            return _gates(lanes * bits, work.kind)
         case "shift_const":
             return ()
         case "shift_channel":
@@ -129,27 +140,40 @@ def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part
             return _shifter(lanes, bits, "shift_channel", amounts)
         case "shift_var":
             return _shifter(lanes, bits, "shift_var")
-        case "special":  # table of 1024 values, interpolated by one multiplication
-            return (
-                Part("bram18", "elementwise", "special", lanes, ("bram_decomposition",)),
-                Part("dsp", "elementwise", "special", lanes),
-            )
+        case "special":
+            return _tables(lanes)
     return ()
+
+
+@lru_cache(maxsize=1024)
+def _gates(bits: int, kind: str) -> Parts:
+    return (
+        Part("lut", "elementwise", kind, bits, ("mux2_lut_per_bit",)),
+        Part("ff", "elementwise", kind, bits, ("register_ff_per_bit",)),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _tables(lanes: int) -> Parts:
+    """A function as a table of 1024 values, interpolated by one multiplication."""
+    return (
+        Part("bram18", "elementwise", "special", lanes, ("bram_decomposition",)),
+        Part("dsp", "elementwise", "special", lanes),
+    )
 
 
 # -- between the stages -----------------------------------------------------------------------------------------------
 
 
-def link_cost(
+def link_groups(
     design: Sequence[Stage],
     folding: Mapping[int, Fold],
     stage: Stage,
     interval: int,
     style: Style,
     lags: Sequence[float],
-) -> tuple[Part, ...]:
+) -> Iterator[Parts]:
     """Buffers and width converters in front of a stage, and the memory that holds back a short branch."""
-    parts: tuple[Part, ...] = ()
     fold = folding.get(stage.index)
     for source in stage.inputs:
         produced = style.host_width if source < 0 else stream_width(design[source], folding, interval, style)
@@ -157,12 +181,13 @@ def link_cost(
         consumed = _consumed(stage, fold, carried, interval, style)
         bits = stage.bits_entered if source < 0 else design[source].elements * design[source].bits_out
         depth = _depth(carried, style) if fold is None or fold.fifo is None else fold.fifo
-        parts += _width_converter(produced, carried, style.impl, bits)
-        parts += _fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
+        if produced != carried:
+            yield _width_converter(produced, carried, style.impl, bits)
+        yield _fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
         if consumed != carried:
-            parts += _width_converter(carried, consumed, style.impl, bits)
-            parts += _fifo(consumed, fabric=style.fabric)
-    return parts + _skip_memory(design, stage, interval, style, lags)
+            yield _width_converter(carried, consumed, style.impl, bits)
+            yield _fifo(consumed, fabric=style.fabric)
+    yield from _skip_memory(design, stage, interval, style, lags)
 
 
 def _depth(width: int, style: Style) -> int:
@@ -199,19 +224,17 @@ def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int, styl
 
 def _skip_memory(
     design: Sequence[Stage], stage: Stage, interval: int, style: Style, lags: Sequence[float]
-) -> tuple[Part, ...]:
+) -> Iterator[Parts]:
     """Where branches meet, the faster one waits: it is kept for as much of an image as the slower one lags behind."""
     branches = [i for i in stage.inputs if i >= 0]
     if len(branches) < 2 or stage.op == "concat":
-        return ()
+        return
     latest = max(lags[i] for i in branches)
-    parts: tuple[Part, ...] = ()
     for i in branches:
         held = round((latest - lags[i]) * design[i].elements) * design[i].bits_out
         width = ceil_div(design[i].elements, interval) * design[i].bits_out
         if held:
-            parts += _fifo(width, ceil_div(held, width), "residual", style.fabric)
-    return parts
+            yield _fifo(width, ceil_div(held, width), "residual", style.fabric)
 
 
 def lag(design: Sequence[Stage]) -> list[float]:

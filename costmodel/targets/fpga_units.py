@@ -65,9 +65,9 @@ class MatrixShape:
     pow2: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fabric:
-    """What a family of devices is made of, as far as geometry goes.
+    """What a family of devices is made of, as far as geometry goes. Compared by identity, so that it is a cheap key.
 
     ``dsp_wide`` x ``dsp_narrow`` is the multiplier of a DSP block, ``tile_wide`` x ``tile_narrow`` the tiles from which
     a larger product is built. ``ram`` lists (depth, width) of a block RAM in simple dual-port mode, widest first;

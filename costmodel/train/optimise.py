@@ -17,11 +17,12 @@ NamedParameters = Sequence[tuple[str, nn.Parameter]]
 def learning_rate(phase: Phase, epoch: int, batch: int, batches: int) -> float:
     """Rate of one batch. ``linear-by-epoch`` is the published schedule ``lr (1 - epoch / epochs)``; the others move
     with every batch. ``warmup`` is the share of the phase that rises linearly from 0; ``cycles`` repeats the fall."""
-    done = (epoch + batch / batches) / phase.epochs
-    if done < phase.warmup:
-        return phase.lr * (epoch * batches + batch + 1) / (phase.warmup * phase.epochs * batches + 1)
-    within = ((done - phase.warmup) / (1.0 - phase.warmup) if phase.warmup < 1 else 0.0) * phase.cycles
-    within -= min(math.floor(within), phase.cycles - 1)
+    total, at = phase.epochs * batches, epoch * batches + batch
+    rising = round(phase.warmup * total)
+    if at < rising:
+        return phase.lr * (at + 1) / (rising + 1)
+    falling = total - rising
+    within = (at - rising) * phase.cycles % falling / falling  # in whole batches, so that a cycle ends where it should
     if phase.schedule == "linear-by-epoch":
         return phase.lr * (1.0 - epoch / phase.epochs)
     if phase.schedule == "linear":

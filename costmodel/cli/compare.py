@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from costmodel.cli import numbers
+from costmodel.cli import numbers, odds
 from costmodel.cli.common import (
     add_cache_argument,
     add_output_arguments,
@@ -79,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
     tables = [multiplications(profiles, level, show), operations(profiles, level, show)]
     if args.conventions:
         tables += [conventions(profiles, show), *(t for p in profiles for t in reconcile(p, show))]
-    tables += [costs(row) for row in estimates]
+    for row in estimates:
+        tables.append(costs(row))
+        if (likely := odds.table(row)) is not None:
+            tables.append(likely)
     color = args.output is None and use_color()
     said = [f"{p.network}: {text}" for p in profiles if (text := hidden_multiplications(p))]
     preface = "".join(paint(line, "warn", color) + "\n" for text in said for line in wrap(text))
@@ -225,6 +229,7 @@ def document(profiles: list[Profile], level: Any, estimates: list[list[Estimate]
             }
             for row in estimates
         },
+        "cheaper": {row[0].target: [asdict(o) for o in odds.odds(row)] for row in estimates},
     }  # fmt: skip
 
 

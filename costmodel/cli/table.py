@@ -6,12 +6,12 @@ rich table costs as much processor time as everything else that a cached ``profi
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
 import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -170,7 +170,11 @@ def tree_labels(paths: Sequence[tuple[str, ...]]) -> list[str]:
 
 def line_width() -> int:
     """Columns that text may take: the terminal's, or 160 where there is none."""
-    return shutil.get_terminal_size((160, 40)).columns
+    with contextlib.suppress(ValueError):
+        return max(int(os.environ.get("COLUMNS", "")), 40)
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # not a terminal, closed, or absent
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
+    return 160
 
 
 def wrap(text: str) -> list[str]:

@@ -123,7 +123,7 @@ def conventions(profiles: list[Profile], show: Any) -> Table:
     columns = [
         Column("convention", "convention", "left"),
         *(Column(p.network, p.network, show=partial(_fraction, show)) for p in profiles),
-        Column("unit", "unit", "left"), Column("why", "what it counts", "left"),
+        Column("unit", "unit", "left"), Column("why", "what it counts", "left", prose=True),
     ]  # fmt: skip
     return Table("conventions", "Conventions", columns, rows)
 
@@ -163,7 +163,7 @@ def _multiplications_apart(profile: Profile, show: Any) -> Table:
         Column("paper", "paper-abbnn", show=fraction),
         *(Column("published", "published", show=fraction) for _ in figures),
     ]
-    heads.append(Column("why", "why they differ", "left"))
+    heads.append(Column("why", "why they differ", "left", prose=True))
     return Table(f"multiplications_{profile.network}", f"{profile.network}: multiplications by each rule", heads, rows,
                  [Row(["total", *totals, printed], "bold")])  # fmt: skip
 

@@ -24,6 +24,9 @@ from costmodel.targets.spec import Parameter, Target
 
 REAL_BYTES = {"fp32": 4, "int8": 1}
 
+#: What the model does not know of a network: one draw a network, not shared between designs.
+MODEL_ERROR = "model_error"
+
 #: Choices that every Arm target has; a target's own parameters come before them.
 OPTIONS: Mapping[str, Parameter] = {
     "threads": Parameter(1, "threads that share the matrix products", min=1, max=256),
@@ -43,7 +46,8 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     if threads > cores:
         raise CostmodelError(f"option threads={threads}: {target.name} has {cores} core{'s' * (cores > 1)}")
     dated = f"library_slowdown.{options['library']}.factor"
-    suffix = (dated,) if dated in target.constants else ()
+    error = f"model_error of {ledger.network}"
+    suffix = (error, *((dated,) if dated in target.constants else ()))
     own_memory = "cycles_per_byte" in target.constants
     power = _power(target, threads)
     lines: list[Line] = []
@@ -69,7 +73,7 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
                 Line(layer, "energy_J", "board", op.kind, seconds, (*factors, "power_board"))
                 for factors, seconds in joules.items()
             ]
-    constants = {name: target.constant(name) for name in sorted(needed)}
+    constants = {name: target.constant(MODEL_ERROR if name == error else name) for name in sorted(needed)}
     if power is not None:
         constants["power_board"] = power
     names = tuple(layer.name for layer in ledger.layers)

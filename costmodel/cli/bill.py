@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from costmodel.targets.quantity import Interval, Quantity
 
 #: What the letter of a constant's confidence means.
-CONFIDENCE = {
-    "P": "primary source", "T": "transcription of a named source", "A": "abstract", "C": "computed or measured",
-    "F": "fitted",
-}  # fmt: skip
+CONFIDENCE = {"P": "primary", "T": "transcribed", "A": "abstract", "C": "computed", "F": "fitted"}
 NETWORK = -1  # the layer of lines that belong to the network as a whole
 
 
@@ -107,7 +104,8 @@ def constants(estimate: Estimate) -> Table:
 QUANTITY_COLUMNS = [
     Column("value", "value", show=lambda v: f"{v:.4g}"), Column("unit", "unit", "left"),
     Column("low", "low", show=lambda v: f"{v:.4g}"), Column("high", "high", show=lambda v: f"{v:.4g}"),
-    Column("source", "source", "left"), Column("confidence", "known by", "left", show=lambda v: CONFIDENCE.get(v, v)),
+    Column("source", "source", "left", prose=True),
+    Column("confidence", "known by", "left", show=lambda v: CONFIDENCE.get(v, v)),
 ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the hardware")
     where = "a name of `costmodel targets`, or a YAML file (repeatable)"
     group.add_argument("--target", metavar="TARGET", action="append", default=[], help=where)
-    choice = "a choice of the target, such as clock_hz=200e6 (repeatable; see `costmodel targets NAME`)"
+    choice = "a choice of the target, such as clock=200e6 (repeatable; see `costmodel targets NAME`)"
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="options", help=choice)
     group.add_argument("--fps", type=float, metavar="RATE", help="frames per second that an FPGA design must reach")
     group.add_argument("--folding", metavar="FILE", help="folding of an FPGA design: a file, or auto")

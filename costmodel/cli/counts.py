@@ -99,7 +99,7 @@ def by_kind(ledger: Ledger, show: Show) -> Table:
     columns = [
         Column("kind", "operation", "left"), Column("count", "count", show=show),
         Column("share", "share", show=lambda v: numbers.share(v, 1.0)), Column("bits", "bits", "left"),
-        Column("tags", "because of", "left"),
+        Column("tags", "because of", "left", prose=True),
     ]  # fmt: skip
     return Table("kinds", "", columns, rows, [Row(["total", everything, 1.0, "", ""], "bold")])
 
@@ -129,8 +129,9 @@ def rewrites(profile: Profile, show: Show) -> Table:
         text = ", ".join(what) + (f"; adds {', '.join(added)}" if added else "")
         rows.append(Row([name, len(places), text or "nothing", places[0].why]))
     columns = [
-        Column("rewrite", "rewrite", "left"), Column("places", "places"), Column("removed", "removes", "left"),
-        Column("why", "exact because", "left"),
+        Column("rewrite", "rewrite", "left"), Column("places", "places"),
+        Column("removed", "removes", "left", prose=True),
+        Column("why", "exact because", "left", prose=True),
     ]  # fmt: skip
     return Table("rewrites", "Rewrites between them, each exact", columns, rows)
 

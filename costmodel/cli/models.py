@@ -61,7 +61,7 @@ def overview(names: list[str]) -> Table:
         Column("shift", "shift", show=numbers.count),
         Column("weight_bits", "weights", show=lambda v: numbers.bits(v) if v else ""),
         Column("top1", "top-1", show=lambda v: f"{v:.2f}" if v else ""),
-        Column("source", "source of the accuracy, or of the network", "left"),
+        Column("source", "source of the accuracy, or of the network", "left", prose=True),
     ]  # fmt: skip
     return Table("models", "", columns, rows, notes=[f"{len(rows)} networks; counts of one inference as deployed"])
 
@@ -69,7 +69,9 @@ def overview(names: list[str]) -> Table:
 def describe(names: list[str]) -> Table:
     """What each network is, in words."""
     rows = [Row([name, registry.entry(name).description]) for name in names]
-    return Table("models", "", [Column("name", "network", "left"), Column("description", "what it is", "left")], rows)
+    return Table(
+        "models", "", [Column("name", "network", "left"), Column("description", "what it is", "left", prose=True)], rows
+    )
 
 
 def document(names: list[str]) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ examples:
   costmodel profile --model reactnet18 --convention paper-abbnn
   costmodel profile --model my/net.py:build --model-args width=0.5 --input 1x3x32x32
   costmodel profile --model timm.models:resnet18 --input 1x3x224x224 --by kind
-  costmodel profile --model abbnn --target fpga --fps 1000 --set clock_hz=200e6 --explain
+  costmodel profile --model abbnn --target fpga --fps 1000 --set clock=200e6 --explain
   costmodel profile --model abbnn --format json -o abbnn.json
 
 exit status: 0; 1 with --strict where something could not be counted; 2 for bad input

@@ -30,12 +30,16 @@ _ANSI = {"bold": "1", "dim": "2", "title": "1;36", "good": "32", "bad": "31", "w
 
 @dataclass(frozen=True)
 class Column:
-    """``key`` names the column in JSON and CSV, ``title`` everywhere else; ``show`` turns a value into text."""
+    """``key`` names the column in JSON and CSV, ``title`` everywhere else; ``show`` turns a value into text.
+
+    ``prose`` may go on below itself where a terminal is too narrow.
+    """
 
     key: str
     title: str
     align: Align = "right"
     show: Callable[[Any], str] = plain
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,8 @@ def to_text(table: Table, color: bool = False) -> str:
     rows = [(row, table.texts(row)) for row in (*table.rows, *table.footer)]
     heads = [c.title for c in table.columns]
     widths = [max(map(width, column)) for column in zip(heads, *(cells for _, cells in rows), strict=True)]
-    fixed = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    if table.columns[-1].align == "left" and len(widths) > 1:  # prose: it goes on below itself
-        widths[-1] = min(widths[-1], max(24, line_width() - fixed))
-    total = fixed + widths[-1]
+    widths = _fitted(widths, [c.prose for c in table.columns])
+    total = sum(widths) + 2 * (len(widths) - 1)
     lines = [paint(table.title, "title", color)] if table.title else []
     if rows or any(heads):
         lines.append(paint(_line(heads, widths, table.columns), "bold", color))
@@ -100,13 +102,7 @@ def to_text(table: Table, color: bool = False) -> str:
     for index, (row, cells) in enumerate(rows):
         if index == len(table.rows) and table.rows:
             lines.append(paint("─" * total, "dim", color))
-        first, *more = (
-            textwrap.wrap(cells[-1], widths[-1], break_long_words=False, break_on_hyphens=False) or [""]
-            if width(cells[-1]) > widths[-1]
-            else [cells[-1]]
-        )
-        lines.append(paint(_line([*cells[:-1], first], widths, table.columns), row.style, color))
-        lines += [paint(" " * fixed + text, row.style, color) for text in more]
+        lines += [paint(_line(part, widths, table.columns), row.style, color) for part in _folded(cells, widths)]
     lines += [paint(line, "warn", color) for alert in table.alerts for line in wrap(alert)]
     lines += [paint(line, "dim", color) for note in table.notes for line in wrap(note)]
     return "\n".join(lines) + "\n"
@@ -227,6 +223,29 @@ def use_color(stream: Any = None) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or bool(getattr(stream, "isatty", lambda: False)())
+
+
+def _fitted(widths: list[int], prose: list[bool]) -> list[int]:
+    """Widths that the terminal has room for, taken from the widest columns of prose; none of them below 24."""
+    fitted, shrinkable = list(widths), [i for i, is_prose in enumerate(prose) if is_prose]
+    for _ in range(sum(widths) + 2 * (len(widths) - 1) - line_width()):
+        widest = max(shrinkable, key=fitted.__getitem__, default=None)
+        if widest is None or fitted[widest] <= 24:
+            break
+        fitted[widest] -= 1
+    return fitted
+
+
+def _folded(cells: list[str], widths: list[int]) -> list[list[str]]:
+    """The cells of one row over as many lines as its longest prose needs."""
+    if all(width(cell) <= size for cell, size in zip(cells, widths, strict=True)):
+        return [cells]
+    parts = [
+        textwrap.wrap(cell, size, break_long_words=False, break_on_hyphens=False) if width(cell) > size else [cell]
+        for cell, size in zip(cells, widths, strict=True)
+    ]
+    height = max(map(len, parts))
+    return [[part[i] if i < len(part) else "" for part in parts] for i in range(height)]
 
 
 def _indent(cells: list[str]) -> list[str]:

@@ -55,7 +55,7 @@ def listing() -> Table:
         rows.append(Row([name, ", ".join(short.get(name, [])), kind, len(target.constants), target.title]))
     columns = [
         Column("name", "target", "left"), Column("aliases", "short name", "left"), Column("kind", "kind", "left"),
-        Column("constants", "constants"), Column("title", "what it is", "left"),
+        Column("constants", "constants"), Column("title", "what it is", "left", prose=True),
     ]  # fmt: skip
     return Table("targets", "", columns, rows, notes=["costmodel targets NAME shows every constant with its source."])
 
@@ -63,7 +63,7 @@ def listing() -> Table:
 def constants(target: Target) -> Table:
     """Every constant: value, unit, bounds, source, how it is known."""
     rows = [Row([name, *quantity_cells(q), q.note]) for name, q in target.constants.items()]
-    columns = [Column("constant", "constant", "left"), *QUANTITY_COLUMNS, Column("note", "note", "left")]
+    columns = [Column("constant", "constant", "left"), *QUANTITY_COLUMNS, Column("note", "note", "left", prose=True)]
     return Table("constants", "Constants", columns, rows)
 
 
@@ -82,7 +82,7 @@ def choices(target: Target) -> Table:
     ]
     columns = [
         Column("name", "--set", "left"), Column("default", "default"), Column("unit", "unit", "left"),
-        Column("values", "values", "left"), Column("description", "meaning", "left"),
+        Column("values", "values", "left", prose=True), Column("description", "meaning", "left", prose=True),
     ]  # fmt: skip
     return Table("parameters", "Choices", columns, rows)
 
@@ -91,7 +91,7 @@ def references(target: Target) -> Table:
     """The works that the constants cite, in order of first use."""
     known = texts(target)
     rows = [Row([key, known.get(key, "")]) for key in cited(target)]
-    columns = [Column("key", "source", "left"), Column("reference", "reference", "left")]
+    columns = [Column("key", "source", "left"), Column("reference", "reference", "left", prose=True)]
     return Table("sources", "Sources", columns, rows)
 
 
@@ -136,6 +136,9 @@ def document(target: Target) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_BRACES = {ord("{"): None, ord("}"): None}
+
+
 def _fields(entry: str) -> dict[str, str]:
     """``name = {value}`` pairs of a BibTeX entry; braces inside values may nest."""
     fields: dict[str, str] = {}
@@ -151,8 +154,8 @@ def _fields(entry: str) -> dict[str, str]:
             if depth < 0 or (depth == 0 and entry[end] in ",\n"):
                 break
             end += 1
-        value = entry[start:end].replace("{", "").replace("}", "").strip(' "')
-        fields[name] = " ".join(value.split())
+        value = entry[start:end].translate(_BRACES).strip(' "')
+        fields[name] = " ".join(value.replace("\\", "").split())
         position = end + 1
     return fields
 

@@ -23,11 +23,11 @@ examples:
 """
 
 SPLITS = {
-    "calibration": "fitted to these rows",
-    "hold-out": "never seen by a fit",
-    "leave-one-out": "fitted to the others",
-    "exact": "as published, to the last digit",
-    "all": "all rows",
+    "calibration": "to these rows",
+    "hold-out": "to other rows",
+    "leave-one-out": "anew, to the others",
+    "exact": "published figures, exactly",
+    "all": "all together",
 }
 
 
@@ -64,24 +64,26 @@ def scores(summaries: list[Summary]) -> Table:
     found: list[Row] = []
     group = None
     for s in summaries:
+        if s.group != group:
+            found.append(Row([s.group, *[None] * 7], "title", subtotal=True))
+            group = s.group
         own = s.estimator == "costmodel"
-        who = s.estimator if own else f"baseline: {s.estimator}"
-        values = [s.group, who, s.split, s.rows, s.mape, s.worst, s.rank, s.coverage]
-        found.append(Row(values, "plain" if own else "dim", label=" " if s.group == group else ""))
-        group = s.group
+        label = f"  {SPLITS.get(s.split, s.split)}" if own else f"  baseline: {s.estimator}"
+        values = [s.group, s.estimator, s.split, s.rows, s.mape, s.worst, s.rank, s.coverage]
+        found.append(Row(values, "plain" if own else "dim", label=label))
     columns = [
-        Column("group", "rows", "left"),
-        Column("estimator", "estimator", "left"),
-        Column("split", "constants", "left", lambda split: SPLITS.get(split, split)),
+        Column("group", "rows, and what the constants were fitted to", "left"),
+        Column("estimator", "estimator", "left", lambda name: name if name == "costmodel" else ""),
+        Column("split", "split", "left", lambda split: split or ""),
         Column("count", "n"),
         Column("mape", "mean error", show=percent),
         Column("worst", "worst", show=percent),
-        Column("rank", "rank corr.", show=partial(fixed, digits=3)),
+        Column("rank", "rank", show=partial(fixed, digits=3)),
         Column("coverage", "in interval", show=percent),
     ]
     notes = [
         "mean error: mean absolute relative error. in interval: share of the measurements that lie in the estimate's "
-        "interval. rank corr.: Spearman.",
+        "interval. rank: Spearman's correlation.",
     ]
     return Table("scores", "Estimates against measurements", columns, found, notes=notes)
 

@@ -69,8 +69,8 @@ def test_every_target_is_listed_and_shows_each_constant_with_its_source(capsys: 
 
 
 def test_a_bibliography_entry_is_one_line() -> None:
-    entry = "@article{x,\n  title = {On {XNOR} and\n   popcount},\n  author = {A. One and B. Two},\n  year = 2020,\n}"
-    assert citation(entry) == "A. One and B. Two, On XNOR and popcount, 2020"
+    entry = "@article{x,\n  title = {On {XNOR} \\& \n   popcount},\n  author = {A. One and B. Two},\n  year = 2020,\n}"
+    assert citation(entry) == "A. One and B. Two, On XNOR & popcount, 2020"
 
 
 def test_an_unknown_target(capsys: pytest.CaptureFixture[str]) -> None:

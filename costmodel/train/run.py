@@ -37,11 +37,11 @@ Builder = Callable[[Phase], nn.Module]
 
 
 class Header(msgspec.Struct):
-    """Header of every checkpoint of a run."""
+    """Header of every checkpoint of a run. Only a run under way has a position: equal results are equal files."""
 
     kind: str
     job: Job
-    position: Position
+    position: Position | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ class Run:
                 f"--restart to throw that run away."
             )
         environment = self.position.environment
+        if header.position is None:
+            raise CostmodelError(f"{self.folder / LAST} is not the state of a run. Give --restart to begin anew.")
         self.position = header.position
         self.position.environment = {**environment, **header.position.environment}
         return tensors
@@ -217,9 +219,7 @@ class Run:
         at.phase, at.epoch = at.phase + 1, 0
         if self.done:
             return
-        checkpoints.write(
-            self.folder / f"step{at.phase}.safetensors", weights, Header(f"step{at.phase}", self.job, self.position)
-        )
+        checkpoints.write(self.folder / f"step{at.phase}.safetensors", weights, Header(f"step{at.phase}", self.job))
         self._begin_phase(weights, {})
 
     def _result_state(self) -> dict[str, Tensor]:
@@ -251,7 +251,7 @@ class Run:
 
     def _write_result(self) -> None:
         at = self.position
-        digest = checkpoints.write(self.folder / FINAL, self._result_state(), Header("result", self.job, at))
+        digest = checkpoints.write(self.folder / FINAL, self._result_state(), Header("result", self.job))
         last_phase = [e.test_accuracy for e in at.history if e.phase == len(self.recipe.phases)]
         ends = {e.phase: e.test_accuracy for e in at.history}
         result = Result(

@@ -50,7 +50,9 @@ def test_a_batch_is_what_padding_cropping_and_flipping_one_by_one_gives(mode: st
             top, left = int(draw[SHIFT_Y] * 5), int(draw[SHIFT_X] * 5)
             crop = source[:, top : top + 6, left : left + 6]
             crop = crop[:, :, ::-1] if draw[FLIP] < 0.5 else crop
-            expected = (crop / 255.0 - np.array([0.5, 0.25, 0.125])[:, None, None]) / np.array([0.5, 1, 2])[:, None, None]
+            expected = (crop / 255.0 - np.array([0.5, 0.25, 0.125])[:, None, None]) / np.array([0.5, 1, 2])[
+                :, None, None
+            ]
             np.testing.assert_allclose(image.numpy(), expected, atol=1e-6)
             assert label == data.train.labels[number]
             seen += 1

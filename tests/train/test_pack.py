@@ -75,7 +75,7 @@ def test_a_damaged_header_and_a_network_without_bits_are_refused(tmp_path: Path)
         pack(nn.Linear(2, 2))
     raw = pack(shaken("abbnn-digits"))
     path = tmp_path / "net.safetensors"
-    path.write_bytes(raw.replace(b'gain', b'mean', 1))
+    path.write_bytes(raw.replace(b"gain", b"mean", 1))
     with pytest.raises(CostmodelError, match="does not fit the network"):
         loading.load_checkpoint(registry.build("abbnn-digits"), path)
     path.write_bytes(raw[: len(raw) // 2])

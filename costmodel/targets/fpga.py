@@ -158,7 +158,7 @@ def dataflow(
         "lanes": sum(fold.lanes for fold in folding.values()),
         "folding": {ledger.layers[design[i].layers[0]].name: (f.pe, f.simd) for i, f in folding.items()},
         "finn_folding": json.loads(write_folding(folding, design)),
-        "binary_macs_per_s": sum(s.macs for s in design) * clock / interval,
+        "macs_per_s": sum(s.macs for s in design) * clock / interval,
     }
     return Estimate(
         ledger.network, target.name, ledger.level, tuple(lines), target.constants,

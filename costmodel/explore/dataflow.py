@@ -195,13 +195,14 @@ class _Builder:
 
     def _beside(self, stage: Stage, interval: int) -> tuple[Part, ...]:
         """What a stage has besides its matrix unit: element-wise operators, and the memory of a waiting branch."""
-        style = self.style
+        style, pipeline = self.style, fpga_pipeline
         if stage.matrix is not None:
             lanes = ceil_div(stage.elements, interval)
-            parts = tuple(p for w in stage.work for p in fpga_pipeline.operators(w, lanes, stage.channels, style))
+            groups = [pipeline.operators(work, lanes, stage.channels, style) for work in stage.work]
         else:
-            parts = fpga_pipeline.stage_cost(stage, None, interval, style)
-        return parts + fpga_pipeline._skip_memory(self.pipeline, stage, interval, style, self.lags)
+            groups = list(pipeline.stage_groups(stage, None, interval, style))
+        groups += pipeline._skip_memory(self.pipeline, stage, interval, style, self.lags)
+        return tuple(part for group in groups for part in group)
 
     # -- streams ------------------------------------------------------------------------------------------------------
 

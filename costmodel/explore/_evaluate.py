@@ -1,0 +1,92 @@
+"""Compiled evaluation of many designs from tables: gather one row a unit, then add up or take the largest."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX2 = np.uint64(0x94D049BB133111EB)
+_U30, _U27, _U31, _U32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+
+
+@njit(cache=True, nogil=True)
+def draw(seed, start, sizes, out):  # type: ignore[no-untyped-def]
+    """Random choices ``out`` [n, units] of the designs number ``start``, ``start + 1``, ... of a seed.
+
+    The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) in counter mode: a design depends on its number
+    alone, whatever the blocks in which it is drawn.
+    """
+    units = sizes.shape[0]
+    for i in range(out.shape[0]):
+        state = (np.uint64(seed) << _U32) + np.uint64(start + i) * np.uint64(units)
+        for u in range(units):
+            z = (state + np.uint64(u)) * _GOLDEN
+            z = (z ^ (z >> _U30)) * _MIX1
+            z = (z ^ (z >> _U27)) * _MIX2
+            z = z ^ (z >> _U31)
+            out[i, u] = ((z >> _U32) * np.uint64(sizes[u])) >> _U32
+
+
+@njit(cache=True, nogil=True)
+def unrank(start, sizes, out):  # type: ignore[no-untyped-def]
+    """Choices ``out`` [n, units] of the designs number ``start``, ...; the last unit varies fastest."""
+    for i in range(out.shape[0]):
+        rest = start + i
+        for u in range(sizes.shape[0] - 1, -1, -1):
+            out[i, u] = rest % sizes[u]
+            rest //= sizes[u]
+
+
+@njit(cache=True, nogil=True)
+def sums(choices, base, first, second, out):  # type: ignore[no-untyped-def]
+    """``out`` [n, 2]: for each row of ``choices`` [n, units] the sums of what was chosen of both tables [rows].
+
+    Added up in the order of the units.
+    """
+    for i in range(choices.shape[0]):
+        row = base[0] + choices[i, 0]
+        a, b = first[row], second[row]
+        for u in range(1, choices.shape[1]):
+            row = base[u] + choices[i, u]
+            a += first[row]
+            b += second[row]
+        out[i, 0], out[i, 1] = a, b
+
+
+@njit(cache=True, nogil=True)
+def dataflow(choices, base, table, intervals, overhead, moving, ends, links, joins, low, out):  # type: ignore[no-untyped-def]
+    """``out`` [n, 5]: interval and the four resources of each design; all integers.
+
+    ``table`` [rows, 5] has for each choice two packed words (LUT above block RAM, FF above DSP, the lower ones in
+    ``low`` bits; sums of packed words are packed sums), the position of its cycles among the intervals, and the numbers
+    of the streams at both ends. ``moving`` [m, 4] lists (unit, first row of its table in ``ends``, widths an interval,
+    3 or 4 for the entry or the exit); ``links`` [k, 4] (source, target, first row of its table in ``joins``, widths
+    into the target).
+    """
+    mask = (np.uint64(1) << low) - np.uint64(1)
+    for i in range(choices.shape[0]):
+        row = base[0] + choices[i, 0]
+        a, b, at = table[row, 0], table[row, 1], table[row, 2]
+        for u in range(1, choices.shape[1]):
+            row = base[u] + choices[i, u]
+            a += table[row, 0]
+            b += table[row, 1]
+            at = max(at, table[row, 2])
+        a += overhead[at, 0]
+        b += overhead[at, 1]
+        for m in range(moving.shape[0]):
+            row = base[moving[m, 0]] + choices[i, moving[m, 0]]
+            row = moving[m, 1] + at * moving[m, 2] + table[row, moving[m, 3]]
+            a += ends[row, 0]
+            b += ends[row, 1]
+        for k in range(links.shape[0]):
+            source = base[links[k, 0]] + choices[i, links[k, 0]]
+            target = base[links[k, 1]] + choices[i, links[k, 1]]
+            row = links[k, 2] + table[source, 4] * links[k, 3] + table[target, 3]
+            a += joins[row, 0]
+            b += joins[row, 1]
+        out[i, 0] = intervals[at]
+        out[i, 1], out[i, 2] = a >> low, a & mask
+        out[i, 3], out[i, 4] = b & mask, b >> low

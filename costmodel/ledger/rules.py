@@ -161,7 +161,10 @@ def product_tag(node: Node) -> str:
 
 def affine(node: Node) -> Iterable[Row]:
     steps = node.attrs["steps"]
-    yield from scale_rows(chain_class(steps), chain_per_channel(steps), scale_tags(steps), node.numel, steps)
+    if "multiplier" in node.attrs:
+        yield from replaced_multiplication(node)
+    else:
+        yield from scale_rows(chain_class(steps), chain_per_channel(steps), scale_tags(steps), node.numel, steps)
     if any(step.has_bias for step in steps):
         yield ("add", bias_tags(steps), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
 
@@ -174,6 +177,19 @@ def scale_rows(scale: str, per_channel: bool, tag: str, count: int, steps: tuple
         yield ("shift_channel" if per_channel else "shift_const", tag, count, FLOAT_BITS, 0, 0)
     elif scale == "sign" and not any(step.has_bias for step in steps):
         yield ("signflip", tag, count, FLOAT_BITS, 1, 0)
+
+
+def replaced_multiplication(node: Node) -> Iterable[Row]:
+    """What stands in the place of a multiplication by a constant; see :mod:`costmodel.deploy.multipliers`."""
+    steps, how = node.attrs["steps"], node.attrs["multiplier"]
+    tag = scale_tags(steps)
+    if how == "lut":
+        yield ("lut", tag, node.numel, node.attrs["bits_in"], FLOAT_BITS, 0)
+        return
+    count = {"pow2": 1, "tied": 1, "csd2": 2, "csd3": 3}[how]
+    shift: Kind = "shift_channel" if chain_per_channel(steps) else "shift_const"
+    yield (shift, tag, node.numel * count, FLOAT_BITS, 0, 0)
+    yield ("add", tag, node.numel * (count - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
 
 
 def prelu(node: Node) -> Iterable[Row]:

@@ -1,0 +1,135 @@
+r"""The thresholds of a one-bit function, found by running it.
+
+The cone of a threshold is any computation of two values from one source that changes once in each channel. Its change
+is found by bisection over all double-precision numbers: 64 evaluations give the exact number :math:`T_c` at which the
+function as written switches, whatever it is made of, with its own answer at the tie. ``torch.sign(0)``, which is
+neither of the two values, is taken as +1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from costmodel.deploy.constants import compress
+from costmodel.deploy.program import REAL, Array, Instruction
+from costmodel.trace.graph import Node
+
+if TYPE_CHECKING:
+    from costmodel.deploy.assemble import Assembler
+
+#: Sources beyond this are not looked at; every published network stays far inside.
+_FAR = 2.0**100
+_PROBES = 33
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """``limits`` and ``rising`` broadcast against the source. Rising: high from the limit on; falling: high up to it.
+
+    A channel that never changes has an infinite limit. ``magnitude`` is the size of the high value.
+    """
+
+    limits: Array
+    rising: Array
+    magnitude: float
+
+    def recoding(self) -> tuple[bool, float]:
+        """Whether the higher of two source values gives the higher result, and that result's size."""
+        return bool(self.rising.all()), self.magnitude
+
+
+def thresholds_of(state: Assembler, node: Node) -> Thresholds:
+    """The thresholds behind a ``threshold`` node or a recoding ``cast``."""
+    if node.attrs.get("steps_per_element", 1) != 1:
+        raise state.refuse(node, "its result changes more than once as its operand grows")
+    cone: tuple[Node, ...] = node.attrs["cone"]
+    function = _Function(state, node, cone)
+    if any(part.op == "sign" for part in cone):
+        state.notes.append(
+            "torch.sign gives 0 at 0, which one bit cannot hold; the deployed threshold takes 0 as +1 "
+            f"(first at {node.module or 'the network'})"
+        )
+    return _bisect(state, node, function)
+
+
+class _Function:
+    """The cone as a function of arrays that broadcast against its constants."""
+
+    def __init__(self, state: Assembler, node: Node, cone: tuple[Node, ...]) -> None:
+        from costmodel.deploy.assemble import Assembler
+        from costmodel.deploy.assemble_ops import BUILDERS
+        from costmodel.trace.graph import MOVES
+
+        inner = Assembler(state.graph, None, "exact", state.constants)
+        names = {part.id for part in cone}
+        self.source = next(i for part in cone for i in part.inputs if i not in names)
+        inner.nodes = {**state.nodes, **{part.id: part for part in cone}}
+        inner.types[self.source] = REAL
+        inner._next = 1 + max(max(inner.nodes), state._next)
+        for part in cone:
+            BUILDERS["move" if part.op in MOVES else part.op](inner, part)
+        self.instructions: list[Instruction] = inner.instructions
+        self.root = cone[-1].id
+        rank = len(node.shape)
+        shapes = [a.shape for i in self.instructions for a in i.arrays.values() if a.ndim == rank]
+        self.shape = np.broadcast_shapes((1,) * rank, *shapes)
+
+    def __call__(self, x: Array) -> Array:
+        from costmodel.deploy.ops import OPS
+
+        values = {self.source: x}
+        for instruction in self.instructions:
+            arguments = [values[i] for i in instruction.inputs]
+            values[instruction.out] = OPS[instruction.op](instruction, arguments, None)
+        return np.broadcast_to(np.asarray(values[self.root], dtype=np.float64), x.shape)
+
+
+def _bisect(state: Assembler, node: Node, function: _Function) -> Thresholds:
+    low, high = np.full(function.shape, -_FAR), np.full(function.shape, _FAR)
+    with np.errstate(over="ignore", invalid="ignore"):
+        at_low, at_high = function(low), function(high)
+        values = np.concatenate([at_low.ravel(), at_high.ravel()])
+        magnitude = float(np.abs(values).max())
+        if node.domain.kind == "binary01" and bool((values < 0).any()):
+            raise state.refuse(node, "its two values are zero and a negative number")
+        rising: Array = (at_high > 0) | (at_low <= 0)
+        changes = (at_low > 0) != (at_high > 0)
+        a: Array = _key(low)
+        b: Array = _key(high)  # the change lies in (a, b]
+        while bool((b > a + 1).any()):
+            middle = (a >> 1) + (b >> 1) + (a & b & 1)  # their difference can exceed 63 bits
+            same = (function(_number(middle)) > 0) == (at_low > 0)
+            a = np.where(same, middle, a)
+            b = np.where(same, b, middle)
+        limits = np.where(rising, _number(b), _number(a))
+        constant = np.where(at_high > 0, -np.inf, np.inf)
+        limits = np.where(changes, limits, constant)
+        result = Thresholds(compress(limits), compress(np.where(changes, rising, True)), magnitude)
+        _confirm(state, node, function, result)
+    return result
+
+
+def _confirm(state: Assembler, node: Node, function: _Function, found: Thresholds) -> None:
+    """Look for a second change, near the first and far from it."""
+    center = np.where(np.isfinite(found.limits), found.limits, 0.0)
+    for distance in np.concatenate(
+        [np.linspace(-1, 1, _PROBES), np.geomspace(1.5, 1e6, 12), -np.geomspace(1.5, 1e6, 12)]
+    ):
+        x = np.broadcast_to(center + distance * (1 + np.abs(center)), function.shape)
+        expected = np.where(found.rising, x >= found.limits, x <= found.limits)
+        if bool(((function(x) > 0) != expected).any()):
+            raise state.refuse(node, "its result changes more than once as its operand grows")
+
+
+def _key(x: Array) -> Array:
+    """Integers in the order of the doubles."""
+    bits = np.ascontiguousarray(x).view(np.int64)
+    return bits ^ ((bits >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))
+
+
+def _number(key: Array) -> Array:
+    bits = key ^ ((key >> 63) & np.int64(0x7FFFFFFFFFFFFFFF))
+    return np.ascontiguousarray(bits).view(np.float64)

@@ -1,0 +1,129 @@
+"""The numbers behind the constants of a graph, in double precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from costmodel.deploy.program import Array
+from costmodel.errors import CostmodelError
+from costmodel.trace.affine import Step
+from costmodel.trace.graph import Constant, Graph
+
+#: Relative deviation that straight-through estimators leave on magnitudes that are equal; see trace/domains.py.
+RESIDUE = 3e-6
+#: The same for a product of a few constants in single precision, as for scales that are tied to a stream.
+TIED_RESIDUE = 1e-5
+
+
+class Constants:
+    """Looks constants up in the values that a graph was traced with.
+
+    Every array has as many dimensions as the tensor it acts on, the first being the batch of one, and size one along
+    each dimension on which it does not depend.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        if not graph.values:
+            raise CostmodelError("the graph has no values: trace the network with values=True")
+        self._values = graph.values
+        self._output_axis: dict[int, int] = {}  # dimension of the output channels of each weight
+        for node in graph.nodes:
+            if "weight" in node.consts:
+                weight = node.consts["weight"]
+                last = node.op == "linear" and not node.attrs.get("exchanged")
+                self._output_axis[weight.id] = self.tensor(weight).ndim - 1 if last else 0
+
+    def tensor(self, constant: Constant) -> Array:
+        """The tensor itself, in its own shape."""
+        if constant.id not in self._values:
+            raise CostmodelError(f"the value of the constant {constant.path or constant.id} was not recorded")
+        value: Any = self._values[constant.id]
+        return np.asarray(value.detach().double().cpu().numpy(), dtype=np.float64)
+
+    def array(self, constant: Constant, rank: int, channels: bool = False) -> Array:
+        """For a tensor of ``rank`` dimensions; ``channels`` says that a vector lies along dimension 1."""
+        if constant.literal is not None:
+            return np.full((1,) * rank, constant.literal, dtype=np.float64)
+        value = self.tensor(constant)
+        if channels and value.ndim == 1 and rank > 1:
+            value = value.reshape((-1,) + (1,) * (rank - 2))
+        if value.ndim > rank:
+            value = value.reshape(value.shape[value.ndim - rank :])
+        return compress(value.reshape((1,) * (rank - value.ndim) + value.shape))
+
+    def magnitudes(self, constant: Constant, rank: int) -> Array:
+        """The common magnitude of each output channel of a weight tensor, or of all if the constant is a scalar."""
+        weight = np.abs(self.tensor(constant))
+        axis = self._output_axis.get(constant.id, 0)
+        if constant.numel == 1:
+            return np.full((1,) * rank, _typical(weight.reshape(1, -1))[0])
+        sizes = _typical(np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1))
+        where = 1 if weight.ndim > 2 else rank - 1
+        return sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank)))
+
+    def chain(self, steps: Iterable[Step], rank: int, act_scale: float = 1.0) -> tuple[Array, Array]:
+        """The one scale and one bias of a chain. ``act_scale`` stands in for the size of a one-bit step."""
+        scale, bias = np.ones((1,) * rank), np.zeros((1,) * rank)
+        for step in steps:
+            if step.fn == "batch_norm":
+                weight, offset, mean, var = (
+                    None if c is None else self.array(c, rank, channels=True) for c in step.constants
+                )
+                assert mean is not None and var is not None
+                factor = 1.0 / np.sqrt(var + step.eps) * (1.0 if weight is None else weight)
+                scale, bias = scale * factor, (bias - mean) * factor + (0.0 if offset is None else offset)
+                continue
+            constant = step.constants[0]
+            assert constant is not None
+            if constant.id < 0 and constant.literal is None:
+                value = np.full((1,) * rank, act_scale)
+            elif step.tag == "weight_scale":
+                value = self.magnitudes(constant, rank)
+            else:
+                value = self.array(constant, rank)
+            match step.fn:
+                case "mul":
+                    scale, bias = scale * value, bias * value
+                case "div":
+                    scale, bias = scale / value, bias / value
+                case "add":
+                    bias = bias + value
+                case "sub":
+                    bias = bias - value
+                case "rsub":
+                    scale, bias = -scale, value - bias
+        return compress(scale), compress(bias)
+
+
+def _typical(rows: Array) -> Array:
+    """Magnitude of each row without its zeros; a power of two that carries residue is that power."""
+    count = (rows > 0.5 * rows.max(1, keepdims=True)).sum(1)
+    total = np.where(rows > 0.5 * rows.max(1, keepdims=True), rows, 0.0).sum(1)
+    sizes = total / np.maximum(count, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.exp2(np.round(np.log2(sizes)))
+        return np.where(np.abs(sizes - power) <= RESIDUE * power, power, sizes)
+
+
+def compress(array: Array) -> Array:
+    """Size one along every dimension on which the values do not depend."""
+    for axis in range(array.ndim):
+        if array.shape[axis] > 1 and bool((array == array.take([0], axis)).all()):
+            array = array.take([0], axis)
+    return array
+
+
+def powers_of_two(array: Array, what: str, residue: float = RESIDUE) -> tuple[Array, Array]:
+    """Sign and exponent of numbers that are known to be ±2^k. Raises :class:`CostmodelError` if they are not."""
+    with np.errstate(divide="ignore"):
+        exponent = np.round(np.log2(np.abs(array)))
+    exact = np.isfinite(exponent) & (np.abs(np.abs(array) - np.exp2(exponent)) <= residue * np.abs(array))
+    if not bool(exact.all()):
+        raise CostmodelError(
+            f"{what}: the graph says that these are powers of two, and {array[~exact].ravel()[0]:.9g} is not. Trace "
+            "the network with the values that it is deployed with."
+        )
+    return np.where(array < 0, -1, 1).astype(np.int64), exponent.astype(np.int64)

@@ -1,0 +1,176 @@
+"""The inner loops of the integer executor, compiled by numba.
+
+Signs are packed 64 to a word, bit 1 for +1. With ``n`` the number of bits, the sum of products of two vectors of signs
+is ``n - 2 popcount(a xor b)``. Zero padding contributes nothing to a convolution, but a cleared bit stands for -1: at a
+border the taps that fall outside are taken back, ``n`` being the bits of the taps inside (the valid taps).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+from costmodel.deploy.program import Array
+
+WORD = 64
+
+
+def _count_bits(typing_context: Any, word: Any) -> Any:
+    """Number of set bits of a 64-bit word; one machine instruction, on vectors where the machine has it."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), build
+
+
+_popcount: Any = intrinsic(_count_bits)
+
+
+@njit(cache=True, nogil=True)
+def pack_signs(signs: Array) -> Array:
+    """Signs ``[n, c, h, w]`` (int8, positive is bit 1) -> words ``[n, h, w, ceil(c / 64)]``."""
+    n, c, h, w = signs.shape
+    words = np.zeros((n, h, w, (c + WORD - 1) // WORD), np.uint64)
+    for i in range(n):
+        for channel in range(c):
+            word, bit = channel // WORD, np.uint64(channel % WORD)
+            for y in range(h):
+                for x in range(w):
+                    words[i, y, x, word] |= np.uint64(signs[i, channel, y, x] > 0) << bit
+    return words
+
+
+@njit(cache=True, nogil=True)
+def gather(words: Array, image: int, row: int, kernel: tuple[int, int], stride: tuple[int, int],
+           pads: tuple[int, int], dilation: tuple[int, int], first: int, count: int, patches: Array,
+           classes: Array) -> None:  # fmt: skip
+    """The windows of one row of outputs, ``[w_out, kh * kw * count]``, and a number for the taps outside of each.
+
+    ``first`` and ``count`` choose the words of a group. A window's class is the sum of ``2^tap`` over its taps outside.
+    """
+    h, w = words.shape[1], words.shape[2]
+    for x in range(patches.shape[0]):
+        outside = 0
+        place = 0
+        for ky in range(kernel[0]):
+            iy = row * stride[0] - pads[0] + ky * dilation[0]
+            for kx in range(kernel[1]):
+                ix = x * stride[1] - pads[1] + kx * dilation[1]
+                if 0 <= iy < h and 0 <= ix < w:
+                    for j in range(count):
+                        patches[x, place + j] = words[image, iy, ix, first + j]
+                else:
+                    outside |= 1 << (ky * kernel[1] + kx)
+                    for j in range(count):
+                        patches[x, place + j] = np.uint64(0)
+                place += count
+        classes[x] = outside
+
+
+@njit(cache=True, nogil=True)
+def xnor_row(patches: Array, weights: Array, out: Array) -> None:
+    """Differing bits of every window with every filter: ``[w, k]`` with ``[k, c_out]`` -> ``[w, c_out]``."""
+    k, c_out = weights.shape
+    w = patches.shape[0]
+    for x in range(0, w - 3, 4):
+        o0, o1, o2, o3 = out[x], out[x + 1], out[x + 2], out[x + 3]
+        for c in range(c_out):
+            o0[c] = 0
+            o1[c] = 0
+            o2[c] = 0
+            o3[c] = 0
+        for j in range(k):
+            p0, p1, p2, p3 = patches[x, j], patches[x + 1, j], patches[x + 2, j], patches[x + 3, j]
+            row = weights[j]
+            for c in range(c_out):
+                word = row[c]
+                o0[c] += _popcount(p0 ^ word)
+                o1[c] += _popcount(p1 ^ word)
+                o2[c] += _popcount(p2 ^ word)
+                o3[c] += _popcount(p3 ^ word)
+    for x in range(w - w % 4, w):
+        o0 = out[x]
+        for c in range(c_out):
+            o0[c] = 0
+        for j in range(k):
+            p0 = patches[x, j]
+            row = weights[j]
+            for c in range(c_out):
+                o0[c] += _popcount(p0 ^ row[c])
+
+
+@njit(cache=True, nogil=True)
+def and_row(patches: Array, weights: Array, out: Array) -> None:
+    """Common set bits of every window with every filter, twice, less the set bits of the window: the 0/1 by ±1 sum."""
+    k, c_out = weights.shape
+    for x in range(patches.shape[0]):
+        row = out[x]
+        for c in range(c_out):
+            row[c] = 0
+        ones = np.uint64(0)
+        for j in range(k):
+            word = patches[x, j]
+            ones += _popcount(word)
+            filters = weights[j]
+            for c in range(c_out):
+                row[c] += np.uint64(2) * _popcount(word & filters[c])
+        for c in range(c_out):
+            row[c] -= ones
+
+
+@njit(cache=True, nogil=True)
+def xnor_conv(words: Array, weights: Array, ones: Array, channels: int, kernel: tuple[int, int],
+              stride: tuple[int, int], pads: tuple[int, int], dilation: tuple[int, int], zero: bool,
+              out: Array) -> None:  # fmt: skip
+    """Packed maps ``[n, h, w, words]`` with filters ``[kh * kw * words, c_out]`` -> sums ``[n, c_out, h_out, w_out]``.
+
+    ``ones [kh * kw, c_out]`` are the set bits of each tap of each filter; ``zero``: a cleared bit of a map is 0.
+    """
+    n, c_out, h_out, w_out = out.shape
+    taps = kernel[0] * kernel[1]
+    patches = np.empty((w_out, weights.shape[0]), np.uint64)
+    classes = np.empty(w_out, np.int64)
+    sums = np.empty((w_out, c_out), np.uint64)
+    base = np.empty(c_out, np.int64)
+    for image in range(n):
+        for y in range(h_out):
+            gather(words, image, y, kernel, stride, pads, dilation, 0, words.shape[3], patches, classes)
+            if zero:
+                and_row(patches, weights, sums)
+                for c in range(c_out):
+                    for x in range(w_out):
+                        out[image, c, y, x] = np.int32(np.int64(sums[x, c]))
+                continue
+            xnor_row(patches, weights, sums)
+            for x in range(w_out):
+                base[:] = 0
+                inside = taps
+                if classes[x]:
+                    for tap in range(taps):
+                        if classes[x] >> tap & 1:
+                            inside -= 1
+                            for c in range(c_out):
+                                base[c] += 2 * ones[tap, c]
+                total = inside * channels
+                for c in range(c_out):
+                    out[image, c, y, x] = np.int32(total + base[c] - 2 * np.int64(sums[x, c]))
+
+
+@njit(cache=True, nogil=True)
+def add_or_subtract(columns: Array, masks: Array) -> Array:
+    """``[m, k]`` integers with ``[k, o]`` masks (0 adds, -1 subtracts) -> sums ``[m, o]``; no product is formed."""
+    m, k = columns.shape
+    o = masks.shape[1]
+    out = np.zeros((m, o), np.int64)
+    for r in range(m):
+        row = out[r]
+        for j in range(k):
+            value = columns[r, j]
+            mask = masks[j]
+            for c in range(o):
+                row[c] += (value ^ mask[c]) - mask[c]
+    return out

@@ -53,12 +53,12 @@ AREA_TERMS: dict[str, tuple[str, ...]] = {
     "xnor_popcount": ("n", "log n", "1"),
     "mul": ("n2", "n", "1"),
     "shift": ("n-1 stages", "n", "n odd", "1"),
-    "prelu": ("n2",),
+    "prelu": ("n2", "n"),
     "qprelu_const": ("n", "1"),
     "qprelu_var": ("n-1 stages", "n", "n odd", "1"),
     "register": ("n",),
 }
-ENERGY_TERMS: dict[str, tuple[str, ...]] = {**AREA_TERMS, "mul": ("n2", "n2 log n")}
+ENERGY_TERMS: dict[str, tuple[str, ...]] = {**AREA_TERMS, "mul": ("n2", "n2 log n"), "prelu": ("n2", "n2 log n")}
 
 #: Growth of units of which a published table has one row only.
 EXPONENT: dict[str, float] = {"mul": 2.0, "prelu": 2.0, "fmul": 2.0}

@@ -149,3 +149,25 @@ def test_what_a_column_lacks_is_named() -> None:
         column(load_target("asic-45nm-horowitz"), "horowitz45").quantity("popcount", 64)
     with pytest.raises(CostmodelError, match="no unit table 'nowhere'"):
         column(load_target("asic-45nm"), "nowhere")
+
+
+def test_the_error_of_interpolating_between_libraries_follows_from_predicting_one_of_them() -> None:
+    """NanGate45 predicted from sky130 and ASAP7, the logarithm of the error scaled by the square of the spans."""
+    old, middle, new = (library(name) for name in ("asic-130nm", "asic-45nm", "asic-7nm"))
+    share = math.log(old.node / middle.node) / math.log(old.node / new.node)
+    shorter = (math.log(middle.node / new.node) / math.log(old.node / new.node)) ** 2
+    units = [("add", 32), ("mul", 16), ("mul", 32), ("compare", 16), ("shift", 32), ("mux", 32), ("xnor", 64)]
+    units += [("popcount", 64), ("popcount", 256), ("xnor_popcount", 128), ("register", 1)]
+    for what, name in (("energy", "interpolation_error"), ("area", "interpolation_area_error")):
+        errors = []
+        for unit, width in units:
+            values = [
+                col.quantity(unit, width, what).value / (col.voltage**2 if what == "energy" else 1)
+                for col in (old, middle, new)
+            ]
+            predicted = math.exp((1 - share) * math.log(values[0]) + share * math.log(values[2]))
+            errors.append(math.exp(shorter * math.log(values[1] / predicted)))
+        shipped = load_target("binareye").constant(name)
+        assert shipped.low <= min(errors), name
+        assert max(errors) <= shipped.high, name
+        assert min(errors) <= shipped.value <= max(errors), name

@@ -7,16 +7,14 @@ it is counted by the elements it produces, and reported.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
-
-import torch
 
 from costmodel.domain import FLOAT, Domain
 from costmodel.ledger.ledger import Caveat, Window
 from costmodel.trace.affine import Step
-from costmodel.trace.domains import classify, classify_literal
+from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant, Graph, GraphInput, Node
+from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.record import Ref, Value
 from costmodel.trace.simplify import Simplified, base_name
 
@@ -34,6 +32,7 @@ class Lowering:
         self.inputs: list[GraphInput] = []
         self.names: dict[int, int] = {}
         self.escaped: list[int] = []
+        self.possible: dict[int, Possible] = {}
         self.caveats: list[Caveat] = list(simplified.recording.caveats)
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
@@ -80,7 +79,7 @@ class Lowering:
         self._next += number == self._next
         node = Node(
             number, op, inputs, value.shape if shape is None else shape,
-            self.simplified.domain(value.id) if domain is None else domain,
+            self._kind(value) if domain is None else domain,
             value.module, value.call, source=value.op, **fields,
         )  # fmt: skip
         self.nodes.append(node)
@@ -88,9 +87,27 @@ class Lowering:
         self._domains[number], self._ops[number] = node.domain, op
         return number
 
+    def _kind(self, value: Value) -> Domain:
+        """What the values that a binarisation can give say, else what was observed."""
+        values = self.possible.get(value.id)
+        by_rule = domain_of_values(values) if values is not None else None
+        return by_rule or self.simplified.domain(value.id)
+
+    def known(self, argument: Any) -> Possible | None:
+        """The few values that an argument can take, if that is known."""
+        if isinstance(argument, (int, float)):
+            return frozenset((float(argument),))
+        if not isinstance(argument, Ref):
+            return None
+        number = self.simplified.canonical[argument.id]
+        if self.simplified.online[number]:
+            return self.possible.get(number)
+        sample = self.simplified.recording.values[number].sample
+        if sample is None or sample.numel() == 0 or not bool((sample == sample.flatten()[0]).all()):
+            return None
+        return frozenset((float(sample.flatten()[0]),))
+
     def affine(self, value: Value, x: int, *steps: Step, domain: Domain | None = None) -> int:
-        if domain is None and self.domain_of(x).is_one_bit:
-            domain = affine_of_one_bit(self.domain_of(x), steps)
         return self.emit(value, "affine", (x,), attrs={"steps": steps}, domain=domain)
 
     def unknown(self, value: Value, reason: str = "there is no rule for it") -> None:
@@ -129,6 +146,9 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             state.escaped.extend(i for i in value.inputs if simplified.online[i])
             continue
         op = base_name(value.op)
+        values_of = possible_values(value, op, state.known)
+        if values_of is not None:
+            state.possible[number] = values_of
         handler = HANDLERS.get(op) or HANDLERS.get(op.rsplit(".", 1)[0])
         if handler is not None:
             try:
@@ -184,23 +204,6 @@ def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 
         return v * len(kernel) if len(v) == 1 else v
 
     return Window(kernel, full(stride) if stride else kernel, full(padding), full(dilation), groups, transposed)
-
-
-def affine_of_one_bit(x: Domain, steps: tuple[Step, ...]) -> Domain | None:
-    """Kind of a literal scale and bias of ±1 or {0, 1}: two values, whether this input shows both or not."""
-    if x.scale != "one" or any(len(step.constants) != 1 for step in steps):
-        return None
-    values = [-1.0, 1.0] if x.kind == "binary" else [0.0, 1.0]
-    for step in steps:
-        constant = step.constants[0]
-        if constant is None or constant.literal is None:
-            return None
-        c = constant.literal
-        apply = {"mul": lambda v: v * c, "div": lambda v: v / c, "add": lambda v: v + c, "sub": lambda v: v - c,
-                 "rsub": lambda v: c - v}[step.fn]  # fmt: skip
-        values = [apply(v) for v in values]
-    found = classify(torch.tensor(values))
-    return replace(found, evidence="rule") if found.is_one_bit else None
 
 
 def distinct_shape(value: Value) -> tuple[int, ...]:

@@ -118,7 +118,7 @@ class Branch(nn.Module):
 
 
 def test_a_branch_on_data_is_reported() -> None:
-    result = profile(Branch(), torch.ones(1, 8))
+    result = profile(Branch(), torch.rand(1, 8) + 0.1)
     assert "branch" in {c.kind for c in result.caveats}
     assert result.deployed.total("mul") == 64
 
@@ -167,6 +167,24 @@ def test_trained_values_are_read_literally_when_asked() -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.PReLU(8))
     ledger = profile(model, torch.randn(1, 3, 6, 6), trained=True).deployed
     assert ledger.by_kind_and_tag()["shift_channel", "prelu"] == 8 * 36
+
+
+class ReluThenNorm(nn.Module):
+    """Positive values only, then a positive norm: the binarisation gives +1 everywhere on this input."""
+
+    def __init__(self, binarise) -> None:
+        super().__init__()
+        self.stem, self.binarise = nn.Conv2d(3, 8, 3, padding=1), binarise
+        self.conv = idioms.Conv(idioms.plain)
+
+    def forward(self, x):
+        return self.conv(self.binarise(F.relu(self.stem(x)) + 10.0))
+
+
+@pytest.mark.parametrize("name", sorted(set(idioms.ACTIVATIONS) - {"mask_assignment", "masked_fill"}))
+def test_a_binarisation_that_this_input_never_switches_is_binary(name: str) -> None:
+    ledger = profile(ReluThenNorm(idioms.ACTIVATIONS[name]), torch.randn(idioms.INPUT)).deployed
+    assert ledger.total("xnor") == idioms.MACS
 
 
 def test_python_literals_are_structure() -> None:

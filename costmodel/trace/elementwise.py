@@ -1,0 +1,235 @@
+"""Handlers of what acts on each element alone, with operands that are constant or differ by channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from costmodel.domain import FLOAT
+from costmodel.trace.affine import Step
+from costmodel.trace.arguments import node_of, online_inputs, operands_of
+from costmodel.trace.domains import classify_literal
+from costmodel.trace.graph import Constant
+from costmodel.trace.lower import Lowering
+from costmodel.trace.record import Ref, Value
+
+
+def batch_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = (x - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]
+    if ":" in value.op:  # the saved statistics
+        state.unknown(value, "statistics of a batch norm are used at inference")
+        return
+    x, weight, bias, mean, var = args[:5]
+    training = args[5] if isinstance(args[5], bool) else False
+    eps = next(a for a in reversed(args) if isinstance(a, float))
+    if training or mean is None or state.is_online(mean) or not state.is_online(x):
+        norm(state, value, args)
+        return
+    constants = tuple(state.constant(c) for c in (weight, bias, mean, var))
+    source = node_of(state, x)
+    real = FLOAT if state.domain_of(source).is_float else None
+    state.affine(value, source, Step("batch_norm", constants, "bn_scale", eps), domain=real)
+
+
+def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # statistics of the input itself: layer, group and instance norm, or a batch norm without running statistics
+    if ":" in value.op:
+        state.unknown(value, "statistics of a normalisation are used at inference")
+        return
+    constants = {f"const{i}": c for i, a in enumerate(args[1:]) if isinstance(a, Ref) and (c := state.constant(a))}
+    state.emit(value, "norm", (node_of(state, args[0]),), consts=constants, tags=("normalize",))
+
+
+def mul(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    a, b = state.operand(args[0]), state.operand(args[1])
+    if isinstance(a, int) and isinstance(b, int):
+        op = "square" if a == b else "mul"
+        state.emit(value, op, (a,) if a == b else (a, b), tags=("gate",))
+        return
+    x, c = (a, b) if isinstance(a, int) else (b, a)
+    assert isinstance(x, int) and isinstance(c, Constant)
+    state.affine(value, x, Step("mul", (c,), "const_mul"))
+
+
+def div(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    if len(args) > 2 or value.kwargs.get("rounding_mode"):
+        state.emit(value, "special", online_inputs(state, value), attrs={"fn": "div_round"})
+        return
+    a, b = state.operand(args[0]), state.operand(args[1])
+    if isinstance(a, int) and isinstance(b, Constant):
+        state.affine(value, a, Step("div", (b,), "const_mul"))
+    else:
+        state.emit(value, "special", online_inputs(state, value), attrs={"fn": "div"})
+
+
+def add(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    _sum(state, value, args[0], args[1], value.kwargs.get("alpha", args[2] if len(args) > 2 else 1), 1)
+
+
+def sub(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    _sum(state, value, args[0], args[1], value.kwargs.get("alpha", args[2] if len(args) > 2 else 1), -1)
+
+
+def rsub(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    _sum(state, value, args[1], args[0], value.kwargs.get("alpha", args[2] if len(args) > 2 else 1), -1)
+
+
+def _sum(state: Lowering, value: Value, left: Any, right: Any, alpha: float, sign: int) -> None:
+    """left + sign * alpha * right"""
+    a, b = state.operand(left), state.operand(right)
+    if isinstance(a, int) and isinstance(b, int):
+        inputs = (a, b)
+        if alpha != 1:
+            literal = Constant(-1, (), classify_literal(float(alpha)), float(alpha))
+            inputs = (a, state.affine(value, b, Step("mul", (literal,), "const_mul"), domain=FLOAT))
+        state.emit(value, "add", inputs, tags=("residual",), attrs={"subtract": sign < 0})
+    elif isinstance(a, int) and isinstance(b, Constant):
+        state.affine(value, a, Step("add" if sign > 0 else "sub", (_times(b, alpha),), "bias"))
+    elif isinstance(b, int) and isinstance(a, Constant):
+        fn: Any = "add" if sign > 0 else "rsub"
+        state.affine(value, b, Step(fn, (a,), "bias"))
+
+
+def _times(constant: Constant, alpha: float) -> Constant:
+    if alpha == 1:
+        return constant
+    literal = None if constant.literal is None else constant.literal * alpha
+    return Constant(constant.id, constant.shape, constant.domain, literal, constant.path)
+
+
+def neg(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    minus = Constant(-1, (), classify_literal(-1.0), -1.0)
+    state.affine(value, node_of(state, args[0]), Step("mul", (minus,), "const_mul"))
+
+
+def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = x where x >= 0 else slope[c] * x
+    slope = state.operand(args[1] if len(args) > 1 else 0.01)
+    if isinstance(slope, Constant):
+        state.emit(value, "prelu", (node_of(state, args[0]),), consts={"slope": slope}, tags=("prelu",))
+    else:
+        state.emit(value, "special", online_inputs(state, value), attrs={"fn": "prelu with a slope from the input"})
+
+
+def relu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    state.emit(value, "relu", (node_of(state, args[0]),), tags=("relu",))
+
+
+def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    low, high = (*args[1:3], None, None)[:2]
+    low, high = value.kwargs.get("min", low), value.kwargs.get("max", high)
+    if low == 0 and high is None:
+        relu(state, value, args)
+        return
+    attrs = {"min": low, "max": high, "sides": (low is not None) + (high is not None)}
+    state.emit(value, "clamp", (node_of(state, args[0]),), attrs=attrs, tags=("clamp",))
+
+
+def clamp_min(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    clamp(state, value, (args[0], args[1], None))
+
+
+def clamp_max(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    clamp(state, value, (args[0], None, args[1]))
+
+
+def hardtanh(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    clamp(state, value, (args[0], *(args[1:3] if len(args) > 1 else (-1.0, 1.0))))
+
+
+def extremum(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # elementwise minimum or maximum with a constant or with another activation
+    which = "maximum" if "maximum" in value.op else "minimum"
+    a, b = state.operand(args[0]), state.operand(args[1])
+    if isinstance(a, int) and isinstance(b, int):
+        state.emit(value, which, (a, b), tags=("other",))
+        return
+    x, c = (a, b) if isinstance(a, int) else (b, a)
+    assert isinstance(x, int) and isinstance(c, Constant)
+    bound = c.literal if c.literal is not None else _constant_zero(state, c)
+    if bound == 0.0:
+        if which == "maximum":
+            state.emit(value, "relu", (x,), tags=("relu",))
+        else:
+            state.emit(value, "clamp", (x,), attrs={"min": None, "max": 0.0, "sides": 1}, tags=("clamp",))
+        return
+    state.emit(value, which, (x,), consts={"bound": c}, tags=("other",))
+
+
+def _constant_zero(state: Lowering, constant: Constant) -> float | None:
+    """0.0 if every element of an unscaled constant that the program made is zero."""
+    value = state.simplified.recording.values[constant.id]
+    made = not value.path and value.sample is not None and not bool(value.sample.any())
+    return 0.0 if made else None
+
+
+def sign(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    source = node_of(state, args[0])
+    domain = state.simplified.domain(value.id)
+    # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. Elsewhere a zero is meant, as in
+    # the sign of a rectified value.
+    meant = domain.kind in ("ternary", "binary01") and state.op_of(source) not in _SUMS
+    state.emit(value, "sign", (source,), tags=("binarize",), domain=domain if meant else None)
+
+
+#: Ops whose results are sums: a zero among them is a tie, not a third value that was meant.
+_SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_pool", "input"})
+
+
+def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    bound = state.constant(args[1]) if len(args) > 1 else None
+    attrs = {
+        "fn": value.op,
+        "bound": bound.literal if bound is not None else None,
+        "operands": operands_of(state, value),
+    }
+    state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
+
+
+def where(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    attrs = {"fn": "where", "operands": operands_of(state, value)}
+    state.emit(value, "where", online_inputs(state, value), attrs=attrs, tags=("other",))
+
+
+def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    state.emit(value, "softmax", (node_of(state, args[0]),), tags=("activation",))
+
+
+def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
+    state.emit(value, "special", online_inputs(state, value), attrs=attrs, tags=("activation",))
+
+
+def power(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    if state.is_online(args[0]) and args[1] == 2 and not isinstance(args[1], Ref):
+        state.emit(value, "square", (node_of(state, args[0]),), tags=("other",))
+    else:
+        special(state, value, args)
+
+
+def absolute(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    state.emit(value, "abs", (node_of(state, args[0]),), tags=("other",))
+
+
+def rounding(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    state.emit(value, "round", (node_of(state, args[0]),), attrs={"fn": value.op.split(".")[1]}, tags=("quantize",))
+
+
+def logical(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
+    state.emit(value, "logical", online_inputs(state, value), attrs=attrs, tags=("binarize",))
+
+
+def masked_write(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # x[mask] = v, masked_fill: a selection by element
+    attrs = {"fn": value.op.split(".")[1].strip("_"), "operands": operands_of(state, value)}
+    state.emit(value, "where", online_inputs(state, value), attrs=attrs, tags=("other",))
+
+
+def lookup(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    table = next((c for a in args if isinstance(a, Ref) and (c := state.constant(a)) is not None), None)
+    op = "embedding" if table is not None and table.path else "gather"
+    state.emit(value, op, online_inputs(state, value), consts={"table": table} if op == "embedding" and table else {})
+
+
+def dropout(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    state.unknown(value, "it is random: the model was not in eval mode or draws numbers at inference")

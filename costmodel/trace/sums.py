@@ -1,0 +1,132 @@
+"""Handlers of sums of products. Names in the comments are those of the shapes: n batch, c channels, k kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from costmodel.domain import FLOAT, Domain, accumulator_bits, integer
+from costmodel.ledger.ledger import Window
+from costmodel.trace.affine import Step
+from costmodel.trace.arguments import node_of, numel
+from costmodel.trace.graph import Constant
+from costmodel.trace.lower import Lowering, window
+from costmodel.trace.record import Value
+
+
+def _unit(domain: Domain) -> Domain:
+    """The kind without its scale, which is applied after the sum."""
+    return Domain(domain.kind, domain.bits, "one", False, domain.evidence)
+
+
+def _scaled(domain: Domain) -> bool:
+    return domain.kind in ("binary", "binary01", "ternary", "int") and domain.scale != "one"
+
+
+def sum_of_products(
+    state: Lowering, value: Value, op: str, x: int, weight: int | Constant, bias: Any, n_terms: int, macs: int,
+    geometry: Window | None, weight_shape: tuple[int, ...], stem: bool = False, exchanged: bool = False,
+) -> None:  # fmt: skip
+    """``y[o] = sum over n_terms of x * w``, then the scale of the weights and the bias.
+
+    Weights of few values are used without their scale: ``s_c * (sum w_b x)``, which is where the hidden
+    multiplications of binary networks stand.
+    """
+    a = state.domain_of(x)
+    online = isinstance(weight, int)
+    b = state.domain_of(weight) if isinstance(weight, int) else weight.domain
+    out: Domain = FLOAT  # real numbers, summed: no need to look
+    if a.kind != "float" and b.kind not in ("float", "pow2"):
+        out = integer(accumulator_bits(n_terms, a.bits, b.bits))
+    consts: dict[str, Constant] = {}
+    if isinstance(weight, Constant):
+        consts["weight"] = weight
+    bias_constant = state.constant(bias) if bias is not None else None
+    rescale = isinstance(weight, Constant) and _scaled(b)
+    if bias_constant is not None and not rescale:
+        consts["bias"] = bias_constant
+    node = state.emit(
+        value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry,
+        domain=out, attrs={"a": a, "b": _unit(b), "n_terms": n_terms, "macs": macs, "weight_shape": weight_shape,
+               "weight_domain": b, "dynamic": online, "stem": stem, "exchanged": exchanged},
+    )  # fmt: skip
+    if rescale and isinstance(weight, Constant):
+        scale = Constant(weight.id, (weight_shape[0],) if b.per_channel else (), _scale_domain(b), path=weight.path)
+        node = state.affine(value, node, Step("mul", (scale,), "weight_scale"))
+        if bias_constant is not None:
+            state.affine(value, node, Step("add", (bias_constant,), "bias"))
+    if bias is not None and bias_constant is None:  # a bias that depends on the input
+        state.emit(value, "add", (state.names[value.id], node_of(state, bias)), tags=("bias",))
+
+
+def _scale_domain(domain: Domain) -> Domain:
+    if domain.scale == "pow2":
+        return Domain("pow2", 7, "pow2", domain.per_channel, domain.evidence)
+    return Domain("float", 32, "real", domain.per_channel, domain.evidence)
+
+
+def convolution(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y[n, co, p] = sum over ci / groups and k of x[n, ci, p * stride + k] * w[co, ci / groups, k]
+    x, weight, bias, stride, padding, dilation, transposed, _, groups = args
+    if not state.is_online(x):
+        state.unknown(value, "a convolution whose weights depend on the input and whose input does not")
+        return
+    w = state.operand(weight, 1 if transposed else 0)
+    assert w is not None
+    shape = state.shape(weight)
+    kernel = shape[2:]
+    geometry = window(kernel, stride, padding, dilation, groups, transposed)
+    if transposed:  # every input element meets co / groups * k weights
+        macs = numel(state.shape(x)) * shape[1] * numel(kernel)
+        n_terms = shape[0] // groups * numel(kernel)
+    else:
+        n_terms = shape[1] * numel(kernel)
+        macs = numel(value.shape) * n_terms
+    stem = state.names[state.simplified.canonical[x.id]] in {leaf.id for leaf in state.inputs}
+    sum_of_products(state, value, "conv", node_of(state, x), w, bias, n_terms, macs, geometry, shape, stem)
+
+
+def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> None:
+    # y[n, o] = sum over i of x[n, i] * w[i, o]
+    exchanged = False
+    if not state.is_online(x):
+        if not state.is_online(weight):
+            state.unknown(value, "a product of two constants")
+            return
+        x, weight, exchanged = weight, x, True  # constant @ online: the same sum with the roles exchanged
+        w = state.operand(weight, 0)
+        n_terms = state.shape(weight)[-1]
+        shape = state.shape(weight)
+    else:
+        w = state.operand(weight, len(state.shape(weight)) - 1)
+        n_terms = state.shape(x)[-1]
+        shape = tuple(reversed(state.shape(weight))) if len(state.shape(weight)) == 2 else state.shape(weight)
+    assert w is not None
+    op = "matmul" if isinstance(w, int) else "linear"
+    macs = numel(value.shape) * n_terms
+    sum_of_products(state, value, op, node_of(state, x), w, bias, n_terms, macs, None, shape, exchanged=exchanged)
+
+
+def addmm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # [n, p] = [n, m] @ [m, p] + bias
+    linear(state, value, args[1], args[2], args[0])
+
+
+def mm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    linear(state, value, args[0], args[1], None)
+
+
+def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # [b, h, l, e] x [b, h, s, e] -> [b, h, l, s] -> softmax -> x [b, h, s, e] -> [b, h, l, e]
+    query, key, val = args[:3]
+    q, k, v = (node_of(state, t) for t in (query, key, val))
+    *batch, length, width = state.shape(query)
+    span = state.shape(key)[-2]
+    scores = (*batch, length, span)
+    product = {"dynamic": True, "stem": False}
+    logits = state.emit(value, "matmul", (q, k), shape=scores, domain=FLOAT, attrs={
+        "a": state.domain_of(q), "b": _unit(state.domain_of(k)), "n_terms": width, "macs": numel(scores) * width,
+        "weight_shape": state.shape(key), "weight_domain": state.domain_of(k), **product})  # fmt: skip
+    weights = state.emit(value, "softmax", (logits,), shape=scores, domain=FLOAT)
+    state.emit(value, "matmul", (weights, v), domain=FLOAT, attrs={
+        "a": FLOAT, "b": _unit(state.domain_of(v)), "n_terms": span, "macs": numel(value.shape) * span,
+        "weight_shape": state.shape(val), "weight_domain": state.domain_of(v), **product})  # fmt: skip

@@ -144,6 +144,7 @@ FIGURES: tuple[Figure, ...] = (
         "bn-bireal18", "ops64", "1.63e8 OPs", 163_473_408, "Bi-Real Net, arXiv:1808.00278",
         (Deviation("the classifier, which the paper leaves out", -1, classifier),),
     ),
+    Figure("bn-reactneta", "ace", "7.9e9 ACE", 7_853_572_096, "PokeBNN, arXiv:2112.00133, abstract"),
 )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def test_published_figures_are_convention_plus_deviations_exactly(figure: Figure
     assert sum(value for _, value in terms) == figure.exact
     number, _, unit = figure.printed.partition(" ")
     digits = len(number.partition("e")[0].partition(".")[2])
-    scale = {"M": 10**6, "OPs": 10**8, "": 1}[unit]
+    scale = {"M": 10**6, "OPs": 10**8, "ACE": 10**9, "": 1}[unit]
     printed = float(number.partition("e")[0])
     assert round(figure.exact / scale, digits) == printed
 

@@ -104,7 +104,7 @@ def _bisect(state: Assembler, node: Node, function: _Function) -> Thresholds:
             same = (function(_number(middle)) > 0) == (at_low > 0)
             a = np.where(same, middle, a)
             b = np.where(same, b, middle)
-        limits = np.where(rising, _number(b), _number(a))
+        limits: Array = np.where(rising, _number(b), _number(a))
         constant = np.where(at_high > 0, -np.inf, np.inf)
         limits = np.where(changes, limits, constant)
         result = Thresholds(compress(limits), compress(np.where(changes, rising, True)), magnitude)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from costmodel.deploy.elementwise import by_channel, cut, scale_add, shift_add, shift_negative
 from costmodel.deploy.program import Array, Instruction
 
 #: (module, call, op, kind) -> operations, for the whole batch.
@@ -87,24 +88,27 @@ def affine_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
 
 def affine_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
+    bias = i.arrays["bias"]
     if "table" in i.arrays:
-        table = i.arrays["table"]
+        table = i.arrays["table"].astype(np.int64)
         index = value.astype(np.int64) + i.params["levels"]
-        if table.shape[0] == 1:
-            result = table[0][index].astype(np.int64)
-        else:
-            rows = np.arange(table.shape[0]).reshape((1, -1) + (1,) * (value.ndim - 2))
-            result = table[rows, index].astype(np.int64)
+        rows = np.arange(len(table)).reshape((1, -1) + (1,) * (value.ndim - 2))
+        result = table[rows, index] + bias
     elif "scale" in i.arrays:
-        result = np.rint(value * i.arrays["scale"]).astype(np.int64)
+        flat = by_channel(value, i.arrays["scale"], bias)
+        if flat is not None:
+            result = scale_add(*flat).reshape(value.shape)
+        else:
+            result = np.rint(value * i.arrays["scale"]).astype(np.int64) + bias
     else:
-        factor = i.arrays["factor"].astype(np.int64)
-        product = value.astype(np.int64) if bool((factor == 1).all()) else value * factor
-        result = shift(product, i.arrays["left"])
+        factor, left = i.arrays["factor"], i.arrays["left"]
+        flat = by_channel(value, factor, left, bias)
+        if flat is not None:
+            result = shift_add(*flat).reshape(value.shape)
+        else:
+            result = shift(value * factor.astype(np.int64), left) + bias
     _count_scale(i, result.size, tally)
-    if i.params["has_bias"]:
-        result += i.arrays["bias"]
-        count(tally, i, "add", result.size)
+    count(tally, i, "add", result.size * i.params["has_bias"])
     return result
 
 
@@ -119,6 +123,9 @@ def prelu_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     if "slope" in i.arrays:
         low = np.rint(value * i.arrays["slope"]).astype(np.int64)
     else:
+        flat = by_channel(value, i.arrays["factor"], i.arrays["left"])
+        if flat is not None:
+            return shift_negative(*flat).reshape(value.shape)
         low = shift(value * i.arrays["factor"].astype(np.int64), i.arrays["left"])
     return np.where(value >= 0, value, low)
 
@@ -137,6 +144,10 @@ def threshold(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     count(tally, i, "compare", value.size)
     limits, rising = i.arrays["limits"], i.arrays["rising"]
+    flat = by_channel(value, limits, rising)
+    if flat is not None:
+        maps, floors, directions = flat
+        return cut(maps, floors, directions, 0 if i.params["zero"] else -1).reshape(value.shape)
     high = value >= limits
     if not bool((rising == 1).all()):
         high = np.where(rising == 1, high, value <= limits)

@@ -59,7 +59,7 @@ UNKNOWNS = (
     Unknown("call_cycles", ("pixel-1",), 10.0),
 )
 CALIBRATED = ("rpi4b_a72_1.5GHz_1t_lce_fp32", "pixel1_kryo_1t_lce_fp32")
-BASELINE = "two-term regression on MACs, leave-one-out"
+BASELINE = "two-term regression on MACs, left out"
 
 
 def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result | Skipped]:

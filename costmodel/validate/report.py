@@ -56,8 +56,10 @@ class Report:
 def _summaries(group: str, results: Sequence[Result]) -> list[Summary]:
     scored = [r for r in results if r.row.split != "reference"]
     found = []
-    for split in dict.fromkeys(r.row.split for r in scored):
+    for split in ("exact", "calibration", "hold-out"):
         part = [r for r in scored if r.row.split == split]
+        if not part:
+            continue
         pairs = [(r.estimate.value, r.row.value) for r in part]
         found.append(score(group, "costmodel", split, pairs, sum(r.covered for r in part) / len(part)))
     if len({s.split for s in found}) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.targets import list_targets, load_target
-from costmodel.targets.load import KINDS, aliases, known_sources, read_yaml, specs_folder
+from costmodel.targets.load import KINDS, aliases, known_sources, read_yaml, references, specs_folder
 from costmodel.targets.schema import json_schema
 from costmodel.targets.spec import citation_keys
 from costmodel.targets.units import canonical, to_base
@@ -184,3 +185,15 @@ def test_the_json_schema_names_every_section() -> None:
     schema = json_schema()
     properties = schema["$defs"]["SpecFile"]["properties"]
     assert {"kind", "base", "constants", "tables", "parameters", "structure", "sources"} <= set(properties)
+
+
+def test_the_schema_for_editors_is_the_one_that_files_are_checked_against() -> None:
+    written = json.loads((Path(__file__).parents[2] / "docs" / "target.schema.json").read_text())
+    assert written == json_schema()
+
+
+@pytest.mark.parametrize("key", sorted(known_sources()))
+def test_every_source_can_be_looked_up(key: str) -> None:
+    entry = references()[key]
+    assert "title" in entry
+    assert any(field in entry for field in ("doi", "url", "eprint")), "needs a place to find it"

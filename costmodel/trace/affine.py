@@ -47,6 +47,22 @@ class Step:
         return self.fn in ("add", "sub", "rsub", "batch_norm")
 
     @property
+    def scale_constants(self) -> tuple[Constant | None, ...]:
+        """Those that the scale is made of: the gain and the variance of a batch norm."""
+        if self.fn == "batch_norm":
+            weight, _, _, var = self.constants
+            return weight, var
+        return self.constants if self.fn in ("mul", "div") else ()
+
+    @property
+    def bias_constants(self) -> tuple[Constant | None, ...]:
+        """Those that the bias is made of: the bias and the mean of a batch norm."""
+        if self.fn == "batch_norm":
+            _, bias, mean, _ = self.constants
+            return bias, mean
+        return self.constants if self.has_bias else ()
+
+    @property
     def scale_tag(self) -> str:
         return "bn_scale" if self.fn == "batch_norm" else self.tag
 

@@ -200,8 +200,8 @@ def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 
     kernel = tuple(kernel)
 
     def full(v: Any) -> tuple[int, ...]:
-        v = tuple(v) if isinstance(v, (list, tuple)) else (v,)
-        return v * len(kernel) if len(v) == 1 else v
+        sizes: tuple[int, ...] = tuple(v) if isinstance(v, (list, tuple)) else (v,)
+        return sizes * len(kernel) if len(sizes) == 1 else sizes
 
     return Window(kernel, full(stride) if stride else kernel, full(padding), full(dilation), groups, transposed)
 

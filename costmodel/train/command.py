@@ -93,7 +93,7 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
 
 def _requests(cell: Cell, out: Path) -> list[Request]:
     """The runs of one cell: one, or its teacher's first."""
-    from costmodel.train.networks import default_recipe, network_name
+    from costmodel.train.networks import check, default_recipe, network_name
 
     network = network_name(cell.model, cell.data)
     name = cell.recipe or default_recipe(network, cell.data)
@@ -123,6 +123,7 @@ def _requests(cell: Cell, out: Path) -> list[Request]:
         teacher=str(cell.teacher) if teacher else None,
         options=dict(cell.options),
     )
+    check(job)
     return [Request(job, out / job.slug, teacher, Path(tree) if tree else None)]
 
 
@@ -156,7 +157,7 @@ def _clear(folder: Path) -> None:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device by name; ``auto`` is the GPU where there is one. Raises :class:`CostmodelError` where there is none."""
+    """The device by name; ``auto`` is the GPU where there is one. Raises :class:`CostmodelError` where not."""
     import torch
 
     if wanted == "cuda" and not torch.cuda.is_available():

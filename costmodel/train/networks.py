@@ -37,6 +37,16 @@ def default_recipe(network: str, data: str) -> str:
     return "bn" if entry.normaliser == "batch norm" else "abbnn"
 
 
+def check(job: Job) -> None:
+    """Raise :class:`CostmodelError` when the recipe of a job is not for its network."""
+    two_steps = any(phase.weights == "binary" for phase in job.recipe.phases)
+    if two_steps and registry.entry(job.network).family != "binary":
+        raise CostmodelError(
+            f"{job.network} is not trained in two steps, and the recipe {job.recipe_name} has a phase with binary "
+            f"weights. Use --recipe teacher."
+        )
+
+
 def builder(job: Job, classes: int) -> Builder:
     """How to make the network of each phase of a job."""
 
@@ -53,11 +63,6 @@ def build_network(job: Job, binary_weights: bool, classes: int) -> nn.Module:
         options["width"] = job.width
     if registry.entry(job.network).family == "binary":
         options["binary_weights"] = binary_weights
-    elif binary_weights:
-        raise CostmodelError(
-            f"{job.network} is not trained in two steps, and the recipe {job.recipe_name} has a phase with binary "
-            f"weights. Use --recipe teacher."
-        )
     return registry.build(job.network, **options)
 
 

@@ -17,7 +17,7 @@ from costmodel.train.data import CIFAR, CifarFile, hold_out, load
 
 
 def python2_batch(images: np.ndarray, labels: list[int]) -> tuple[bytes, int]:
-    """A dictionary as Python 2 pickled it (protocol 2): labels in groups, pixels as a string. With the pixels' place."""
+    """A dictionary as Python 2 pickled it (protocol 2): labels in groups, pixels as a string. With their place."""
     groups = b"".join(
         b"(" + b"".join(b"K" + bytes([label]) for label in labels[at : at + 1000]) + b"e"
         for at in range(0, len(labels), 1000)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from costmodel.train.feed import Batch
 from costmodel.train.kernels import FastBinaryActivation, FastQuantizedPReLU, leaky, use_fast_layers
 from costmodel.train.recipes import Loss
-from costmodel.train.feed import Batch
 from costmodel.train.step import training_loss
 from costmodel.zoo import registry
 from costmodel.zoo.layers import BinaryActivation, BinaryConv2d, QuantizedPReLU, StandardizedConv2d, standardize

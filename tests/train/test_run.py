@@ -93,7 +93,7 @@ def test_the_log_has_a_line_an_epoch(make_run: Make) -> None:
 
 def test_another_job_is_not_continued_in_the_same_folder(make_run: Make) -> None:
     finish(make_run())
-    with pytest.raises(CostmodelError, match="holds another run .its seed is 0, not 1.*--restart"):
+    with pytest.raises(CostmodelError, match=r"holds another run .its seed is 0, not 1.*--restart"):
         make_run(seed=1)
 
 

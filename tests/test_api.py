@@ -49,6 +49,9 @@ def test_a_profile_is_priced_and_framed() -> None:
     assert sum(i.value for i in estimate.by_layer("latency_s").values()) == pytest.approx(
         estimate.total("latency_s").value
     )
+    assert {i: row["latency_s"] for i, row in estimate.by_layer().items() if "latency_s" in row} == estimate.by_layer(
+        "latency_s"
+    )
     assert estimate.to_frame()["value"].sum() > 0
     frame = costmodel.profile("abbnn-digits").deployed.to_frame()
     assert frame["count"].sum() == costmodel.profile("abbnn-digits").deployed.total()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from costmodel.targets.quantity import Interval, Quantity
 
@@ -70,8 +70,19 @@ class Estimate:
     def totals(self) -> dict[str, Interval]:
         return {metric: self.total(metric) for metric in (*self.metrics(), *self.derived)}
 
-    def by_layer(self, metric: str) -> dict[int, Interval]:
-        return self._group(metric, lambda line: line.layer)
+    @overload
+    def by_layer(self, metric: str) -> dict[int, Interval]: ...
+    @overload
+    def by_layer(self, metric: None = None) -> dict[int, dict[str, Interval]]: ...
+    def by_layer(self, metric: str | None = None) -> dict[int, Interval] | dict[int, dict[str, Interval]]:
+        """Cost of each layer index in one metric, or in all of them; -1 is the network as a whole."""
+        if metric is not None:
+            return self._group(metric, lambda line: line.layer)
+        table: dict[int, dict[str, Interval]] = {}
+        for name in self.metrics():
+            for layer, interval in self._group(name, lambda line: line.layer).items():
+                table.setdefault(layer, {})[name] = interval
+        return dict(sorted(table.items()))
 
     def by_component(self, metric: str) -> dict[str, Interval]:
         return self._group(metric, lambda line: line.component)

@@ -1,0 +1,53 @@
+"""The README is true: its Python runs, its commands parse, its numbers are the program's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from costmodel import api
+from costmodel.cli.main import VERBS, load, verb_parser
+from costmodel.ledger.conventions import CONVENTIONS
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = sorted(set(re.findall(r"(?:^\$ |^|`)(costmodel [a-z][^`\n#]*)", README, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_python_runs(code: str) -> None:
+    exec(code, {})
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not re.search(r"\.\.\.|\bNAME\b|\[", c)])
+def test_commands_parse(command: str) -> None:
+    verb, *arguments = shlex.split(command)[1:]
+    assert verb in VERBS
+    if verb == "compare" and arguments:
+        assert arguments[0]
+    if arguments or verb in ("models", "targets", "cache"):
+        verb_parser(verb, load(verb)).parse_args(arguments)
+
+
+def test_the_table_of_conventions_is_what_they_count() -> None:
+    networks = ("abbnn-reactnet18", "bn-reactnet18", "bn-reactneta", "resnet18")
+    for chosen in CONVENTIONS:
+        (row,) = re.findall(rf"^\| `{chosen.name}` \|[^|]*\|(.*)\|$", README, re.MULTILINE)
+        for cell, network in zip(row.split("|"), networks, strict=True):
+            if cell.strip():
+                assert int(cell.replace(",", "")) == chosen.count(api.profile(network)).number
+
+
+def test_numbers_of_the_example_are_the_programs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from costmodel.cli.main import main
+
+    monkeypatch.setenv("COLUMNS", "160")
+    assert main(["profile", "--model", "abbnn", "--depth", "2"]) == 0
+    printed = capsys.readouterr().out
+    (example,) = re.findall(r"--target fpga --depth 2\n(.*?)```", README, re.DOTALL)
+    assert printed.startswith(example)

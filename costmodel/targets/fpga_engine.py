@@ -2,7 +2,7 @@
 
 The engine is a binary matrix unit, an array of multiply-accumulators in DSP slices for real layers, element-wise
 operators, and a memory for the feature maps that are alive at a time; where that does not fit, a few rows are kept and
-the maps pass through the host's memory. Weights come from there too, while the layer computes. What differs by channel
+the maps pass through the host's memory. Weights come from there too, while the engine computes. What differs by channel
 is now different in every cycle: a shift by a per-channel amount needs a barrel shifter here, where a pipeline could do
 with a multiplexer or a wire.
 """
@@ -56,17 +56,20 @@ def engine(
     clock = settings["clock"]
     lines = resource_lines(parts)
     total, waiting, streamed = 0, 0, 0
-    for stage in design:
-        compute = stage_cycles(stage, chosen)
-        moved = stage.weight_bits + (0 if chosen.on_chip else map_bits(design, stage))
-        load = load_cycles(design, stage, chosen, style)
-        lines.append(Line(stage.layers[0], "cycles", "compute", "control", max(compute, load)))
-        lines.append(Line(stage.layers[0], "latency_s", "compute", "control", compute / clock))
-        if load > compute:
-            lines.append(Line(stage.layers[0], "latency_s", "host_memory", "weight", (load - compute) / clock))
-            waiting += load - compute
-        total += max(compute, load)
-        streamed += moved
+    for passed in passes(design):
+        layer = passed[0].layers[0]
+        array, operating = array_cycles(passed[0], chosen), operator_cycles(passed, chosen)
+        load = load_cycles(design, passed, chosen, style)
+        spent = max(array, operating, load)
+        lines.append(Line(layer, "cycles", "compute", "control", spent))
+        lines.append(Line(layer, "latency_s", "array", "control", array / clock))
+        if operating > array:
+            lines.append(Line(layer, "latency_s", "operators", "control", (operating - array) / clock))
+        if spent > max(array, operating):
+            lines.append(Line(layer, "latency_s", "host_memory", "weight", (spent - max(array, operating)) / clock))
+            waiting += spent - max(array, operating)
+        total += spent
+        streamed += moved_bits(design, passed, chosen)
     if "board_power" in target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
     used = utilisation(parts, target)
@@ -97,8 +100,8 @@ def engine(
     }
     said = (
         f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and maps'}) come over "
-        f"{style.ports} port{'s' * (style.ports > 1)} of {style.host_width} bits while the layer computes; "
-        "layers do not overlap",
+        f"{style.ports} port{'s' * (style.ports > 1)} of {style.host_width} bits while it computes; "
+        "a layer and the element-wise layers behind it are one pass, and passes do not overlap",
         *notes(design, settings, target, used),
     )
     names = tuple(layer.name for layer in ledger.layers)
@@ -107,32 +110,53 @@ def engine(
     )
 
 
-def stage_cycles(stage: Stage, chosen: Engine) -> int:
-    """Cycles of one layer: its matrix on the array that suits its operands, else its operations by lanes."""
-    work = max((ceil_div(w.count, chosen.lanes) for w in stage.work if w.kind != "shift_const"), default=0)
+def passes(design: Sequence[Stage]) -> list[tuple[Stage, ...]]:
+    """Layers that the engine computes in one go: a matrix and the element-wise layers and pools up to the next one."""
+    found: list[list[Stage]] = []
+    for stage in design:
+        if stage.matrix is not None or not found:
+            found.append([])
+        found[-1].append(stage)
+    return [tuple(stages) for stages in found]
+
+
+def array_cycles(stage: Stage, chosen: Engine) -> int:
+    """Cycles of a matrix on the array that suits its operands; narrow integers pass the binary lanes bit by bit."""
     m = stage.matrix
     if m is None:
-        return int(work)
+        return 0
     if is_binary(m):
-        return int(units.cycles(m, min(chosen.pe, m.mh), min(chosen.simd, m.mw))) * _planes(m)
+        return int(units.cycles(m, min(chosen.pe, m.mh), min(chosen.simd, m.mw))) * m.bits_a * m.bits_w
     return int(ceil_div(stage.macs, chosen.macs))
 
 
-def map_bits(design: Sequence[Stage], stage: Stage) -> int:
-    """Bits that a layer reads and writes when feature maps are in the host's memory; element-wise layers ride along
-    with the layer that produced their operand, and only fetch the other one."""
-    if stage.matrix is None and not stage.window:
-        return sum(design[i].elements * design[i].bits_out for i in stage.inputs[1:] if i >= 0)
-    return stage.bits_entered + stage.elements * stage.bits_out
+def operator_cycles(passed: Sequence[Stage], chosen: Engine) -> int:
+    """Cycles of the busiest kind of operators: layers of one pass share the operators of a kind, and kinds overlap."""
+    busy: dict[str, int] = {}
+    for stage in passed:
+        for work in stage.work:
+            if work.kind != "shift_const":
+                busy[work.kind] = busy.get(work.kind, 0) + ceil_div(work.count, chosen.lanes)
+    return max(busy.values(), default=0)
+
+
+def moved_bits(design: Sequence[Stage], passed: Sequence[Stage], chosen: Engine) -> int:
+    """Bits between the engine and the host's memory in a pass: weights, and unless maps are on chip, what the pass
+    reads from earlier ones and what later ones read of it."""
+    bits = sum(stage.weight_bits for stage in passed)
+    if chosen.on_chip:
+        return bits
+    inside = {stage.index for stage in passed}
+    read = {source for stage in passed for source in stage.inputs} - inside
+    bits += sum(passed[0].bits_entered if i < 0 else design[i].elements * design[i].bits_out for i in read)
+    later = {source for stage in design if stage.index not in inside for source in stage.inputs}
+    results = (later & inside) | ({passed[-1].index} if passed[-1].index == len(design) - 1 else set())
+    return bits + sum(design[i].elements * design[i].bits_out for i in results)
 
 
 def is_binary(m: MatrixShape) -> bool:
     """Whether a layer runs on the binary lanes; narrow integers do so bit by bit."""
     return max(m.bits_a, m.bits_w) <= 2
-
-
-def _planes(m: MatrixShape) -> int:
-    return m.bits_a * m.bits_w
 
 
 def _size(
@@ -142,11 +166,14 @@ def _size(
     constants = nominal(target)
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
     real = any(s.matrix is not None and not is_binary(s.matrix) for s in design)
-    macs = max(1, int(usable["dsp"] / 2)) if real else 1
+    multiplied = len({w.kind for s in design for w in s.work} & {"mul", "special"})
+    per_mac = _real_dsp(design, style) if real else 1
     found: list[tuple[int, int, Engine, list[tuple[int, Part]]]] = []
     for on_chip in (True, False):
         for (pe, simd), weights in product(SIZES, STYLES):
-            tried = Engine(pe, simd, macs, max(pe // 4, 1), on_chip, weights)
+            lanes = max(pe // 4, 1)
+            macs = max(1, int(usable["dsp"] - multiplied * lanes) // per_mac) if real else 1
+            tried = Engine(pe, simd, macs, lanes, on_chip, weights)
             parts = _parts(design, tried, style, real)
             used = amounts(parts, constants)
             if all(used[name] <= usable[name] for name in usable):
@@ -159,13 +186,15 @@ def _size(
 
 
 def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
-    return sum(max(stage_cycles(s, chosen), load_cycles(design, s, chosen, style)) for s in design)
+    return sum(
+        max(array_cycles(p[0], chosen), operator_cycles(p, chosen), load_cycles(design, p, chosen, style))
+        for p in passes(design)
+    )
 
 
-def load_cycles(design: Sequence[Stage], stage: Stage, chosen: Engine, style: Style) -> int:
-    """Cycles in which a layer's weights, and its feature maps unless they are on chip, pass the port to the host."""
-    moved = stage.weight_bits + (0 if chosen.on_chip else map_bits(design, stage))
-    return int(ceil_div(moved, style.host_width * style.ports))
+def load_cycles(design: Sequence[Stage], passed: Sequence[Stage], chosen: Engine, style: Style) -> int:
+    """Cycles in which what a pass moves crosses the ports to the host's memory."""
+    return int(ceil_div(moved_bits(design, passed, chosen), style.host_width * style.ports))
 
 
 def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) -> list[tuple[int, Part]]:
@@ -185,10 +214,9 @@ def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) ->
         parts += units.memory("threshold", "parameter", 2 * matrix_rows(design) // chosen.pe + 1, acc, chosen.pe,
                               "auto", fabric)  # fmt: skip
     if real:
-        a = max(s.matrix.bits_a for s in design if s.matrix is not None and not is_binary(s.matrix))
-        w = max(s.matrix.bits_w for s in design if s.matrix is not None and not is_binary(s.matrix))
-        parts += (Part("dsp", "compute", "mul", chosen.macs * units.dsp_blocks(a, w, fabric)),)
-        parts += (Part("ff", "compute", "mul", chosen.macs * (a + w), ("register_ff_per_bit",)),)
+        operands = sum(_real_widths(design))
+        parts += (Part("dsp", "compute", "mul", chosen.macs * _real_dsp(design, style)),)
+        parts += (Part("ff", "compute", "mul", chosen.macs * operands, ("register_ff_per_bit",)),)
         parts += units.control(impl)
     kinds = {(w.kind, w.bits_a, w.bits_b): w for s in design for w in s.work}
     for work in _widest(kinds.values()):
@@ -196,6 +224,16 @@ def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) ->
         parts += operators(work, chosen.lanes, channels, style)
     parts += units.memory("feature_maps", "input", *_feature_maps(design, chosen), 1, "block", fabric)
     return [(-1, part) for part in parts]
+
+
+def _real_widths(design: Sequence[Stage]) -> tuple[int, int]:
+    """Widest activation and widest weight of the layers that the array of multiply-accumulators computes."""
+    shapes = [s.matrix for s in design if s.matrix is not None and not is_binary(s.matrix)]
+    return max(m.bits_a for m in shapes), max(m.bits_w for m in shapes)
+
+
+def _real_dsp(design: Sequence[Stage], style: Style) -> int:
+    return units.dsp_blocks(*_real_widths(design), style.fabric)
 
 
 def _widest(works: Any) -> list[Any]:

@@ -317,3 +317,45 @@ def test_a_network_without_a_matrix_is_refused():
     lone = Layer(0, "relu", 0, "relu", (-1,), (1, 8, 4, 4), (1, 8, 4, 4), FLOAT, FLOAT)
     with pytest.raises(CostmodelError, match="nothing to fold"):
         estimate(network(lone), "pynq-z2")
+
+
+# -- the engine -------------------------------------------------------------------------------------------------------
+
+
+def chain(*kinds):
+    """A small matrix with element-wise layers behind it, of the given kinds and as many operations each."""
+    base = conv(0, (-1,), 8, 64, 66, k=1)
+    shape = base.shape_out
+    layers = [base]
+    charges = []
+    for i, kind in enumerate(kinds, start=1):
+        layers.append(Layer(i, f"e{i}", 0, "affine", (i - 1,), shape, shape, FLOAT, FLOAT))
+        charges.append(Charge(i, f"e{i}", 0, "affine", kind, "other", 64 * 66 * 66, 32, 32))
+    return network(*layers, charges=charges)
+
+
+def test_layers_of_one_pass_share_the_operators_of_a_kind_and_kinds_overlap():
+    one = estimate(chain("add"), "zcu102", mode="engine").facts["interval_cycles"]
+    same = estimate(chain("add", "add"), "zcu102", mode="engine").facts["interval_cycles"]
+    different = estimate(chain("add", "compare"), "zcu102", mode="engine").facts["interval_cycles"]
+    wire = estimate(chain("add", "shift_const"), "zcu102", mode="engine").facts["interval_cycles"]
+    assert same == 2 * one
+    assert different == wire == one
+
+
+def test_latency_of_an_engine_is_the_sum_of_its_passes():
+    priced = estimate(chain("add", "mul"), "zcu102", mode="engine")
+    seconds = sum(line.coefficient for line in priced.lines if line.metric == "latency_s")
+    spent = sum(line.coefficient for line in priced.lines if line.metric == "cycles")
+    assert seconds == pytest.approx(priced.facts["interval_cycles"] / priced.facts["clock_hz"])
+    assert spent == priced.facts["interval_cycles"] == priced.facts["latency_cycles"]
+
+
+def test_a_second_port_helps_only_where_memory_is_waited_for():
+    huge = network(dense(0, (-1,), 16384, 16384))
+    one = estimate(huge, "pynq-z2", mode="engine")
+    two = estimate(huge, "pynq-z2", mode="engine", ports=2)
+    assert one.facts["cycles_waiting_for_memory"] > 0
+    assert two.facts["interval_cycles"] < one.facts["interval_cycles"]
+    with pytest.raises(CostmodelError, match="pynq-z2 has 4"):
+        estimate(huge, "pynq-z2", mode="engine", ports=5)

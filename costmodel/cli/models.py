@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from costmodel.cli import numbers
 from costmodel.cli.common import add_output_arguments, emit
 from costmodel.cli.table import Column, Row, Table
 from costmodel.errors import CostmodelError
+from costmodel.train import records
 from costmodel.zoo import counts, registry
 
 HELP = "List the networks of the zoo: parameters, operations as deployed, published accuracy, source."
@@ -18,17 +22,22 @@ examples:
   costmodel models
   costmodel models '*react*' 'quicknet*'
   costmodel models '*cifar10' --format csv
+  costmodel models '*digits' '*cifar10' --accuracy
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="names, or shell patterns in quotes")
     parser.add_argument("--describe", action="store_true", help="say in words what each network is")
+    parser.add_argument("--accuracy", action="store_true", help="every accuracy known, measured here or published")
     add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(name for pattern in args.patterns or ["*"] for name in matches(pattern)))
+    if args.accuracy:
+        emit([accuracies(names)], args, partial(accuracy_document, names))
+        return 0
     emit([describe(names) if args.describe else overview(names)], args, partial(document, names))
     return 0
 
@@ -72,6 +81,31 @@ def describe(names: list[str]) -> Table:
     return Table(
         "models", "", [Column("name", "network", "left"), Column("description", "what it is", "left", prose=True)], rows
     )
+
+
+def accuracies(names: list[str]) -> Table:
+    """One figure a row: what was measured here and what others publish, never mixed into one."""
+    rows = [
+        Row([f.network, f.width, f.top1, f.kind, f.conditions, f.source])
+        for name in names
+        for f in records.accuracies(name)
+    ]
+    columns = [
+        Column("network", "network", "left"), Column("width", "width", show=lambda v: f"{v:g}"),
+        Column("top1", "top-1 %", show=lambda v: f"{v:.2f}"), Column("kind", "kind", "left"),
+        Column("conditions", "conditions", "left", prose=True), Column("source", "source", "left"),
+    ]  # fmt: skip
+    return Table("accuracy", "", columns, rows, notes=[f"{len(rows)} figures; accuracy in percent on the test images"])
+
+
+def accuracy_document(names: list[str]) -> list[dict[str, Any]]:
+    """The same figures for JSON; a measured one with its whole record."""
+    whole = {(r.network, r.width, r.accuracy): r for r in records.measured()}
+    answer = []
+    for figure in (f for name in names for f in records.accuracies(name)):
+        record = whole.get((figure.network, figure.width, figure.top1)) if figure.kind == "measured" else None
+        answer.append({**dataclasses.asdict(figure), "record": msgspec.to_builtins(record)})
+    return answer
 
 
 def document(names: list[str]) -> list[dict[str, Any]]:

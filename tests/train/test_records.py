@@ -105,3 +105,15 @@ def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps({"job": {}}))
     with pytest.raises(CostmodelError, match="is damaged"):
         publish.read_result(tmp_path)
+
+
+def test_models_lists_figures_with_their_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    from costmodel.cli.main import main
+
+    assert main(["models", "*digits", "abbnn-reactnet18-cifar10", "--accuracy", "--format", "json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert {figure["kind"] for figure in figures} == {"measured", "published"}
+    for figure in figures:
+        assert (figure["record"] is not None) == (figure["kind"] == "measured")
+    assert main(["models", "abbnn-reactnet18-cifar10", "--accuracy"]) == 0
+    assert "picked on the test set" in capsys.readouterr().out.replace("\n", " ")

@@ -17,7 +17,7 @@ from costmodel.deploy.program import Array, Instruction, Program
 from costmodel.deploy.sums import pack_weights
 from costmodel.errors import CostmodelError, MissingExtraError
 
-Probe = Callable[[Instruction, Array], None]
+Probe = Callable[[Instruction, list[Array], Array], None]
 
 
 class Executor:
@@ -40,8 +40,8 @@ class Executor:
     def run(self, *inputs: Any, tally: Tally | None = None, probe: Probe | None = None) -> list[Array]:
         """The outputs for a batch, as real numbers.
 
-        ``probe`` is called with every instruction and its result. Raises :class:`CostmodelError` for inputs that do not
-        fit.
+        ``probe`` is called with every instruction, its operands and its result. Raises :class:`CostmodelError` for
+        inputs that do not fit.
         """
         values: dict[int, Array] = {}
         expected = self.program.inputs
@@ -55,10 +55,11 @@ class Executor:
             values[number] = array
         kept = set(self.program.outputs)
         for position, instruction in enumerate(self._instructions):
-            result = OPS[instruction.op](instruction, [values[i] for i in instruction.inputs], tally)
+            arguments = [values[i] for i in instruction.inputs]
+            result = OPS[instruction.op](instruction, arguments, tally)
             values[instruction.out] = result
             if probe is not None:
-                probe(instruction, result)
+                probe(instruction, arguments, result)
             for number in instruction.inputs:
                 if self._last[number] == position and number not in kept:
                     values.pop(number, None)
@@ -66,14 +67,27 @@ class Executor:
 
 
 def run_batches(
-    executor: Executor, images: Array, batch: int = 16, transform: Callable[[Array], Array] | None = None
+    executor: Executor,
+    images: Array,
+    batch: int = 16,
+    threads: int = 1,
+    transform: Callable[[Array], Array] | None = None,
 ) -> Array:
-    """First output for many images, a few at a time so that maps stay in the cache."""
-    results = []
-    for start in range(0, len(images), batch):
+    """First output for many images, a few at a time so that maps stay in the cache.
+
+    ``transform`` is applied to every batch first. The loops release the interpreter: ``threads`` of them run at once.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one(start: int) -> Array:
         part = images[start : start + batch]
-        results.append(executor.run(part if transform is None else transform(part))[0])
-    return np.concatenate(results)
+        return executor.run(part if transform is None else transform(part))[0]
+
+    starts = range(0, len(images), batch)
+    if threads == 1:
+        return np.concatenate([one(start) for start in starts])
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(one, starts)))
 
 
 def per_image(tally: Tally, images: int) -> Mapping[tuple[str, int, str, str], int]:

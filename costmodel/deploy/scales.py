@@ -5,8 +5,8 @@ Four passes over ``affine`` nodes. All are exact because a sum of products is li
 * *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum;
 * *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
 * *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
-* *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes with
-  moving elements and with summing windows (pooling), so it passes through them; zero padding stays zero.
+* *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes
+  with moving elements and with summing windows (pooling), so it passes through them; zero padding stays zero.
 """
 
 from __future__ import annotations

@@ -1,0 +1,340 @@
+"""``costmodel deploy``: the deployed network, checked against PyTorch, run in fixed point, and written to a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodel.cli import counts, numbers
+from costmodel.cli.common import emit, parse_pairs, progress
+from costmodel.cli.statements import caveats, hidden_multiplications
+from costmodel.cli.table import FORMATS, Column, Row, Table, paint, use_color, wrap
+from costmodel.errors import CostmodelError
+
+if TYPE_CHECKING:
+    from costmodel.deploy.study import Deployment, Effect, Verdict
+    from costmodel.reference import Reference
+
+HELP = "Rewrite a network for deployment, prove it by running it, and write it to a compact file."
+EXAMPLES = """\
+examples:
+  costmodel deploy abbnn-reactnet18-cifar10
+  costmodel deploy abbnn --checkpoint abbnn.safetensors -o abbnn.deployed.safetensors
+  costmodel deploy abbnn --scale csd3 --fraction-bits 12 --target asic-45nm-horowitz --target zcu102
+  costmodel deploy abbnn --scale all --target all
+  costmodel deploy abbnn-reactnet18-cifar10 --checkpoint best.safetensors --data cifar10 --images 1000 --sweep
+  costmodel deploy abbnn.deployed.safetensors --data cifar10
+  costmodel deploy abbnn-reactnet18-cifar10 --qonnx abbnn.onnx
+
+The last but two reads a file that was written with -o and runs it without PyTorch.
+exit status: 0; 1 with --strict where the deployed network is not exact; 2 for bad input
+"""
+SCALES = ("exact", "pow2", "csd2", "csd3", "tied", "lut", "all")
+#: Fraction bits of --sweep.
+SWEEP = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = "a name of `costmodel models`, path/to/file.py:factory, package.module:factory, or a deployed file"
+    parser.add_argument("model", metavar="MODEL", help=where)
+    group = parser.add_argument_group("the network")
+    arguments = 'arguments of the factory: \'{"scale": "tied"}\' or scale=tied (repeatable)'
+    group.add_argument("--model-args", metavar="ARGS", action="append", default=[], help=arguments)
+    group.add_argument(
+        "--input", metavar="SHAPE", action="append", default=[], help="1x3x224x224; the zoo knows its own"
+    )
+    group.add_argument("--checkpoint", metavar="FILE", help="weights: .safetensors, or .pt read without its code")
+    group.add_argument("--trained", action="store_true", help="read parameters literally: a slope of 1/4 is a shift")
+    group = parser.add_argument_group("the number format")
+    ways = "what multiplies by the scale of binary weights (default: exact); all: compare them"
+    group.add_argument("--scale", choices=SCALES, default="exact", help=ways)
+    bits = "bits behind the point of the residual stream (default: 16)"
+    group.add_argument("--fraction-bits", type=_bits, default=16, metavar="N", help=bits)
+    group.add_argument("--sweep", action="store_true", help=f"a table over {SWEEP[0]}...{SWEEP[-1]} fraction bits")
+    group = parser.add_argument_group("what it is judged on")
+    group.add_argument(
+        "--data", metavar="SET", help="cifar10, cifar100 or digits: test images instead of random numbers"
+    )
+    group.add_argument("--data-dir", metavar="DIR", help="folder of data sets (default: $COSTMODEL_DATA)")
+    group.add_argument("--images", type=_count, metavar="N", help="how many images (default: 8; for a file all)")
+    group.add_argument(
+        "--target", metavar="TARGET", action="append", default=[], help="price on it; `all` for every one"
+    )
+    group.add_argument("--seed", type=int, default=0, help="of fresh weights and random images (default: 0)")
+    group = parser.add_argument_group("output")
+    group.add_argument("-o", "--output", metavar="FILE", dest="file", help="write the packed network (safetensors)")
+    group.add_argument("--qonnx", metavar="FILE", help="write a QONNX graph; needs the extra `export`")
+    group.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    group.add_argument("--strict", action="store_true", help="exit 1 if the deployed network is not exact")
+
+
+def run(args: argparse.Namespace) -> int:
+    args.output = None  # tables go to the terminal; -o is the network
+    path = Path(args.model)
+    if path.suffix == ".safetensors" or path.is_file():
+        return _run_file(path, args)
+    with progress() as announce:
+        reference, made, verdict, refusal = _prepare(args, announce)
+        tables = [counts.levels(made.profile, numbers.plain)]
+        if made.profile.rewrites:
+            tables.append(counts.rewrites(made.profile, numbers.plain))
+        if refusal:
+            emit(tables, args, preface=_preface(made, refusal))
+            return int(args.strict)
+        assert verdict is not None
+        images, labels, about = _images(args, reference, made)
+        announce("running in fixed point")
+        tables.append(_verdict_table(verdict))
+        tables += _effects(args, made, images, labels, about)
+        if args.target:
+            announce("pricing")
+            tables.append(_prices(args, made))
+        written = _write(args, made)
+    emit(tables, args, preface=_preface(made, ""))
+    if args.format == "table":
+        for line in written:
+            print(line)
+    return int(args.strict and not verdict.exact)
+
+
+def _prepare(args: argparse.Namespace, announce: Any) -> tuple[Reference, Deployment, Verdict | None, str]:
+    import torch
+
+    from costmodel import api, loading
+    from costmodel.deploy import study
+    from costmodel.deploy.assemble import CannotRunError
+    from costmodel.inputs import make_inputs, parse_inputs
+    from costmodel.reference import resolve
+
+    reference = resolve(args.model, parse_pairs(args.model_args, "--model-args"))
+    specs = parse_inputs(args.input) or api.default_inputs(reference)
+    torch.manual_seed(args.seed)
+    announce(f"building {reference.title}")
+    model = loading.build(reference)
+    if args.checkpoint:
+        loading.load_checkpoint(model, Path(args.checkpoint))
+    announce(f"tracing {reference.title}")
+    inputs = make_inputs(specs, args.seed)
+    with loading.user_code(f"{reference.title} does not run on an input of {', '.join(map(str, specs))}"):
+        made = study.prepare(model, inputs, name=reference.title, trained=args.trained, seed=args.seed)
+    announce("comparing with PyTorch")
+    try:
+        return reference, made, study.verify(made, _random_images(args, made, 2)), ""
+    except CannotRunError as error:
+        if args.file or args.qonnx:
+            raise
+        return reference, made, None, str(error)
+
+
+def _random_images(args: argparse.Namespace, made: Deployment, count: int) -> Any:
+    import numpy as np
+
+    shape = made.graph.inputs[0].shape
+    return np.random.default_rng(args.seed).standard_normal((count, *shape[1:]))
+
+
+def _images(args: argparse.Namespace, reference: Reference, made: Deployment) -> tuple[Any, Any, str]:
+    if args.data is None:
+        count = args.images or 8
+        return _random_images(args, made, count), None, f"{count} random inputs"
+    images, labels = _test_images(args, made.graph.inputs[0].shape)
+    count = min(args.images or 8, len(images))
+    return images[:count], labels[:count], f"{count} test images of {args.data}"
+
+
+def _test_images(args: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Test images as the training code normalises them."""
+    import numpy as np
+
+    from costmodel.train.data import data_directory, load
+
+    data = load(args.data, data_directory(args.data_dir))
+    if data.test.images.shape[1:] != tuple(shape[1:]):
+        have = "x".join(map(str, data.test.images.shape[1:]))
+        raise CostmodelError(
+            f"images of {args.data} are {have} and the network takes {'x'.join(map(str, shape[1:]))}; choose a network "
+            f"made for it: costmodel models '*-{args.data}'"
+        )
+    mean, std = (np.array(v, dtype=np.float64).reshape(1, -1, 1, 1) for v in (data.mean, data.std))
+    count = args.images or len(data.test.images)
+    return (data.test.images[:count] / 255.0 - mean) / std, data.test.labels[:count]
+
+
+def _run_file(path: Path, args: argparse.Namespace) -> int:
+    """Run a deployed file; nothing here imports torch."""
+    import numpy as np
+
+    from costmodel.deploy import packed
+    from costmodel.deploy.executor import Executor, run_batches
+
+    program = packed.load(path)
+    shape = program.inputs[0][2]
+    rows = [
+        Row(["network", program.network]), Row(["input", "x".join(map(str, shape))]),
+        Row(["fraction bits", str(program.fraction_bits)]), Row(["scale", program.scale]),
+        Row(["binary weights", f"{packed.binary_weights(program):,}"]),
+        Row(["file", f"{path.stat().st_size:,} bytes"]),
+    ]  # fmt: skip
+    if args.data:
+        images, labels = _test_images(args, shape)
+        logits = run_batches(Executor(program), images, threads=2)
+        rows.append(Row(["images", f"{len(images)} of {args.data}"]))
+        rows.append(Row(["top-1 accuracy", f"{100 * float((logits.argmax(1) == labels).mean()):.2f} %"]))
+    else:
+        generator = np.random.default_rng(args.seed)
+        logits = Executor(program).run(generator.standard_normal((args.images or 1, *shape[1:])))[0]
+        rows.append(Row(["output for a random input", np.array2string(logits[0], precision=5, threshold=10)]))
+    columns = [Column("what", "deployed network", "left"), Column("value", "", "left", prose=True)]
+    emit([Table("file", "", columns, rows, notes=list(program.notes))], args)
+    return 0
+
+
+def _verdict_table(verdict: Verdict) -> Table:
+    rows = [
+        Row(["largest difference of two outputs", f"{verdict.deviation:.2e}"]),
+        Row(["largest output", f"{verdict.scale:.3g}"]),
+        Row(["same first class", f"{100 * verdict.agreement:.1f} %"]),
+        Row(["decisions within 1e-9 of their threshold", f"{verdict.ties:,} of {verdict.decisions:,}"]),
+        Row(["verdict", "exact but for rounding in double precision" if verdict.exact else "DIFFERENT"],
+            "good" if verdict.exact else "bad"),
+    ]  # fmt: skip
+    columns = [Column("what", f"on {verdict.images} random inputs, double precision", "left"), Column("value", "")]
+    notes = []
+    if not verdict.exact and verdict.ties:
+        notes.append("At a tie (an integer sum that is exactly zero) PyTorch's answer depends on the order of its sum; "
+                     "the deployed network takes it as +1.")  # fmt: skip
+    return Table("verdict", "The deployed network against PyTorch", columns, rows, notes=notes)
+
+
+def _effects(args: argparse.Namespace, made: Deployment, images: Any, labels: Any, about: str) -> list[Table]:
+    from costmodel.deploy.study import effect
+
+    options: tuple[Any, ...] = SCALES[:-1] if args.scale == "all" else (args.scale,)
+    found = [effect(made, option, args.fraction_bits, images, labels) for option in options]
+    title = f"In fixed point, against double precision, on {about}"
+    tables = [_effect_table("effect", title, found, made, labels is not None)]
+    if args.sweep:
+        option: Any = "exact" if args.scale == "all" else args.scale
+        sweep = [effect(made, option, bits, images, labels) for bits in SWEEP]
+        tables.append(
+            _effect_table("sweep", f"Fraction bits, scale {option}, {about}", sweep, made, labels is not None)
+        )
+    if args.scale != "all":
+        tables.append(_flips(found[0]))
+    return tables
+
+
+def _effect_table(key: str, title: str, effects: list[Effect], made: Deployment, labelled: bool) -> Table:
+    from costmodel.deploy.multipliers import replace_multipliers
+    from costmodel.deploy.streams import multiplications_left
+
+    rows = []
+    notes: list[str] = []
+    for e in effects:
+        option: Any = e.option
+        left = sum(node.numel for node in multiplications_left(replace_multipliers(made.graph, option)))
+        row = [e.option, e.fraction_bits, left, 100 * e.flipped, 100 * e.error, 100 * e.agreement, e.stream_bits]
+        rows.append(Row(row + ([100 * (e.accuracy or 0.0)] if labelled else [])))
+        if e.option == "tied" and left:
+            notes.append("tied: these scales are not equal up to powers of two within their streams, so the "
+                         "multiplications stay; train with --model-args scale=tied to remove them exactly.")  # fmt: skip
+        if e.option == "lut" and left:
+            notes.append("lut: what multiplies a wide number and not the integer sum of signs has no table.")
+    percent = _percent
+    columns = [
+        Column("option", "scale", "left"), Column("bits", "fraction bits"), Column("left", "multiplications left"),
+        Column("flips", "signs flipped %", show=percent), Column("error", "logit error %", show=percent),
+        Column("agreement", "same class %", show=percent), Column("stream", "stream bits"),
+    ]  # fmt: skip
+    if labelled:
+        columns.append(Column("accuracy", "top-1 %", show=percent))
+        exact = effects[0].exact_accuracy
+        notes.append(f"top-1 of the network in double precision: {100 * (exact or 0.0):.2f} %")
+    return Table(key, title, columns, rows, notes=list(dict.fromkeys(notes)))
+
+
+def _percent(value: Any) -> str:
+    return "0" if value == 0 else f"{value:.4f}" if abs(value) < 0.1 else f"{value:.2f}"
+
+
+def _flips(e: Effect) -> Table:
+    rows = [Row([module or "(network)", n, flips, 100 * flips / max(1, n)]) for module, flips, n in e.flips]
+    columns = [
+        Column("module", "threshold", "left"), Column("decisions", "decisions"), Column("flips", "flipped"),
+        Column("share", "%", show=_percent),
+    ]  # fmt: skip
+    return Table("flips", f"Signs that differ, scale {e.option}, {e.fraction_bits} fraction bits", columns, rows)
+
+
+#: What is compared on each kind of hardware.
+METRICS = ("energy_J", "latency_s", "area_mm2", "lut", "dsp", "bram18")
+
+
+def _prices(args: argparse.Namespace, made: Deployment) -> Table:
+    from costmodel.deploy.study import ledger_with
+    from costmodel.targets import estimate, list_targets
+
+    names = list(list_targets()) if args.target == ["all"] else args.target
+    options: tuple[Any, ...] = SCALES[:-1] if args.scale == "all" else tuple(dict.fromkeys(("exact", args.scale)))
+    ledgers = {option: ledger_with(made, option) for option in options}
+    rows = []
+    for name in names:
+        for option, ledger in ledgers.items():
+            answer = estimate(ledger, name)
+            totals = {m: answer.total(m).value for m in METRICS if m in answer.totals()}
+            rows.append(Row([name, option, *(totals.get(m) for m in METRICS), "yes" if answer.fits else "no"]))
+    columns = [Column("target", "target", "left"), Column("option", "scale", "left")]
+    columns += [Column(m, m, show=lambda v: "" if v is None else numbers.engineering(float(v))) for m in METRICS]
+    columns.append(Column("fits", "fits"))
+    notes = ["tied is priced as the network would be if it were trained so."] if "tied" in ledgers else []
+    return Table(
+        "prices", "One inference on each target, by what replaces the multiplications", columns, rows, notes=notes
+    )
+
+
+def _write(args: argparse.Namespace, made: Deployment) -> list[str]:
+    from costmodel.deploy import packed
+    from costmodel.deploy.assemble import assemble
+    from costmodel.deploy.multipliers import replace_multipliers
+
+    if not (args.file or args.qonnx):
+        return []
+    if args.scale == "all":
+        raise CostmodelError("--scale all compares; choose one way to write a file: --scale exact, pow2, csd2, ...")
+    graph = replace_multipliers(made.graph, args.scale)
+    lines = []
+    if args.file:
+        program = assemble(graph, args.fraction_bits, args.scale)
+        path = packed.save(program, args.file)
+        size, least = path.stat().st_size, packed.theoretical_bits(program) / 8
+        lines.append(f"wrote {path}: {size:,} bytes, {100 * (size / least - 1):.1f} % above the bits of its constants")
+    if args.qonnx:
+        from costmodel.deploy.qonnx import export
+
+        path = export(assemble(graph, None, args.scale), args.qonnx)
+        lines.append(f"wrote {path}: QONNX graph")
+    return lines
+
+
+def _preface(made: Deployment, refusal: str) -> str:
+    color = use_color()
+    lines = [paint(counts.title(made.profile, "deployed"), "title", color)]
+    for text, style in ((hidden_multiplications(made.profile), "warn"), (refusal, "bad")):
+        lines += [paint(line, style, color) for line in wrap(text)] if text else []
+    lines += [paint(line, "bad", color) for text in caveats(made.profile) for line in wrap(text)]
+    return "\n".join(lines) + "\n"
+
+
+def _bits(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 40:
+        raise argparse.ArgumentTypeError("from 1 to 40")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return value

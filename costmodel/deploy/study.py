@@ -1,0 +1,212 @@
+"""Is the deployed network the one that was given, and what does each way of removing multiplications do to it.
+
+:func:`prepare` traces a network with its values and rewrites it, :func:`verify` compares the result with PyTorch,
+:func:`effect` compares a program in fixed point with the same network in double precision, decision by decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.deploy import deploy
+from costmodel.deploy.assemble import assemble
+from costmodel.deploy.executor import Executor, run_batches
+from costmodel.deploy.multipliers import ScaleOption, replace_multipliers
+from costmodel.deploy.program import Array, Instruction, Program
+from costmodel.deploy.streams import multiplications_left
+from costmodel.ledger.ledger import Ledger, Profile
+from costmodel.ledger.rules import charge
+from costmodel.trace.graph import Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Operands this close to their threshold, relative to it, may fall on either side by the order of a sum alone.
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A network before and after the exact rewrites, with its values, and its ledgers."""
+
+    model: nn.Module
+    before: Graph
+    graph: Graph
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The deployed network in double precision against PyTorch in double precision.
+
+    ``deviation`` is the largest difference of two outputs, ``scale`` the largest output, ``agreement`` the share of
+    images with the same first class. ``ties`` counts decisions within :data:`TIE` of their threshold, of ``decisions``.
+    """
+
+    images: int
+    deviation: float
+    scale: float
+    agreement: float
+    ties: int
+    decisions: int
+
+    @property
+    def exact(self) -> bool:
+        """Equal but for rounding in double precision."""
+        return self.deviation <= 1e-9 * max(1.0, self.scale)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A program against the same network in double precision, on the same images.
+
+    ``flips`` lists (module, decisions that differ, decisions). ``error`` is the root mean square difference of the
+    logits over the standard deviation of the exact ones, ``max_error`` the largest difference. Accuracies are None
+    without labels.
+    """
+
+    option: str
+    fraction_bits: int | None
+    images: int
+    flips: tuple[tuple[str, int, int], ...]
+    error: float
+    max_error: float
+    agreement: float
+    accuracy: float | None = None
+    exact_accuracy: float | None = None
+    stream_bits: int = 0
+
+    @property
+    def flipped(self) -> float:
+        """Share of all decisions that differ."""
+        return sum(f for _, f, _ in self.flips) / max(1, sum(n for *_, n in self.flips))
+
+
+def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0) -> Deployment:
+    """Trace ``model`` in double precision with the values of its constants and apply the exact rewrites.
+
+    ``inputs`` is a batch of one. A network whose own code insists on single precision is traced in it.
+    """
+    import copy
+
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    from costmodel.trace import trace
+
+    double = copy.deepcopy(model).double().eval()
+    precise = tree_map_only(torch.Tensor, lambda t: t.double() if t.is_floating_point() else t, inputs)
+    try:
+        graph = trace(double, precise, name=name, trained=trained, seed=seed, values=True)
+    except RuntimeError as error:
+        if "dtype" not in str(error) and "type" not in str(error):
+            raise
+        double, precise = copy.deepcopy(model).eval(), inputs
+        graph = trace(double, precise, name=name, trained=trained, seed=seed, values=True)
+    rewritten = deploy(graph)
+    shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)
+    provenance = {"seed": str(seed), "trained": str(trained)}
+    written, deployed = charge(graph, "as_written"), charge(rewritten, "deployed")
+    profile = Profile(
+        graph.network, shapes, graph.parameters, written, deployed, rewritten.rewrites, graph.caveats, provenance
+    )
+    return Deployment(double, graph, rewritten, profile)
+
+
+def ledger_with(deployment: Deployment, option: ScaleOption) -> Ledger:
+    """The deployed ledger after an option. ``tied`` on a network not trained so: what it would be if it were."""
+    graph = replace_multipliers(deployment.graph, option)
+    if option == "tied" and multiplications_left(graph):
+        graph = replace_multipliers(deployment.graph, "pow2")
+    return charge(graph, "deployed")
+
+
+def verify(deployment: Deployment, images: Array) -> Verdict:
+    """Run the deployed network in double precision and PyTorch on ``images`` and compare all outputs."""
+    import torch
+
+    program = assemble(deployment.graph)
+    parameter = next(deployment.model.parameters(), None)
+    dtype = parameter.dtype if parameter is not None else torch.float64
+    ties = decisions = 0
+
+    def look(instruction: Instruction, arguments: list[Array], result: Array) -> None:
+        nonlocal ties, decisions
+        if instruction.op == "threshold":
+            limits = instruction.arrays["limits"]
+            with np.errstate(invalid="ignore"):
+                ties += int((np.abs(arguments[0] - limits) <= TIE * (1.0 + np.abs(limits))).sum())
+            decisions += result.size
+
+    got = Executor(program).run(images, probe=look)
+    with torch.no_grad():
+        answer = deployment.model(torch.as_tensor(images, dtype=dtype))
+    wanted = [t.double().numpy() for t in _tensors(answer)]
+    deviation = max(float(np.abs(a - b).max()) for a, b in zip(got, wanted, strict=True))
+    same = _classes(got[0]) == _classes(wanted[0])
+    return Verdict(len(images), deviation, float(np.abs(wanted[0]).max()), float(same.mean()), ties, decisions)
+
+
+def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | None, images: Array,
+           labels: Array | None = None, *, batch: int = 16) -> Effect:  # fmt: skip
+    """Carry out an option in fixed point and compare it with the exact network, decision by decision."""
+    exact = assemble(deployment.graph)
+    program = assemble(replace_multipliers(deployment.graph, option), fraction_bits, option)
+    flips: dict[int, list[int]] = {i: [0, 0] for i in program.bits()}
+    widest = 0
+    logits: dict[str, list[Array]] = {"exact": [], "given": []}
+    first, second = Executor(exact), Executor(program)
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch]
+        bits: dict[int, Array] = {}
+
+        def keep(
+            instruction: Instruction, arguments: list[Array], result: Array, bits: dict[int, Array] = bits
+        ) -> None:
+            if instruction.op == "threshold":
+                bits[instruction.out] = result
+
+        def match(
+            instruction: Instruction, arguments: list[Array], result: Array, bits: dict[int, Array] = bits
+        ) -> None:
+            nonlocal widest
+            if instruction.op == "threshold":
+                flips[instruction.out][0] += int((bits[instruction.out] != result).sum())
+                flips[instruction.out][1] += result.size
+            elif result.dtype == np.int64 and result.size:
+                widest = max(widest, int(np.abs(result).max()).bit_length() + 1)
+
+        logits["exact"].append(first.run(part, probe=keep)[0])
+        logits["given"].append(second.run(part, probe=match)[0])
+    exact_logits, given = (np.concatenate(logits[k]) for k in ("exact", "given"))
+    difference = given - exact_logits
+    spread = float(exact_logits.std()) or 1.0
+    modules = {i.out: i.module for i in program.instructions}
+    right = [None if labels is None else float((_classes(x) == labels).mean()) for x in (given, exact_logits)]
+    return Effect(
+        option, fraction_bits, len(images), tuple((modules[k], f, n) for k, (f, n) in flips.items()),
+        float(np.sqrt((difference**2).mean())) / spread, float(np.abs(difference).max()),
+        float((_classes(given) == _classes(exact_logits)).mean()), right[0], right[1], widest,
+    )  # fmt: skip
+
+
+def accuracy(program: Program, images: Array, labels: Array, transform: Callable[[Array], Array] | None = None,
+             threads: int = 1) -> float:  # fmt: skip
+    """Share of images whose first class is right."""
+    logits = run_batches(Executor(program), images, threads=threads, transform=transform)
+    return float((_classes(logits) == labels).mean())
+
+
+def _classes(logits: Array) -> Array:
+    return logits.reshape(len(logits), -1).argmax(1)
+
+
+def _tensors(answer: Any) -> Sequence[Any]:
+    from torch import Tensor
+    from torch.utils._pytree import tree_flatten
+
+    return [t for t in tree_flatten(answer)[0] if isinstance(t, Tensor)]

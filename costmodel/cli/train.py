@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deterministic", action="store_true", help="deterministic algorithms on a GPU, at some speed")
     parser.add_argument("--evaluate-every", type=int, default=1, metavar="N", help="epochs between two evaluations")
     parser.add_argument("--save-every", type=int, default=1, metavar="N", help="epochs between two checkpoints")
+    parser.add_argument("--curves", action="store_true", help="draw curves.svg into the folder of each run")
     parser.add_argument("--quiet", action="store_true", help="print results only")
 
 

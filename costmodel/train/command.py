@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from costmodel.errors import CostmodelError
+from costmodel.train.curves import draw
 from costmodel.train.job import Job, Result
 from costmodel.train.plans import Cell, load_plan
 from costmodel.train.recipes import Recipe, load_recipe, with_epochs
@@ -54,6 +55,9 @@ def run(args: argparse.Namespace, paused: int) -> int:
     factory = _Factory(args, device, environment(device, threads))
     left = [request for request in requests if _result(request) is None]
     train([factory.pending(request) for request in left], stop, args.parallel, Progress(sys.stderr, args.quiet))
+    if args.curves:
+        for request in requests:
+            draw(request.folder)
     results = [(request, _result(request)) for request in requests]
     for request, result in results:
         print(_summary(request, result))

@@ -1,7 +1,7 @@
 """Resources and rates of published FPGA designs, with the foldings that their repositories state.
 
-The overlays of BNN-PYNQ pad their last matrix to 64 rows, which the networks here do not have; their first layer takes
-pixels of eight bits. W1A2 and W2A2 are the same networks with ternary activations, and weights, of two bits.
+The overlays of BNN-PYNQ pad their last matrix to 64 rows, leave what follows it to the host, and LFC binarises its
+results. W1A2 and W2A2 are the same networks with ternary activations, and weights, of two bits.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from costmodel.domain import TERNARY
-from costmodel.ledger.ledger import Ledger
+from costmodel.domain import BINARY, TERNARY
+from costmodel.ledger.ledger import Charge, Ledger
 from costmodel.targets import estimate, load_target
 from costmodel.targets import fpga_units as units
 from costmodel.targets.estimate import Estimate
@@ -28,7 +28,10 @@ RESOURCES = {"LUT": ("lut", 1.0), "FF": ("ff", 1.0), "BRAM36": ("bram18", 0.5), 
 
 @dataclass(frozen=True)
 class Design:
-    """A published design: network of the zoo, target, folding as (PE, SIMD) of its layers in order, and options."""
+    """A published design: network of the zoo, target, folding as (PE, SIMD) of its layers in order, and options.
+
+    ``rows`` is what the last matrix is padded to, 0 if it is not; ``last_sign`` whether its results are binarised.
+    """
 
     network: str
     target: str
@@ -36,6 +39,8 @@ class Design:
     fifos: tuple[int, ...] = ()
     window: str = "auto"
     ternary: tuple[bool, bool] = (False, False)
+    rows: int = 0
+    last_sign: bool = False
     options: tuple[tuple[str, Any], ...] = ()
 
     def folding_file(self) -> dict[str, Any]:
@@ -51,11 +56,11 @@ _CNV = ((16, 3), (32, 32), (16, 32), (16, 32), (4, 32), (1, 32), (1, 4), (1, 8),
 _CNV_W2 = ((8, 3), (16, 16), (8, 16), (8, 16), (4, 8), (1, 8), (1, 2), (2, 2), (4, 1))
 _CNV_FIFOS = (128, 128, 128, 128, 81, 1, 1, 128, 3)
 _CNV_OVERLAY = Design(
-    "cnv-w1a1", "pynq-z1", _CNV, _CNV_FIFOS, "block", options=(("streams", "pixel"), ("host_depth", 2))
+    "cnv-w1a1", "pynq-z1", _CNV, _CNV_FIFOS, "block", rows=64, options=(("streams", "pixel"), ("host_depth", 2))
 )
 _LFC_OVERLAY = Design(
-    "lfc-w1a1", "pynq-z1", ((32, 64), (64, 32), (32, 64), (16, 8)), (1024, 16, 8, 16),
-    options=(("streams", "pixel"), ("host_depth", 1024)),
+    "lfc-w1a1", "pynq-z1", ((32, 64), (64, 32), (32, 64), (16, 8)), (1024, 16, 8, 16), rows=64,
+    last_sign=True, options=(("streams", "pixel"), ("host_depth", 1024)),
 )  # fmt: skip
 _MLPERF = Design("cnv-w1a1", "pynq-z2", (*_CNV[:-1], (5, 1)), window="distributed", options=(("batch", 1),))
 
@@ -111,11 +116,30 @@ def bill(design: Design, announce: Callable[[str], None]) -> tuple[Estimate, dic
     ledger = costmodel.profile(design.network, announce=announce).deployed
     if any(design.ternary):
         ledger = ternary(ledger, *design.ternary)
+    if design.rows:
+        ledger = padded(ledger, design.rows, design.last_sign)
     folding = design.folding_file()
     options = {**dict(design.options), "folding": folding}
     priced = estimate(ledger, design.target, **options)
     pipeline = stages(ledger, Widths(16, 8, 8), False, True)
     return priced, finn_formula.estimate(pipeline, read_folding(folding, pipeline))
+
+
+def padded(ledger: Ledger, rows: int, last_sign: bool) -> Ledger:
+    """The network up to its last matrix, which has ``rows`` rows, with a sign behind it where asked for."""
+    last = max(layer.index for layer in ledger.layers if layer.op in ("conv", "linear"))
+    layer = ledger.layers[last]
+    wide = replace(layer, shape_out=(1, rows), shape_b=(rows, layer.n_terms), macs=rows * layer.n_terms)
+    kept = [*ledger.layers[:last], wide]
+    charges = [c for c in ledger.charges if c.layer <= last]
+    if last_sign:
+        sign = replace(wide, index=last + 1, op="threshold", inputs=(last,), shape_in=(1, rows), a=wide.out, out=BINARY,
+                       b=None, shape_b=(), window=None, n_terms=0, macs=0)  # fmt: skip
+        kept.append(sign)
+        bits = wide.out.bits
+        charges.append(Charge(last + 1, "", 0, "threshold", "compare", "binarize", rows, bits, bits))
+    traffic = tuple(t for t in ledger.traffic if t.layer <= last)
+    return replace(ledger, layers=tuple(kept), charges=tuple(charges), traffic=traffic)
 
 
 def ternary(ledger: Ledger, activations: bool, weights: bool) -> Ledger:

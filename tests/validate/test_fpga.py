@@ -69,3 +69,16 @@ def test_the_formula_baseline_is_the_one_of_the_compiler(found):
     lfc = found["bnnpynq_lfcw1a1_lut_logic"]
     assert lfc.baselines[FINN] / lfc.row.value == pytest.approx(1.9, abs=0.05)
     assert found["bnnpynq_lfcw1a1_bram36"].baselines[FINN] == pytest.approx(175 / 2)
+
+
+@pytest.mark.parametrize("row", ["bnnpynq_cnvw1a1_lut", "bnnpynq_cnvw1a1_ff", "bnnpynq_cnvw1a2_ff",
+                                 "mlpt_pynq_kws-w3a3_e", "mlpt_arty_kws-w3a3_e"])  # fmt: skip
+def test_fitted_constants_are_those_of_the_fit(found, row):
+    """As many constants as rows: each row is met to the rounding of the constants."""
+    assert found[row].row.split == "calibration"
+    assert abs(found[row].error) < 0.002
+
+
+def test_block_rams_and_dsp_slices_of_lfc_are_met_to_the_block(found):
+    assert found["bnnpynq_lfcw1a1_bram36"].error == found["bnnpynq_lfcw1a1_dsp"].error == 0
+    assert found["bnnpynq_lfcw1a2_bram36"].error == found["bnnpynq_lfcw1a2_dsp"].error == 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from costmodel.cli import numbers
+from costmodel.cli import counts, numbers
 from costmodel.cli.table import Column, Row, Table, tree_labels
 from costmodel.cli.tree import grow
 from costmodel.ledger.ledger import Ledger
@@ -22,13 +23,9 @@ NETWORK = -1  # the layer of lines that belong to the network as a whole
 
 def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Table:
     """What each layer and module adds to every metric, with its share of the first; then the total."""
-    metrics = list(estimate.metrics())
-    values: dict[str, dict[int, float]] = {metric: {} for metric in metrics}
-    for line in estimate.lines:
-        row = values[line.metric]
-        row[line.layer] = row.get(line.layer, 0.0) + estimate.cost(line)
-    charged = {charge.layer for charge in ledger.charges} | {line.layer for line in estimate.lines}
-    branches = list(grow(ledger, charged).walk(depth))[1:]
+    values = per_layer(estimate)
+    metrics = list(values)
+    branches = list(grow(ledger, counts.charged(ledger) | priced(estimate)).walk(depth))[1:]
     # Shares are of the first metric that layers differ in; the area of a shared engine belongs to none of them.
     first = next((m for m in metrics if set(values[m]) != {NETWORK}), metrics[0] if metrics else "")
     total = sum(values[first].values()) if first else 0.0
@@ -55,6 +52,37 @@ def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Ta
     columns.append(Column("share", f"of {numbers.metric_title(first)}", show=lambda v: numbers.share(v, 1.0)))
     return Table(f"cost_{estimate.target}", f"Cost on {estimate.target}", columns, rows,
                  [Row(["(sum)", *sums, 1.0 if total else 0.0], "bold", "total")])  # fmt: skip
+
+
+def joined(ledger: Ledger, estimates: Sequence[Estimate], depth: int | None = None) -> Table:
+    """Operations and costs of each layer in one row, for programs to read: every column adds up to its total."""
+    also = {index for estimate in estimates for index in priced(estimate)}
+    table = counts.by_layer(ledger, numbers.plain, depth, also)
+    branches = list(grow(ledger, counts.charged(ledger) | also).walk(depth))[1:]
+    columns, rows = list(table.columns), [list(row.values) for row in table.rows]
+    rest: list[Any] = ["(network)", "", "", "", *([0] * (len(columns) - 4))]
+    for estimate in estimates:
+        for metric, values in per_layer(estimate).items():
+            columns.append(Column(f"{estimate.target}.{metric}", metric))
+            for row, branch in zip(rows, branches, strict=True):
+                row.append(branch.total(values))
+            rest.append(values.get(NETWORK, 0.0))
+    made = [replace(row, values=values) for row, values in zip(table.rows, rows, strict=True)]
+    return Table("layers", "", columns, [*made, Row(rest)])
+
+
+def per_layer(estimate: Estimate) -> dict[str, dict[int, float]]:
+    """Nominal cost of each layer index in each metric."""
+    values: dict[str, dict[int, float]] = {metric: {} for metric in estimate.metrics()}
+    for line in estimate.lines:
+        row = values[line.metric]
+        row[line.layer] = row.get(line.layer, 0.0) + estimate.cost(line)
+    return values
+
+
+def priced(estimate: Estimate) -> set[int]:
+    """Indices of the layers that cost anything."""
+    return {line.layer for line in estimate.lines}
 
 
 def totals(estimate: Estimate) -> Table:
@@ -131,9 +159,9 @@ def document(estimate: Estimate, ledger: Ledger) -> dict[str, Any]:
     """Everything an estimate says, for JSON."""
     names = {layer.index: layer.name for layer in ledger.layers}
     layers: dict[int, dict[str, float]] = {}
-    for line in estimate.lines:
-        row = layers.setdefault(line.layer, {})
-        row[line.metric] = row.get(line.metric, 0.0) + estimate.cost(line)
+    for metric, values in per_layer(estimate).items():
+        for index, value in values.items():
+            layers.setdefault(index, {})[metric] = value
     return {
         "target": estimate.target,
         "level": estimate.level,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from costmodel.cli import numbers
@@ -26,12 +26,20 @@ def kinds_of(ledger: Ledger) -> list[str]:
     return [kind for kind in KINDS if kind in present]
 
 
-def by_layer(ledger: Ledger, show: Show, depth: int | None = None) -> Table:
-    """The tree of modules with the operations of each, subtotals on inner modules, and its share of all multiplies."""
+def charged(ledger: Ledger) -> set[int]:
+    """Indices of the layers that execute anything."""
+    return {charge.layer for charge in ledger.charges}
+
+
+def by_layer(ledger: Ledger, show: Show, depth: int | None = None, also: Iterable[int] = ()) -> Table:
+    """The tree of modules with the operations of each, subtotals on inner modules, and its share of all multiplies.
+
+    ``also`` are layers to show though they execute nothing.
+    """
     kinds = kinds_of(ledger)
     counts = ledger.by_layer()
     per_kind = {kind: {i: row.get(kind, 0) for i, row in counts.items()} for kind in kinds}
-    branches = list(grow(ledger).walk(depth))[1:]
+    branches = list(grow(ledger, charged(ledger).union(also)).walk(depth))[1:]
     labels = tree_labels([branch.path for branch in branches])
     multiplies = ledger.total("mul")
     rows = []

@@ -136,6 +136,8 @@ def _tables(
 ) -> list[Table]:
     if tally is not None:
         main = _by_convention(made, tally, show)
+    elif args.by == "layer" and args.format == "csv" and estimates:
+        return [bill.joined(ledger, estimates, args.depth)]
     elif args.by == "layer":
         main = counts.by_layer(ledger, show, args.depth)
     else:

@@ -34,14 +34,13 @@ class Branch:
         return sum(values.get(index, 0) for index in self.layers)
 
 
-def grow(ledger: Ledger, keep: set[int] | None = None) -> Branch:
-    """The tree of all layers in ``keep`` (by default: of those that are charged for something).
+def grow(ledger: Ledger, keep: set[int]) -> Branch:
+    """The tree of all layers in ``keep``.
 
     A layer stands at the path of its module. Where one module runs several layers, each gets a place of its own below
     it, named by its operation; a module that is called again gets one place a call (``conv#2``).
     """
-    charged = {charge.layer for charge in ledger.charges} if keep is None else keep
-    layers = [layer for layer in ledger.layers if layer.index in charged]
+    layers = [layer for layer in ledger.layers if layer.index in keep]
     several: dict[tuple[str, int], int] = {}
     for layer in layers:
         several[layer.module, layer.call] = several.get((layer.module, layer.call), 0) + 1

@@ -63,6 +63,19 @@ def test_a_shallower_tree_adds_up_to_the_same_totals(depth: str, capsys: pytest.
     assert both[0] == both[1] > 0
 
 
+@pytest.mark.parametrize("depth", [[], ["--depth", "1"]])
+def test_csv_with_targets_adds_up_to_counts_and_costs(depth: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    document = answer(capsys, "--model", SMALL, "--target", "arm", "--target", "asic")
+    _, out, _ = run(capsys, "--model", SMALL, "--target", "arm", "--target", "asic", "--format", "csv", *depth)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert sum(int(row["mul"]) for row in rows) == document["totals"]["deployed"]["mul"]
+    for estimate in document["estimates"]:
+        for metric in estimate["by_component"]:
+            column = [float(row[f"{estimate['target']}.{metric}"]) for row in rows]
+            expected = sum(layer.get(metric, 0.0) for layer in estimate["by_layer"])
+            assert sum(column) == pytest.approx(expected) and expected > 0
+
+
 def test_the_hidden_multiplication_of_abbnn_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     document = answer(capsys, "--model", SMALL)
     tagged = sum(row["count"] for row in document["by_tag"] if row["kind"] == "mul" and "weight_scale" in row["tag"])

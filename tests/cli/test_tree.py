@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from costmodel import api
-from costmodel.cli.tree import Branch, grow
+from costmodel.cli.counts import charged
+from costmodel.cli.tree import Branch
+from costmodel.cli.tree import grow as grow_from
 from costmodel.domain import FLOAT
 from costmodel.ledger.ledger import Charge, Layer, Ledger
+
+
+def grow(book: Ledger) -> Branch:
+    return grow_from(book, charged(book))
 
 
 def ledger(*modules: tuple[str, int, str]) -> Ledger:

@@ -1,0 +1,149 @@
+"""``costmodel explore``: the designs of a space that are worth having."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from costmodel.cli.common import emit
+from costmodel.cli.table import FORMATS, Column, Row, Table
+from costmodel.errors import CostmodelError
+
+if TYPE_CHECKING:
+    from costmodel.explore.front import Front
+    from costmodel.explore.space import DesignSpace
+
+HELP = "Price every design of a space of networks, targets and choices, and keep the Pareto front."
+EXAMPLES = """\
+a space (SPACE.yaml):
+  networks: [cnv-w1a1, {model: abbnn-reactnet18-cifar10}]
+  targets:
+    - {target: pynq-z2, clock: [100e6, 150e6]}               (every folding, exactly)
+    - {target: asic-7nm-asap7, outputs: [16, 32, 64]}
+    - {target: raspberry-pi-4b, threads: [1, 4]}
+  objectives: [seconds_per_image, energy_J, lut, bram18, area_mm2]
+  constraints: {seconds_per_image: {max: 0.01}}
+
+examples:
+  costmodel explore SPACE.yaml --count
+  costmodel explore SPACE.yaml -o results
+  costmodel explore SPACE.yaml -o results --resume --engine dask --workers 8
+  costmodel explore SPACE.yaml -o results --search 20000 --seed 1
+
+exit status: 0; 2 for bad input, and where no design meets the constraints; finished parts are kept
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("space", metavar="SPACE", help="a YAML file")
+    parser.add_argument("-o", "--output", metavar="DIR", help="folder for the parts and the fronts")
+    parser.add_argument("--count", action="store_true", help="say how many designs the space has, and price none")
+    parser.add_argument("--resume", action="store_true", help="keep the parts that are there and price the rest")
+    group = parser.add_argument_group("where it runs")
+    engines = "worker processes, a Dask cluster, Ray tasks, or this process alone (default: local)"
+    group.add_argument("--engine", choices=("local", "dask", "ray", "serial"), default="local", help=engines)
+    group.add_argument("--workers", type=int, metavar="N", help="default: one a core")
+    group.add_argument("--address", metavar="HOST:PORT", help="a running Dask scheduler or Ray cluster")
+    group = parser.add_argument_group("search instead of enumeration")
+    search = "evolutionary search over foldings with N evaluations, reported against the exact front"
+    group.add_argument("--search", type=int, metavar="N", help=search)
+    group.add_argument("--seed", type=int, default=0, help="of the search (default: 0)")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_argument(
+        "--rows", type=int, default=20, metavar="N", help="members to print of each front (default: 20)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(args: argparse.Namespace) -> int:
+    from costmodel.explore.space import read_space
+
+    space = read_space(args.space)
+    if args.workers is not None and args.workers < 1:
+        raise CostmodelError(f"--workers {args.workers}: expected at least 1")
+    if args.count:
+        return _print([_count(space)], args)
+    if args.search is not None:
+        from costmodel.explore.search import compare
+
+        return _print([compare(space, args.search, args.seed)], args)
+    if not args.output:
+        raise CostmodelError("a sweep needs a folder for its results: give -o DIR, or --count to see its size first")
+    fronts = _sweep(space, args)
+    for front in fronts:
+        for path in front.write(args.output):
+            print(f"wrote {path}", file=sys.stderr)
+    return _print([_table(front, args.rows) for front in fronts], args)
+
+
+def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
+    from costmodel.explore.front import front_of
+    from costmodel.explore.sweep import Progress, sweep
+
+    shown = 0.0
+
+    def show(state: Progress) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown > (0.2 if sys.stderr.isatty() else 5.0) or state.done == state.total:
+            shown = now
+            end = "\r" if sys.stderr.isatty() and state.done < state.total else "\n"
+            print(f"\x1b[K{state}" if sys.stderr.isatty() else state, end=end, file=sys.stderr, flush=True)
+
+    groups = sweep(
+        space, args.output, engine=args.engine, workers=args.workers, resume=args.resume, address=args.address,
+        progress=None if args.quiet else show,
+    )  # fmt: skip
+    return [front_of(space, group) for group in groups]
+
+
+def _print(tables: list[Table], args: argparse.Namespace) -> int:
+    emit(tables, argparse.Namespace(format=args.format, output=None))
+    return 0
+
+
+def _count(space: DesignSpace) -> Table:
+    from costmodel.explore import tasks
+    from costmodel.explore.folding import count
+
+    rows, total = [], 0
+    for case in tasks.cases(space):
+        designs = case.entry.size if case.entry.search == "grid" else case.entry.samples
+        if case.entry.search == "exact":
+            designs = tasks._evaluator(case, space.level).size
+        total += designs
+        rows.append(Row((case.network.name, case.entry.target, case.entry.search, count(designs))))
+    columns = [Column("network", "network", "left"), Column("target", "target", "left")]
+    columns += [Column("search", "search", "left"), Column("designs", "designs")]
+    seconds = sum(
+        {"grid": 0.01 * c.entry.size, "samples": c.entry.samples / 4e6, "exact": 1.0}[c.entry.search]
+        for c in tasks.cases(space)
+    )
+    note = f"{count(total)} designs, {len(space.networks)} ledgers, about {max(seconds, 1):.0f} s on one core"
+    return Table("count", f"{space.name}: {len(rows)} cases", columns, rows, notes=[note])
+
+
+def _table(front: Front, limit: int) -> Table:
+    columns = [Column("network", "network", "left"), Column("target", "target", "left")]
+    columns += [Column(name, name) for name in front.objectives]
+    columns.append(Column("settings", "settings", "left"))
+    shown = front.members if len(front) <= limit else _spread(front, limit)
+    rows = [
+        Row((m.network, m.target, *(float(f"{m.metrics[name]:.5g}") for name in front.objectives),
+             ", ".join(f"{k}={_short(v)}" for k, v in m.settings.items()))) for m in shown
+    ]  # fmt: skip
+    notes = [f"{len(front)} members{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
+    title = " ".join(filter(None, [f"{front.name}: {front.kind}", front.network]))
+    return Table(f"{front.kind}{front.network}", title, columns, rows, notes=notes)
+
+
+def _spread(front: Front, limit: int) -> list[Any]:
+    """Members at equal steps along the first objective."""
+    order = sorted(front.members, key=lambda m: m.metrics[front.objectives[0]])
+    return [order[round(i * (len(order) - 1) / max(limit - 1, 1))] for i in range(limit)]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,285 @@
+"""A design space as data: which networks, on which targets, with which choices, judged by what.
+
+    networks:
+      - cnv-w1a1
+      - {model: abbnn-reactnet18-cifar10, width: [0.5, 1.0]}
+      - {match: "bn-*-cifar10"}
+    targets:
+      - {target: pynq-z2, clock: [100e6, 150e6]}                  # every folding, exactly
+      - {target: pynq-z2, folding: {samples: 1e6, seed: 1}}       # random foldings, priced one by one
+      - {target: asic-7nm-asap7, outputs: [16, 32, 64], clock: {from: 1e8, to: 1e9, steps: 5, scale: log}}
+    objectives: [seconds_per_image, lut, bram18, accuracy]
+    constraints: {seconds_per_image: {max: 0.01}}
+    fronts: together                                              # networks compete; default where accuracy counts
+
+Every list is an axis, and the space is their product. A space is counted before anything is priced.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from costmodel.errors import CostmodelError, UnknownNameError
+
+Search = Literal["exact", "samples", "grid"]
+
+#: Metrics that a kind of target has, by which designs can be judged; minimised unless listed in MAXIMISED.
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "fpga": ("seconds_per_image", "energy_J", "lut", "bram18", "dsp", "ff"),
+    "asic": ("seconds_per_image", "energy_J", "area_mm2"),
+    "arm": ("seconds_per_image", "energy_J"),
+}
+#: Metrics of the network alone.
+NETWORK_METRICS = ("accuracy", "weight_bits")
+MAXIMISED = frozenset({"accuracy"})
+DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
+    "fpga": ("seconds_per_image", "lut", "bram18"),
+    "asic": ("seconds_per_image", "energy_J", "area_mm2"),
+    "arm": ("seconds_per_image",),
+}
+#: Settings of an FPGA entry that say how its foldings are searched, not how the device is set.
+_FOLDING_KEYS = ("folding", "memories", "max_weight_bits")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network with the arguments of its factory."""
+
+    model: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.model + "".join(f",{key}={value}" for key, value in self.arguments)
+
+    @property
+    def flags(self) -> str:
+        """The options of the command line that name this network."""
+        text = "".join(f" --model-args {key}={json.dumps(value)}" for key, value in self.arguments)
+        return f"--model {self.model}{text}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One target with the axes of its choices. ``search``: foldings ``exact`` or by ``samples``, or a ``grid``."""
+
+    target: str
+    kind: str
+    axes: tuple[tuple[str, tuple[Any, ...]], ...]
+    search: Search
+    samples: int = 0
+    seed: int = 0
+    memories: str = "free"
+    max_weight_bits: int | None = None
+
+    def settings(self) -> Iterator[dict[str, Any]]:
+        """Every combination of the axes, the last varying fastest."""
+        for values in product(*(values for _, values in self.axes)):
+            yield {name: value for (name, _), value in zip(self.axes, values, strict=True)}
+
+    @property
+    def size(self) -> int:
+        return math.prod(len(values) for _, values in self.axes)
+
+
+@dataclass(frozen=True)
+class DesignSpace:
+    """A validated space. ``constraints`` bound metrics: name -> (least, most). Networks compete in one front where they
+    are ``together``, which is fair where their accuracy is an objective; otherwise each has a front of its own."""
+
+    networks: tuple[Network, ...]
+    entries: tuple[Entry, ...]
+    objectives: tuple[str, ...]
+    constraints: Mapping[str, tuple[float, float]]
+    level: str = "deployed"
+    name: str = "space"
+    together: bool = False
+
+    def objectives_of(self, kind: str) -> tuple[str, ...]:
+        """The objectives that apply to a kind of target."""
+        if not self.objectives:
+            return DEFAULT_OBJECTIVES[kind]
+        return tuple(name for name in self.objectives if name in (*METRICS[kind], *NETWORK_METRICS))
+
+    def document(self) -> dict[str, Any]:
+        """The space as plain data, the same for equal spaces; what a result folder is bound to."""
+        return {
+            "networks": [[n.model, [list(a) for a in n.arguments]] for n in self.networks],
+            "entries": [
+                [e.target, [[name, list(values)] for name, values in e.axes], e.search, e.samples, e.seed, e.memories,
+                 e.max_weight_bits] for e in self.entries
+            ],
+            "objectives": list(self.objectives),
+            "constraints": {name: list(bounds) for name, bounds in sorted(self.constraints.items())},
+            "level": self.level,
+            "together": self.together,
+        }  # fmt: skip
+
+
+def read_space(source: str | os.PathLike[str] | Mapping[str, Any]) -> DesignSpace:
+    """A space from a YAML file, or from its content as a mapping.
+
+    Raises :class:`CostmodelError` that names the place for everything that is missing, unknown or of the wrong kind.
+    """
+    if isinstance(source, Mapping):
+        return _space(source, "the given space", "space")
+    import yaml
+
+    try:
+        data = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CostmodelError(f"cannot read the space {source}: {error.strerror or error}. Give a YAML file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CostmodelError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, Mapping):
+        raise CostmodelError(f"{source}: expected networks: and targets:, found {type(data).__name__}")
+    return _space(data, str(source), Path(source).stem)
+
+
+def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
+    known = ("networks", "targets", "objectives", "constraints", "level", "fronts")
+    for key in data:
+        if key not in known:
+            raise UnknownNameError(f"key of a space ({where})", str(key), known)
+    networks = tuple(n for item in _list(data, "networks", where) for n in _networks(item, where))
+    entries = tuple(_entry(item, where) for item in _list(data, "targets", where))
+    objectives = tuple(data.get("objectives") or ())
+    kinds = {entry.kind for entry in entries}
+    metrics = {*NETWORK_METRICS, *(metric for kind in kinds for metric in METRICS[kind])}
+    for metric in objectives:
+        if metric not in metrics:
+            raise UnknownNameError(f"objective of a space ({where})", str(metric), metrics)
+    constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in (data.get("constraints") or {}).items()}
+    level = data.get("level", "deployed")
+    if level not in ("deployed", "as_written"):
+        raise CostmodelError(f"{where}: level: {level!r}: expected deployed or as_written")
+    fronts = data.get("fronts", "together" if "accuracy" in objectives else "network")
+    if fronts not in ("together", "network"):
+        raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together (networks compete) or network (one each)")
+    space = DesignSpace(networks, entries, objectives, constraints, level, name, fronts == "together")
+    for entry in entries:
+        if entry.search == "exact" and "ff" in objectives:
+            raise CostmodelError(f"{where}: ff is no objective of exact foldings; give {entry.target} folding: samples")
+        if not space.objectives_of(entry.kind):
+            raise CostmodelError(f"{where}: none of the objectives applies to {entry.target}, which is {entry.kind}")
+    return space
+
+
+def _list(data: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:
+    value = data.get(key)
+    if not isinstance(value, list) or not value:
+        raise CostmodelError(f"{where}: {key}: expected a list with at least one entry, found {value!r}")
+    return value
+
+
+def _networks(item: Any, where: str) -> Iterator[Network]:
+    from costmodel.api import list_models
+
+    if isinstance(item, str):
+        item = {"model": item}
+    if not isinstance(item, Mapping) or len({"model", "match"} & set(item)) != 1:
+        raise CostmodelError(
+            f"{where}: networks: expected a name, {{model: NAME, ...}} or {{match: PATTERN}}: {item!r}"
+        )
+    if "match" in item:
+        found = list_models(str(item["match"]))
+        if not found:
+            raise CostmodelError(f"{where}: networks: no network matches {item['match']!r}. See: costmodel models")
+        yield from (Network(name) for name in found)
+        return
+    axes = [(key, axis(value, f"{where}: networks: {key}")) for key, value in item.items() if key != "model"]
+    for values in product(*(values for _, values in axes)):
+        yield Network(str(item["model"]), tuple((k, v) for (k, _), v in zip(axes, values, strict=True)))
+
+
+def _entry(item: Any, where: str) -> Entry:
+    from importlib import import_module
+
+    from costmodel.targets.load import load_target
+
+    if isinstance(item, str):
+        item = {"target": item}
+    if not isinstance(item, Mapping) or not isinstance(item.get("target"), str):
+        raise CostmodelError(f"{where}: targets: expected a name or {{target: NAME, choice: values, ...}}: {item!r}")
+    spec = load_target(item["target"])
+    options = import_module(f"costmodel.targets.{spec.kind}").OPTIONS
+    extra = _FOLDING_KEYS if spec.kind == "fpga" else ()
+    axes = []
+    for key, value in item.items():
+        if key == "target" or key in extra:
+            continue
+        values = axis(value, f"{where}: targets: {spec.name}: {key}")
+        for one in values:
+            spec.settings({key: one}, options)  # says what may be chosen
+        axes.append((str(key), values))
+    if spec.kind != "fpga":
+        return Entry(item["target"], spec.kind, tuple(axes), "grid")
+    search, samples, seed = _folding(item.get("folding", "exact"), f"{where}: targets: {spec.name}: folding")
+    memories = item.get("memories", "free")
+    if memories not in ("free", "auto"):
+        raise CostmodelError(f"{where}: targets: {spec.name}: memories: {memories!r}: expected free or auto")
+    return Entry(
+        item["target"], spec.kind, tuple(axes), search, samples, seed, memories, item.get("max_weight_bits")
+    )  # fmt: skip
+
+
+def _folding(value: Any, where: str) -> tuple[Search, int, int]:
+    if value == "exact":
+        return "exact", 0, 0
+    if value == "auto":
+        return "grid", 0, 0
+    if isinstance(value, Mapping) and set(value) <= {"samples", "seed"} and "samples" in value:
+        samples, seed = axis(value["samples"], where)[0], value.get("seed", 0)
+        if isinstance(samples, (int, float)) and samples >= 1 and isinstance(seed, int) and 0 <= seed < 2**31:
+            return "samples", int(samples), seed
+    raise CostmodelError(f"{where}: {value!r}: expected exact, auto, or {{samples: 1e6, seed: 0}}")
+
+
+def axis(value: Any, where: str) -> tuple[Any, ...]:
+    """The values of an axis: one, a list, or {from, to, steps, scale: linear or log}. Numbers may be written 1e6."""
+    if isinstance(value, Mapping):
+        if not {"from", "to", "steps"} <= set(value) <= {"from", "to", "steps", "scale"}:
+            raise CostmodelError(f"{where}: expected {{from, to, steps, scale}}: {dict(value)!r}")
+        low, high, steps = (_number(value[key]) for key in ("from", "to", "steps"))
+        scale = value.get("scale", "linear")
+        fits = all(isinstance(x, (int, float)) for x in (low, high, steps)) and scale in ("linear", "log")
+        if not fits or steps < 2 or steps != int(steps) or (scale == "log" and min(low, high) <= 0):
+            raise CostmodelError(f"{where}: expected numbers, at least 2 steps, scale linear or log: {dict(value)!r}")
+        shares = [i / (steps - 1) for i in range(int(steps))]
+        if scale == "log":
+            return tuple(low * (high / low) ** share for share in shares)
+        return tuple(low + (high - low) * share for share in shares)
+    values = tuple(_number(v) for v in value) if isinstance(value, list) else (_number(value),)
+    if not values or any(isinstance(v, (list, Mapping)) for v in values):
+        raise CostmodelError(f"{where}: expected a value or a list of values: {value!r}")
+    if len(set(values)) != len(values):
+        raise CostmodelError(f"{where}: a value occurs twice: {value!r}")
+    return values
+
+
+def _number(value: Any) -> Any:
+    """YAML reads 1e6 as text; here it is a number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _bounds(metric: str, value: Any, metrics: set[str], where: str) -> tuple[float, float]:
+    if metric not in metrics:
+        raise UnknownNameError(f"metric in the constraints ({where})", metric, metrics)
+    if not isinstance(value, Mapping) or not value or not set(value) <= {"min", "max"}:
+        raise CostmodelError(f"{where}: constraints: {metric}: expected {{min: ..., max: ...}}: {value!r}")
+    low, high = (_number(value.get(k, d)) for k, d in (("min", -math.inf), ("max", math.inf)))
+    if not all(isinstance(x, (int, float)) for x in (low, high)) or low > high:
+        raise CostmodelError(f"{where}: constraints: {metric}: expected numbers with min <= max: {dict(value)!r}")
+    return float(low), float(high)

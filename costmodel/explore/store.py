@@ -1,0 +1,132 @@
+"""Results of a sweep on disk: Parquet parts that appear whole or not at all, and a manifest that binds them to a space.
+
+DIR/manifest.json           the space, the version of the format and of the models
+DIR/parts/part-*.parquet    the front of one chunk each, with how many designs it stands for
+DIR/front-*.parquet, .csv   the result
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from costmodel.errors import CostmodelError
+from costmodel.explore.pareto import PointSet
+from costmodel.explore.space import DesignSpace
+from costmodel.explore.tasks import Chunk, Result
+from costmodel.files import atomic_write
+
+#: Raised with every change of the format of parts or of the numbering of designs.
+FORMAT = 1
+
+
+def code_version() -> str:
+    """Digest of everything that decides a price: this package and the targets' files."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in (root / "targets", root / "explore", root / "ledger", Path(_specs())):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".yaml")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _specs() -> str:
+    from importlib.resources import files
+
+    return str(files("costmodel.arch_specs"))
+
+
+class Store:
+    """The folder of one sweep."""
+
+    def __init__(self, folder: str | os.PathLike[str], space: DesignSpace) -> None:
+        self.folder, self.space = Path(folder), space
+        self.parts = self.folder / "parts"
+
+    def open(self, resume: bool) -> None:
+        """Create the folder, or check that what is there belongs to this space and version.
+
+        Raises :class:`CostmodelError`, and changes nothing, for a folder with other results.
+        """
+        manifest = self.folder / "manifest.json"
+        mine = {"format": FORMAT, "code": code_version(), "space": self.space.document()}
+        if manifest.exists():
+            theirs = _read(manifest)
+            for key, what in (("format", "format"), ("code", "version of the models"), ("space", "space")):
+                if theirs.get(key) != json.loads(json.dumps(mine[key])):
+                    raise CostmodelError(
+                        f"{self.folder} holds results of another {what}. They are untouched: choose another folder, "
+                        "or delete this one to start anew."
+                    )
+            if not resume:
+                raise CostmodelError(
+                    f"{self.folder} already holds results of this space. Continue with --resume, or choose another "
+                    "folder."
+                )
+            return
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise CostmodelError(f"{self.folder} is not empty and has no manifest.json. Choose an empty or new folder.")
+        try:
+            self.parts.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CostmodelError(f"cannot create {self.parts}: {error.strerror or error}") from error
+        atomic_write(manifest, json.dumps(mine, indent=1))
+
+    def path(self, chunk: Chunk) -> Path:
+        return self.parts / f"part-{chunk.name}.parquet"
+
+    def write(self, chunk: Chunk, result: Result, names: tuple[str, ...]) -> None:
+        """Write one part, whole or not at all; raises :class:`CostmodelError` when the disk is full."""
+        counts = {"priced": str(result.priced), "feasible": str(result.feasible)}
+        write_table(self.path(chunk), result.points, names, counts)
+
+    def read(self, chunk: Chunk) -> Result | None:
+        """A part that is there; None where it is missing or cannot be read."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path(chunk)
+        if not path.exists():
+            return None
+        try:
+            table = pq.read_table(path)
+            counts = table.schema.metadata or {}
+            columns = [table.column(name).to_numpy() for name in table.column_names if name != "id"]
+            points = np.column_stack(columns) if columns else np.zeros((table.num_rows, 0))
+            ids = table.column("id").to_numpy()
+            return Result(PointSet(points, ids), int(counts[b"priced"]), int(counts[b"feasible"]))
+        except (OSError, KeyError, pa.ArrowException):
+            return None
+
+    def clean(self) -> None:
+        """Remove what interrupted writers left behind."""
+        for path in self.parts.glob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def write_table(path: Path, points: PointSet, names: tuple[str, ...], metadata: Mapping[str, str]) -> None:
+    """A Parquet file with the ids and one column an objective, compressed, renamed into place when complete."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"id": points.ids, **{name: points.points[:, j] for j, name in enumerate(names)}}
+    table = pa.table(columns).replace_schema_metadata(dict(metadata))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    atomic_write(path, sink.getvalue().to_pybytes())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CostmodelError(f"cannot read {path}: {error}. Choose another folder, or delete this one.") from error
+    return data if isinstance(data, dict) else {}

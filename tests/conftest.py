@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before any test imports torch, and inherited by the workers of pytest-xdist: profiles made by one are found by all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 if "COSTMODEL_TEST_CACHE" not in os.environ:
     os.environ["COSTMODEL_TEST_CACHE"] = tempfile.mkdtemp(prefix="costmodel-tests-")
 os.environ["COSTMODEL_CACHE"] = os.environ["COSTMODEL_TEST_CACHE"]
+
+# How long an example takes depends on what else the machine does; no test here is about that.
+settings.register_profile("costmodel", deadline=None)
+settings.load_profile("costmodel")
 
 
 @pytest.fixture(autouse=True)

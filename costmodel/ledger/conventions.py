@@ -204,12 +204,18 @@ def _bits(layer: Layer) -> tuple[int, int]:
 
 
 def fvcore_items(profile: Profile) -> Iterable[Item]:
-    """MACs of convolutions, linear layers and matrix products; two an element for batch norm; global pooling."""
-    for layer in profile.as_written.layers:
+    """MACs of convolutions, linear layers and matrix products; batch norm; global pooling.
+
+    Batch norm is two an element, and one where it has no gain of its own.
+    """
+    ledger = profile.as_written
+    for layer in ledger.layers:
         if layer.macs:
             yield Item(layer.index, layer.module, layer.op, layer.macs)
-    for c in profile.as_written.charges:
-        if c.tag in ("bn_scale", "bn_bias"):
+    # The scale of a norm without gain is stored by the name of what it is made of.
+    plain = {t.layer for t in ledger.traffic if t.role == "parameter" and t.tensor.endswith("running_var")}
+    for c in ledger.charges:
+        if c.tag == "bn_scale" or (c.tag == "bn_bias" and c.layer not in plain):
             yield _item(c, "batch norm")
         elif c.tag == "gap":  # k*k - 1 additions and one scale an output: one an element that is pooled
             yield _item(c, "adaptive average pooling")
@@ -253,9 +259,9 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "fvcore", "fvcore's flops", "as_written", "flops",
-        "one a multiply-accumulate whatever its operands, two an element for batch norm, one an element that is pooled "
-        "globally; every other operation is ignored", "facebookresearch/fvcore@3378afe: fvcore/nn/jit_handles.py",
-        fvcore_items,
+        "one a multiply-accumulate whatever its operands, two an element for batch norm, one where that has no gain, "
+        "and one an element that is pooled globally; every other operation is ignored",
+        "facebookresearch/fvcore@3378afe: fvcore/nn/jit_handles.py", fvcore_items,
     ),
 )  # fmt: skip
 

@@ -85,8 +85,8 @@ def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
 
 def _chain_constants(steps: Sequence[Step]) -> Iterable[tuple[str, Constant]]:
     """A chain is stored as one scale and one bias, however many constants they come from."""
-    scales = [c for s in steps if s.scale_class != "one" for c in s.constants if c is not None and c.literal is None]
-    biases = [c for s in steps if s.has_bias for c in s.constants if c is not None and c.literal is None]
+    scales = [c for s in steps if s.scale_class != "one" for c in s.scale_constants if c and c.literal is None]
+    biases = [c for s in steps for c in s.bias_constants if c and c.literal is None]
     if scales:
         yield "scale", max(scales, key=lambda c: c.numel)
     if biases:

@@ -29,13 +29,26 @@ def _stages(n: Any) -> Any:
     return arith.bit_length(n - 1)
 
 
+def _adders(n: Any, half: bool) -> Any:
+    """Full, or half, adders of a tree that sums ``n`` bits: a column of ``m`` takes (m - 1) // 2 full adders, one half
+    adder where two are left, and passes m // 2 carries on."""
+    total: Any = 0.0 * n
+    column_bits = n
+    for _ in range(24):
+        below = arith.maximum(column_bits - 1, 0)
+        total = total + (below % 2 if half else below // 2)
+        column_bits = column_bits // 2
+    return total
+
+
 #: Terms of a law as functions of the width.
 TERMS: dict[str, Callable[[Any], Any]] = {
     "1": lambda n: 1.0 + 0.0 * n,
     "n": lambda n: 1.0 * n,
     "n2": lambda n: 1.0 * n * n,
     "n2 log n": lambda n: n * n * arith.log2(n),
-    "log n": lambda n: arith.log2(n),
+    "full adders": lambda n: _adders(n, False),
+    "half adders": lambda n: _adders(n, True),
     # The highest bit never moves, so a stage has n - 1 multiplexers.
     "n-1 stages": lambda n: (n - 1.0) * _stages(n),
     # A stage inverts, so an odd number of stages needs one more row of inverters.
@@ -49,8 +62,8 @@ AREA_TERMS: dict[str, tuple[str, ...]] = {
     "compare": ("n", "1"),
     "mux": ("n", "1"),
     "xnor": ("n",),
-    "popcount": ("n", "log n", "1"),
-    "xnor_popcount": ("n", "log n", "1"),
+    "popcount": ("full adders", "half adders"),
+    "xnor_popcount": ("full adders", "half adders", "n"),
     "mul": ("n2", "n", "1"),
     "shift": ("n-1 stages", "n", "n odd", "1"),
     "prelu": ("n2", "n"),

@@ -51,8 +51,9 @@ def make_optimiser(parameters: NamedParameters, phase: Phase, device: torch.devi
     if phase.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=phase.lr, momentum=phase.momentum, nesterov=phase.momentum > 0)
     if device.type == "cuda":
-        # A rate in a tensor is read on the device, so that changing it does not make a new compiled step.
-        return torch.optim.Adam(groups, lr=torch.tensor(phase.lr, device=device), fused=True)
+        # A rate in a tensor is read on the device, so that a recorded step follows it.
+        rate = torch.tensor(phase.lr, device=device)
+        return torch.optim.Adam(groups, lr=rate, fused=True, capturable=True)
     return torch.optim.Adam(groups, lr=phase.lr, foreach=True)
 
 
@@ -97,14 +98,18 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay, self.updates = decay, 0
-        self.state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        live = model.state_dict()
+        self.state = {name: value.detach().clone() for name, value in live.items()}
+        moving = [name for name, value in live.items() if value.dtype.is_floating_point]
+        # Parameters and buffers are changed in place throughout a phase, so that these stay the living ones.
+        self._live, self._averaged = [live[n] for n in moving], [self.state[n] for n in moving]
+        self._counters = [(self.state[n], live[n]) for n in live if n not in set(moving)]
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
+    def update(self) -> None:
+        """Take in the weights as they are now."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for name, value in model.state_dict().items():
-            if value.dtype.is_floating_point:
-                self.state[name].lerp_(value, 1.0 - decay)
-            else:
-                self.state[name].copy_(value)
+        torch._foreach_lerp_(self._averaged, self._live, 1.0 - decay)
+        for kept, value in self._counters:
+            kept.copy_(value)

@@ -181,7 +181,7 @@ class Run:
                 self.step = GraphedStep(self.step, batch)
             self.step(batch)
             if self.average:
-                self.average.update(self.model)
+                self.average.update()
             at.batch += 1
             now = time.perf_counter()
             at.epoch_seconds, since = at.epoch_seconds + now - since, now

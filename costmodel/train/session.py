@@ -132,8 +132,10 @@ def _start(pending: Pending) -> _Active:
     except BaseException:
         lock.close()
         raise
-    on_gpu = run.options.device.type == "cuda"
-    stream = torch.cuda.Stream(run.options.device) if on_gpu else None  # type: ignore[no-untyped-call]
+    stream = None
+    if run.options.device.type == "cuda":
+        stream = torch.cuda.Stream(run.options.device)  # type: ignore[no-untyped-call]
+        torch.cuda.synchronize()  # the run was made on the default stream, which the new one does not wait for
     return _Active(run, run.steps(), stream, lock)
 
 

@@ -126,7 +126,7 @@ def test_the_average_follows_its_recursion_and_copies_counters() -> None:
         with torch.no_grad():
             model.weight.fill_(weight)
             model.num_batches_tracked.fill_(step)
-        average.update(model)
+        average.update()
         decay = min(0.9, (1 + step) / (10 + step))
         values.append(decay * values[-1] + (1 - decay) * weight)
     assert average.state["weight"].item() == pytest.approx(values[-1])

@@ -80,7 +80,9 @@ def _classify_rows(rows: Tensor) -> Domain:
     if per_channel:
         return FLOAT
     if _all_powers_of_two(magnitude[~zero]):
-        return Domain("pow2", POW2_BITS, evidence="observed")
+        # -2, -1, 0, 1 are powers of two as well, but two bits hold them
+        few = _grid(rows[0]) if bool(zero.any()) and bool((rows < 0).any()) else FLOAT
+        return few if few.bits <= 2 else Domain("pow2", POW2_BITS, evidence="observed")
     return _grid(rows[0])
 
 

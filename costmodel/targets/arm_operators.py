@@ -1,10 +1,10 @@
 """From the layers of a ledger to the operators that a CPU runtime executes: what is fused, packed, and left over.
 
 The rules are those of the Larq Compute Engine converter and of TensorFlow Lite below it (``larq_guide``,
-``larq_compute_engine``): a scale and bias after a convolution are part of it; a ReLU is too, after a real convolution
-always, after a binary one only before the scale and without zero padding; signs of a value become one packing operator;
-a binary convolution without zero padding whose result is only binarised writes packed bits. The rest is glue: each step
-reads and writes whole tensors.
+``larq_compute_engine``, ``tflite_optimize``). A scale and bias after a convolution are part of it. So is a ReLU, after
+a real convolution always, after a binary one only before the scale and without zero padding; an addition, a pooling and
+a scale that stand alone take one as well. The signs of a value are one packing operator; a binary convolution without
+zero padding whose result is only binarised writes packed bits. The rest is glue that reads and writes whole tensors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from costmodel.ledger.ledger import Layer, Ledger
 
 OperatorKind = Literal[
     "binary_conv", "real_conv", "depthwise", "binary_linear", "real_linear", "matmul", "pack", "pass", "binary", "pool",
-    "concat", "packed", "other",
+    "concat", "other",
 ]  # fmt: skip
 
 PRODUCTS = ("conv", "linear", "matmul")
@@ -100,7 +100,8 @@ class _Fusion:
             channelwise = self.parameters.get(layer.index, 0) > 1
             return self.glue(layer, "pass", passes, channelwise) if passes else None
         if layer.op in ("relu", "clamp", "prelu", "special", "round", "abs", "neg", "square"):
-            return self.glue(layer, "pass", 1, layer.op == "prelu" and self.parameters.get(layer.index, 0) > 1)
+            channelwise = layer.op == "prelu" and self.parameters.get(layer.index, 0) > 1
+            return self.glue(layer, "pass", 1, channelwise)
         return self.glue(layer, "other")
 
     # -- products ----------------------------------------------------------------------------------------------------
@@ -184,13 +185,17 @@ class _Fusion:
         following = self.only_user(layer)
         if layer.op != "max_pool" and following is not None and following.op == "affine":
             fused = (following.index,)  # the division by the window's size
-            self.done.update(fused)
         return self.glue(layer, "pool", fused=fused)
 
     def glue(
         self, layer: Layer, kind: OperatorKind, passes: int = 1, channelwise: bool = False,
         fused: Sequence[int] = (),
     ) -> Operator:  # fmt: skip
+        last = self.layers[fused[-1]] if fused else layer
+        following = self.only_user(last)
+        if layer.op in ("affine", "add", "mul", *POOLS) and following is not None and following.op in ACTIVATIONS:
+            fused = (*fused, following.index)
+        self.done.update(fused)
         return Operator(
             layer, kind, self.elements_in(layer), math.prod(layer.shape_out), passes, channelwise, fused=tuple(fused)
         )

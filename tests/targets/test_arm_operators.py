@@ -58,6 +58,14 @@ def test_relu_is_fused_into_a_binary_convolution_before_the_scale_and_without_ze
     assert kinds(net) == expected
 
 
+def test_additions_poolings_and_scales_take_an_activation() -> None:
+    net = Net(1, 8, 8, 8)
+    x = net.elementwise("relu", net.affine(-1))
+    y = net.elementwise("relu", net.elementwise("add", x, -1))
+    net.elementwise("relu", net.pool(y))
+    assert [(op.kind, op.fused) for op in operators(net.ledger())] == [("pass", (1,)), ("binary", (3,)), ("pool", (5,))]
+
+
 def test_a_sign_in_two_steps_is_one_operator() -> None:
     net = Net(1, 32, 8, 8)
     compared = net.elementwise("compare", -1, out=BINARY01)

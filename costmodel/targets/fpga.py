@@ -85,9 +85,9 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     budget = capacity(target)
     if settings["mode"] != "engine":
         estimate = dataflow(ledger, target, settings, design, style, budget)
-        if settings["mode"] == "dataflow" or estimate.fits or settings["folding"] != "auto":
+        if isinstance(estimate, Estimate):
             return estimate
-        return engine(ledger, target, settings, design, style, budget, estimate.misfit)
+        return engine(ledger, target, settings, design, style, budget, estimate)
     return engine(ledger, target, settings, design, style, budget, ())
 
 
@@ -111,8 +111,8 @@ def dataflow(
     design: Sequence[Stage],
     style: Style,
     budget: Budget,
-) -> Estimate:
-    """The network as a pipeline with a unit a layer."""
+) -> Estimate | tuple[str, ...]:
+    """The network as a pipeline with a unit a layer; where there is a choice and none fits, only the reasons."""
     clock = settings["clock"]
     if settings["folding"] == "auto":
         folding, limit = fold_for(design, style, target, budget, settings)
@@ -125,6 +125,14 @@ def dataflow(
     parts = design_parts(design, folding, interval, style)
     folding, parts = move_to_uram(design, folding, interval, style, target, budget, parts)
 
+    used = utilisation(parts, target)
+    alone = settings["mode"] == "dataflow" or settings["folding"] != "auto"
+    misfit = explain_misfit(used, target, budget, "a pipeline", suggest=alone)
+    if misfit and not alone:
+        return misfit
+    if misfit and (settings["folding"] != "auto" or settings["fps"]):
+        misfit = (*misfit, *_nearest_folding(design, style, target, budget, settings))
+
     first = latency(design, folding, interval, style)
     per_image = (first + (settings["batch"] - 1) * interval) / settings["batch"] / clock
     lines = resource_lines(parts)
@@ -132,16 +140,11 @@ def dataflow(
     lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock))
     if "board_power" in target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", per_image, ("board_power",)))
-    used = utilisation(parts, target)
     derived = {
         "throughput_fps": Interval.exact(clock / interval),
         "images_per_second": Interval.exact(1 / per_image),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
-    alone = settings["mode"] == "dataflow" or settings["folding"] != "auto"
-    misfit = explain_misfit(used, target, budget, "a pipeline", suggest=alone)
-    if misfit and alone and (settings["folding"] != "auto" or settings["fps"]):
-        misfit = (*misfit, *_nearest_folding(design, style, target, budget, settings))
     if settings["fps"] and clock / interval < settings["fps"]:
         misfit = (
             *misfit,

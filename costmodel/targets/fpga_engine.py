@@ -168,13 +168,14 @@ def _size(
     real = any(s.matrix is not None and not is_binary(s.matrix) for s in design)
     multiplied = len({w.kind for s in design for w in s.work} & {"mul", "special"})
     per_mac = _real_dsp(design, style) if real else 1
+    maps = {True: _live_bits(design), False: _row_bits(design)}
     found: list[tuple[int, int, Engine, list[tuple[int, Part]]]] = []
     for on_chip in (True, False):
         for (pe, simd), weights in product(SIZES, STYLES):
             lanes = max(pe // 4, 1)
             macs = max(1, int(usable["dsp"] - multiplied * lanes) // per_mac) if real else 1
             tried = Engine(pe, simd, macs, lanes, on_chip, weights)
-            parts = _parts(design, tried, style, real)
+            parts = _parts(design, tried, style, real, maps[on_chip])
             used = amounts(parts, constants)
             if all(used[name] <= usable[name] for name in usable):
                 found.append((_total_cycles(design, tried, style), len(found), tried, parts))
@@ -197,7 +198,7 @@ def load_cycles(design: Sequence[Stage], passed: Sequence[Stage], chosen: Engine
     return int(ceil_div(moved_bits(design, passed, chosen), style.host_width * style.ports))
 
 
-def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) -> list[tuple[int, Part]]:
+def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool, map_bits: int) -> list[tuple[int, Part]]:
     impl, fabric = style.impl, style.fabric
     binary = [s.matrix for s in design if s.matrix is not None and is_binary(s.matrix)]
     parts: tuple[Part, ...] = streams.host_interface(style.host_width, style.host_depth, impl, fabric)
@@ -222,7 +223,8 @@ def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool) ->
     for work in _widest(kinds.values()):
         channels = 10**6 if work.kind == "shift_channel" else 1  # one operator serves every channel in turn
         parts += operators(work, chosen.lanes, channels, style)
-    parts += units.memory("feature_maps", "input", *_feature_maps(design, chosen), 1, "block", fabric)
+    width = max(chosen.simd, 16 * chosen.lanes)
+    parts += units.memory("feature_maps", "input", ceil_div(map_bits, width), width, 1, "block", fabric)
     return [(-1, part) for part in parts]
 
 
@@ -244,22 +246,19 @@ def _widest(works: Any) -> list[Any]:
     return list(best.values())
 
 
-def _feature_maps(design: Sequence[Stage], chosen: Engine) -> tuple[int, int]:
-    """Depth and width of the memory for all results that a later layer still needs, at the worst moment, or, where the
-    maps are in the host's memory, for the rows under one window and the next row."""
-    width = max(chosen.simd, 16 * chosen.lanes)
-    if not chosen.on_chip:
-        rows = max((s.window.kernel + 1) * s.window.row_bits for s in design if s.window) if any(
-            s.window for s in design) else max(s.bits_entered for s in design)  # fmt: skip
-        return ceil_div(rows, width), width
-    last: dict[int, int] = {}
-    for stage in design:
-        for source in stage.inputs:
-            last[source] = stage.index
+def _row_bits(design: Sequence[Stage]) -> int:
+    """Bits of the rows under the largest window and of the next row; without windows, of the largest input."""
+    windows = [(s.window.kernel + 1) * s.window.row_bits for s in design if s.window is not None]
+    return max(windows, default=max(s.bits_entered for s in design))
+
+
+def _live_bits(design: Sequence[Stage]) -> int:
+    """Bits of all results that a later layer still needs, at the worst moment."""
+    last = {source: stage.index for stage in design for source in stage.inputs}
     alive: dict[int, int] = {}
     worst = 0
     for stage in design:
         alive[stage.index] = stage.elements * stage.bits_out
         worst = max(worst, sum(alive.values()))
         alive = {i: bits for i, bits in alive.items() if last.get(i, -1) > stage.index}
-    return ceil_div(worst, width), width
+    return worst

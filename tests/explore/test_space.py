@@ -1,0 +1,94 @@
+import math
+
+import pytest
+
+from costmodel.errors import CostmodelError
+from costmodel.explore import tasks
+from costmodel.explore.space import axis, read_space
+
+GOOD = {"networks": ["tfc-w1a1"], "targets": ["pynq-z2"]}
+
+
+def test_lists_are_axes_and_the_space_is_their_product():
+    space = read_space(
+        {
+            "networks": ["tfc-w1a1", {"model": "abbnn-reactnet18-cifar10", "width": [0.25, 0.5]}],
+            "targets": [
+                {"target": "pynq-z2", "clock": [1e8, 2e8]},
+                {"target": "asic-7nm-asap7", "outputs": [16, 32], "terms": [64, 128, 256]},
+            ],
+        }
+    )
+    assert [n.name for n in space.networks] == [
+        "tfc-w1a1", "abbnn-reactnet18-cifar10,width=0.25", "abbnn-reactnet18-cifar10,width=0.5",
+    ]  # fmt: skip
+    cases = tasks.cases(space)
+    assert [c.designs for c in cases] == [1, 1, 6] * 3
+    assert [c.index for c in cases] == list(range(9))
+    chunks = list(tasks.chunks(space))
+    assert sum(c.stop - c.start for c in chunks) == sum(c.designs for c in cases)
+
+
+def test_patterns_name_several_networks():
+    space = read_space({**GOOD, "networks": [{"match": "?fc-w1a1"}]})
+    assert {n.model for n in space.networks} == {"tfc-w1a1", "sfc-w1a1", "lfc-w1a1"}
+
+
+def test_ranges_are_linear_or_logarithmic_and_1e6_is_a_number():
+    assert axis({"from": 1, "to": 3, "steps": 3}, "") == (1, 2, 3)
+    assert axis({"from": "1e6", "to": 1e8, "steps": 3, "scale": "log"}, "") == pytest.approx((1e6, 1e7, 1e8))
+    assert axis(["1e6", "auto"], "") == (1e6, "auto")
+
+
+def test_networks_compete_only_where_accuracy_counts():
+    assert not read_space(GOOD).together
+    assert read_space({**GOOD, "objectives": ["lut", "accuracy"]}).together
+    assert read_space({**GOOD, "fronts": "together"}).together
+
+
+def test_constraints_are_bounds():
+    space = read_space({**GOOD, "constraints": {"lut": {"max": "3e4"}}})
+    assert space.constraints == {"lut": (-math.inf, 3e4)}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"networks": []}, "networks: expected a list"),
+        ({"networks": ["tfc-w1a1"], "target": []}, "unknown key.*targets"),
+        ({"networks": [{"name": "x"}]}, "expected a name"),
+        ({"networks": [{"match": "zzz*"}]}, "no network matches"),
+        ({"targets": ["pynq-z3"]}, "pynq-z2"),
+        ({"targets": [{"target": "pynq-z2", "clok": 1e8}]}, "clock"),
+        ({"targets": [{"target": "pynq-z2", "clock": "fast"}]}, "clock"),
+        ({"targets": [{"target": "pynq-z2", "clock": [1e8, 1e8]}]}, "twice"),
+        ({"targets": [{"target": "pynq-z2", "clock": {"from": 1, "to": 2}}]}, "steps"),
+        ({"targets": [{"target": "pynq-z2", "clock": {"from": 0, "to": 2, "steps": 3, "scale": "log"}}]}, "log"),
+        ({"targets": [{"target": "pynq-z2", "folding": "best"}]}, "exact, auto"),
+        ({"targets": [{"target": "pynq-z2", "folding": {"samples": 0}}]}, "samples"),
+        ({"targets": [{"target": "pynq-z2", "memories": "some"}]}, "free or auto"),
+        ({"objectives": ["speed"]}, "unknown objective"),
+        ({"objectives": ["area_mm2"]}, "unknown objective"),
+        ({"objectives": ["ff"]}, "samples"),
+        ({"constraints": {"lut": 5}}, "max"),
+        ({"constraints": {"lut": {"min": 5, "max": 4}}}, "min <= max"),
+        ({"constraints": {"luts": {"max": 4}}}, "lut"),
+        ({"level": "raw"}, "deployed"),
+        ({"fronts": "all"}, "together"),
+    ],
+)
+def test_what_is_wrong_with_a_space_is_said(change, words):
+    with pytest.raises(CostmodelError, match=words):
+        read_space({**GOOD, **change})
+
+
+def test_files_that_are_no_space_are_refused(tmp_path):
+    with pytest.raises(CostmodelError, match="cannot read"):
+        read_space(tmp_path / "missing.yaml")
+    path = tmp_path / "space.yaml"
+    path.write_text("networks: [a\n")
+    with pytest.raises(CostmodelError, match="not YAML"):
+        read_space(path)
+    path.write_text("- a\n- b\n")
+    with pytest.raises(CostmodelError, match="networks: and targets:"):
+        read_space(path)

@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--input", metavar="SHAPE", action="append", default=[], help="1x3x224x224; the zoo knows its own"
     )
-    group.add_argument("--checkpoint", metavar="FILE", help="weights: .safetensors, or .pt read without its code")
+    weights = "weights: a shipped name, .safetensors, or .pt read without its code"
+    group.add_argument("--checkpoint", metavar="FILE", help=weights)
     group.add_argument("--trained", action="store_true", help="read parameters literally: a slope of 1/4 is a shift")
     group = parser.add_argument_group("the number format")
     ways = "what multiplies by the scale of binary weights (default: exact); all: compare them"
@@ -106,6 +107,7 @@ def _prepare(args: argparse.Namespace, announce: Any) -> tuple[Reference, Deploy
     from costmodel.deploy.assemble import CannotRunError
     from costmodel.inputs import make_inputs, parse_inputs
     from costmodel.reference import resolve
+    from costmodel.train import shipped
 
     reference = resolve(args.model, parse_pairs(args.model_args, "--model-args"))
     specs = parse_inputs(args.input) or api.default_inputs(reference)
@@ -113,7 +115,7 @@ def _prepare(args: argparse.Namespace, announce: Any) -> tuple[Reference, Deploy
     announce(f"building {reference.title}")
     model = loading.build(reference)
     if args.checkpoint:
-        loading.load_checkpoint(model, Path(args.checkpoint))
+        loading.load_checkpoint(model, shipped.find(args.checkpoint))
     announce(f"tracing {reference.title}")
     inputs = make_inputs(specs, args.seed)
     with loading.user_code(f"{reference.title} does not run on an input of {', '.join(map(str, specs))}"):

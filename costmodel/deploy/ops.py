@@ -184,7 +184,7 @@ def max_pool(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
 def pooled_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     kernel = i.params["kernel"]
-    if tuple(kernel) == value.shape[2:]:
+    if tuple(kernel) == value.shape[2:] and not any(i.params["padding"]):
         result = value.sum((2, 3), dtype=value.dtype)
     else:
         result = _reduce(np.add, windows(value, kernel, i.params["stride"], i.params["padding"], 0))

@@ -7,6 +7,7 @@ packed eight to a byte, integers are stored in the narrowest type, real numbers 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -48,6 +49,7 @@ def save(program: Program, path: str | os.PathLike[str]) -> Path:
     header = {
         "format": FORMAT, "version": VERSION, "network": program.network, "fraction_bits": program.fraction_bits,
         "scale": program.scale, "instructions": len(instructions), "binary_weights": binary_weights(program),
+        "sha256": _digest(tensors),
     }  # fmt: skip
     return atomic_write(path, serialise(tensors, {"costmodel": json.dumps(header)}))
 
@@ -111,6 +113,16 @@ def theoretical_bits(program: Program) -> int:
             kind, stored = _encode(array)
             total += 0 if kind == "fill" else array.size if kind in ("pm", "01") else stored.size * stored.itemsize * 8
     return total
+
+
+def _digest(tensors: Mapping[str, Array]) -> str:
+    """Of the names, types, shapes and bytes of all tensors."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 # -- constants ---
@@ -182,6 +194,8 @@ def _header(metadata: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 def _program(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Program:
     from costmodel.deploy.ops import OPS
 
+    if _digest(tensors) != header["sha256"]:
+        raise ValueError("its contents do not match its checksum")
     decoder = zlib.decompressobj()
     text = decoder.decompress(tensors["program"].tobytes(), _MAX_PROGRAM)
     if decoder.unconsumed_tail or not decoder.eof:

@@ -58,7 +58,7 @@ def record_of(job: Job, result: Result, weights: str | None = None) -> Record:
         commit=str(about.get("commit", "unknown")),
         key=job.key,
         checkpoint_sha256=result.checkpoint_sha256,
-        options=dict(job.options),
+        options={**job.recipe.network, **job.options},
         teacher=job.teacher,
         weights=weights,
     )

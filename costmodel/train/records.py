@@ -7,6 +7,7 @@ never mixed: every figure says which it is, after how many epochs and at what wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,6 +60,7 @@ class Accuracy:
     network: str
     width: float
     top1: float
+    options: dict[str, str | int | float | bool]
     kind: Literal["measured", "published"]
     source: str
     conditions: str
@@ -88,18 +90,20 @@ def add(record: Record, path: Path = RECORDS) -> None:
     atomic_write(path, b"".join(msgspec.json.encode(r) + b"\n" for r in kept))
 
 
-def accuracies(network: str, width: float | None = None) -> list[Accuracy]:
+def accuracies(network: str, width: float | None = None, options: Mapping[str, object] | None = None) -> list[Accuracy]:
     """Every figure known for a network (a name of the zoo): measured on the test set first, then published.
 
-    ``width`` keeps the figures of that width only; published ones are of width 1.
+    ``width`` keeps the figures of that width only, ``options`` those of a network built with just these axes
+    (``{"scale": "tied"}``); published ones are of width 1 and of the network as it is listed.
     """
     from costmodel.zoo import registry
 
     figures = [of_record(r) for r in measured() if r.network == network and r.held_out == "test"]
     figures += [
-        Accuracy(network, 1.0, p.top1, "published", p.source, p.note) for p in registry.entry(network).published
+        Accuracy(network, 1.0, p.top1, {}, "published", p.source, p.note) for p in registry.entry(network).published
     ]
-    return [figure for figure in figures if width is None or figure.width == width]
+    fits = [f for f in figures if width is None or f.width == width]
+    return [f for f in fits if options is None or f.options == dict(options)]
 
 
 def of_record(record: Record) -> Accuracy:
@@ -109,4 +113,4 @@ def of_record(record: Record) -> Accuracy:
     words += [f"{name} {value}" for name, value in sorted(record.options.items())]
     words += ["last epoch", f"on {record.hardware}"]
     source = f"costmodel {record.commit}"
-    return Accuracy(record.network, record.width, record.accuracy, "measured", source, ", ".join(words))
+    return Accuracy(record.network, record.width, record.accuracy, record.options, "measured", source, ", ".join(words))

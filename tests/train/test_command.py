@@ -45,6 +45,26 @@ def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "costmodel.cli.main", *command], env=environment)
 
 
+def test_a_trained_network_deploys_to_the_accuracy_it_was_trained_to(
+    quick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From training through packing to the fixed-point network, on the images that training was tested on."""
+    from costmodel.train.publish import pack_run
+
+    assert main(arguments(quick, "--option", "scale=tied")) == 0
+    folder = quick.parent / "runs" / "abbnn-reactnet6-digits-scale-tied-quick-s0"
+    packed = pack_run(folder, quick.parent, "packed")
+    capsys.readouterr()
+    command = ["deploy", "abbnn-digits", "--model-args", "scale=tied", "--checkpoint", str(packed), "--scale", "tied"]
+    assert main([*command, "--data", "digits", "--images", "449", "--format", "json"]) == 0
+    deployed = json.loads(capsys.readouterr().out)
+    trained = result(quick, folder.name)["accuracy"]
+    assert isinstance(trained, float)
+    # Two of the 449 images may lie so close to a decision that fixed point tips them.
+    assert [row["left"] for row in deployed["effect"]] == [0]  # no multiplication but those of stem and classifier
+    assert all(abs(row["accuracy"] - 100 * trained) <= 100 * 2 / 449 for row in deployed["effect"])
+
+
 def test_a_killed_run_goes_on_to_the_same_result(quick: Path, tmp_path: Path) -> None:
     straight = tmp_path / "straight" / "quick.yaml"
     straight.parent.mkdir()

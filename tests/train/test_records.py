@@ -59,6 +59,8 @@ def test_figures_say_whether_they_were_measured_or_published(tmp_path: Path, mon
     assert "1+2 epochs" in figures[0].conditions and "an abacus" in figures[0].conditions
     assert figures[1].source.startswith("arXiv")
     assert accuracies("abbnn-reactnet18-cifar10", width=0.5) == figures[:1]
+    assert accuracies("abbnn-reactnet18-cifar10", options={"scale": "tied"}) == []
+    assert accuracies("abbnn-reactnet18-cifar10", 1.0, options={}) == figures[1:]
 
 
 def test_validation_figures_are_kept_out_of_the_accuracies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

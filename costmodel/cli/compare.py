@@ -18,7 +18,7 @@ from costmodel.cli.common import (
     target_options,
 )
 from costmodel.cli.counts import HEADS
-from costmodel.cli.statements import hidden_multiplications
+from costmodel.cli.statements import hidden_multiplications, published
 from costmodel.cli.table import Column, Row, Table, paint, use_color, wrap
 from costmodel.ledger.conventions import CONVENTIONS, convention
 from costmodel.ledger.ledger import KINDS, Ledger, Profile
@@ -183,10 +183,7 @@ def _products_apart(profile: Profile, show: Any) -> Table:
     rows = [Row([term, macs.get(term, 0), *(row.get(name, Fraction(0)) for name in names[1:])])
             for term, row in classes.items()]  # fmt: skip
     totals = [convention(name).count(profile).total for name in names]
-    notes = []
-    for figure in _figures(profile, *names):
-        terms = [f"{show(abs(int(value)))} {why}" for why, value in figure.explain(profile) if value]
-        notes.append(f"printed as {figure.printed} in {figure.source}: {' less '.join(terms)}")
+    notes = published(profile, show, *names)
     columns = [Column("term", "products of", "left"), Column("macs", "macs", show=partial(_fraction, show))]
     columns += [Column(name, name, show=partial(_fraction, show)) for name in names[1:]]
     return Table(f"products_{profile.network}", f"{profile.network}: products by each convention", columns, rows,

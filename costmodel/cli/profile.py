@@ -18,7 +18,7 @@ from costmodel.cli.common import (
     progress,
     target_options,
 )
-from costmodel.cli.statements import caveats, hidden_multiplications
+from costmodel.cli.statements import caveats, hidden_multiplications, published
 from costmodel.cli.table import Column, Row, Table
 from costmodel.ledger.cache import Pricing
 from costmodel.ledger.conventions import Tally, convention, list_conventions
@@ -127,6 +127,7 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
             "unit": tally.convention.unit,
             "total": tally.number,
             "terms": {term: float(value) for term, value in tally.by_term().items()},
+            "published": published(profile, numbers.exact, tally.convention.name),
         }
     return answer
 
@@ -168,7 +169,8 @@ def _by_convention(made: Profile, tally: Tally, show: Any) -> Table:
     footer = Row(["total", *(totals[term] for term in terms), tally.total], "bold")
     chosen = tally.convention
     title = f"{made.network}   {chosen.name}: {chosen.title}"
-    return Table("convention", title, columns, rows, [footer], [chosen.why, f"source: {chosen.source}"])
+    notes = [chosen.why, f"source: {chosen.source}", *published(made, show, chosen.name)]
+    return Table("convention", title, columns, rows, [footer], notes)
 
 
 def _weighted(show: Any) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from costmodel.ledger.ledger import Ledger, Profile
+from costmodel.ledger.published import figures
 
 STEM = ("stem_conv", "fp_linear")
 
@@ -36,6 +39,21 @@ def hidden_multiplications(profile: Profile) -> str:
         f"outputs of binary convolutions by a real number per channel{rest}. No exact rewrite removes those scales; "
         "the A&B BNN paper does not count them."
     )
+
+
+def published(profile: Profile, show: Callable[[int], str], *conventions: str) -> list[str]:
+    """What was printed about this network under these conventions, and what a figure counts or leaves out beside them.
+
+    ``show`` writes a number.
+    """
+    lines = []
+    for figure in figures(profile.network):
+        if figure.convention in conventions:
+            (rule, total), *others = ((why, int(value)) for why, value in figure.explain(profile))
+            terms = [f"{show(int(total)) or 0} by {rule}"]
+            terms += [f"{'plus' if value > 0 else 'less'} {show(abs(value))}, {why}" for why, value in others if value]
+            lines.append(f"printed as {figure.printed} in {figure.source}: {'; '.join(terms)}")
+    return lines
 
 
 def caveats(profile: Profile) -> list[str]:

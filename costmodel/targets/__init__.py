@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 # Bound before the function of the same name below: the first import of a submodule sets the package's attribute.
 import costmodel.targets.estimate  # noqa: F401
+from costmodel.collector import without_collector
 from costmodel.targets.load import list_targets, load_target
 
 if TYPE_CHECKING:
@@ -37,5 +38,6 @@ def estimate(
     model = import_module(f"costmodel.targets.{spec.kind}")
     settings = spec.settings(options, model.OPTIONS)
     ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
-    result: Estimate = model.price(ledger, spec, settings)
+    with without_collector():
+        result: Estimate = model.price(ledger, spec, settings)
     return result

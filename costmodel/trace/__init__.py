@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import gc
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+
+from costmodel.collector import without_collector
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,7 +59,7 @@ def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
     from costmodel.ledger.ledger import Profile
     from costmodel.ledger.rules import charge
 
-    with _without_collector():
+    with without_collector():
         graph = trace(model, inputs, name=name, trained=trained, seed=seed)
         deployed = deploy(graph)
         shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)
@@ -75,18 +75,6 @@ def _private_copy(model: nn.Module) -> nn.Module:
     for module in model.modules():
         memo.update((id(v), type(v)()) for v in vars(module).values() if type(v) in (OrderedDict, dict, set) and not v)
     return copy.deepcopy(model, memo).eval()
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Tracing makes tens of thousands of small objects and no cycles; scanning them would be a third of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:

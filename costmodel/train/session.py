@@ -115,8 +115,11 @@ def train(pending: Sequence[Pending], stop: Stop, parallel: int, report: Report)
                 if stop or failure:
                     break
         for item in active:
-            with torch.cuda.stream(item.stream), item.lock:
-                item.run.save()
+            try:
+                with torch.cuda.stream(item.stream), item.lock:
+                    item.run.save()
+            except CostmodelError as error:  # the other runs are still to be saved
+                failure = failure or error
     if failure is not None:
         raise failure
 

@@ -29,8 +29,10 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def key(self) -> str:
-        """SHA-256 of the job. Two runs with the same key, precision and device give the same result."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        """SHA-256 of the job but for the words of its recipe. Equal keys give equal results on the same machine."""
+        wordless = msgspec.structs.replace(self.recipe, about="", source="")
+        bare = msgspec.structs.replace(self, recipe=wordless)
+        return hashlib.sha256(msgspec.json.encode(bare, order="deterministic")).hexdigest()
 
     @property
     def slug(self) -> str:

@@ -115,13 +115,9 @@ class Front:
         rows, columns = self._rows(), self._columns()
         table = pa.table({c: [row[i] for row in rows] for i, c in enumerate(columns)})
         metadata = {
-            "name": self.name,
-            "kind": self.kind,
-            "network": self.network,
-            "guarantee": self.guarantee,
-            "priced": str(self.priced),
-            "objectives": ",".join(self.objectives),
-        }
+            "name": self.name, "kind": self.kind, "network": self.network, "guarantee": self.guarantee,
+            "priced": str(self.priced), "feasible": str(self.feasible), "objectives": ",".join(self.objectives),
+        }  # fmt: skip
         sink = pa.BufferOutputStream()
         pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
         text = io.StringIO()
@@ -280,7 +276,7 @@ def read_front(path: str | os.PathLike[str]) -> Front:
     )  # fmt: skip
     return Front(
         metadata["name"], metadata["kind"], metadata["network"], objectives, members, int(metadata["priced"]),
-        len(members), metadata["guarantee"],
+        int(metadata["feasible"]), metadata["guarantee"],
     )  # fmt: skip
 
 

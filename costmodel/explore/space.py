@@ -91,12 +91,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class DesignSpace:
-    """A validated space. ``constraints`` bound metrics: name -> (least, most). Networks compete in one front where they
-    are ``together``, which is fair where their accuracy is an objective; otherwise each has a front of its own."""
+    """A validated space.
+
+    ``objectives`` are by kind of target. ``constraints`` bound metrics: name -> (least, most). Networks compete in one
+    front where they are ``together``, which is fair where their accuracy is an objective; else each has its own.
+    """
 
     networks: tuple[Network, ...]
     entries: tuple[Entry, ...]
-    objectives: tuple[str, ...]
+    objectives: Mapping[str, tuple[str, ...]]
     constraints: Mapping[str, tuple[float, float]]
     level: str = "deployed"
     name: str = "space"
@@ -104,9 +107,7 @@ class DesignSpace:
 
     def objectives_of(self, kind: str) -> tuple[str, ...]:
         """The objectives that apply to a kind of target."""
-        if not self.objectives:
-            return DEFAULT_OBJECTIVES[kind]
-        return tuple(name for name in self.objectives if name in (*METRICS[kind], *NETWORK_METRICS))
+        return self.objectives[kind]
 
     def document(self) -> dict[str, Any]:
         """The space as plain data, the same for equal spaces; what a result folder is bound to."""
@@ -116,7 +117,7 @@ class DesignSpace:
                 [e.target, [[name, list(values)] for name, values in e.axes], e.search, e.samples, e.seed, e.memories,
                  e.max_weight_bits] for e in self.entries
             ],
-            "objectives": list(self.objectives),
+            "objectives": {kind: list(names) for kind, names in sorted(self.objectives.items())},
             "constraints": {name: list(bounds) for name, bounds in sorted(self.constraints.items())},
             "level": self.level,
             "together": self.together,
@@ -150,26 +151,46 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
             raise UnknownNameError(f"key of a space ({where})", str(key), known)
     networks = tuple(n for item in _list(data, "networks", where) for n in _networks(item, where))
     entries = tuple(_entry(item, where) for item in _list(data, "targets", where))
-    objectives = tuple(data.get("objectives") or ())
     kinds = {entry.kind for entry in entries}
     metrics = {*NETWORK_METRICS, *(metric for kind in kinds for metric in METRICS[kind])}
-    for metric in objectives:
-        if metric not in metrics:
-            raise UnknownNameError(f"objective of a space ({where})", str(metric), metrics)
+    objectives = _objectives(data.get("objectives"), kinds, where)
     constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in (data.get("constraints") or {}).items()}
     level = data.get("level", "deployed")
     if level not in ("deployed", "as_written"):
         raise CostmodelError(f"{where}: level: {level!r}: expected deployed or as_written")
-    fronts = data.get("fronts", "together" if "accuracy" in objectives else "network")
+    fronts = data.get("fronts", "together" if any("accuracy" in names for names in objectives.values()) else "network")
     if fronts not in ("together", "network"):
         raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together (networks compete) or network (one each)")
     space = DesignSpace(networks, entries, objectives, constraints, level, name, fronts == "together")
     for entry in entries:
-        if entry.search == "exact" and "ff" in objectives:
+        if entry.search == "exact" and "ff" in objectives[entry.kind]:
             raise CostmodelError(f"{where}: ff is no objective of exact foldings; give {entry.target} folding: samples")
-        if not space.objectives_of(entry.kind):
-            raise CostmodelError(f"{where}: none of the objectives applies to {entry.target}, which is {entry.kind}")
     return space
+
+
+def _objectives(value: Any, kinds: set[str], where: str) -> dict[str, tuple[str, ...]]:
+    """Objectives of each kind of target: its defaults, those of one list that apply to it, or a list of its own."""
+    if value is None:
+        return {kind: DEFAULT_OBJECTIVES[kind] for kind in kinds}
+    if isinstance(value, Mapping):
+        for kind in value:
+            if kind not in kinds:
+                raise UnknownNameError(f"kind of target in the objectives ({where})", str(kind), kinds)
+        lists = {kind: value.get(kind, DEFAULT_OBJECTIVES[kind]) for kind in kinds}
+    else:
+        lists = dict.fromkeys(kinds, value)
+    found = {}
+    for kind, names in lists.items():
+        if not isinstance(names, (list, tuple)):
+            raise CostmodelError(f"{where}: objectives: expected a list of metrics: {names!r}")
+        known = {*NETWORK_METRICS, *(METRICS[kind] if isinstance(value, Mapping) else set().union(*METRICS.values()))}
+        for name in names:
+            if name not in known:
+                raise UnknownNameError(f"objective of a space ({where})", str(name), known)
+        found[kind] = tuple(name for name in names if name in (*METRICS[kind], *NETWORK_METRICS))
+        if not found[kind]:
+            raise CostmodelError(f"{where}: objectives: none of them applies to targets of kind {kind}")
+    return found
 
 
 def _list(data: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:

@@ -16,7 +16,7 @@ from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.explore import tasks
 from costmodel.explore.engines import ENGINES
 from costmodel.explore.pareto import PointSet, merge
-from costmodel.explore.space import MAXIMISED, DesignSpace
+from costmodel.explore.space import MAXIMISED, METRICS, NETWORK_METRICS, DesignSpace
 from costmodel.explore.store import Store
 from costmodel.explore.tasks import Chunk, Result
 
@@ -154,9 +154,10 @@ def nearest(space: DesignSpace) -> str:
         for chunk in tasks.chunks(space):
             if chunk.case != case.index:
                 continue
-            free = replace(space, constraints={}, objectives=bounded)
+            applying = (*METRICS[case.entry.kind], *NETWORK_METRICS)
+            kept = tuple(name for name in bounded if name in applying)
+            free = replace(space, constraints={}, objectives={**space.objectives, case.entry.kind: kept})
             result = tasks.run(free, chunk)
-            kept = free.objectives_of(case.entry.kind)
             if not len(result.points):
                 lacking.add(f"{case.network.name} on {case.entry.target}")
             for row in result.points.points:

@@ -1,0 +1,110 @@
+"""Exact folding fronts: time, size, against FINN's folding pass and evolutionary search, in one run.
+
+    python benchmarks/folding.py [--json FILE]
+
+For each network: the folding space under the stated model, CPU seconds (median of five) to build its tables and its
+exact front, the certified four-objective front, FINN's pass with its limit of 36 weight bits on both sides and without,
+and NSGA-II and random sampling given at least the time of the exact front.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import costmodel
+from costmodel.explore.choices import RESOLUTION
+from costmodel.explore.compose import Objectives, compose
+from costmodel.explore.dataflow import Rules, space
+from costmodel.explore.greedy import against
+from costmodel.explore.pareto import nondominated
+from costmodel.explore.search import objectives, sample, search
+from costmodel.explore.tables import FoldingTables, draw
+
+NETWORKS = (("cnv-w1a1", "pynq-z2"), ("abbnn-reactnet18-cifar10", "zcu104"))
+
+
+def median(function: Callable[[], Any], repeats: int = 5) -> tuple[float, Any]:
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        result = function()
+        seconds.append(time.process_time() - start)
+    return statistics.median(seconds), result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    results: dict[str, Any] = {}
+    for name, device in NETWORKS:
+        profile = costmodel.profile(name)
+        for rules in (Rules(free_memories=False), Rules()):
+            built, found = median(lambda p=profile, d=device, r=rules: space(p, d, r))
+            design = found.design
+            compose(design, Objectives(dsp=False))
+            three, front = median(lambda d=design: compose(d, Objectives(dsp=False)))
+            four, all_four = median(lambda d=design: compose(d))
+            certified, eps = median(lambda d=design: compose(d, Objectives(epsilon=0.05)), 1)
+            label = f"{name} on {device}, memories {'chosen' if rules.free_memories else 'by size'}"
+            row = {"space": float(design.size), "units": len(design.units), "intervals": len(design.intervals)}
+            row |= {
+                "tables_s": built,
+                "front_s": three,
+                "front": len(front),
+                "with_dsp_s": four,
+                "with_dsp": len(all_four),
+            }
+            row |= {"certified_epsilon": 0.05, "certified_s": certified, "certified": len(eps)}
+            print(f"{label}: {design.size:.1e} foldings of {len(design.units)} units")
+            print(
+                f"  tables {built * 1e3:.0f} ms; front of interval, LUT, BRAM {three * 1e3:.0f} ms, {len(front)} points"
+            )
+            print(
+                f"  with DSP {four * 1e3:.0f} ms, {len(all_four)}; with FF, epsilon 5 %: {certified:.2f} s, {len(eps)}"
+            )
+            tables = FoldingTables(design)
+            points = np.column_stack([front.rows[:, 0], front.rows[:, 3] / RESOLUTION, front.rows[:, 1]])
+            drawn = objectives(tables, draw(tables.sizes, 1, 0, 100_000))
+            mine = search(design, 10_000)
+            both = np.concatenate([points, drawn, mine.points.points])
+            undominated = int(nondominated(both)[len(points) :].sum())
+            row |= {"heuristic_points": len(both) - len(points), "undominated": undominated, "nsga2": mine.ratio}
+            row["random"] = sample(design, 100_000).ratio
+            print(
+                f"  hypervolume of exact: NSGA-II, 10 000 designs {mine.ratio:.1%}; "
+                f"random, 100 000 {row['random']:.1%}; undominated heuristic points: {undominated}"
+            )
+            results[label] = row
+        for cap in (36, None):
+            rows = against(space(profile, device, Rules(cap, free_memories=False)), cap)
+            excess = np.array([r.lut / r.best_lut - 1 for r in rows])
+            frugal = np.array([r.lut / r.best_bram_lut - 1 for r in rows])
+            if cap is None:
+                capped = against(space(profile, device, Rules(None, free_memories=False)), 36)
+                excess = np.array([r.lut / r.best_lut - 1 for r in capped])
+                frugal = np.array([r.lut / r.best_bram_lut - 1 for r in capped])
+            label = f"{name} on {device}: FINN's pass (36 bits), exact " + ("with the same limit" if cap else "without")
+            results[label] = {
+                "targets": len(rows), "median": float(np.median(excess)), "mean": float(excess.mean()),
+                "max": float(excess.max()), "min": float(excess.min()), "median_no_more_bram": float(np.median(frugal)),
+            }  # fmt: skip
+            print(
+                f"{label}: LUT above the optimum, {len(rows)} targets: median {np.median(excess):.1%}, "
+                f"mean {excess.mean():.1%}, max {excess.max():.1%}, least {excess.min():.1%}; "
+                f"with no more block RAM: median {np.median(frugal):.1%}"
+            )
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+import json
+
+import numpy as np
+import pytest
+
+import costmodel
+from costmodel.cli.main import main
+from costmodel.errors import CostmodelError
+from costmodel.explore.choices import BRAM, DSP, FF, LUT, RESOLUTION
+from costmodel.explore.dataflow import Rules, space
+from costmodel.explore.folding import best, count, limits
+from costmodel.explore.greedy import against, greedy
+from costmodel.explore.tables import FoldingTables, draw
+
+
+@pytest.fixture(scope="module")
+def small():
+    return space(costmodel.profile("tfc-w1a1"), "pynq-z2")
+
+
+@pytest.fixture(scope="module")
+def cnv():
+    return space(costmodel.profile("cnv-w1a1"), "pynq-z2")
+
+
+@pytest.mark.parametrize("fps", [1000, 30_000, 500_000])
+def test_no_drawn_folding_meets_the_rate_more_cheaply(small, fps):
+    allowed = limits(small)
+    found = best(small, allowed, fps)
+    assert found.fps >= fps
+    assert all(found.resources[name] <= allowed[name] + 1e-9 for name in allowed)
+    tables = FoldingTables(small.design)
+    rows = tables.evaluate(draw(tables.sizes, fps, 0, 200_000))
+    caps = [allowed["lut"] * RESOLUTION, allowed["bram18"], allowed["dsp"], allowed["ff"] * RESOLUTION]
+    able = (small.clock / rows[:, 0] >= fps) & np.all(rows[:, 1:] <= caps, axis=1)
+    assert able.any()
+    assert rows[able, 1 + LUT].min() / RESOLUTION >= found.resources["lut"] - 1e-6
+
+
+def test_the_fastest_that_fits_is_as_fast_as_any_drawn_folding(cnv):
+    allowed = limits(cnv, 1.0)
+    found = best(cnv, allowed)
+    tables = FoldingTables(cnv.design)
+    rows = tables.evaluate(draw(tables.sizes, 1, 0, 300_000))
+    fits = (rows[:, 1 + LUT] <= allowed["lut"] * RESOLUTION) & (rows[:, 1 + BRAM] <= allowed["bram18"])
+    fits &= (rows[:, 1 + DSP] <= allowed["dsp"]) & (rows[:, 1 + FF] <= allowed["ff"] * RESOLUTION)
+    assert found.interval <= rows[fits, 0].min()
+
+
+def test_saving_one_resource_costs_another(cnv):
+    allowed = limits(cnv, 1.0)
+    found = {goal: best(cnv, allowed, 500, goal).resources for goal in ("lut", "bram18", "dsp")}
+    for goal in found:
+        assert found[goal][goal] == min(r[goal] for r in found.values())
+    assert found["lut"]["bram18"] > found["bram18"]["bram18"]
+
+
+@pytest.mark.parametrize("name", ["tfc-w1a1", "cnv-w1a1", "abbnn-reactnet18-cifar10"])
+@pytest.mark.parametrize("cap", [36, None])
+def test_the_exact_optimum_is_never_above_finns_pass(name, cap):
+    found = space(costmodel.profile(name), "zcu104", Rules(cap, free_memories=False))
+    rows = against(found, cap)
+    assert len(rows) == len(found.design.intervals)
+    for row in rows:
+        assert row.best_lut <= row.lut
+        assert row.best_bram_lut <= row.lut
+
+
+def test_finns_pass_follows_its_published_rule():
+    found = space(costmodel.profile("tfc-w1a1"), "pynq-z2", Rules(36, free_memories=False))
+    (first, *_), stages = (
+        [u.setting(c) for u, c in zip(found.design.units, greedy(found, 64), strict=True)],
+        found.stages,
+    )
+    shape = stages[found.order[0]].matrix
+    assert (shape.mw, shape.mh) == (784, 64)
+    # 784 columns: 28 is the widest divisor of at most 36 bits that does not meet the target by itself; then 64 rows.
+    assert (first["SIMD"], first["PE"]) == (28, 32)
+    reached, _ = found.design.price(greedy(found, 64))
+    assert reached == 56
+
+
+def test_a_folding_file_is_written_and_read_back(small, tmp_path, capsys):
+    path = tmp_path / "tfc.json"
+    line = ["fold", "--model", "tfc-w1a1", "--device", "pynq-z2"]
+    assert main([*line, "--fps", "30000", "--json", str(path)]) == 0
+    assert "MatrixVectorActivation_0" in json.loads(path.read_text())
+    capsys.readouterr()
+    assert main([*line, "--compare", str(path), "--format", "csv"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    given, cheapest = rows[1].split(",")[1:], rows[2].rsplit(",", 5)[1:]
+    assert given == cheapest  # the written folding is the optimum, so nothing beats it
+    assert main(["profile", "--model", "tfc-w1a1", "--target", "pynq-z2", "--folding", str(path)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fps", "1e9"], "Even without limits the fastest gives"),
+        (["--fps", "5e7", "--fill", "0.5"], "The nearest that is fast enough"),
+        (["--fps", "1000", "--max-bram18", "0", "--max-lut", "100"], "too many"),
+        (["--fps", "0"], "above 0"),
+        (["--device", "raspberry-pi-4b"], "only FPGA designs are folded"),
+        (["--compare", "nowhere.json"], "cannot read the folding"),
+    ],
+)
+def test_what_cannot_be_folded_is_said(arguments, words, capsys):
+    assert main(["fold", "--model", "tfc-w1a1", "--device", "pynq-z2", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_front_prints_its_guarantee(capsys):
+    line = ["fold", "--model", "tfc-w1a1", "--device", "pynq-z2", "--memories", "auto", "--front"]
+    assert main(line) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "complete: every one of" in text
+    assert main([*line, "--epsilon", "0.1"]) == 0
+    assert "within a factor 1.1" in " ".join(capsys.readouterr().out.split())
+
+
+def test_large_numbers_are_short():
+    assert [count(n) for n in (7, 123_456, 51 * 10**44)] == ["7", "123,456", "5.1e45"]
+
+
+def test_a_rate_that_no_limit_allows_names_what_is_missing(small):
+    with pytest.raises(CostmodelError, match=r"gives 1e.06 images a second within"):
+        best(small, {**limits(small), "lut": 10}, 1e6)

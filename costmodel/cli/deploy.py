@@ -193,15 +193,21 @@ def _run_file(path: Path, args: argparse.Namespace) -> int:
 
 
 def _verdict_table(verdict: Verdict) -> Table:
+    from costmodel.deploy.study import ROUNDING
+
+    near = ROUNDING[verdict.precision]
     rows = [
         Row(["largest difference of two outputs", f"{verdict.deviation:.2e}"]),
         Row(["largest output", f"{verdict.scale:.3g}"]),
         Row(["same first class", f"{100 * verdict.agreement:.1f} %"]),
-        Row(["decisions within 1e-9 of their threshold", f"{verdict.ties:,} of {verdict.decisions:,}"]),
-        Row(["verdict", "exact but for rounding in double precision" if verdict.exact else "DIFFERENT"],
+        Row([f"decisions within {near:.0e} of their threshold", f"{verdict.ties:,} of {verdict.decisions:,}"]),
+        Row(["verdict", f"exact but for rounding in {verdict.precision} precision" if verdict.exact else "DIFFERENT"],
             "good" if verdict.exact else "bad"),
     ]  # fmt: skip
-    columns = [Column("what", f"on {verdict.images} random inputs, double precision", "left"), Column("value", "")]
+    columns = [
+        Column("what", f"on {verdict.images} random inputs, {verdict.precision} precision", "left"),
+        Column("value", ""),
+    ]
     notes = []
     if not verdict.exact and verdict.ties:
         notes.append("At a tie (an integer sum that is exactly zero) PyTorch's answer depends on the order of its sum; "
@@ -240,7 +246,7 @@ def _effect_table(key: str, title: str, effects: list[Effect], made: Deployment,
         rows.append(Row(row + ([100 * (e.accuracy or 0.0)] if labelled else [])))
         if e.option == "tied" and left:
             notes.append("tied: these scales are not equal up to powers of two within their streams, so the "
-                         "multiplications stay; train with --model-args scale=tied to remove them exactly.")  # fmt: skip
+                         "multiplications stay; train with --model-args scale=tied to remove them exactly")  # fmt: skip
         if e.option == "lut" and left:
             notes.append("lut: what multiplies a wide number and not the integer sum of signs has no table.")
     percent = _percent

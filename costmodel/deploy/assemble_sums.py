@@ -54,10 +54,9 @@ def _real_sum(state: Assembler, node: Node, weight: Array) -> None:
     bias: Array | None = None
     rank = len(node.shape)
     if domain.scale != "one" and domain.kind in (*_NARROW, "int"):  # its size comes as a step of its own
-        if domain.kind == "int":
-            raise state.refuse(node, "its weights are a grid of several levels with a real step")
         sizes = state.constants.magnitudes(node.consts["weight"], rank).reshape(-1)
-        weight = np.rint(weight / sizes.reshape((-1,) + (1,) * (weight.ndim - 1)))
+        weight = weight / sizes.reshape((-1,) + (1,) * (weight.ndim - 1))
+        weight = weight if domain.kind == "int" else np.rint(weight)
     if "bias" in node.consts:
         bias = state.constants.array(node.consts["bias"], rank, channels=node.op == "conv")
     if "pre" in node.attrs:

@@ -30,11 +30,14 @@ class Constants:
             raise CostmodelError("the graph has no values: trace the network with values=True")
         self._values = graph.values
         self._output_axis: dict[int, int] = {}  # dimension of the output channels of each weight
+        self._grids: set[int] = set()  # weights on a grid of several levels
         for node in graph.nodes:
             if "weight" in node.consts:
                 weight = node.consts["weight"]
                 last = node.op == "linear" and not node.attrs.get("exchanged")
                 self._output_axis[weight.id] = self.tensor(weight).ndim - 1 if last else 0
+                if node.attrs["weight_domain"].kind == "int":
+                    self._grids.add(weight.id)
 
     def tensor(self, constant: Constant) -> Array:
         """The tensor itself, in its own shape."""
@@ -55,7 +58,12 @@ class Constants:
         return compress(value.reshape((1,) * (rank - value.ndim) + value.shape))
 
     def magnitudes(self, constant: Constant, rank: int) -> Array:
-        """The common magnitude of each output channel of a weight tensor, or of all if the constant is a scalar."""
+        """The common magnitude of each output channel of a weight tensor, or of all if the constant is a scalar.
+
+        Of weights on a grid of several levels: its step.
+        """
+        if constant.id in self._grids:
+            return np.full((1,) * rank, _step(self.tensor(constant)))
         weight = np.abs(self.tensor(constant))
         axis = self._output_axis.get(constant.id, 0)
         if constant.numel == 1:
@@ -106,6 +114,15 @@ def _typical(rows: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.exp2(np.round(np.log2(sizes)))
         return np.where(np.abs(sizes - power) <= RESIDUE * power, power, sizes)
+
+
+def _step(values: Array) -> float:
+    """The distance of neighbouring levels of a uniform grid."""
+    levels = np.unique(values)
+    gaps = np.diff(levels)
+    step = float(gaps[gaps > RESIDUE * float(levels[-1] - levels[0])].min())
+    power = 2.0 ** round(float(np.log2(step)))
+    return power if abs(step - power) <= RESIDUE * power else step
 
 
 def compress(array: Array) -> Array:

@@ -25,8 +25,9 @@ from costmodel.trace.graph import Graph
 if TYPE_CHECKING:
     from torch import nn
 
-#: Operands this close to their threshold, relative to it, may fall on either side by the order of a sum alone.
-TIE = 1e-9
+#: Rounding of a whole network in double and in single precision, relative to its numbers. A decision whose operand is
+#: this close to its threshold may fall on either side by the order of a sum alone.
+ROUNDING = {"double": 1e-9, "single": 1e-5}
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The deployed network in double precision against PyTorch in double precision.
+    """The deployed network in double precision against PyTorch, in double ``precision`` where its code runs in it.
 
     ``deviation`` is the largest difference of two outputs, ``scale`` the largest output, ``agreement`` the share of
-    images with the same first class. ``ties`` counts decisions within :data:`TIE` of their threshold, of ``decisions``.
+    images with the same first class. ``ties`` counts decisions within :data:`ROUNDING` of their threshold, of
+    ``decisions``.
     """
 
     images: int
@@ -53,11 +55,12 @@ class Verdict:
     agreement: float
     ties: int
     decisions: int
+    precision: str = "double"
 
     @property
     def exact(self) -> bool:
-        """Equal but for rounding in double precision."""
-        return self.deviation <= 1e-9 * max(1.0, self.scale)
+        """Equal but for rounding."""
+        return self.deviation <= ROUNDING[self.precision] * max(1.0, self.scale)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ def verify(deployment: Deployment, images: Array) -> Verdict:
     program = assemble(deployment.graph)
     parameter = next(deployment.model.parameters(), None)
     dtype = parameter.dtype if parameter is not None else torch.float64
+    precision = "double" if dtype == torch.float64 else "single"
+    near = ROUNDING[precision]
     ties = decisions = 0
 
     def look(instruction: Instruction, arguments: list[Array], result: Array) -> None:
@@ -139,7 +144,7 @@ def verify(deployment: Deployment, images: Array) -> Verdict:
         if instruction.op == "threshold":
             limits = instruction.arrays["limits"]
             with np.errstate(invalid="ignore"):
-                ties += int((np.abs(arguments[0] - limits) <= TIE * (1.0 + np.abs(limits))).sum())
+                ties += int((np.abs(arguments[0] - limits) <= near * (1.0 + np.abs(limits))).sum())
             decisions += result.size
 
     got = Executor(program).run(images, probe=look)
@@ -148,7 +153,9 @@ def verify(deployment: Deployment, images: Array) -> Verdict:
     wanted = [t.double().numpy() for t in _tensors(answer)]
     deviation = max(float(np.abs(a - b).max()) for a, b in zip(got, wanted, strict=True))
     same = _classes(got[0]) == _classes(wanted[0])
-    return Verdict(len(images), deviation, float(np.abs(wanted[0]).max()), float(same.mean()), ties, decisions)
+    return Verdict(
+        len(images), deviation, float(np.abs(wanted[0]).max()), float(same.mean()), ties, decisions, precision
+    )
 
 
 def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | None, images: Array,

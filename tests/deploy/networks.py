@@ -1,4 +1,4 @@
-"""Networks for the tests of deployment: those of the zoo with scrambled parameters, and one on a coarse grid of numbers."""
+"""Networks for the tests of deployment: the zoo's with scrambled parameters, and one on a coarse grid of numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from costmodel.zoo import build, entry
 
 
 def scramble(net: nn.Module, seed: int = 0) -> nn.Module:
-    """Parameters as training leaves them: no zeros and ones, signs of both kinds, statistics that are not the identity."""
+    """Parameters as training leaves them: no zeros and ones, signs of both kinds, statistics unlike the identity."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in (*net.named_parameters(), *net.named_buffers()):
@@ -64,8 +64,8 @@ def on_grid(shape: tuple[int, ...], generator: torch.Generator, step: float = 0.
 class GridBlock(nn.Module):
     """Every kind of place that the rewrites touch, with dyadic numbers only, so that all arithmetic is exact.
 
-    stem -> [mask, bias, sign -> scaled binary 3x3 -> alpha] + shortcut -> RPReLU, halved by stride 2 with a pooled binary
-    1x1 on the way around -> global pooling -> classifier.
+    stem -> [mask, bias, sign -> scaled binary 3x3 -> alpha] + shortcut -> RPReLU, halved by stride 2 with a pooled
+    binary 1x1 on the way around -> global pooling -> classifier.
     """
 
     def __init__(self, seed: int, channels: int = 6, stride: int = 2, zero_one: bool = False) -> None:

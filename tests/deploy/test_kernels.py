@@ -31,7 +31,13 @@ def convolutions(draw):
 
 def instruction(op, geometry, shape=(), **more):
     _, stride, dilation, padding, _, groups, *_ = geometry
-    params = {"conv": True, "stride": [stride] * 2, "dilation": [dilation] * 2, "padding": list(padding), "groups": groups}
+    params = {
+        "conv": True,
+        "stride": [stride] * 2,
+        "dilation": [dilation] * 2,
+        "padding": list(padding),
+        "groups": groups,
+    }
     arrays = more.pop("arrays", {})
     return Instruction(op, 1, (0,), shape, "m", 0, "conv", params | more, arrays)
 
@@ -122,7 +128,9 @@ def test_one_pass_kernels_equal_plain_arithmetic(seed):
     factor, left, bias = (rng.integers(a, b, (1, 5, 1, 1)) for a, b in ((-3, 4), (-6, 5), (-100, 100)))
     scale = rng.standard_normal((1, 5, 1, 1))
     limits, rising = rng.integers(-(2**20), 2**20, (1, 5, 1, 1)), rng.integers(0, 2, (1, 5, 1, 1))
-    assert np.array_equal(shift_add(*by_channel(x, factor, left, bias)).reshape(x.shape), shift(x * factor, left) + bias)
+    assert np.array_equal(
+        shift_add(*by_channel(x, factor, left, bias)).reshape(x.shape), shift(x * factor, left) + bias
+    )
     expected = np.rint(x * scale).astype(np.int64) + bias
     assert np.array_equal(scale_add(*by_channel(x, scale, bias)).reshape(x.shape), expected)
     low = np.where(x >= 0, x, shift(x * factor, left))

@@ -44,7 +44,7 @@ def test_each_pass_is_exact_with_ties(seed, stride, zero_one):
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**31))
 def test_fixed_point_is_exact_where_the_grid_holds_every_value(seed):
-    """Steps of 1/4, slopes down to 1/8 and scales by 1/16: 24 bits behind the point hold every value of this network."""
+    """Steps of 1/4, slopes down to 1/8, scales by 1/16: 24 bits behind the point hold every value of this network."""
     net = GridBlock(seed).double()
     generator = torch.Generator().manual_seed(seed)
     made = prepare(net, on_grid((1, 2, 8, 8), generator))

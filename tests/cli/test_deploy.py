@@ -1,0 +1,84 @@
+"""``costmodel deploy``: what it prints, writes and refuses."""
+
+import json
+
+import pytest
+
+from costmodel.cli.main import main
+
+
+def run(capsys, *arguments):
+    status = main(["deploy", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_it_lists_rewrites_and_proves_them(capsys):
+    status, out, _ = run(capsys, "abbnn-digits", "--strict")
+    assert status == 0
+    for text in ("mask layer and scale into threshold", "exact but for rounding in double precision", "same class"):
+        assert text in out
+
+
+def test_every_scale_option_with_its_price(capsys):
+    status, out, _ = run(
+        capsys, "abbnn-digits", "--scale", "all", "--target", "asic-45nm-horowitz", "--target", "pynq-z1",
+        "--target", "raspberry-pi-4b", "--format", "json", "--images", "2",
+    )  # fmt: skip
+    assert status == 0
+    text = json.dumps(json.loads(out))
+    for word in ("exact", "pow2", "csd2", "csd3", "tied", "lut", "asic-45nm-horowitz", "pynq-z1", "raspberry-pi-4b"):
+        assert word in text
+
+
+def test_a_file_is_written_and_run(capsys, tmp_path):
+    path = tmp_path / "net.safetensors"
+    assert run(capsys, "abbnn-digits", "-o", str(path), "--fraction-bits", "10", "--images", "1")[0] == 0
+    status, out, _ = run(capsys, str(path), "--data", "digits", "--images", "20")
+    assert status == 0 and "top-1 accuracy" in out and "20 of digits" in out
+
+
+def test_tied_networks_lose_every_multiplication(capsys):
+    _, out, _ = run(capsys, "abbnn-digits", "--model-args", "scale=tied", "--scale", "tied", "--format", "json",
+                    "--images", "1")  # fmt: skip
+    effect = next(t for t in _tables(out) if t and "left" in t[0])
+    assert effect[0]["left"] == 0 and effect[0]["option"] == "tied"
+
+
+def _tables(out):
+    document = json.loads(out)
+    return [v for v in (document.values() if isinstance(document, dict) else document) if isinstance(v, list)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-network"], "unknown model"),
+        (["missing.safetensors"], "cannot read"),
+        (["abbnn-digits", "--checkpoint", "missing.safetensors"], "no checkpoint"),
+        (["abbnn-digits", "--data", "cifar10", "--data-dir", "/nowhere"], "cifar"),
+        (["abbnn-digits", "--target", "no-such-target"], "unknown target"),
+        (["abbnn-digits", "--scale", "all", "-o", "x.safetensors"], "choose one"),
+    ],
+)
+def test_bad_input_is_said_with_status_two(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(capsys, *arguments)
+    assert status == 2 and message in err and "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_file_exits_two(capsys, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00 not a network")
+    status, _, err = run(capsys, str(path))
+    assert status == 2 and "Traceback" not in err
+
+
+def test_what_cannot_run_is_said_and_counted(capsys, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text("import torch\ndef build():\n    return torch.nn.Sequential(torch.nn.LayerNorm(6), "
+                    "torch.nn.Linear(6, 2))\n")  # fmt: skip
+    status, out, _ = run(capsys, f"{path}:build", "--input", "1x6")
+    assert status == 0 and "cannot be executed" in out
+    assert run(capsys, f"{path}:build", "--input", "1x6", "--strict")[0] == 1

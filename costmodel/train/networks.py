@@ -80,7 +80,7 @@ def load_trained(path: Path) -> tuple[nn.Module, Job]:
         raise CostmodelError(f"{path} is a run under way. Give the final.safetensors of a finished run.")
     job = header.job
     binary = header.kind == "result" and job.recipe.phases[-1].weights == "binary"
-    model = build_network(job, binary, registry.entry(job.network).classes)
+    model = build_network(job, binary, header.classes or registry.entry(job.network).classes)
     checkpoints.load_weights(model, tensors, str(path))
     return model.eval().requires_grad_(False), job
 

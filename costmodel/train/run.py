@@ -37,10 +37,14 @@ Builder = Callable[[Phase], nn.Module]
 
 
 class Header(msgspec.Struct):
-    """Header of every checkpoint of a run. Only a run under way has a position: equal results are equal files."""
+    """Header of every checkpoint of a run. Only a run under way has a position: equal results are equal files.
+
+    ``classes`` is the number that the data had; an image tree may have another one than the network is listed with.
+    """
 
     kind: str
     job: Job
+    classes: int | None = None
     position: Position | None = None
 
 
@@ -145,7 +149,7 @@ class Run:
         if self.average:
             tensors |= checkpoints.prefixed("average", self.average.state)
             tensors["updates"] = torch.tensor(self.average.updates)
-        checkpoints.write(self.folder / LAST, tensors, Header("run", self.job, self.position))
+        checkpoints.write(self.folder / LAST, tensors, Header("run", self.job, self.feed.classes, self.position))
 
     def _look(self) -> None:
         if not torch.isfinite(self.plain.sums[0]):
@@ -219,7 +223,9 @@ class Run:
         at.phase, at.epoch = at.phase + 1, 0
         if self.done:
             return
-        checkpoints.write(self.folder / f"step{at.phase}.safetensors", weights, Header(f"step{at.phase}", self.job))
+        checkpoints.write(
+            self.folder / f"step{at.phase}.safetensors", weights, Header(f"step{at.phase}", self.job, self.feed.classes)
+        )
         self._begin_phase(weights, {})
 
     def _result_state(self) -> dict[str, Tensor]:
@@ -251,7 +257,9 @@ class Run:
 
     def _write_result(self) -> None:
         at = self.position
-        digest = checkpoints.write(self.folder / FINAL, self._result_state(), Header("result", self.job))
+        digest = checkpoints.write(
+            self.folder / FINAL, self._result_state(), Header("result", self.job, self.feed.classes)
+        )
         last_phase = [e.test_accuracy for e in at.history if e.phase == len(self.recipe.phases)]
         ends = {e.phase: e.test_accuracy for e in at.history}
         result = Result(

@@ -70,3 +70,26 @@ def test_trees_of_another_form_are_refused(tree: Path, tmp_path: Path) -> None:
     (tree / "val" / "c").mkdir()
     with pytest.raises(CostmodelError, match="val has classes that train has not, such as c"):
         scan(tree)
+
+
+def test_a_network_for_224_trains_on_a_tree_from_the_command_line(tree: Path, tmp_path: Path) -> None:
+    import json
+
+    import yaml
+
+    from costmodel.cli.main import main
+    from costmodel.train.networks import load_trained
+    from tests.train.conftest import RECIPE
+
+    path = tmp_path / "tiny.yaml"
+    phases = [{**phase, "epochs": 1} for phase in RECIPE["phases"]]
+    path.write_text(yaml.safe_dump({**RECIPE, "batch": 5, "augment": {"flip": True}, "phases": phases}))
+    out = tmp_path / "runs"
+    command = ["train", "abbnn", "--data", f"imagenet:{tree}", "--recipe", str(path), "--width", "0.125"]
+    assert main([*command, "--out", str(out), "--threads", "1", "--quiet"]) == 0
+    content = json.loads((out / "abbnn-reactnet18-w0.125-tiny-s0" / "result.json").read_text())
+    assert content["job"]["data"] == "imagenet" and content["result"]["epochs"] == [1, 1]
+    assert content["result"]["accuracy"] in (0.0, 0.25, 0.5, 0.75, 1.0)
+    model, _ = load_trained(out / "abbnn-reactnet18-w0.125-tiny-s0" / "final.safetensors")
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 224, 224)).shape == (1, 2)

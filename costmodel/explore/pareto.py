@@ -107,6 +107,32 @@ def reduce(sets: Iterable[PointSet], *, fan_in: int = 8, maximise: Directions = 
     return merge(*rest, maximise=maximise)
 
 
+class FrontStream:
+    """The front of a stream of blocks. Most points of a block fall to the pivots of earlier ones, at little cost."""
+
+    def __init__(self, maximise: Directions = False) -> None:
+        self.maximise = maximise
+        self.best: PointSet | None = None
+        self._pivots: Floats | None = None
+        self._blocks = 0
+
+    def add(self, points: ArrayLike, ids: Ids) -> None:
+        """Points [n, d] with their ids [n]."""
+        array, signs = _checked(points, self.maximise)
+        if self._pivots is not None and len(array):
+            keep = np.empty(len(array), dtype=np.bool_)
+            _filters.drop_dominated_by(self._pivots, _minimised(array, signs), keep)
+            array, ids = array[keep], ids[keep]
+        if not len(array):
+            return
+        if self._blocks & (self._blocks - 1) == 0 and len(array) > 1:
+            self._pivots = _pivots(_minimised(array if self.best is None else np.concatenate([array, self.best.points]),
+                                              signs))  # fmt: skip
+        fresh = front(array, ids, maximise=self.maximise)
+        self.best = fresh if self.best is None else merge(self.best, fresh, maximise=self.maximise)
+        self._blocks += 1
+
+
 def epsilon_front(
     points: ArrayLike, epsilon: float | Sequence[float], ids: ArrayLike | None = None, *, maximise: Directions = False
 ) -> PointSet:

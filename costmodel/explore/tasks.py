@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
 from costmodel.explore.choices import RESOLUTION
-from costmodel.explore.pareto import PointSet, front, merge
+from costmodel.explore.pareto import FrontStream, PointSet
 from costmodel.explore.space import MAXIMISED, DesignSpace, Entry, Network
 from costmodel.ledger.ledger import Ledger
 
@@ -110,8 +110,7 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
     case = cases(space)[chunk.case]
     names = space.objectives_of(case.entry.kind)
     evaluator = _evaluator(case, space.level)
-    maximise = [name in MAXIMISED for name in names]
-    best: PointSet | None = None
+    stream = FrontStream([name in MAXIMISED for name in names])
     priced = feasible = 0
     for numbers, table in evaluator.blocks(chunk.start, chunk.stop):
         size = len(numbers)
@@ -126,8 +125,8 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
         feasible += int(keep.sum())
         if keep.any():
             points = np.column_stack([metrics[name][keep] for name in names])
-            fresh = front(points, case.index * STRIDE + numbers[keep], maximise=maximise)
-            best = fresh if best is None else merge(best, fresh, maximise=maximise)
+            stream.add(points, case.index * STRIDE + numbers[keep])
+    best = stream.best
     if best is None:
         best = PointSet(np.zeros((0, len(names))), np.zeros(0, dtype=np.int64))
     return Result(best, max(priced, evaluator.size if case.entry.search == "exact" else 0), feasible)

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from costmodel.errors import CostmodelError
 from costmodel.explore import pareto
 from costmodel.explore.intervals import membership
-from costmodel.explore.pareto import epsilon_front, front, hypervolume, merge, nondominated, reduce
+from costmodel.explore.pareto import FrontStream, epsilon_front, front, hypervolume, merge, nondominated, reduce
 
 
 @pytest.fixture
@@ -89,6 +89,18 @@ def test_reducing_a_long_stream_equals_one_front():
     points = rng.random((50_000, 3))
     parts = (front(points[i : i + 500], np.arange(i, i + 500)) for i in range(0, len(points), 500))
     assert np.array_equal(reduce(parts, fan_in=4).ids, front(points).ids)
+
+
+@pytest.mark.parametrize("size", [1, 97, 4096])
+def test_a_stream_of_blocks_ends_in_the_front_of_all(size):
+    rng = np.random.default_rng(size)
+    points = np.round(rng.random((size * 9, 3)), 2)
+    stream = FrontStream((False, True, False))
+    for at in range(0, len(points), size):
+        stream.add(points[at : at + size], np.arange(at, at + size))
+    whole = front(points, maximise=(False, True, False))
+    assert np.array_equal(stream.best.ids, whole.ids)
+    assert np.array_equal(stream.best.points, whole.points)
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.3])

@@ -70,8 +70,18 @@ def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
 
 
 def _private_copy(model: nn.Module) -> nn.Module:
-    """A deep copy in eval mode. Most of the time of a copy goes into empty hook tables; those are made anew."""
+    """A deep copy in eval mode.
+
+    Most of the time of a copy goes into empty hook tables, which are made anew, and into the memory of weights, which
+    is shared until one side writes to it.
+    """
+    import torch
+
     memo: dict[int, Any] = {}
+    for parameter in model.parameters():
+        if type(parameter) is torch.nn.Parameter and parameter.device.type == "cpu":
+            shared = torch._lazy_clone(parameter.detach())
+            memo[id(parameter)] = torch.nn.Parameter(shared, parameter.requires_grad)
     for module in model.modules():
         memo.update((id(v), type(v)()) for v in vars(module).values() if type(v) in (OrderedDict, dict, set) and not v)
     return copy.deepcopy(model, memo).eval()

@@ -144,7 +144,7 @@ def _classify_integers(values: Tensor) -> Domain:
     low, high = int(values.min()), int(values.max())
     if (low, high) == (0, 1):
         return Domain("binary01", 1, evidence="observed")
-    bits = max(abs(low), abs(high)).bit_length() + (1 if low < 0 else 0)
+    bits = max(high, -low - 1).bit_length() + (1 if low < 0 else 0)  # two's complement: eight bits hold -128
     return integer(max(1, bits))
 
 

@@ -271,7 +271,8 @@ def cropped_convolution(
     """A convolution whose result has the right shape and genuine values, most of which are repetitions."""
     convolution: Callable[..., Tensor] = torch.ops.aten.convolution.default
     spatial = x.dim() - 2
-    if transposed or spatial < 1 or x.numel() == 0:
+    # A wrong number of channels is left to torch as it stands, so that its message has the shapes of the user.
+    if transposed or spatial < 1 or x.numel() == 0 or x.shape[1] != weight.shape[1] * groups:
         return convolution(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
     stride, padding, dilation = (list(v) * (spatial if len(v) == 1 else 1) for v in (stride, padding, dilation))
     out, window = [], []

@@ -86,3 +86,17 @@ def test_real_numbers_are_float(seed: int) -> None:
     values = torch.randn(16, 8, 3, 3, generator=generator)
     assert classify(values, 0).is_float
     assert classify(torch.relu(values), 1).is_float
+
+
+@pytest.mark.parametrize("levels", [(-2, -1, 0, 1), (-1.0, -0.5, 0, 0.5)])
+def test_two_bits_are_not_powers_of_two(levels: tuple[float, ...]) -> None:
+    values = torch.tensor([float(level) for level in levels]).repeat(32)
+    assert (classify(values).kind, classify(values).bits) == ("int", 2)
+    assert classify(torch.tensor((-4.0, -1, 0, 2, 8)).repeat(32)).kind == "pow2"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bits"), [(-128, 127, 8), (-127, 127, 8), (-2, 1, 2), (0, 255, 8), (0, 3, 2), (-1, 1, 2)]
+)
+def test_integers_have_the_bits_of_their_twos_complement(low: int, high: int, bits: int) -> None:
+    assert classify(torch.tensor([low, 0, high] * 8, dtype=torch.int32)).bits == bits

@@ -126,6 +126,26 @@ def test_the_model_its_buffers_and_its_inputs_stay_as_they_are() -> None:
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
+def test_a_forward_that_writes_into_its_parameters_does_not_reach_the_caller() -> None:
+    class Writes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            self.conv.weight.data.clamp_(-0.01, 0.01)
+            self.conv.weight.data.view(-1)[0] = 7.0
+            return self.conv(x)
+
+    model = Writes()
+    before = model.conv.weight.detach().clone()
+    profile(model, torch.randn(1, 3, 8, 8))
+    assert torch.equal(model.conv.weight, before)
+    with torch.no_grad():
+        model.conv.weight.mul_(2.0)  # and the caller may go on writing
+    assert torch.equal(model.conv.weight, 2 * before)
+
+
 def test_inplace_and_functional_spellings_cost_the_same() -> None:
     class Spelling(nn.Module):
         def __init__(self, inplace: bool) -> None:

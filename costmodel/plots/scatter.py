@@ -1,0 +1,133 @@
+"""Trade-offs: designs in the plane of two metrics, which of them are worth having, and why each is where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from costmodel.plots.palette import Metric, metric, show
+from costmodel.targets.quantity import Interval
+
+State = Literal["front", "dominated", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One point of any trade-off: a network on a target, or whatever else has metrics.
+
+    ``evidence`` says where the accuracy comes from: ``measured``, ``published``, or empty where there is none.
+    ``misfit`` is why the design does not fit the device; empty where it does.
+    """
+
+    id: str
+    label: str
+    series: str
+    metrics: Mapping[str, Interval]
+    evidence: str = ""
+    misfit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A design in the plane. ``why`` says in words what made its state."""
+
+    id: str
+    label: str
+    series: str
+    x: Interval
+    y: Interval
+    evidence: str
+    state: State
+    why: str
+
+
+@dataclass(frozen=True)
+class ScatterInfo:
+    """What a trade-off figure shows. ``front`` lists indices of ``points``, from small to large x."""
+
+    title: str
+    x: Metric
+    y: Metric
+    points: tuple[Point, ...]
+    front: tuple[int, ...]
+    #: Designs that lack one of the two metrics, and so are not shown.
+    left_out: int = 0
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def steps(self) -> tuple[list[float], list[float]]:
+        """The staircase along the front: what is attainable at each x."""
+        xs: list[float] = []
+        ys: list[float] = []
+        for index in self.front:
+            point = self.points[index]
+            if ys and point.x.value != xs[-1]:
+                # where small x is wanted, the previous member holds until this one begins; else this one reaches back
+                xs.append(point.x.value if not self.x.maximised else xs[-1])
+                ys.append(ys[-1] if not self.x.maximised else point.y.value)
+            xs.append(point.x.value)
+            ys.append(point.y.value)
+        return xs, ys
+
+    def best(self) -> Point | None:
+        """Of the points that pass, the one that is best in y, and among equals in x."""
+        passing = [self.points[i] for i in self.front]
+        sign_x, sign_y = (-1 if self.x.maximised else 1), (-1 if self.y.maximised else 1)
+        return min(passing, key=lambda p: (sign_y * p.y.value, sign_x * p.x.value), default=None)
+
+
+def scatter(
+    designs: Sequence[Design], x: str, y: str, fails: Callable[[Design], str] = lambda _: "", title: str = ""
+) -> ScatterInfo:
+    """Designs in the plane of two metrics, with the front of those for which ``fails`` has nothing to say."""
+    import numpy as np
+
+    from costmodel.explore.pareto import nondominated
+
+    mx, my = metric(x), metric(y)
+    shown = [d for d in designs if x in d.metrics and y in d.metrics]
+    reasons = [fails(d) for d in shown]
+    passing = [i for i, reason in enumerate(reasons) if not reason]
+    values = np.array([[d.metrics[x].value, d.metrics[y].value] for d in shown], dtype=np.float64).reshape(-1, 2)
+    signed = values * [-1.0 if mx.maximised else 1.0, -1.0 if my.maximised else 1.0]
+    members = []
+    if passing:
+        keep = nondominated(signed[passing], keep_weakly=True)
+        members = [i for i, kept in zip(passing, keep, strict=True) if kept]
+    members.sort(key=lambda i: (signed[i, 0], signed[i, 1], shown[i].label))
+    order = [signed[i, 0] for i in members]
+    beaten_by = np.searchsorted(np.array(order), signed[:, 0], side="right") - 1 if members else None
+    on_front = set(members)
+    points = []
+    for i, design in enumerate(shown):
+        if reasons[i]:
+            state, why = "failing", reasons[i]
+        elif i in on_front:
+            state, why = "front", f"on the front: nothing shown is better in both {mx.title} and {my.title}"
+        else:
+            assert beaten_by is not None
+            winner = members[int(beaten_by[i])]
+            state, why = "dominated", _beaten(shown[winner], design, mx, my)
+        points.append(
+            Point(design.id, design.label, design.series, design.metrics[x], design.metrics[y], design.evidence,
+                  state, why)  # type: ignore[arg-type]
+        )  # fmt: skip
+    front = members if not mx.maximised else members[::-1]
+    return ScatterInfo(
+        title or f"{my.title} against {mx.title}", mx, my, tuple(points), tuple(front), len(designs) - len(shown)
+    )
+
+
+def _beaten(winner: Design, loser: Design, mx: Metric, my: Metric) -> str:
+    gains = []
+    for m in (my, mx):
+        a, b = winner.metrics[m.name].value, loser.metrics[m.name].value
+        if a == b:
+            gains.append(f"the same {m.title.lower()}")
+        elif m.unit == "%":
+            gains.append(f"{abs(a - b):.2g} points {'more' if a > b else 'less'} {m.title.lower()}")
+        elif min(a, b) > 0 and max(a, b) / min(a, b) >= 1.01:
+            gains.append(f"{max(a, b) / min(a, b):.3g} times {'more' if a > b else 'less'} {m.title.lower()}")
+        else:
+            gains.append(f"{m.title.lower()} {show(a, m.unit)} instead of {show(b, m.unit)}")
+    return f"beaten by {winner.label}: {' and '.join(gains)}"

@@ -147,7 +147,13 @@ def test_code_in_a_checkpoint_is_not_run(
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("w.safetensors", b"nonsense"), ("w.pt", b"nonsense"), ("w.pt", b"hello"), ("w.pt", b""), ("w.pth", b"PK\x03\x04broken")],
+    [
+        ("w.safetensors", b"nonsense"),
+        ("w.pt", b"nonsense"),
+        ("w.pt", b"hello"),
+        ("w.pt", b""),
+        ("w.pth", b"PK\x03\x04broken"),
+    ],
 )
 def test_files_that_are_no_checkpoints(user_net: Path, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)

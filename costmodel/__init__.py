@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from costmodel.api import build_model, list_models, profile
     from costmodel.errors import CostmodelError
     from costmodel.ledger.ledger import Ledger, Profile
-    from costmodel.targets import estimate, list_targets, load_target
+    from costmodel.targets import estimate, list_targets, load_target  # type: ignore[no-redef]
     from costmodel.targets.estimate import Estimate
 
 #: public name -> module that defines it

@@ -135,8 +135,8 @@ def _table(front: Front, limit: int) -> Table:
              ", ".join(f"{k}={_short(v)}" for k, v in m.settings.items()))) for m in shown
     ]  # fmt: skip
     notes = [f"{len(front)} members{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
-    title = " ".join(filter(None, [f"{front.name}: {front.kind}", front.network]))
-    return Table(f"{front.kind}{front.network}", title, columns, rows, notes=notes)
+    title = " ".join(filter(None, [f"{front.name}: {front.kind}", front.label]))
+    return Table(f"{front.kind}{front.label}", title, columns, rows, notes=notes)
 
 
 def _spread(front: Front, limit: int) -> list[Any]:

@@ -55,12 +55,12 @@ class FrontPlot(NamedTuple):
 class Front:
     """Non-dominated designs of all targets of one kind, by the ``objectives``; of ``priced`` designs.
 
-    ``network`` is empty where networks compete with each other.
+    ``label`` names the network or the target that the front is of; it is empty where all compete with each other.
     """
 
     name: str
     kind: str
-    network: str
+    label: str
     objectives: tuple[str, ...]
     members: tuple[Member, ...]
     priced: int
@@ -115,7 +115,7 @@ class Front:
         rows, columns = self._rows(), self._columns()
         table = pa.table({c: [row[i] for row in rows] for i, c in enumerate(columns)})
         metadata = {
-            "name": self.name, "kind": self.kind, "network": self.network, "guarantee": self.guarantee,
+            "name": self.name, "kind": self.kind, "label": self.label, "guarantee": self.guarantee,
             "priced": str(self.priced), "feasible": str(self.feasible), "objectives": ",".join(self.objectives),
         }  # fmt: skip
         sink = pa.BufferOutputStream()
@@ -123,7 +123,7 @@ class Front:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([columns, *rows])
-        base = Path(folder) / "-".join(["front", self.kind, *([_file(self.network)] if self.network else [])])
+        base = Path(folder) / "-".join(["front", self.kind, *([_file(self.label)] if self.label else [])])
         return [
             atomic_write(base.with_name(base.name + ".parquet"), sink.getvalue().to_pybytes()),
             atomic_write(base.with_name(base.name + ".csv"), text.getvalue()),
@@ -174,7 +174,7 @@ def front_of(space: DesignSpace, group: Group) -> Front:
     elif "exact" in searches:
         promise = f"complete: every one of {group.priced:.3g} designs is on or above this front, under the models used"
     known = tuple(m for m in members if m is not None)
-    return Front(space.name, group.kind, group.network, group.objectives, known, group.priced, group.feasible, promise)
+    return Front(space.name, group.kind, group.label, group.objectives, known, group.priced, group.feasible, promise)
 
 
 def _members(
@@ -275,7 +275,7 @@ def read_front(path: str | os.PathLike[str]) -> Front:
         for row in table.to_pylist()
     )  # fmt: skip
     return Front(
-        metadata["name"], metadata["kind"], metadata["network"], objectives, members, int(metadata["priced"]),
+        metadata["name"], metadata["kind"], metadata["label"], objectives, members, int(metadata["priced"]),
         int(metadata["feasible"]), metadata["guarantee"],
     )  # fmt: skip
 

@@ -10,7 +10,7 @@
       - {target: asic-7nm-asap7, outputs: [16, 32, 64], clock: {from: 1e8, to: 1e9, steps: 5, scale: log}}
     objectives: [seconds_per_image, lut, bram18, accuracy]
     constraints: {seconds_per_image: {max: 0.01}}
-    fronts: together                                              # networks compete; default where accuracy counts
+    fronts: together                                # or one front a network, or a target
 
 Every list is an axis, and the space is their product. A space is counted before anything is priced.
 """
@@ -29,6 +29,7 @@ from typing import Any, Literal
 from costmodel.errors import CostmodelError, UnknownNameError
 
 Search = Literal["exact", "samples", "grid"]
+Fronts = Literal["together", "network", "target"]
 
 #: Metrics that a kind of target has, by which designs can be judged; minimised unless listed in MAXIMISED.
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -93,8 +94,9 @@ class Entry:
 class DesignSpace:
     """A validated space.
 
-    ``objectives`` are by kind of target. ``constraints`` bound metrics: name -> (least, most). Networks compete in one
-    front where they are ``together``, which is fair where their accuracy is an objective; else each has its own.
+    ``objectives`` are by kind of target. ``constraints`` bound metrics: name -> (least, most). ``fronts`` says
+    what competes: everything of a kind ``together``, which is fair where accuracy is an objective; the targets of each
+    ``network``; or the networks of each ``target``.
     """
 
     networks: tuple[Network, ...]
@@ -103,11 +105,15 @@ class DesignSpace:
     constraints: Mapping[str, tuple[float, float]]
     level: str = "deployed"
     name: str = "space"
-    together: bool = False
+    fronts: Fronts = "network"
 
     def objectives_of(self, kind: str) -> tuple[str, ...]:
         """The objectives that apply to a kind of target."""
         return self.objectives[kind]
+
+    def label(self, network: str, target: str) -> str:
+        """Which front a design belongs to, beside its kind of target."""
+        return {"together": "", "network": network, "target": target}[self.fronts]
 
     def document(self) -> dict[str, Any]:
         """The space as plain data, the same for equal spaces; what a result folder is bound to."""
@@ -120,7 +126,7 @@ class DesignSpace:
             "objectives": {kind: list(names) for kind, names in sorted(self.objectives.items())},
             "constraints": {name: list(bounds) for name, bounds in sorted(self.constraints.items())},
             "level": self.level,
-            "together": self.together,
+            "fronts": self.fronts,
         }  # fmt: skip
 
 
@@ -159,9 +165,9 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
     if level not in ("deployed", "as_written"):
         raise CostmodelError(f"{where}: level: {level!r}: expected deployed or as_written")
     fronts = data.get("fronts", "together" if any("accuracy" in names for names in objectives.values()) else "network")
-    if fronts not in ("together", "network"):
-        raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together (networks compete) or network (one each)")
-    space = DesignSpace(networks, entries, objectives, constraints, level, name, fronts == "together")
+    if fronts not in ("together", "network", "target"):
+        raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together, network (one each) or target (one each)")
+    space = DesignSpace(networks, entries, objectives, constraints, level, name, fronts)
     for entry in entries:
         if entry.search == "exact" and "ff" in objectives[entry.kind]:
             raise CostmodelError(f"{where}: ff is no objective of exact foldings; give {entry.target} folding: samples")

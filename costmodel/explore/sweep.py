@@ -43,10 +43,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Group:
-    """The front of all targets of one kind, for all networks, or for the one that is named."""
+    """The front of all targets of one kind, or of one network or target of it, which ``label`` names."""
 
     kind: str
-    network: str
+    label: str
     objectives: tuple[str, ...]
     points: PointSet
     priced: int
@@ -109,11 +109,11 @@ def _work(space: DesignSpace, folder: str, chunk: Chunk) -> tuple[Chunk, Result]
 
 
 class _Fronts:
-    """The fronts of each kind of target (and network), merged a few at a time."""
+    """The fronts of each kind of target and label, merged a few at a time."""
 
     def __init__(self, space: DesignSpace) -> None:
         self.space = space
-        self.keys = [(c.entry.kind, "" if space.together else c.network.name) for c in tasks.cases(space)]
+        self.keys = [(c.entry.kind, space.label(c.network.name, c.entry.target)) for c in tasks.cases(space)]
         self.held: dict[tuple[str, str], list[PointSet]] = {key: [] for key in dict.fromkeys(self.keys)}
         self.priced = dict.fromkeys(self.held, 0)
         self.feasible = dict.fromkeys(self.held, 0)

@@ -41,9 +41,9 @@ def test_ranges_are_linear_or_logarithmic_and_1e6_is_a_number():
 
 
 def test_networks_compete_only_where_accuracy_counts():
-    assert not read_space(GOOD).together
-    assert read_space({**GOOD, "objectives": ["lut", "accuracy"]}).together
-    assert read_space({**GOOD, "fronts": "together"}).together
+    assert read_space(GOOD).fronts == "network"
+    assert read_space({**GOOD, "objectives": ["lut", "accuracy"]}).fronts == "together"
+    assert read_space({**GOOD, "fronts": "target"}).label("tfc-w1a1", "pynq-z2") == "pynq-z2"
 
 
 def test_constraints_are_bounds():

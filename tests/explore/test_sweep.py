@@ -52,9 +52,7 @@ def expected(space, tmp_path):
 
 
 def same(a, b):
-    assert [(g.kind, g.network, g.priced, g.feasible) for g in a] == [
-        (g.kind, g.network, g.priced, g.feasible) for g in b
-    ]
+    assert [(g.kind, g.label, g.priced, g.feasible) for g in a] == [(g.kind, g.label, g.priced, g.feasible) for g in b]
     for one, other in zip(a, b, strict=True):
         assert np.array_equal(one.points.ids, other.points.ids)
         assert np.array_equal(one.points.points, other.points.points)

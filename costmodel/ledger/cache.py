@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -94,6 +94,22 @@ class Pricing:
         )
 
 
+@dataclass(frozen=True)
+class Validation:
+    """All that decides the scores of one kind of cases: the sources of all that is between a network and its bill."""
+
+    kind: str
+
+    def key(self) -> str:
+        """sha256 over the sources and the measured figures."""
+        scores = _tree_digest([Path(__file__).parent.parent / "validate"])
+        parts = [_own_digest(), _zoo_digest(), _pricing_digest(), scores, _torch_version(), sys.version]
+        return _hash({"validation": self.kind, "costmodel": parts})
+
+
+Question: TypeAlias = Request | Pricing | Validation
+
+
 class Entry(msgspec.Struct):
     """What a file of the store holds."""
 
@@ -125,7 +141,7 @@ def folder() -> Path:
     return Path.home() / ".cache" / "costmodel"
 
 
-def load(question: Request | Pricing, type: type[T]) -> T | None:
+def load(question: Question, type: type[T]) -> T | None:
     """The stored answer, or ``None`` where there is none that still holds."""
     path = _path(question)
     try:
@@ -140,7 +156,7 @@ def load(question: Request | Pricing, type: type[T]) -> T | None:
     return value
 
 
-def store(question: Request | Pricing, name: str, value: object, files: Iterable[Path] = ()) -> bool:
+def store(question: Question, name: str, value: object, files: Iterable[Path] = ()) -> bool:
     """Keep an answer under a name for listing; ``files`` are those that were read for it. Returns whether it was kept.
 
     A store that cannot be written (read-only home, full disk) is not an error: the next run computes again.
@@ -160,9 +176,11 @@ def stored() -> list[Stored]:
     found = []
     for path in _files():
         try:
-            stat, name = path.stat(), msgspec.json.decode(path.read_bytes(), type=Entry).name
-        except OSError:
+            stat, content = path.stat(), path.read_bytes()
+        except OSError:  # deleted meanwhile
             continue
+        try:
+            name = msgspec.json.decode(content, type=Entry).name
         except msgspec.MsgspecError:
             name = ""
         found.append(Stored(path, name, stat.st_size, stat.st_mtime))
@@ -181,7 +199,7 @@ def clear() -> int:
     return count
 
 
-def _path(question: Request | Pricing) -> Path:
+def _path(question: Question) -> Path:
     return folder() / (question.key() + SUFFIX)
 
 

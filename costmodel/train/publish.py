@@ -33,6 +33,13 @@ def read_result(folder: Path) -> tuple[Job, Result]:
         raise CostmodelError(f"{path} is damaged: {error}. Delete it and train again.") from error
 
 
+def weights_name(job: Job) -> str:
+    """Name of the weights of a job: the network's, its width where that is not 1, and the axes that differ."""
+    axes = {**job.recipe.network, **job.options}
+    parts = [job.network, *([f"w{job.width:g}"] if job.width != 1.0 else []), *(str(axes[key]) for key in sorted(axes))]
+    return "-".join(parts)
+
+
 def record_of(job: Job, result: Result, weights: str | None = None) -> Record:
     """The accuracy record of a run."""
     about = result.environment
@@ -87,7 +94,7 @@ def main() -> int:
     try:
         for folder in args.run:
             job, result = read_result(folder)
-            name = job.network if job.width == 1.0 else f"{job.network}-w{job.width:g}"
+            name = weights_name(job)
             if args.weights:
                 path = pack_run(folder, WEIGHTS, name)
                 print(f"{path}: {path.stat().st_size} bytes")

@@ -14,6 +14,7 @@ from costmodel import loading
 from costmodel.errors import CostmodelError
 from costmodel.train import shipped
 from costmodel.train.pack import pack, pack_bits, unpack_bits
+from costmodel.train.records import measured
 from costmodel.zoo import registry
 
 
@@ -85,10 +86,11 @@ def test_a_damaged_header_and_a_network_without_bits_are_refused(tmp_path: Path)
 
 def test_shipped_weights_load_into_their_network_and_are_small() -> None:
     assert shipped.names()
+    told = {record.weights: record for record in measured()}
     for name in shipped.names():
-        path = shipped.find(name)
+        path, record = shipped.find(name), told[name]
         assert path.stat().st_size < 5_000_000
-        loading.load_checkpoint(registry.build(name), path)
+        loading.load_checkpoint(registry.build(record.network, width=record.width, **record.options), path)
 
 
 def test_shipped_weights_go_by_the_aliases_of_their_network() -> None:

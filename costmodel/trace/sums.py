@@ -8,6 +8,7 @@ from costmodel.domain import FLOAT, Domain, accumulator_bits, integer
 from costmodel.ledger.ledger import Window
 from costmodel.trace.affine import Step
 from costmodel.trace.arguments import node_of, numel
+from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering, window
 from costmodel.trace.record import Value
@@ -116,7 +117,7 @@ def mm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # [b, h, l, e] x [b, h, s, e] -> [b, h, l, s] -> softmax -> x [b, h, s, e] -> [b, h, l, e]
+    # [b, h, l, e] x [b, h, s, e] -> [b, h, l, s] / sqrt(e) -> softmax -> x [b, h, s, e] -> [b, h, l, e]
     query, key, val = args[:3]
     q, k, v = (node_of(state, t) for t in (query, key, val))
     *batch, length, width = state.shape(query)
@@ -126,7 +127,11 @@ def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     logits = state.emit(value, "matmul", (q, k), shape=scores, domain=FLOAT, attrs={
         "a": state.domain_of(q), "b": _unit(state.domain_of(k)), "n_terms": width, "macs": numel(scores) * width,
         "weight_shape": state.shape(key), "weight_domain": state.domain_of(k), **product})  # fmt: skip
-    weights = state.emit(value, "softmax", (logits,), shape=scores, domain=FLOAT)
+    given = value.kwargs.get("scale")
+    factor = float(given) if isinstance(given, (int, float)) else width**-0.5
+    step = Step("mul", (Constant(-1, (), classify_literal(factor), factor),), "const_mul")
+    scaled = state.emit(value, "affine", (logits,), shape=scores, domain=FLOAT, attrs={"steps": (step,)})
+    weights = state.emit(value, "softmax", (scaled,), shape=scores, domain=FLOAT)
     state.emit(value, "matmul", (weights, v), domain=FLOAT, attrs={
         "a": FLOAT, "b": _unit(state.domain_of(v)), "n_terms": span, "macs": numel(value.shape) * span,
         "weight_shape": state.shape(val), "weight_domain": state.domain_of(v), **product})  # fmt: skip

@@ -53,6 +53,7 @@ def test_a_transformer_layer_counts_projections_scores_and_values() -> None:
     layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
     result = profile(layer, torch.randn(1, 10, 16))
     assert macs(result) == 10 * (16 * 48 + 16 * 16 + 2 * 16 * 32) + 2 * 10 * 10 * 16
+    assert result.deployed.by_kind_and_tag()["shift_const", "const_mul"] == 4 * 10 * 10  # scores / sqrt(4)
     assert result.deployed.total("unknown") == 0
 
 

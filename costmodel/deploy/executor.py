@@ -30,7 +30,7 @@ class Executor:
         try:
             import numba  # noqa: F401
         except ImportError as error:
-            raise MissingExtraError("running a deployed network", "numba", "explore") from error
+            raise MissingExtraError("running a deployed network", "numba", "deploy") from error
         self.program = program
         self._instructions = [_packed(i) for i in program.instructions]
         self._last: dict[int, int] = {}

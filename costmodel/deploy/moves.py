@@ -9,20 +9,20 @@ import numpy as np
 from costmodel.deploy.program import Array, Instruction
 from costmodel.errors import CostmodelError
 
-_RESHAPES = frozenset(
+RESHAPES = frozenset(
     {"view", "reshape", "_unsafe_view", "squeeze", "unsqueeze", "flatten", "_reshape_alias", "view_as", "unflatten",
      "resize", "alias"}
 )  # fmt: skip
-_SAME = frozenset({"_to_copy", "clone", "contiguous", "detach", "lift_fresh"})
+SAME = frozenset({"_to_copy", "clone", "contiguous", "detach", "lift_fresh"})
 
 
 def move(i: Instruction, x: list[Any], tally: Any) -> Array:
     """Apply the torch function of this name. ``traced`` is the shape of its result for a batch of one."""
     name, arguments, value = i.params["fn"], i.params["arguments"], x[0]
     traced = tuple(i.params["traced"])
-    if name in _RESHAPES:
+    if name in RESHAPES:
         return value.reshape(_batched(value, traced))
-    if name in _SAME:
+    if name in SAME:
         return value
     if name in (
         "zeros_like",

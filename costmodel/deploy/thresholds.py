@@ -4,14 +4,14 @@ Let :math:`u = g(x)` element by element, with :math:`g` taking two values and mo
 threshold :math:`T_c` and a direction :math:`d_c` such that :math:`u = hi` exactly where :math:`d_c (x - T_c) \ge 0`:
 take :math:`T_c` to be the point at which :math:`g` changes. In particular
 
-* :math:`\mathrm{sign}(\beta(x + b/\beta)) = \mathrm{sign}(x + b/\beta)` for :math:`\beta > 0`: the mask layer of A&B BNN
-  costs nothing, its bias is the threshold :math:`T_c = -b_c/\beta`;
+* :math:`\mathrm{sign}(\beta(x + b/\beta)) = \mathrm{sign}(x + b/\beta)` for :math:`\beta > 0`: the mask layer of A&B
+  BNN costs nothing, its bias is the threshold :math:`T_c = -b_c/\beta`;
 * batch norm before a sign is :math:`T_c = \mu_c - b_c \sqrt{\sigma_c^2 + \epsilon} / \gamma_c`, with the direction of
   the sign of :math:`\gamma_c`;
 * ``where(x >= 0, 1, -1)``, ``(x >= 0) * 2 - 1``, ``heaviside`` and clamped signs are :math:`T = 0`.
 
-Precondition: one source, all operations element by element, nothing inside is read from outside, and the observed values
-change at most once in each channel; where they change more often, every change is one comparison.
+Precondition: one source, all operations element by element, nothing inside is read from outside, and the observed
+values change at most once in each channel; where they change more often, every change is one comparison.
 """
 
 from __future__ import annotations

@@ -82,3 +82,10 @@ def test_what_cannot_run_is_said_and_counted(capsys, tmp_path):
     status, out, _ = run(capsys, f"{path}:build", "--input", "1x6")
     assert status == 0 and "cannot be executed" in out
     assert run(capsys, f"{path}:build", "--input", "1x6", "--strict")[0] == 1
+
+
+def test_a_qonnx_graph_is_written(capsys, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    path = tmp_path / "net.onnx"
+    assert run(capsys, "abbnn-digits", "--qonnx", str(path), "--images", "1")[0] == 0
+    assert {node.op_type for node in onnx.load(path).graph.node} >= {"Conv", "MultiThreshold", "PRelu"}

@@ -32,6 +32,11 @@ def test_commands_parse(command: str) -> None:
         verb_parser(verb, load(verb)).parse_args(arguments)
 
 
+def test_every_command_is_listed() -> None:
+    (section,) = re.findall(r"## Commands\n(.*?)\n## ", README, re.DOTALL)
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(VERBS)
+
+
 def test_the_table_of_conventions_is_what_they_count() -> None:
     networks = ("abbnn-reactnet18", "bn-reactnet18", "bn-reactneta", "resnet18")
     for chosen in CONVENTIONS:

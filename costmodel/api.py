@@ -131,7 +131,7 @@ def price(
     found = cache.load(pricing, Estimate) if use_cache else None
     if found is not None:
         return answer(pricing.request, use_cache=use_cache, announce=announce), found
-    from costmodel.targets import load_target
+    from costmodel.targets.load import load_target, specs_folder
 
     with _watching(True) as files:
         target = load_target(pricing.target)  # before anything that takes time: the name may be wrong
@@ -144,7 +144,9 @@ def price(
     except (TypeError, msgspec.MsgspecError):  # a model of hardware that states facts which are no data
         return profile, made
     if use_cache:
-        cache.store(pricing, f"{profile.network} on {target.name}", made, [*files, *more])
+        own = specs_folder().resolve()  # part of the key already
+        read = [file for file in (*files, *more) if not file.is_relative_to(own)]
+        cache.store(pricing, f"{profile.network} on {target.name}", made, read)
     return profile, made
 
 

@@ -163,3 +163,31 @@ def test_a_large_profile_is_read_in_milliseconds(store: Path) -> None:
     begin = time.process_time()
     assert cache.load(request, Profile) is not None
     assert time.process_time() - begin < 0.5  # measured: 0.01; the bound only catches a change of kind
+
+
+def test_an_estimate_is_kept_until_its_target_its_base_or_its_folding_changes(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from costmodel.targets.estimate import Estimate
+
+    monkeypatch.chdir(tmp_path)
+    base, mine = tmp_path / "mybase.yaml", tmp_path / "mine.yaml"
+    base.write_text("kind: arm\nbase: cortex-a72\ntitle: base\n")
+    mine.write_text("kind: arm\nbase: mybase.yaml\ntitle: mine\n")
+    request = api.make_request("abbnn-digits")
+    question = cache.Pricing(request, str(mine))
+    first = api.price(question)[1]
+    assert cache.load(question, Estimate) == first == api.price(question)[1]
+    for file in (mine, base):
+        old = file.read_text()
+        file.write_text(old.replace("title:", "title: another"))
+        assert cache.load(question, Estimate) is None, file
+        file.write_text(old)
+        assert cache.load(question, Estimate) == first
+    others = [
+        cache.Pricing(request, "cortex-a72"),
+        replace(question, level="as_written"),
+        replace(question, options={"threads": 1}),
+        cache.Pricing(replace(request, seed=1), str(mine)),
+    ]
+    assert len({each.key() for each in (question, *others)}) == 5

@@ -23,6 +23,8 @@ METRICS = {
     "uram": ("URAM", "", False),
     "carry": ("CARRY", "", False),
     "cycles": ("cycles", "", True),
+    "tops": ("TOPS", "", False),
+    "tops_per_watt": ("TOPS/W", "", False),
     "throughput_fps": ("throughput", "fps", False),
     "images_per_second": ("images per second", "", False),
     "inferences_per_s": ("inferences", "/s", False),

@@ -1,0 +1,88 @@
+"""Which sections a report of each kind has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from costmodel.reports.bibliography import number
+from costmodel.reports.content import answer, closing, evidence, fronts, hardware, networks
+from costmodel.reports.content.blocks import Block, Document, Paragraph, check, literal
+from costmodel.reports.content.subject import Subject
+
+Kind = Literal["model", "compare", "front", "target", "validation"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def document(subject: Subject, kind: Kind, date: str) -> Document:
+    """The report of one kind. ``date`` is ISO 8601. Raises :class:`CostmodelError` where a reference leads nowhere."""
+    title, blocks = _KINDS[kind](subject)
+    blocks += closing.reproduction(subject)
+    words = [n.name for n in subject.networks] + [h.target.name for h in subject.hardware]
+    made = Document(title, _SUBTITLES[kind], date, tuple(blocks), ("costmodel", "binary neural networks", *words))
+    made = number(made, closing.own_sources(subject))
+    check(made)
+    return made
+
+
+def _model(subject: Subject) -> tuple[str, list[Block]]:
+    blocks = [*answer.answer(subject), *answer.multiplications(subject), *hardware.accuracy(subject)]
+    blocks += hardware.comparison(subject) or []
+    blocks += networks.per_layer(subject) + hardware.energy(subject) + networks.traffic(subject)
+    blocks += networks.rewrites(subject) + evidence.validation(subject) + evidence.constants(subject)
+    return _names(subject), blocks
+
+
+def _compare(subject: Subject) -> tuple[str, list[Block]]:
+    return _model(subject)
+
+
+def _front(subject: Subject) -> tuple[str, list[Block]]:
+    said: list[Block] = [Paragraph(text, "answer") for text in fronts.sentences(subject)]
+    title = ", ".join(dict.fromkeys(front.name for _, front in subject.fronts))
+    return title, said + fronts.fronts(subject) + (evidence.validation(subject) if subject.validation else [])
+
+
+def _target(subject: Subject) -> tuple[str, list[Block]]:
+    parts = []
+    for h in subject.hardware:
+        parts.append(
+            f"{literal(h.target.title or h.target.name)} is priced from {len(h.target.constants)} constants, each with a source."
+        )
+    said: list[Block] = [Paragraph(" ".join(parts), "answer")]
+    return ", ".join(h.target.name for h in subject.hardware), said + evidence.validation(
+        subject
+    ) + evidence.all_constants(subject)
+
+
+def _validation(subject: Subject) -> tuple[str, list[Block]]:
+    parts = []
+    for kind, report in subject.validation.items():
+        errors = [s for s in report.summaries() if s.estimator == "costmodel" and s.split == "hold-out"]
+        if errors:
+            worst = max(errors, key=lambda s: s.mape)
+            rows = sum(s.rows for s in errors)
+            parts.append(f"Of {kind}, {rows} hold-out figures in {len(errors)} groups are met with a mean error of at most "
+                         f"{100 * worst.mape:.1f} % a group ({literal(worst.group)}).")  # fmt: skip
+        else:
+            parts.append(f"Of {kind}, {len(report.results)} published figures are compared, none of them a hold-out.")
+    said: list[Block] = [Paragraph(" ".join(parts), "answer")]
+    return "Estimates against measurements", said + evidence.validation(subject, every_row=True)
+
+
+def _names(subject: Subject) -> str:
+    names = " and ".join(n.name for n in subject.networks)
+    places = ", ".join(h.target.name for h in subject.hardware)
+    return f"{names} on {places}" if places else names
+
+
+_KINDS: dict[str, Callable[[Subject], tuple[str, list[Block]]]] = {
+    "model": _model, "compare": _compare, "front": _front, "target": _target, "validation": _validation,
+}  # fmt: skip
+_SUBTITLES = {
+    "model": "What it costs: operations, bits moved, hardware",
+    "compare": "What they cost: operations, bits moved, hardware",
+    "front": "Designs that are worth having",
+    "target": "The constants of the hardware model",
+    "validation": "How far the cost model can be believed",
+}

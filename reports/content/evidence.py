@@ -1,0 +1,175 @@
+"""Why the estimates can be believed, and how far: scores against measurements, and the constants behind the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from costmodel.reports.bibliography import cite
+from costmodel.reports.content import cells
+from costmodel.reports.content.blocks import Block, Figure, Heading, Paragraph, Table, literal, section
+from costmodel.reports.content.subject import Hardware, Subject
+from costmodel.reports.figures.data import Panel, Plot
+
+from costmodel.cli.bill import CONFIDENCE
+from costmodel.cli.table import Row
+from costmodel.cli.table import Table as Grid
+from costmodel.cli.validate import number
+from costmodel.targets.quantity import Quantity
+from costmodel.validate import Report
+from costmodel.validate.figures import scatters
+
+SPLITS = {
+    "calibration": "constants fitted to these rows", "hold-out": "**hold-out**",
+    "leave-one-out": "constants fitted anew, to the others", "exact": "published figures, exact", "all": "all rows",
+}  # fmt: skip
+#: A constant matters where it prices, or makes uncertain, at least this share of a metric of an estimate.
+MATTERS = 0.001
+#: What a table of constants is sorted by.
+FIRST = ("energy_J", "latency_s")
+
+
+def validation(subject: Subject, every_row: bool = False) -> list[Block]:
+    """Scores on the kinds of targets used; with ``every_row`` also each estimate beside its measurement."""
+    blocks: list[Block] = [
+        Paragraph(
+            "Estimates set against measurements and published figures. Hold-out rows are figures that no constant "
+            "has seen. Mean error is the mean absolute relative error; rank is Spearman's correlation; in interval "
+            "is the share of measurements that lie in the estimate's interval."
+        )  # fmt: skip
+    ]
+    for kind, report in subject.validation.items():
+        if not report.results:
+            blocks.append(Paragraph(f"There are no measurements for {literal(kind)}.", "note"))
+            continue
+        blocks += [Heading(kind if kind == "counts" else kind.upper() if kind != "arm" else "Arm", 2),
+                   *_scores(kind, report), *_agreement(kind, report)]  # fmt: skip
+        if every_row:
+            blocks += _rows(kind, report)
+    return section("Validation", blocks if subject.validation else ())
+
+
+def _scores(kind: str, report: Report) -> list[Block]:
+    rows = []
+    for s in report.summaries():
+        own = s.estimator == "costmodel"
+        rows.append(
+            Row([cells.text(s.group), cells.Cell(SPLITS.get(s.split, s.split)) if own else cells.text(f"baseline: {s.estimator}"),
+                 cells.count(s.rows), cells.percent(s.mape), cells.percent(s.worst),
+                 cells.Cell(f"{s.rank:.3f}", (s.rank,)) if s.rank is not None else cells.EMPTY,
+                 cells.percent(s.coverage, 0) if s.coverage is not None else cells.EMPTY])
+        )  # fmt: skip
+    heads = [cells.column("Measurements", "left", prose=True), cells.column("Which", "left", prose=True), cells.column("n"),
+             cells.column("Mean error"), cells.column("Worst"), cells.column("Rank"), cells.column("In interval")]  # fmt: skip
+    return [Table(f"tab-scores-{kind}", "Errors of the estimates.", Grid("scores", "", heads, rows),
+                  (f"validate([{kind!r}]).summaries()",))]  # fmt: skip
+
+
+def _agreement(kind: str, report: Report) -> list[Block]:
+    found = [s for s in scatters(report) if len(s.points) > 2][:4]
+    if not found or kind == "counts":
+        return []
+    panels = tuple(Panel(s, "agreement", s.group) for s in found)
+    return [Figure(f"fig-validation-{kind}", "Estimate against measurement; the band is 10 % wide on each side.",
+                   Plot(panels, min(len(panels), 2), 62.0), "Points around the diagonal", (f"validate([{kind!r}]).results",))]  # fmt: skip
+
+
+def _rows(kind: str, report: Report) -> list[Block]:
+    rows = [
+        Row([cells.text(r.row.model), cells.text(f"{r.row.metric}, {r.row.target}"), cells.Cell(r.row.split),
+             cells.Cell(number(r.row.value), (r.row.value,)), cells.Cell(number(r.estimate.value), (r.estimate.value,)),
+             cells.Cell(f"{100 * r.error:+.1f} %".replace("-", "−"), (r.error,)), cells.Cell(cite(r.row.source))])
+        for r in report.results
+    ]  # fmt: skip
+    heads = [cells.column("What", "left", prose=True), cells.column("Of", "left", prose=True), cells.column("Row", "left"),
+             cells.column("Measured"), cells.column("Estimate"), cells.column("Error"),
+             cells.column("Source", "left", prose=True)]  # fmt: skip
+    blocks: list[Block] = [Table(f"tab-rows-{kind}", "Every row that is estimated.", Grid("rows", "", heads, rows),
+                                 (f"validate([{kind!r}]).results", f"validate([{kind!r}]).to_dict()"))]  # fmt: skip
+    if report.skipped:
+        skipped = [Row([cells.text(s.row.model), cells.text(f"{s.row.metric}, {s.row.target}"), cells.text(s.why)])
+                   for s in report.skipped]  # fmt: skip
+        heads = [cells.column("What", "left", prose=True), cells.column("Of", "left", prose=True),
+                 cells.column("Not estimated, because", "left", prose=True)]  # fmt: skip
+        blocks.append(Table(f"tab-skipped-{kind}", "Rows that are not estimated.", Grid("skipped", "", heads, skipped),
+                            (f"validate([{kind!r}]).skipped",)))  # fmt: skip
+    return blocks
+
+
+def constants(subject: Subject) -> list[Block]:
+    """Every constant that mattered, with value, interval and source."""
+    blocks: list[Block] = [
+        Paragraph(
+            f"Constants that price, or make uncertain, at least {100 * MATTERS:g} % of a metric of one of the networks. "
+            "Shares are of the first network, of the metric that the caption names."
+        )  # fmt: skip
+    ]
+    for j, hardware in enumerate(subject.hardware):
+        blocks += _constants_of(subject, j, hardware)
+    return section("Constants", blocks if subject.hardware else ())
+
+
+def _constants_of(subject: Subject, j: int, hardware: Hardware) -> list[Block]:
+    if not hardware.estimates:
+        return []
+    first = hardware.estimates[0]
+    metrics = first.metrics()
+    main = next((m for m in FIRST if m in metrics), metrics[0] if metrics else "")
+    weight = {name: (part, variance) for name, part, variance in first.explain(main)} if main else {}
+    matters: dict[str, Quantity] = {}
+    used: set[str] = set()
+    for estimate in hardware.estimates:
+        used |= set(estimate.sources())
+        for metric in estimate.metrics():
+            for name, part, variance in estimate.explain(metric):
+                if abs(part) >= MATTERS or variance >= MATTERS:
+                    matters[name] = estimate.constants[name]
+    ordered = sorted(matters, key=lambda n: (-weight.get(n, (0.0, 0.0))[1], -abs(weight.get(n, (0.0, 0.0))[0]), n))
+    api = [f"{subject.estimate_name(i, j)}.sources()" for i, _ in enumerate(hardware.estimates)]
+    if main:
+        api.append(f"{subject.estimate_name(0, j)}.explain({main!r})")
+    caption = f"Constants of {literal(hardware.target.title or hardware.target.name)}, by the share of the variance of `{main}`."
+    table = _table(f"tab-constants-{j}", caption, {n: matters[n] for n in ordered}, weight, api)
+    left = len(used) - len(matters)
+    more = [Paragraph(f"{left} more constants of this target priced less than that.", "note")] if left > 0 else []
+    return [Heading(literal(f"{hardware.given}: {hardware.target.title}"), 2), table, *more]
+
+
+def all_constants(subject: Subject) -> list[Block]:
+    """Every constant of every target, whether something was priced with it or not."""
+    blocks: list[Block] = []
+    for j, hardware in enumerate(subject.hardware):
+        target = hardware.target
+        blocks.append(Heading(literal(f"{target.name}: {target.title}"), 2))
+        if target.description:
+            blocks.append(Paragraph(literal(" ".join(target.description.split()))))
+        rows = [Row([cells.text(n), cells.Cell(str(p.default)), cells.text("" if p.unit == "1" else p.unit), cells.text(p.description)])
+                for n, p in target.parameters.items()]  # fmt: skip
+        if rows:
+            heads = [cells.column("Choice", "left"), cells.column("Default"), cells.column("Unit", "left"),
+                     cells.column("What it is", "left", prose=True)]  # fmt: skip
+            blocks.append(Table(f"tab-choices-{j}", f"Choices that {literal(target.name)} leaves to its user.",
+                                Grid("choices", "", heads, rows), (f"load_target({hardware.given!r}).parameters",)))  # fmt: skip
+        blocks.append(_table(f"tab-constants-{j}", f"All constants of {literal(target.name)}.", target.constants, {},
+                             [f"load_target({hardware.given!r}).constants"]))  # fmt: skip
+    return section("Constants", blocks)
+
+
+def _table(
+    label: str,
+    caption: str,
+    constants: Mapping[str, Quantity],
+    weight: Mapping[str, tuple[float, float]],
+    api: Sequence[str],
+) -> Table:
+    rows = []
+    for name, q in constants.items():
+        shares = [cells.percent(v) for v in weight.get(name, ())] or [cells.EMPTY, cells.EMPTY]
+        bounds = [cells.constant(q.low), cells.constant(q.high)] if q.low != q.high else [cells.EMPTY, cells.EMPTY]
+        source = cite(q.source) + (f" ({CONFIDENCE[q.confidence]})" if q.confidence in CONFIDENCE else "")
+        rows.append(Row([cells.text(name), cells.constant(q.value), cells.text("" if q.unit == "1" else q.unit), *bounds,
+                         *(shares if weight else ()), cells.Cell(source)]))  # fmt: skip
+    heads = [cells.column("Constant", "left", prose=True), cells.column("Value"), cells.column("Unit", "left"),
+             cells.column("Low"), cells.column("High"),
+             *((cells.column("Prices"), cells.column("Variance")) if weight else ()),
+             cells.column("Source (known by)", "left", prose=True)]  # fmt: skip
+    return Table(label, caption, Grid("constants", "", heads, rows), tuple(api))

@@ -1,0 +1,192 @@
+"""What a report is about: networks, targets, and every answer that the report prints, asked for once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from costmodel import api
+from costmodel.ledger import cache
+from costmodel.ledger.ledger import Profile
+from costmodel.train.records import Accuracy, accuracies
+
+if TYPE_CHECKING:
+    from costmodel.explore.front import Front
+    from costmodel.targets.estimate import Estimate
+    from costmodel.targets.spec import Target
+    from costmodel.validate import Report
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the report: how the user named it, what it costs, and how accurate it is known to be."""
+
+    given: str
+    inputs: tuple[str, ...]
+    profile: Profile
+    accuracies: tuple[Accuracy, ...]
+    dataset: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.profile.network
+
+    @property
+    def best(self) -> Accuracy | None:
+        """The figure that a trade-off shows: the best published one of the network as it is listed, else measured."""
+        plain = [a for a in self.accuracies if not a.options and a.width == 1.0]
+        printed = [a for a in plain if a.kind == "published"]
+        return max(printed or plain, key=lambda a: a.top1, default=None)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A target of the report, as the user named it, with the bill of each network (same order as the networks)."""
+
+    given: str
+    target: Target
+    estimates: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another network with published accuracy on the same images, and its bill on each target that can price it."""
+
+    name: str
+    top1: float
+    estimates: tuple[Estimate | None, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that a report is made from. ``validation`` has one report of scores for each kind of target used."""
+
+    networks: tuple[Network, ...]
+    hardware: tuple[Hardware, ...]
+    validation: Mapping[str, Report]
+    command: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rivals: tuple[Rival, ...] = ()
+    fronts: tuple[tuple[str, Front], ...] = ()
+
+    def network_name(self, index: int) -> str:
+        """The variable that stands for a network in the expressions of the report."""
+        return f"n{index + 1}"
+
+    def estimate_name(self, network: int, target: int) -> str:
+        return f"n{network + 1}t{target + 1}"
+
+    def listing(self) -> list[str]:
+        """The lines of Python that define the names in the report's expressions."""
+        lines = ["from costmodel.reports.names import *"]
+        for i, network in enumerate(self.networks):
+            more = f", {list(network.inputs)!r}" if network.inputs else ""
+            lines.append(f"{self.network_name(i)} = costmodel.profile({network.given!r}{more})")
+        extra = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        for j, hardware in enumerate(self.hardware):
+            for i, _ in enumerate(self.networks):
+                name = self.network_name(i)
+                lines.append(f"{self.estimate_name(i, j)} = {name}.estimate({hardware.given!r}{extra})")
+        lines += [f"f{i + 1} = read_front({path!r})" for i, (path, _) in enumerate(self.fronts)]
+        return lines
+
+
+def gather(
+    models: Sequence[str],
+    targets: Sequence[str],
+    *,
+    inputs: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    command: str = "",
+    fronts: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    rivals: bool = True,
+    use_cache: bool = True,
+    announce: Announce | None = None,
+) -> Subject:
+    """Ask for everything that a report of these networks on these targets prints.
+
+    ``kinds`` are those whose scores are wanted besides those of the targets. ``rivals`` asks for the networks of the
+    zoo with published accuracy on the same images. Raises :class:`CostmodelError` for names that do not exist, before
+    anything that takes time.
+    """
+    from costmodel.reference import resolve
+    from costmodel.targets import load_target
+
+    say = announce or (lambda _: None)
+    loaded = [load_target(name) for name in dict.fromkeys(targets)]
+    for model in models:
+        resolve(model)
+    found = tuple(_network(m, inputs, use_cache, say) for m in dict.fromkeys(models))
+    hardware = []
+    for given, target in zip(dict.fromkeys(targets), loaded, strict=True):
+        bills = tuple(_priced(n, given, options or {}, use_cache, say) for n in found)
+        hardware.append(Hardware(given, target, bills))
+    others = _rivals(found, hardware, use_cache, say) if rivals and hardware else ()
+    scores = {kind: _scores(kind, use_cache, say) for kind in dict.fromkeys([*(t.kind for t in loaded), *kinds])}
+    read = tuple((path, _front(path)) for path in fronts)
+    return Subject(found, tuple(hardware), scores, command, dict(options or {}), others, read)
+
+
+def _network(model: str, inputs: Sequence[str], use_cache: bool, say: Announce) -> Network:
+    given = tuple(inputs) if ":" in model else ()
+    profile = api.profile(model, given or None, use_cache=use_cache, announce=say)
+    if ":" in model:
+        return Network(model, given, profile, ())
+    from costmodel.zoo import registry
+
+    entry = registry.entry(model)
+    return Network(model, given, profile, tuple(accuracies(entry.name)), entry.dataset)
+
+
+def _priced(network: Network, target: str, options: Mapping[str, Any], use_cache: bool, say: Announce) -> Estimate:
+    request = api.make_request(network.given, network.inputs or None)
+    pricing = cache.Pricing(request, target, options=dict(options))
+    return api.price(pricing, use_cache=use_cache, announce=say)[1]
+
+
+def _rivals(
+    networks: Sequence[Network], hardware: Sequence[Hardware], use_cache: bool, say: Announce
+) -> tuple[Rival, ...]:
+    """Networks of the zoo that are published on the images of the first network; those that are priced by default."""
+    from costmodel.errors import CostmodelError
+    from costmodel.zoo import registry
+
+    datasets = {n.dataset for n in networks if n.dataset}
+    names = {n.name for n in networks}
+    found = []
+    for name in registry.list_models("*"):
+        entry = registry.entry(name)
+        if entry.dataset in datasets and entry.published and name not in names:
+            bills: list[Estimate | None] = []
+            for h in hardware:
+                try:
+                    pricing = cache.Pricing(api.make_request(name), h.given)
+                    bills.append(api.price(pricing, use_cache=use_cache, announce=say)[1])
+                except CostmodelError:  # a target that cannot price this network shows it on the others only
+                    bills.append(None)
+            found.append(Rival(name, max(p.top1 for p in entry.published), tuple(bills)))
+    return tuple(found)
+
+
+def _scores(kind: str, use_cache: bool, say: Announce) -> Report:
+    from costmodel.validate import Report, validate
+
+    question = cache.Validation(kind)
+    stored = cache.load(question, Report) if use_cache else None
+    if stored is not None:
+        return stored
+    say(f"validating on {kind}")
+    made = validate([kind], say)
+    if use_cache:
+        cache.store(question, f"validation of {kind}", made)
+    return made
+
+
+def _front(path: str) -> Front:
+    from costmodel.explore.front import read_front
+
+    return read_front(path)

@@ -1,0 +1,1 @@
+"""Figures: what is drawn is data first, so that it can be tested without pixels; one module draws them all."""

@@ -1,0 +1,258 @@
+"""Every figure on paper: matplotlib, one style, text as outlines, and the same bytes for the same data."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from costmodel.reports.figures.data import Panel, Plot
+
+from costmodel.errors import MissingExtraError
+from costmodel.plots.breakdown import IntervalInfo, StackInfo
+from costmodel.plots.palette import CYCLE, KIND_COLOURS, LIGHT, ROLE_COLOURS, Metric, colours, show
+from costmodel.plots.scatter import ScatterInfo
+from costmodel.validate.figures import COLOURS as SPLIT_COLOURS
+from costmodel.validate.figures import Scatter as Agreement
+
+#: Width of the text block on A4 and Letter with the margins of the template, in millimetres.
+WIDTH = 166.0
+INCH = 25.4
+STYLE = {
+    "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 7.0, "axes.titlesize": 7.5, "axes.labelsize": 7.0,
+    "xtick.labelsize": 6.5, "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "axes.linewidth": 0.5,
+    "axes.edgecolor": LIGHT.muted, "axes.spines.top": False, "axes.spines.right": False, "xtick.color": LIGHT.ink,
+    "ytick.color": LIGHT.ink, "xtick.major.width": 0.5, "ytick.major.width": 0.5, "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0, "grid.color": LIGHT.line, "grid.linewidth": 0.4, "axes.grid": True, "axes.axisbelow": True,
+    "legend.frameon": False, "text.color": LIGHT.ink, "axes.labelcolor": LIGHT.ink, "figure.facecolor": "none",
+    "axes.facecolor": "none", "axes.titlelocation": "left", "axes.titleweight": "bold",
+}  # fmt: skip
+MARKERS = ("o", "s", "^", "D", "v", "p", "*", "h")
+
+
+def svg(plot: Plot, name: str) -> bytes:
+    """The figure as SVG of the text's width. ``name`` makes its internal identifiers, so it has to be unique.
+
+    Raises :class:`MissingExtraError` without matplotlib.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("a report with figures", "matplotlib", "reports") from error
+    rows = -(-len(plot.panels) // plot.columns)
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(WIDTH / INCH, rows * plot.height / INCH), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)  # type: ignore[union-attr]
+        for index, panel in enumerate(plot.panels):
+            axes = figure.add_subplot(rows, plot.columns, index + 1)
+            _DRAW[panel.form](axes, panel)
+        out = io.BytesIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def _layers(axes: Any, panel: Panel) -> None:
+    info = panel.info
+    assert isinstance(info, StackInfo)
+    _title(axes, panel.title or info.title)
+    if info.empty:
+        _nothing(axes)
+        return
+    fixed = colours(info.series, {**KIND_COLOURS, **ROLE_COLOURS})
+    most = max(map(sum, zip(*info.series.values(), strict=True)))
+    factor, unit = _prefix(most, info.unit)
+    base = [0.0] * len(info.categories)
+    edges = [i - 0.5 for i in range(len(info.categories) + 1)]
+    for name, values in _largest(info.series).items():
+        top = [b + v / factor for b, v in zip(base, values, strict=True)]
+        axes.stairs(
+            top, edges, baseline=base, fill=True, color=fixed.get(name, LIGHT.faded), label=name.replace("_", " ")
+        )
+        base = top
+    axes.set_xlim(-0.5, len(info.categories) - 0.5)
+    axes.set_ylabel(unit or "count")
+    axes.grid(axis="x", visible=False)
+    step = max(1, -(-len(info.categories) // 14))
+    at = list(range(0, len(info.categories), step))
+    axes.set_xticks(
+        at, [_short(info.categories[i], 16) for i in at], rotation=35, ha="right", rotation_mode="anchor", fontsize=5
+    )
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), handlelength=0.9, borderaxespad=0.2, labelspacing=0.25)
+
+
+def _largest(series: Any, most: int = 7) -> dict[str, tuple[float, ...]]:
+    """The series as they are, those beyond the seventh added into one."""
+    names = list(series)
+    if len(names) <= most + 1:
+        return dict(series)
+    rest = tuple(map(sum, zip(*(series[n] for n in names[most:]), strict=True)))
+    return {**{n: series[n] for n in names[:most]}, "others": rest}
+
+
+def _intervals(axes: Any, panel: Panel) -> None:
+    info = panel.info
+    assert isinstance(info, IntervalInfo)
+    _title(axes, f"{panel.title}: {info.title.lower()}" if panel.title else info.title)
+    if not info.values:
+        _nothing(axes)
+        return
+    factor, unit = _prefix(max(abs(v) for v in info.high), info.unit)
+    for i, (value, low, high) in enumerate(zip(info.values, info.low, info.high, strict=True)):
+        colour = CYCLE[i % len(CYCLE)]
+        axes.plot([low / factor, high / factor], [i, i], color=colour, linewidth=1.4, solid_capstyle="butt")
+        axes.plot([value / factor], [i], MARKERS[i % len(MARKERS)], color=colour, markersize=3.6)
+    axes.set_yticks(range(len(info.labels)), [_short(label, 26) for label in info.labels])
+    axes.set_ylim(len(info.labels) - 0.5, -0.5)
+    axes.set_xlim(left=min(0.0, *(v / factor for v in info.low)))
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(unit)
+
+
+def _bars(axes: Any, panel: Panel) -> None:
+    info = panel.info
+    assert isinstance(info, StackInfo)
+    _title(axes, panel.title or info.title)
+    if info.empty:
+        _nothing(axes)
+        return
+    table = colours(info.series, {**KIND_COLOURS, **ROLE_COLOURS})
+    factor, unit = _prefix(max(map(sum, zip(*info.series.values(), strict=True))), info.unit)
+    left = [0.0] * len(info.categories)
+    for name, values in info.series.items():
+        scaled = [v / factor for v in values]
+        axes.barh(range(len(scaled)), scaled, left=left, color=table[name], label=name, height=0.6)
+        left = [a + b for a, b in zip(left, scaled, strict=True)]
+    axes.set_yticks(range(len(info.categories)), [_short(c, 26) for c in info.categories])
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _trade_off(axes: Any, panel: Panel) -> None:
+    info = panel.info
+    assert isinstance(info, ScatterInfo)
+    _title(axes, panel.title)
+    if not info.points:
+        _nothing(axes)
+        return
+    fx, x_unit = _prefix(_middle([p.x.value for p in info.points]), info.x.unit)
+    fy, y_unit = (
+        (1.0, info.y.unit) if info.y.unit == "%" else _prefix(_middle([p.y.value for p in info.points]), info.y.unit)
+    )
+    xs, ys = info.steps()
+    axes.plot([x / fx for x in xs], [y / fy for y in ys], color=LIGHT.muted, linewidth=0.8, zorder=1)
+    plain = [p for p in info.points if p.id not in panel.marked]
+    table = colours([p.series for p in plain])
+    single = len(table) == 1
+    for k, series in enumerate(table):
+        part = [p for p in plain if p.series == series]
+        colour = LIGHT.faded if panel.marked else table[series]
+        axes.plot([p.x.value / fx for p in part], [p.y.value / fy for p in part], MARKERS[k % len(MARKERS)], color=colour,
+                  markersize=2.8, linestyle="none", label=None if single or panel.marked else _short(series, 30), zorder=2)  # fmt: skip
+    for k, point in enumerate(p for p in info.points if p.id in panel.marked):
+        colour = CYCLE[k % len(CYCLE)]
+        low, high = point.x.value - point.x.low, point.x.high - point.x.value
+        axes.errorbar([point.x.value / fx], [point.y.value / fy], xerr=[[max(low, 0) / fx], [max(high, 0) / fx]],
+                      fmt=MARKERS[k % len(MARKERS)], color=colour, markersize=4.2, linewidth=0.9, capsize=1.5,
+                      label=_short(point.label, 28), zorder=3)  # fmt: skip
+    values = [p.x.value for p in info.points if p.x.value > 0]
+    if values and max(values) > 8 * min(values):
+        axes.set_xscale("log")
+        _plain_ticks(axes.xaxis)
+    axes.set_xlabel(_label(info.x, x_unit))
+    axes.set_ylabel(_label(info.y, y_unit))
+    handles, _ = axes.get_legend_handles_labels()
+    if handles and len(handles) <= 8:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=1, handlelength=1.2, borderaxespad=0.0)
+
+
+def _agreement(axes: Any, panel: Panel) -> None:
+    info = panel.info
+    assert isinstance(info, Agreement)
+    _title(axes, panel.title)
+    values = [v for p in info.points for v in p[:2]]
+    low, high = min(values) / 1.5, max(values) * 1.5
+    axes.plot([low, high], [low, high], color=LIGHT.ink, linewidth=0.6)
+    axes.fill_between(
+        [low, high], [0.9 * low, 0.9 * high], [1.1 * low, 1.1 * high], color=LIGHT.line, linewidth=0, alpha=0.6
+    )
+    if info.baseline_points:
+        axes.plot(*zip(*info.baseline_points, strict=True), "x", color=CYCLE[1], markersize=3.2, markeredgewidth=0.8,
+                  label=_short(info.baseline, 34))  # fmt: skip
+    for k, split in enumerate(dict.fromkeys(p[4] for p in info.points)):
+        part = [p for p in info.points if p[4] == split]
+        bars = [[max(p[1] - p[2], 0) for p in part], [max(p[3] - p[1], 0) for p in part]]
+        axes.errorbar([p[0] for p in part], [p[1] for p in part], yerr=bars, fmt=MARKERS[k], markersize=2.8, linewidth=0.7,
+                      color=SPLIT_COLOURS.get(split, LIGHT.ink), label=split)  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+    for axis in (axes.xaxis, axes.yaxis):
+        _plain_ticks(axis)
+    axes.set_xlabel(f"measured [{info.unit}]")
+    axes.set_ylabel(f"estimate [{info.unit}]")
+    axes.legend(loc="upper left", handlelength=1.0)
+
+
+def _plain_ticks(axis: Any) -> None:
+    """At most a handful of ticks on a logarithmic axis, written as numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low) if low > 0 else 1.0
+    subs = (1.0, 2.0, 5.0) if decades < 1.7 else (1.0, 3.0) if decades < 3 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if value < 1e5 else show(value).replace(" ", ""))
+    )
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _nothing(axes: Any) -> None:
+    axes.text(0.5, 0.5, "nothing to show", ha="center", va="center", transform=axes.transAxes, color=LIGHT.muted)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+
+
+def _title(axes: Any, text: str) -> None:
+    if text:
+        axes.set_title(_escape(_cut(text, 60)))
+
+
+def _label(metric: Metric, unit: str) -> str:
+    return f"{metric.title} [{unit}]" if unit else metric.title
+
+
+def _prefix(size: float, unit: str) -> tuple[float, str]:
+    """A factor of a thousand and the unit with its prefix, so that ``size`` has one to three digits before the point."""
+    if unit in ("%", "mm²") or size <= 0:
+        return 1.0, unit
+    power = min(max(3 * math.floor(math.log10(size) / 3), -15), 15)
+    if not unit:
+        name = {3: "thousands", 6: "millions", 9: "billions", 12: "10¹²", 15: "10¹⁵"}.get(power, "")
+        return (10.0**power, name) if name else (1.0, "")
+    letters = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
+    return 10.0**power, letters[power] + unit
+
+
+def _middle(values: Sequence[float]) -> float:
+    ordered = sorted(abs(v) for v in values)
+    return ordered[len(ordered) // 2]
+
+
+def _short(text: str, most: int) -> str:
+    """A long name with its end, which tells names of one family apart."""
+    return _escape(text if len(text) <= most else "…" + text[-(most - 1) :])
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _escape(text: str) -> str:
+    return text.replace("$", r"\$")
+
+
+_DRAW = {"layers": _layers, "intervals": _intervals, "bars": _bars, "trade-off": _trade_off, "agreement": _agreement}

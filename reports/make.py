@@ -1,0 +1,93 @@
+"""From a document to a file: one renderer a format, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, get_args
+
+from costmodel.reports.content.blocks import Document
+
+from costmodel.errors import CostmodelError, MissingExtraError
+from costmodel.files import atomic_write
+
+Format = Literal["pdf", "html", "md", "latex"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Paper = Literal["a4", "letter"]
+PAPERS: tuple[Paper, ...] = get_args(Paper)
+#: What each format needs besides the package itself.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "pdf": ("typst", "matplotlib"),
+    "html": ("matplotlib",),
+    "md": ("matplotlib",),
+    "latex": (),
+}
+_ENDINGS: dict[str, Format] = {".pdf": "pdf", ".html": "html", ".htm": "html", ".md": "md", ".tex": "latex"}
+
+
+def format_of(path: str | os.PathLike[str], given: str | None = None) -> Format:
+    """The format that was asked for, else the one that the name of the file ends in."""
+    if given is not None:
+        return given  # type: ignore[return-value]
+    ending = Path(path).suffix.lower()
+    if ending not in _ENDINGS:
+        raise CostmodelError(
+            f"-o {path}: expected a name that ends in {', '.join(_ENDINGS)}, or --format {'|'.join(FORMATS)}"
+        )
+    return _ENDINGS[ending]
+
+
+def check(path: str | os.PathLike[str], format: Format) -> None:
+    """Everything that can be known before the work begins.
+
+    Raises :class:`CostmodelError` for a file that cannot be written and :class:`MissingExtraError` for missing packages.
+    """
+    for package in NEEDS[format]:
+        if find_spec(package) is None:
+            raise MissingExtraError(f"a report as {format}", package, "reports")
+    final = Path(path)
+    if final.is_dir():
+        raise CostmodelError(f"cannot write {final}: it is a folder. Give a file.")
+    if not final.parent.is_dir():
+        raise CostmodelError(f"cannot write {final}: there is no folder {final.parent}. Make it first.")
+    if not os.access(final.parent, os.W_OK) or (final.exists() and not os.access(final, os.W_OK)):
+        raise CostmodelError(f"cannot write {final}: no permission. Give a writable path.")
+
+
+def render(document: Document, format: Format, paper: Paper = "a4") -> bytes:
+    """The bytes of the file; Markdown carries its figures inside of it."""
+    return _RENDERERS[format](document, paper)
+
+
+def write(document: Document, path: str | os.PathLike[str], format: Format, paper: Paper = "a4") -> Path:
+    """Render, then write; ``path`` is what it was before if either fails."""
+    return atomic_write(path, render(document, format, paper))
+
+
+def _pdf(document: Document, paper: Paper) -> bytes:
+    from costmodel.reports.render.pdf import pdf
+
+    return pdf(document, paper)
+
+
+def _html(document: Document, paper: Paper) -> bytes:
+    from costmodel.reports.render.html import html
+
+    return html(document).encode()
+
+
+def _md(document: Document, paper: Paper) -> bytes:
+    from costmodel.reports.render.markdown import markdown
+
+    return markdown(document).encode()
+
+
+def _latex(document: Document, paper: Paper) -> bytes:
+    from costmodel.reports.render.latex import latex
+
+    return latex(document).encode()
+
+
+_RENDERERS: dict[str, Callable[[Document, Paper], bytes]] = {"pdf": _pdf, "html": _html, "md": _md, "latex": _latex}

@@ -1,0 +1,23 @@
+"""The names that the expressions in a report use: ``from costmodel.reports.names import *`` and each can be run."""
+
+import costmodel
+from costmodel.explore.front import read_front
+from costmodel.ledger.conventions import convention
+from costmodel.ledger.published import figures as published_figures
+from costmodel.plots import breakdown
+from costmodel.targets import load_target
+from costmodel.targets.uncertainty import probability_cheaper
+from costmodel.train.records import accuracies
+from costmodel.validate import validate
+
+__all__ = [
+    "accuracies",
+    "breakdown",
+    "convention",
+    "costmodel",
+    "load_target",
+    "probability_cheaper",
+    "published_figures",
+    "read_front",
+    "validate",
+]

@@ -1,0 +1,164 @@
+"""PDF by typst: the document goes as JSON and SVG to a fixed template. Fonts are embedded, and warnings are errors."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from costmodel.reports.content.blocks import (
+    Bibliography,
+    Block,
+    Document,
+    Figure,
+    Heading,
+    Items,
+    Paragraph,
+    Table,
+    spans,
+)
+from costmodel.reports.figures.draw import svg
+
+from costmodel.errors import CostmodelError, MissingExtraError
+
+TEMPLATE = Path(__file__).parent.parent / "templates" / "report.typ"
+Paper = Literal["a4", "letter"]
+#: Lines of a listing that fit the page in the size of code.
+CODE_COLUMNS = 96
+
+
+def pdf(document: Document, paper: Paper = "a4") -> bytes:
+    """The report as tagged PDF, the same bytes for the same document.
+
+    Raises :class:`MissingExtraError` without typst or matplotlib.
+    """
+    return bytes(_compile(document, paper, format="pdf"))
+
+
+def png(document: Document, paper: Paper = "a4", ppi: float = 80.0) -> list[bytes]:
+    """The pages as pictures."""
+    pages = _compile(document, paper, format="png", ppi=ppi)
+    return [pages] if isinstance(pages, bytes) else list(pages)
+
+
+def _compile(document: Document, paper: Paper, **options: Any) -> Any:
+    try:
+        import matplotlib as mpl
+        import typst
+    except ImportError as error:
+        raise MissingExtraError("a PDF report", error.name or "typst", "reports") from error
+    moment = datetime.fromisoformat(document.date).replace(tzinfo=UTC)
+    files = {
+        "main.typ": TEMPLATE.read_bytes(),
+        "document.json": json.dumps(_data(document), ensure_ascii=False).encode(),
+    }
+    files |= {f"{f.label}.svg": svg(f.plot, f.label) for f in document.figures()}
+    if options["format"] == "pdf":
+        options["pdf_tags"] = True
+    try:
+        made, warnings = typst.compile_with_warnings(
+            files,
+            sys_inputs={"paper": "us-letter" if paper == "letter" else "a4"},
+            font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
+            ignore_system_fonts=True,
+            timestamp=int(moment.timestamp()),
+            **options,
+        )
+    except typst.TypstError as error:
+        raise CostmodelError(f"typst cannot set the report: {error}") from error
+    if warnings:
+        raise CostmodelError("typst warns about the report: " + "; ".join(str(w) for w in warnings))
+    return made
+
+
+def _data(document: Document) -> dict[str, Any]:
+    numbers = {r.key: r.number for r in document.bibliography()}
+    return {
+        "title": _marked(document.title, numbers), "plain_title": _plain(document.title), "subtitle": document.subtitle,
+        "date": document.date, "keywords": list(document.keywords),
+        "blocks": [_block(b, numbers) for b in document.blocks],
+    }  # fmt: skip
+
+
+def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
+    match block:
+        case Heading():
+            return {"kind": "heading", "level": block.level, "body": _marked(block.text, numbers)}
+        case Paragraph(style="code"):
+            return {"kind": "code", "lines": [p for line in _plain(block.text).splitlines() for p in _wrapped(line)]}
+        case Paragraph():
+            return {"kind": "paragraph", "style": block.style, "body": _marked(block.text, numbers)}
+        case Items():
+            return {"kind": "items", "items": [_marked(text, numbers) for text in block.texts]}
+        case Figure():
+            return {"kind": "figure", "label": block.label, "caption": _marked(block.caption, numbers), "alt": block.alt,
+                    "api": _api(block.api)}  # fmt: skip
+        case Table():
+            return _table(block, numbers)
+        case Bibliography():
+            entries = [{"number": r.number, "text": r.text, "url": r.url} for r in block.entries]
+            return {"kind": "bibliography", "entries": entries}
+
+
+def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
+    grid = table.grid
+    footer = {id(row) for row in grid.footer}
+    rows = [
+        {
+            "style": "total" if id(row) in footer else row.style,
+            "cells": [_marked(c, numbers, True) for c in grid.texts(row)],
+        }
+        for row in (*grid.rows, *grid.footer)
+    ]
+    return {
+        "kind": "table", "label": table.label, "caption": _marked(table.caption, numbers), "api": _api(table.api),
+        "columns": [{"title": _marked(c.title, numbers, True), "align": c.align, "prose": c.prose} for c in grid.columns],
+        "rows": rows, "notes": [_marked(n, numbers) for n in grid.notes],
+    }  # fmt: skip
+
+
+def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[dict[str, Any]]:
+    """Spans as the template reads them; in a narrow column long names may break at their joints."""
+    made: list[dict[str, Any]] = []
+    for span in spans(text):
+        if span.kind == "cite":
+            made.append(
+                {
+                    "kind": "cite",
+                    "number": numbers[span.text],
+                    "where": _breakable(span.where) if narrow else span.where,
+                }
+            )
+        else:
+            made.append(
+                {"kind": span.kind, "text": _breakable(span.text) if narrow and span.kind != "ref" else span.text}
+            )
+    return made
+
+
+def _api(expressions: tuple[str, ...]) -> list[str]:
+    """The expressions; of many that differ only in a name, the first few."""
+    return [_breakable(e) for e in expressions]
+
+
+def _breakable(text: str) -> str:
+    """Zero-width spaces behind joints, where a long name may go on in the next line."""
+    for joint in (".", "_", "/", ":", "(", ","):
+        text = text.replace(joint, joint + "\u200b")
+    return text
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line of code in pieces that fit the page; a piece that goes on ends in a backslash."""
+    pieces = []
+    while len(line) > CODE_COLUMNS:
+        at = line.rfind(" ", 20, CODE_COLUMNS)
+        at = at if at > 0 else CODE_COLUMNS - 2
+        pieces.append(line[:at] + " \\")
+        line = "    " + line[at:].lstrip()
+    return [*pieces, line]
+
+
+def _plain(text: str) -> str:
+    return "".join(span.text for span in spans(text))

@@ -46,7 +46,7 @@ def _signed_sum(state: Assembler, node: Node, weight: Array) -> None:
     elif have.kind != "int":
         have = Type("int", 0) if have.kind == "bits" else state.stream
         source = state.cast(source, have)
-    _emit(state, node, "signed_sum", source, have, {"signs": signs})
+    _emit(state, node, "signed_sum", source, have, {"signs": signs}, products=_products(node))
 
 
 def _real_sum(state: Assembler, node: Node, weight: Array) -> None:

@@ -76,7 +76,7 @@ def signed_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
         result = _correlate(i, x[0], signs.astype(np.float64))
     else:
         result = _add_or_subtract(i, x[0], signs)
-    _count(tally, i, "signflip", result.size * signs[0].size)
+    _count_products(tally, i, result.size, signs[0].size)
     return result
 
 
@@ -105,8 +105,7 @@ def real_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
     weight = i.arrays["weight"].astype(np.float64)
     result = _correlate(i, x[0].astype(np.float64), weight)
     terms = weight[0].size
-    for kind, operations, less_one in i.params["products"]:
-        _count(tally, i, kind, result.size * terms * operations - (result.size if less_one else 0))
+    _count_products(tally, i, result.size, terms)
     if "bias" in i.arrays:
         bias = i.arrays["bias"]
         if i.params["conv"] and bias.ndim == 1:
@@ -115,6 +114,12 @@ def real_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
         _count(tally, i, "add", result.size)
     fraction = i.params["fraction"]
     return result if fraction < 0 else np.rint(result * 2.0**fraction).astype(np.int64)
+
+
+def _count_products(tally: Any, i: Instruction, outputs: int, terms: int) -> None:
+    """Narrow integers are counted as the bit planes that hardware would take them apart into."""
+    for kind, operations, less_one in i.params["products"]:
+        _count(tally, i, kind, outputs * terms * operations - (outputs if less_one else 0))
 
 
 def _columns(i: Instruction, x: Array, kernel: tuple[int, int]) -> Array:

@@ -16,6 +16,7 @@ from costmodel.ledger.rules import charge
 from costmodel.zoo import entry, list_models
 from tests.deploy.networks import images, rows, scramble, zoo
 from tests.foreign import detach_style, parametrized_style, plain_tensor_style
+from tests.trace.idioms import WEIGHTS
 
 #: All networks for 32x32, 28x28 and 8x8 images; the binary family at an eighth of its width, which keeps every place.
 CIFAR = [n for n in list_models("*-cifar10") if n != "resnet18-cifar10"]
@@ -48,6 +49,35 @@ def test_networks_of_other_hands_run_exactly_and_count_their_ledger(style):
     made = prepare(scramble(style.FACTORIES[name](classes=10, small=True)), torch.randn(1, 3, 32, 32))
     assert verify(made, images(made, 1)).exact
     executed, ledger = counted(made, "exact", 16, 1)
+    assert executed == ledger
+
+
+def quantised(x, bits):
+    return torch.round(torch.clamp(x, 0, 1) * (2**bits - 1)) / (2**bits - 1)
+
+
+class FewBits(torch.nn.Module):
+    """Activations of several bits on weights of one, two or several."""
+
+    def __init__(self, bits, quantise):
+        super().__init__()
+        self.stem, self.bn = torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8)
+        self.weight = torch.nn.Parameter(torch.randn(12, 8, 3, 3))
+        self.bits, self.quantise = bits, quantise
+
+    def forward(self, x):
+        return torch.nn.functional.conv2d(
+            quantised(self.bn(self.stem(x)), self.bits), self.quantise(self.weight), padding=1
+        )
+
+
+@pytest.mark.parametrize("weights", ["xnor", "plain", "ternary", "dorefa4", "power_of_two", "real"])
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_activations_of_several_bits_run_exactly_and_count_their_ledger(bits, weights):
+    torch.manual_seed(0)
+    made = prepare(scramble(FewBits(bits, WEIGHTS[weights][0])), torch.randn(1, 3, 16, 16))
+    assert verify(made, images(made, 2)).exact
+    executed, ledger = counted(made, "exact", None)
     assert executed == ledger
 
 
@@ -125,3 +155,14 @@ def test_the_published_network_keeps_one_multiplication_an_output():
     assert left == {"exact": 1_680_896, "pow2": 0, "csd2": 0, "csd3": 0, "tied": 1_680_896, "lut": 175_616}
     tied = ledger_with(made, "tied").by_kind_and_tag()
     assert not any(kind == "mul" and tag not in ("stem_conv", "fp_linear") for kind, tag in tied)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*CIFAR, "resnet18-cifar10"])
+def test_whole_networks_flip_no_sign_at_24_bits(name):
+    made = zoo(name)
+    x = images(made, 2)
+    assert verify(made, x).exact or name == "bnfree-bnn18-cifar10"
+    assert sum(flips for _, flips, _ in effect(made, "exact", 24, x).flips) == 0
+    executed, ledger = counted(made, "exact", 24)
+    assert executed == ledger

@@ -72,7 +72,9 @@ def test_packed_sums_equal_convolutions(geometry, zero):
 def test_signed_sums_equal_convolutions(geometry):
     x, w, rng = tensors(geometry, False)
     wide = rng.integers(-(2**40), 2**40, x.shape)
-    got = OPS["signed_sum"](instruction("signed_sum", geometry, arrays={"signs": w}), [wide], None)
+    got = OPS["signed_sum"](
+        instruction("signed_sum", geometry, arrays={"signs": w}, products=[["signflip", 1, False]]), [wide], None
+    )
     assert np.array_equal(got, torch_conv(geometry, wide, w))  # sums of 2^40 are exact in double precision
 
 

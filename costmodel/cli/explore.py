@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
+    from costmodel.explore import tasks
     from costmodel.explore.front import front_of
     from costmodel.explore.sweep import Progress, sweep
 
@@ -96,6 +97,14 @@ def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
         space, args.output, engine=args.engine, workers=args.workers, resume=args.resume, address=args.address,
         progress=None if args.quiet else show,
     )  # fmt: skip
+    given = {(group.kind, group.label) for group in groups}
+    for kind, label in dict.fromkeys(
+        (c.entry.kind, space.label(c.network.name, c.entry.target)) for c in tasks.cases(space)
+    ):
+        if (kind, label) not in given:
+            print(
+                f"costmodel: nothing of {' '.join(filter(None, [kind, label]))} can be judged or fits", file=sys.stderr
+            )
     return [front_of(space, group) for group in groups]
 
 

@@ -26,10 +26,20 @@ DATA = Path(__file__).parent / "data"
 FORMAT = 1
 #: Metrics of an estimate that a row keeps, and the name under which it does.
 KEPT = {
-    "energy_J": "energy_J", "latency_s": "latency_s", "throughput_fps": "fps", "inferences_per_s": "fps",
-    "power_W": "power_W", "area_mm2": "area_mm2", "lut": "lut", "ff": "ff", "bram18": "bram18", "uram": "uram",
-    "dsp": "dsp", "cycles": "cycles", "tops_per_watt": "tops_per_watt",
-}  # fmt: skip
+    "energy_J": "energy_J",
+    "latency_s": "latency_s",
+    "throughput_fps": "fps",
+    "inferences_per_s": "fps",
+    "power_W": "power_W",
+    "area_mm2": "area_mm2",
+    "lut": "lut",
+    "ff": "ff",
+    "bram18": "bram18",
+    "uram": "uram",
+    "dsp": "dsp",
+    "cycles": "cycles",
+    "tops_per_watt": "tops_per_watt",
+}
 
 
 class NetworkRow(msgspec.Struct, frozen=True):
@@ -139,13 +149,25 @@ def _networks() -> Iterator[tuple[NetworkRow, Profile]]:
         made = costmodel.profile(model, arguments=arguments or None)
         metrics = {c: float(convention(c).count(made).total) for c in ("ops64", "macs")}
         metrics |= {
-            "mul": made.deployed.total("mul"), "weight_bits": made.deployed.weight_bits(),
+            "mul": made.deployed.total("mul"),
+            "weight_bits": made.deployed.weight_bits(),
             "parameters": made.parameters,
-        }  # fmt: skip
-        yield NetworkRow(
-            name, model, arguments, entry.family, entry.topology, entry.normaliser, entry.dataset, _bits(made), metrics,
-            entry.source,
-        ), made  # fmt: skip
+        }
+        yield (
+            NetworkRow(
+                name,
+                model,
+                arguments,
+                entry.family,
+                entry.topology,
+                entry.normaliser,
+                entry.dataset,
+                _bits(made),
+                metrics,
+                entry.source,
+            ),
+            made,
+        )
 
 
 def title(model: str, arguments: dict[str, Any]) -> str:

@@ -1,0 +1,200 @@
+"""The application: one page with four views, served to this machine alone unless told otherwise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dash_mantine_components as dmc
+from costmodel.dashboard import results
+from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.pages import compare, design, explorer, sweeps
+from costmodel.dashboard.pages.common import aria
+from costmodel.dashboard.state import FIELDS, parse
+from costmodel.dashboard.sweeps import Sweep, open_folders
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+
+from costmodel.plots.palette import CYCLE, THEMES
+
+#: Largest request; an uploaded target file, base64-encoded, is the largest thing that a browser sends.
+MAX_REQUEST = 2 * 1024 * 1024
+TABS = (("explorer", "Explorer"), ("design", "Design"), ("compare", "Compare"), ("sweeps", "Sweeps"))
+#: What a page may load: itself. Plotly compiles small functions, hence unsafe-eval.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+def make_app(
+    folder: Path = results.DATA, sweep_folders: Sequence[Path] = (), hosts: Sequence[str] | None = LOCAL
+) -> Dash:
+    """The application over a folder of results and result folders of sweeps.
+
+    ``hosts`` are the names by which it may be addressed, so that no page of another site can speak to it under a name
+    of its own; None allows any. Raises :class:`CostmodelError` where the results cannot be read.
+    """
+    catalogue = Catalogue(folder)
+    found = open_folders(list(sweep_folders))
+    app = Dash(
+        "costmodel",
+        title="costmodel",
+        update_title="",
+        suppress_callback_exceptions=True,
+        serve_locally=True,
+        assets_folder=str(Path(__file__).parent / "assets"),
+        on_error=_failed,
+        meta_tags=[
+            {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+            {"name": "description", "content": "What binary neural networks cost on hardware"},
+        ],
+    )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
+    _guard(app, hosts)
+    app.layout = dmc.MantineProvider(
+        [
+            dcc.Location(id="url", refresh=False),
+            dcc.Store(id="written"),
+            html.Div([html.P("Loading the results …", className="summary", style={"padding": "2rem"})], id="root"),
+        ],
+        id="mantine",
+        theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": "inherit"},
+    )
+    _shell(app, catalogue, found)
+    explorer.register(app, catalogue)
+    design.register(app, catalogue)
+    compare.register(app, catalogue)
+    sweeps.register(app, found)
+    return app
+
+
+def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
+    """The frame, built from the link once; from then on the browser writes the link and reads it no more."""
+
+    @app.callback(Output("root", "children"), Input("url", "search"), State("url", "href"))
+    def show(search: str | None, _: Any) -> Any:
+        link = parse(search)
+        tab = link.one("tab", [name for name, _ in TABS])
+        theme = link.one("theme", THEMES)
+        pages = {
+            "explorer": explorer.layout(catalogue, link),
+            "design": design.layout(catalogue, link),
+            "compare": compare.layout(catalogue, link),
+            "sweeps": sweeps.layout(found, link),
+        }
+        pins = [str(p)[:300] for p in link.values["pin"]][: compare.MAX]
+        notices = [html.P(text) for text in link.messages]
+        return html.Div(
+            [
+                html.A("Skip to the page", href="#views", className="skip"),
+                html.Header(
+                    [
+                        html.H1("costmodel"),
+                        html.Div(
+                            [
+                                html.Button("Copy link", id="copy-link", className="link", type="button"),
+                                html.Span("", id="copied", role="status", className="hint"),
+                                dmc.SegmentedControl(
+                                    id="theme",
+                                    size="xs",
+                                    value=theme,
+                                    data=[{"value": "light", "label": "light"}, {"value": "dark", "label": "dark"}],
+                                    **aria("colours"),
+                                ),
+                            ],
+                            className="row",
+                        ),
+                    ]
+                ),
+                html.Div(notices, id="notice", role="alert", className="notice" if notices else ""),
+                dcc.Store(id="pins", data=pins),
+                dcc.Store(id="settings", data=link.values["set"][:30]),
+                html.Main(
+                    dmc.Tabs(
+                        [
+                            dmc.TabsList([dmc.TabsTab(title, value=name, id=f"tab-{name}") for name, title in TABS]),
+                            *(dmc.TabsPanel(pages[name], value=name) for name, _ in TABS),
+                        ],
+                        id="tabs",
+                        value=tab,
+                        variant="outline",
+                    ),
+                    id="views",
+                    tabIndex=-1,
+                ),
+                html.Footer(
+                    f"{len(catalogue.networks)} networks on {len(catalogue.targets)} targets, every constant with "
+                    "its source. Intervals hold what the constants leave open."
+                ),
+            ],
+            id="shell",
+            className="shell",
+            **{"data-theme": theme},
+        )
+
+    # A link's values are read in the browser from these components, in the order of FIELDS; a sweep's exist only where
+    # there is one.
+    keys = [k for k in FIELDS if found or k not in ("sweep", "sx", "sy")]
+    defaults = {k: FIELDS[k][2] for k in keys}
+    app.clientside_callback(
+        ClientsideFunction("costmodel", "write"),
+        Output("written", "data"),
+        [Input(FIELDS[k][0], FIELDS[k][1]) for k in keys],
+        State("keys", "data"),
+    )
+    app.layout.children.append(dcc.Store(id="keys", data={"keys": keys, "defaults": defaults}))
+    app.clientside_callback(
+        ClientsideFunction("costmodel", "paint"), Output("mantine", "forceColorScheme"), Input("theme", "value")
+    )
+    app.clientside_callback(
+        ClientsideFunction("costmodel", "copy"),
+        Output("copied", "children"),
+        Input("copy-link", "n_clicks"),
+        prevent_initial_call=True,
+    )
+
+
+def _guard(app: Dash, hosts: Sequence[str] | None) -> None:
+    from flask import Response, abort, request
+
+    app.server.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
+
+    @app.server.before_request
+    def addressed() -> None:
+        name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+        if hosts is not None and name not in hosts:
+            abort(403, "This address is not served.")
+
+    @app.server.after_request
+    def headers(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+
+def _failed(error: Exception) -> None:
+    """What goes wrong in a callback is said on the page in a sentence; the trace is for the terminal."""
+    from dash import set_props
+
+    from costmodel.errors import CostmodelError
+
+    if not isinstance(error, CostmodelError):
+        logging.getLogger("costmodel.dashboard").error("a callback failed", exc_info=error)
+    text = str(error) if isinstance(error, CostmodelError) else "That did not work; the terminal says why."
+    set_props("notice", {"children": [html.P(text)], "className": "notice"})
+
+
+def stylesheet() -> str:
+    """Colours of both themes as CSS variables, from the one palette."""
+    blocks = []
+    for theme in THEMES.values():
+        names = ("ground", "panel", "ink", "muted", "line", "accent", "faded")
+        rules = "".join(f"--{n}:{getattr(theme, n)};" for n in names)
+        blocks.append(f'[data-theme="{theme.name}"]{{{rules}}}')
+    blocks.append(":root{" + "".join(f"--c{i}:{c};" for i, c in enumerate(CYCLE)) + "}")
+    return "\n".join(blocks) + "\n"

@@ -1,0 +1,187 @@
+"""What the pages show: designs with their attributes, and estimates of the one that is looked at, priced on demand."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from costmodel.dashboard import results
+
+from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.plots.scatter import Design
+from costmodel.targets.quantity import Interval
+
+if TYPE_CHECKING:
+    from costmodel.ledger.ledger import Profile
+    from costmodel.targets.estimate import Estimate
+    from costmodel.targets.spec import Parameter, Target
+
+#: Attributes by which designs are filtered and coloured.
+ATTRIBUTES = ("family", "topology", "normaliser", "bits", "kind", "target", "network")
+#: Options that name files, or that only a file can give; a browser may not set them.
+FORBIDDEN = ("folding",)
+_HELD = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A design with what it is filtered by. One that has several accuracies is several items."""
+
+    design: Design
+    network: str
+    target: str
+    kind: str
+    family: str
+    topology: str
+    normaliser: str
+    bits: str
+    dataset: str
+    conditions: str
+
+    def attribute(self, name: str) -> str:
+        return str(getattr(self, name))
+
+
+class Catalogue:
+    """All shipped results, plus the targets that were uploaded while the program runs."""
+
+    def __init__(self, folder: Path = results.DATA) -> None:
+        self.folder = folder
+        self.results = results.read(folder)
+        self.networks = {row.name: row for row in self.results.networks}
+        self.targets = {row.name: row for row in self.results.targets}
+        self.uploaded: dict[str, Target] = {}
+        self._estimates: OrderedDict[tuple[Any, ...], Estimate] = OrderedDict()
+        self._lock = Lock()
+
+    @cached_property
+    def items(self) -> list[Item]:
+        accuracies = self._accuracies()
+        found = []
+        for row in self.results.designs:
+            network, target = self.networks[row.network], self.targets[row.target]
+            metrics = {name: Interval(*values) for name, values in row.metrics.items()}
+            metrics |= {name: Interval.exact(value) for name, value in network.metrics.items()}
+            for top1, evidence, conditions in accuracies.get(row.network) or [(None, "", "")]:
+                own = metrics if top1 is None else {**metrics, "accuracy": Interval.exact(top1)}
+                design = Design(
+                    f"{row.network}@{row.target}",
+                    f"{row.network} on {row.target}",
+                    target.kind,
+                    own,
+                    evidence,
+                    row.misfit,
+                )
+                found.append(
+                    Item(
+                        design,
+                        row.network,
+                        row.target,
+                        target.kind,
+                        network.family,
+                        network.topology,
+                        network.normaliser,
+                        network.bits,
+                        network.dataset,
+                        conditions,
+                    )
+                )
+        return found
+
+    def _accuracies(self) -> dict[str, list[tuple[float, str, str]]]:
+        """(top-1, measured or published, conditions) of each network."""
+        from costmodel.train.records import measured, of_record
+        from costmodel.zoo import registry
+
+        table: dict[str, list[tuple[float, str, str]]] = {}
+        for record in measured():
+            if record.held_out == "test":
+                figure = of_record(record)
+                arguments = dict(record.options) | ({} if record.width == 1 else {"width": record.width})
+                name = results.title(record.network, arguments)
+                table.setdefault(name, []).append((figure.top1, "measured", figure.conditions))
+        for row in self.results.networks:
+            if not row.arguments:
+                for p in registry.entry(row.model).published:
+                    words = f"{p.source}{': ' + p.note if p.note else ''}"
+                    table.setdefault(row.name, []).append((p.top1, "published", words))
+        return table
+
+    def values(self, attribute: str) -> list[str]:
+        """Every value of an attribute, in order of first appearance."""
+        return list(dict.fromkeys(item.attribute(attribute) for item in self.items if item.attribute(attribute)))
+
+    def profile(self, network: str) -> Profile:
+        if network not in self.networks:
+            raise UnknownNameError("network of these results", network, self.networks)
+        return results.profile(network, self.folder)
+
+    def target(self, name: str) -> Target:
+        """A target of the results or an uploaded one; a path is neither, whatever lies there."""
+        from costmodel.targets import load_target
+
+        if name in self.uploaded:
+            return self.uploaded[name]
+        if name not in self.targets:
+            raise UnknownNameError("target of these results", name, [*self.targets, *self.uploaded])
+        return load_target(name)
+
+    def parameters(self, target: str) -> dict[str, Parameter]:
+        """The choices of a target and of its model that a browser may make."""
+        spec = self.target(target)
+        own = import_module(f"costmodel.targets.{spec.kind}").OPTIONS
+        return {n: p for n, p in {**spec.parameters, **own}.items() if n not in FORBIDDEN}
+
+    def settings(self, target: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The choices that differ from the default. Raises :class:`CostmodelError` for what may not be chosen."""
+        known = self.parameters(target)
+        found = {}
+        for name, value in given.items():
+            if name not in known:
+                raise UnknownNameError(f"option of {target}:", name, known)
+            if value is None or value == "":
+                continue
+            checked = known[name].check(name, value)
+            if checked != known[name].default:
+                found[name] = checked
+        return found
+
+    def estimate(self, network: str, target: str, settings: Mapping[str, Any], level: str = "deployed") -> Estimate:
+        """The design as it is priced now; the last ones are kept. Raises :class:`CostmodelError`."""
+        if level not in ("deployed", "as_written"):
+            raise CostmodelError(f"level {level!r}: expected deployed or as_written")
+        chosen = self.settings(target, settings)
+        spec = self.target(target)
+        key = network, target, level, tuple(sorted(chosen.items()))
+        with self._lock:
+            if key in self._estimates:
+                self._estimates.move_to_end(key)
+                return self._estimates[key]
+        made: Estimate = self.profile(network).estimate(spec, level=level, **chosen)
+        with self._lock:
+            self._estimates[key] = made
+            while len(self._estimates) > _HELD:
+                self._estimates.popitem(last=False)
+        return made
+
+    def command(self, network: str, target: str, settings: Mapping[str, Any], level: str = "deployed") -> str:
+        """The command line that makes this design again."""
+        import json
+        import shlex
+
+        row = self.networks[network]
+        words = ["costmodel", "profile", "--model", row.model]
+        if row.arguments:
+            words += ["--model-args", json.dumps(row.arguments)]
+        words += ["--target", target if target in self.targets else "FILE.yaml"]
+        for name, value in self.settings(target, settings).items():
+            words += ["--set", f"{name}={value}"]
+        if level == "as_written":
+            words += ["--level", "as-written"]
+        return shlex.join(words)

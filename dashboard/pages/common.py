@@ -1,0 +1,128 @@
+"""Pieces that several pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from costmodel.dashboard.figures import CONFIG
+from dash import dcc, html
+
+from costmodel.plots.palette import metric
+
+
+def aria(label: str) -> dict[str, Any]:
+    """The name of a thing for those who do not see it."""
+    return {"aria-label": label}
+
+
+def options(names: Iterable[str], title: Any = str) -> list[dict[str, str]]:
+    return [{"value": n, "label": title(n)} for n in names]
+
+
+def metric_options(names: Iterable[str]) -> list[dict[str, str]]:
+    return options(names, lambda n: metric(n).title)
+
+
+def select(id: Any, label: str, data: Sequence[Any], value: Any, **more: Any) -> Any:
+    return dmc.Select(
+        id=id,
+        label=label,
+        data=list(data),
+        value=value,
+        allowDeselect=False,
+        checkIconPosition="right",
+        size="sm",
+        searchable=len(data) > 12,
+        nothingFoundMessage="nothing of that name",
+        **more,
+    )
+
+
+def several(id: str, label: str, data: Sequence[Any], value: list[str]) -> Any:
+    return dmc.MultiSelect(
+        id=id,
+        label=label,
+        data=list(data),
+        value=value,
+        clearable=True,
+        searchable=True,
+        size="sm",
+        placeholder="" if value else "all",
+        hidePickedOptions=False,
+        maxDropdownHeight=260,
+        clearButtonProps={"aria-label": f"clear {label.lower()}"},
+    )
+
+
+def switch_of(id: str, label: str, data: Sequence[tuple[str, str]], value: str) -> Any:
+    """A choice of a few words, side by side."""
+    return html.Div(
+        [
+            html.Span(label, className="label", id=f"{id}-label"),
+            dmc.SegmentedControl(
+                id=id,
+                data=[{"value": v, "label": t} for v, t in data],
+                value=value,
+                size="xs",
+                fullWidth=True,
+                **{"aria-labelledby": f"{id}-label"},
+            ),
+        ],
+        className="switch",
+    )
+
+
+def graph(id: str, label: str, height: str = "tall") -> Any:
+    """A figure, described in words for those who cannot see it."""
+    return html.Div(
+        dcc.Graph(id=id, config=CONFIG, className="figure", responsive=True),
+        className=f"figure-box {height}",
+        role="group",
+        **aria(label),
+    )
+
+
+def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", **more: Any) -> Any:
+    import dash_ag_grid as dag
+
+    return dag.AgGrid(
+        id=id,
+        columnDefs=list(columns),
+        rowData=[],
+        className="ag-theme-quartz grid",
+        columnSize="responsiveSizeToFit",
+        defaultColDef={"sortable": True, "resizable": True, "minWidth": 90, "filter": False},
+        dashGridOptions={
+            "animateRows": False,
+            "enableCellTextSelection": True,
+            "ensureDomOrder": True,
+        },
+        style={"height": height},
+        **more,
+    )
+
+
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> Any:
+    """A small table in HTML proper, which every reader reads."""
+    if not rows:
+        return html.P("Nothing here.", className="muted")
+    return html.Div(
+        html.Table(
+            [
+                html.Caption(caption) if caption else None,
+                html.Thead(html.Tr([html.Th(h, scope="col") for h in head])),
+                html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows]),
+            ]
+        ),
+        className="table-box",
+        tabIndex=0,
+        role="region",
+        **aria(caption or ", ".join(head)),
+    )
+
+
+def card(title: str, *children: Any, className: str = "", id: str | None = None) -> Any:
+    more = {"id": id} if id else {}
+    return html.Section([html.H2(title), *children], className=f"card {className}", **more)

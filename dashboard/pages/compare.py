@@ -1,0 +1,118 @@
+"""Up to four designs side by side, and with what probability one is cheaper than another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from costmodel.dashboard import figures
+from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.pages.common import aria, card, graph, metric_options, plain_table, select
+from costmodel.dashboard.state import State as Link
+from costmodel.dashboard.state import read_design
+from dash import Dash, Input, Output, html
+
+from costmodel.errors import CostmodelError
+from costmodel.plots import breakdown
+from costmodel.plots.palette import metric, show
+from costmodel.targets.estimate import Estimate
+
+COSTS = ("energy_J", "latency_s", "area_mm2", "lut", "ff", "bram18", "dsp", "uram")
+MAX = 4
+
+
+def layout(_: Catalogue, link: Link) -> Any:
+    return html.Div(
+        html.Div(
+            [
+                html.Div(id="c-designs", className="tiles"),
+                card(
+                    "Side by side",
+                    select("c-metric", "Metric", metric_options(COSTS), link.one("cx", COSTS)),
+                    graph("c-bars", "Chosen metric of the pinned designs, with intervals", "short"),
+                ),
+                card("Which is cheaper", html.Div(id="c-odds")),
+                card("All metrics", html.Div(id="c-table")),
+            ],
+            className="main",
+        ),
+        className="page",
+    )
+
+
+def odds_table(found: list[tuple[str, Estimate]], name: str) -> Any:
+    """Row against column: the probability that the row costs less, under the same draws of shared constants."""
+    from costmodel.targets.uncertainty import probability_cheaper
+
+    having = [(label, e) for label, e in found if name in e.metrics()]
+    if len(having) < 2:
+        return html.P(f"At least two pinned designs must have {metric(name).title.lower()}.", className="muted")
+    rows = []
+    for i, (label, e) in enumerate(having):
+        cells = [
+            "" if i == j else f"{100 * probability_cheaper(e, other, name):.1f} %"
+            for j, (_, other) in enumerate(having)
+        ]
+        rows.append((label, *cells))
+    caption = f"Probability that the row needs less {metric(name).title.lower()} than the column"
+    return plain_table(("", *(label for label, _ in having)), rows, caption)
+
+
+def register(app: Dash, catalogue: Catalogue) -> None:
+    @app.callback(
+        Output("c-designs", "children"),
+        Output("c-bars", "figure"),
+        Output("c-odds", "children"),
+        Output("c-table", "children"),
+        Input("pins", "data"),
+        Input("c-metric", "value"),
+        Input("theme", "value"),
+    )
+    def draw(pins: Any, name: str, theme_name: str) -> Any:
+        theme = figures.theme_of(theme_name)
+        found: list[tuple[str, Estimate]] = []
+        tiles = []
+        for index, text in enumerate((pins or [])[:MAX]):
+            label, problem = str(text), ""
+            try:
+                network, target, settings = read_design(str(text))
+                chosen = catalogue.settings(target, settings)
+                label = f"{network} on {target}" + "".join(f", {k}={v}" for k, v in chosen.items())
+                found.append((label, catalogue.estimate(network, target, settings)))
+            except CostmodelError as error:
+                problem = str(error)
+            tiles.append(
+                html.Div(
+                    [
+                        html.Span(f"Design {index + 1}", className="label"),
+                        html.Strong(label),
+                        html.Span(problem, className="muted"),
+                        html.Button(
+                            "remove",
+                            id={"type": "unpin", "index": index},
+                            className="link",
+                            **aria(f"remove {label}"),
+                        ),
+                    ],
+                    className="tile wide",
+                )
+            )
+        if not found:
+            text = "Nothing is pinned yet. On the page Design, press “Pin to compare”; up to four designs fit here."
+            return tiles, figures.message(text, theme), "", html.P(text, className="muted")
+        names = list(dict.fromkeys(n for _, e in found for n in e.totals() if n in COSTS))
+        rows = []
+        for n in names:
+            m = metric(n)
+            cells = []
+            for _, e in found:
+                known = n in e.metrics() or n in e.derived
+                v = e.total(n) if known else None
+                cells.append(
+                    "not known"
+                    if v is None
+                    else f"{show(v.value, m.unit)} ({show(v.low, m.unit)} to {show(v.high, m.unit)})"
+                )
+            rows.append((m.title, *cells))
+        rows.append(("Fits", *("no: " + "; ".join(e.misfit) if e.misfit else "yes" for _, e in found)))
+        bars = figures.intervals(breakdown.side_by_side(found, name), theme)
+        return tiles, bars, odds_table(found, name), plain_table(("", *(label for label, _ in found)), rows)

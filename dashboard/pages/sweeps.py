@@ -1,0 +1,215 @@
+"""Sweeps: the density of all designs of a result folder, its front above, and the fronts of several together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from costmodel.dashboard import figures
+from costmodel.dashboard.pages.common import card, graph, metric_options, select, several, switch_of, table
+from costmodel.dashboard.state import State as Link
+from costmodel.dashboard.sweeps import Sweep
+from dash import Dash, Input, Output, State, ctx, html, no_update
+
+from costmodel.errors import CostmodelError
+from costmodel.plots.density import DensityInfo, density
+from costmodel.plots.palette import metric, show
+
+COLUMNS = (
+    {"field": "sweep"},
+    {"field": "network"},
+    {"field": "target"},
+    {"field": "x"},
+    {"field": "y"},
+    {"field": "settings", "minWidth": 180},
+    {"field": "command", "minWidth": 420},
+)
+ROWS = 400
+
+
+def layout(sweeps: list[Sweep], link: Link) -> Any:
+    if not sweeps:
+        return html.Div(
+            card(
+                "No sweep is open",
+                html.P("Price a space with the first line, then open its folder with the second:"),
+                html.Pre("costmodel explore SPACE.yaml -o results\ncostmodel dashboard --sweep results", tabIndex=0),
+            ),
+            className="page",
+        )
+    names = [str(i) for i in range(len(sweeps))]
+    chosen = link.many("sweep", names) or names[:1]
+    objectives = _objectives(sweeps)
+    x = link.values["sx"] if link.values["sx"] in objectives else (objectives[0] if objectives else None)
+    y = link.values["sy"] if link.values["sy"] in objectives else (objectives[1] if len(objectives) > 1 else x)
+    data = [{"value": n, "label": f"{sweeps[int(n)].name} ({n})"} for n in names]
+    return html.Div(
+        [
+            html.Div(
+                html.Div(
+                    [
+                        several("sweep", "Result folders", data, chosen),
+                        select("s-y", "Vertical axis", metric_options(objectives), y),
+                        switch_of("s-y-scale", "Its scale", (("log", "log"), ("linear", "linear")), "log"),
+                        select("s-x", "Horizontal axis", metric_options(objectives), x),
+                        switch_of("s-x-scale", "Its scale", (("log", "log"), ("linear", "linear")), "log"),
+                    ],
+                    className="group",
+                ),
+                className="controls",
+            ),
+            html.Div(
+                [
+                    html.P("", id="s-summary", className="summary", role="status"),
+                    graph("s-cloud", "Density of all designs of the sweep, with the front above", "taller"),
+                    html.P(
+                        "The density is that of the first folder, counted anew for every window zoomed to. Select "
+                        "with box or lasso to list members of the fronts.",
+                        className="hint",
+                    ),
+                    card("Members", table("s-members", COLUMNS)),
+                ],
+                className="main",
+            ),
+        ],
+        className="page split",
+    )
+
+
+def _objectives(sweeps: list[Sweep]) -> list[str]:
+    found: dict[str, None] = {}
+    for sweep in sweeps:
+        try:
+            found |= dict.fromkeys(sweep.objectives)
+        except CostmodelError:
+            continue
+    return list(found)
+
+
+def window_of(relayout: Any, whole: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The window that the browser zoomed to, in the terms of its axes; the whole where it says nothing sensible."""
+    if not isinstance(relayout, dict):
+        return whole
+    found = list(whole)
+    for i, key in enumerate(("xaxis.range[0]", "xaxis.range[1]", "yaxis.range[0]", "yaxis.range[1]")):
+        value = relayout.get(key)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            found[i] = float(value)
+    x0, x1, y0, y1 = found
+    return (x0, x1, y0, y1) if x1 > x0 and y1 > y0 else whole
+
+
+def counted(sweep: Sweep, x: str, y: str, x_log: bool, y_log: bool, relayout: Any = None) -> DensityInfo | None:
+    whole = sweep.window(x, y, x_log, y_log)
+    if whole is None:
+        return None
+    return density(
+        sweep.column(x, x_log, y),
+        sweep.column(y, y_log, x),
+        window=window_of(relayout, whole),
+        x_log=x_log,
+        y_log=y_log,
+    )
+
+
+def members(sweeps: list[tuple[str, Sweep]], x: str, y: str, box: Any = None) -> list[dict[str, Any]]:
+    """Members of the fronts that were written, within a box (x0, x1, y0, y1) of data where there is one."""
+    rows: list[dict[str, Any]] = []
+    for name, sweep in sweeps:
+        for front in sweep.fronts:
+            if x not in front.objectives or y not in front.objectives:
+                continue
+            for m in front.members:
+                a, b = m.metrics[x], m.metrics[y]
+                if box is not None and not (box[0] <= a <= box[1] and box[2] <= b <= box[3]):
+                    continue
+                rows.append(
+                    {
+                        "sweep": name,
+                        "network": m.network,
+                        "target": m.target,
+                        "x": show(a, metric(x).unit),
+                        "y": show(b, metric(y).unit),
+                        "settings": ", ".join(f"{k}={v}" for k, v in m.settings.items()),
+                        "command": m.command,
+                    }
+                )
+                if len(rows) >= ROWS:
+                    return rows
+    return rows
+
+
+def register(app: Dash, sweeps: list[Sweep]) -> None:
+    if not sweeps:
+        return
+    controls = [Input(n, "value") for n in ("sweep", "s-x", "s-y", "s-x-scale", "s-y-scale", "theme")]
+
+    @app.callback(
+        output=[Output("s-cloud", "figure"), Output("s-summary", "children")],
+        inputs={"values": controls, "relayout": Input("s-cloud", "relayoutData")},
+    )
+    def draw(values: list[Any], relayout: Any) -> Any:
+        chosen, x, y, x_scale, y_scale, theme_name = values
+        theme, x_log, y_log = figures.theme_of(theme_name), x_scale == "log", y_scale == "log"
+        moved = set(ctx.triggered_prop_ids) == {"s-cloud.relayoutData"}
+        if moved and not any("range" in k for k in relayout or {}):
+            return no_update, no_update
+        picked = _picked(sweeps, chosen)
+        if not picked:
+            return figures.message("No sweep is chosen.", theme), ""
+        try:
+            if not x or not y:
+                picked[0][1].objectives  # noqa: B018  (raises what is wrong with it)
+                return figures.message("These sweeps have no objectives.", theme), ""
+            first = picked[0][1]
+            zoom = relayout if moved and "xaxis.autorange" not in relayout else None
+            info = counted(first, x, y, x_log, y_log, zoom)
+            fronts = []
+            for name, sweep in picked:
+                points = sweep.front(x, y)
+                fronts.append(
+                    (f"front of {name}", points[:, 0].tolist(), points[:, 1].tolist(), list(range(len(points))))
+                )
+        except CostmodelError as error:
+            return figures.message(str(error), theme), str(error)
+        figure = figures.cloud(info, metric(x), metric(y), theme, fronts, x_log=x_log, y_log=y_log)
+        if zoom is not None:
+            for axis, (low, high) in (
+                ("xaxis", ("xaxis.range[0]", "xaxis.range[1]")),
+                ("yaxis", ("yaxis.range[0]", "yaxis.range[1]")),
+            ):
+                if low in zoom and high in zoom:
+                    figure["layout"][axis]["range"] = [zoom[low], zoom[high]]
+        words = [f"{first.name}: {first.size:,} designs"]
+        words.append(f"{info.total:,} in this window" if info is not None else "none has both metrics")
+        words.append(f"{sum(len(f[1]) for f in fronts):,} on the front{'s' if len(fronts) > 1 else ''}")
+        if first.broken:
+            words.append(f"{first.broken} parts cannot be read and are left out")
+        return figure, ", ".join(words) + "."
+
+    @app.callback(Output("s-members", "rowData"), Input("s-cloud", "selectedData"), *controls[:3])
+    def listed(selected: Any, chosen: Any, x: str, y: str) -> Any:
+        box = None
+        if isinstance(selected, dict) and selected.get("points"):
+            xs = [p["x"] for p in selected["points"] if isinstance(p.get("x"), (int, float))]
+            ys = [p["y"] for p in selected["points"] if isinstance(p.get("y"), (int, float))]
+            if xs and ys:
+                box = min(xs), max(xs), min(ys), max(ys)
+        try:
+            return members(_picked(sweeps, chosen), x, y, box)
+        except CostmodelError:
+            return []
+
+    @app.callback(Output("sweep", "error"), Input("sweep", "value"), State("theme", "value"))
+    def check(chosen: Any, _: Any) -> Any:
+        for _name, sweep in _picked(sweeps, chosen):
+            try:
+                sweep.objectives  # noqa: B018
+            except CostmodelError as error:
+                return str(error)
+        return ""
+
+
+def _picked(sweeps: list[Sweep], chosen: Any) -> list[tuple[str, Sweep]]:
+    numbers = [int(n) for n in chosen or [] if str(n).isdigit() and int(n) < len(sweeps)]
+    return [(sweeps[n].name, sweeps[n]) for n in numbers]

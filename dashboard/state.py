@@ -1,0 +1,107 @@
+"""The state of the page in its link: which keys there are, and how a link is read. Writing is done in the browser.
+
+Everything that comes out of a link is a word among words that are known, or text that is read by a grammar; nothing
+else reaches the pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+MAX_LENGTH = 8000
+
+#: key in the link -> (component, its property, default, whether it is a list)
+FIELDS: dict[str, tuple[str, str, Any, bool]] = {
+    "tab": ("tabs", "value", "explorer", False),
+    "theme": ("theme", "value", "light", False),
+    "x": ("x", "value", "energy_J", False),
+    "y": ("y", "value", "accuracy", False),
+    "xs": ("x-scale", "value", "log", False),
+    "ys": ("y-scale", "value", "linear", False),
+    "data": ("dataset", "value", "cifar10", False),
+    "evidence": ("evidence", "value", "all", False),
+    "kind": ("kind", "value", [], True),
+    "target": ("target", "value", [], True),
+    "family": ("family", "value", [], True),
+    "topology": ("topology", "value", [], True),
+    "norm": ("normaliser", "value", [], True),
+    "bits": ("bits", "value", [], True),
+    "fit": ("fit", "value", "all", False),
+    "where": ("constraints", "value", "", False),
+    "colour": ("colour", "value", "kind", False),
+    "bars": ("bars", "value", "front", False),
+    "net": ("d-network", "value", "abbnn-reactnet18-cifar10", False),
+    "on": ("d-target", "value", "asic-45nm-nangate", False),
+    "set": ("settings", "data", [], True),
+    "level": ("d-level", "value", "deployed", False),
+    "count": ("d-convention", "value", "strict", False),
+    "of": ("d-metric", "value", "operations", False),
+    "layer": ("d-layer", "value", "", False),
+    "pin": ("pins", "data", [], True),
+    "cx": ("c-metric", "value", "energy_J", False),
+    "sweep": ("sweep", "value", [], True),
+    "sx": ("s-x", "value", "", False),
+    "sy": ("s-y", "value", "", False),
+}
+
+
+@dataclass
+class State:
+    """What a link asks for. ``settings`` are the choices of the what-if panel, ``messages`` what was not understood."""
+
+    values: dict[str, Any]
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {name[:40]: value[:60] for name, _, value in (pair.partition("=") for pair in self.values["set"])}
+
+    def one(self, key: str, known: Iterable[str]) -> Any:
+        """The value if it is known; else the default, or the first that is known, and a message."""
+        known = list(known)
+        value, default = self.values[key], FIELDS[key][2]
+        if value in known:
+            return value
+        if value != default:
+            self.messages.append(f"The link asks for “{_cut(value)}”, which is not here.")
+        return default if default in known else (known[0] if known else None)
+
+    def many(self, key: str, known: Iterable[str]) -> list[str]:
+        known = set(known)
+        unknown = [v for v in self.values[key] if v not in known]
+        self.messages += [f"The link asks for “{_cut(v)}”, which is not here." for v in unknown]
+        return [v for v in self.values[key] if v in known]
+
+
+def parse(search: str | None) -> State:
+    """The state of a link's query, such as ``?x=latency_s&target=pynq-z2&set=clock=2e8``."""
+    defaults = {key: (list(f[2]) if f[3] else f[2]) for key, f in FIELDS.items()}
+    state = State(defaults)
+    text = (search or "").lstrip("?")
+    if len(text) > MAX_LENGTH:
+        state.messages.append("The link is too long and was ignored.")
+        return state
+    query: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True, max_num_fields=200)
+    for key, given in query.items():
+        if key in FIELDS:
+            state.values[key] = given if FIELDS[key][3] else given[-1]
+    return state
+
+
+def read_design(text: str) -> tuple[str, str, dict[str, str]]:
+    """``network@target;clock=2e8`` as its parts."""
+    head, *pairs = text.split(";")
+    network, _, target = head.rpartition("@")
+    return network, target, dict(p.partition("=")[::2] for p in pairs)
+
+
+def write_design(network: str, target: str, settings: Mapping[str, Any]) -> str:
+    return ";".join([f"{network}@{target}", *(f"{k}={v}" for k, v in sorted(settings.items()))])
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,71 @@
+"""A target file from the browser: small, plain, and read as any other, without a way to the files of this machine."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from costmodel.dashboard.catalogue import Catalogue
+
+from costmodel.errors import CostmodelError
+
+MAX_BYTES = 256 * 1024
+#: Uploaded targets that are kept at a time.
+MAX_TARGETS = 8
+
+
+def take(catalogue: Catalogue, contents: Any) -> str:
+    """Check an uploaded file and make its target known; returns its name. Raises :class:`CostmodelError`."""
+    from costmodel.targets import load_target
+
+    text = _text(contents)
+    _check(text)
+    name = f"uploaded-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    with tempfile.TemporaryDirectory(prefix="costmodel-") as folder:
+        path = Path(folder) / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            target = load_target(str(path))
+        except CostmodelError as error:
+            raise CostmodelError(str(error).replace(str(path), "the file").replace(folder, "")) from None
+    while len(catalogue.uploaded) >= MAX_TARGETS:
+        catalogue.uploaded.pop(next(iter(catalogue.uploaded)))
+    catalogue.uploaded[name] = target
+    return name
+
+
+def _text(contents: Any) -> str:
+    if not isinstance(contents, str) or "," not in contents:
+        raise CostmodelError("nothing was uploaded")
+    payload = contents.partition(",")[2]
+    if len(payload) > MAX_BYTES * 4 // 3 + 4:
+        raise CostmodelError(f"the file is larger than {MAX_BYTES // 1024} KiB")
+    try:
+        return base64.b64decode(payload, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        raise CostmodelError("the file is no text in UTF-8; a target is a YAML file") from None
+
+
+def _check(text: str) -> None:
+    """No aliases (a few lines of them expand to gigabytes), and no base but the names of packaged files."""
+    import yaml
+
+    from costmodel.targets.load import KINDS, specs_folder
+
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise CostmodelError("a target file from the browser may not use YAML aliases")
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise CostmodelError(f"the file is no valid YAML: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(data, dict):
+        raise CostmodelError("a target file is a mapping with kind, base, constants, ...")
+    bases = data.get("base") or []
+    names = {p.stem for kind in KINDS for p in (specs_folder() / kind).glob("*.yaml")}
+    for base in [bases] if isinstance(bases, str) else bases if isinstance(bases, list) else [bases]:
+        if base not in names:
+            raise CostmodelError(f"base {str(base)[:60]!r}: only packaged targets may be inherited from")

@@ -234,7 +234,7 @@ def _effects(args: argparse.Namespace, made: Deployment, images: Any, labels: An
 
 
 def _effect_table(key: str, title: str, effects: list[Effect], made: Deployment, labelled: bool) -> Table:
-    from costmodel.deploy.multipliers import replace_multipliers
+    from costmodel.deploy.multipliers import replace_multipliers, table_entries
     from costmodel.deploy.streams import multiplications_left
 
     rows = []
@@ -247,6 +247,10 @@ def _effect_table(key: str, title: str, effects: list[Effect], made: Deployment,
         if e.option == "tied" and left:
             notes.append("tied: these scales are not equal up to powers of two within their streams, so the "
                          "multiplications stay; train with --model-args scale=tied to remove them exactly")  # fmt: skip
+        if e.option == "lut":
+            entries = table_entries(replace_multipliers(made.graph, option))
+            notes.append(f"lut: its tables have {entries:,} entries of {e.stream_bits} bits, which the price of a look-up "
+                         "does not include.")  # fmt: skip
         if e.option == "lut" and left:
             notes.append("lut: what multiplies a wide number and not the integer sum of signs has no table.")
     percent = _percent
@@ -296,6 +300,7 @@ def _prices(args: argparse.Namespace, made: Deployment) -> Table:
     columns += [Column(m, m, show=lambda v: "" if v is None else numbers.engineering(float(v))) for m in METRICS]
     columns.append(Column("fits", "fits"))
     notes = ["tied is priced as the network would be if it were trained so."] if "tied" in ledgers else []
+    notes.append("Where all prices of a target are equal, its kernels apply a scale on the way out at no extra cost.")
     return Table(
         "prices", "One inference on each target, by what replaces the multiplications", columns, rows, notes=notes
     )

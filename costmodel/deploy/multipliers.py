@@ -22,7 +22,7 @@ import numpy as np
 
 from costmodel.deploy.program import Array
 from costmodel.errors import UnknownNameError
-from costmodel.trace.affine import chain_class
+from costmodel.trace.affine import chain_class, chain_per_channel
 from costmodel.trace.graph import Graph, Node
 
 ScaleOption = Literal["exact", "pow2", "csd2", "csd3", "tied", "lut"]
@@ -60,6 +60,18 @@ def _is_sum_of_signs(node: Node) -> bool:
     if node.op not in ("conv", "linear") or node.attrs["n_terms"] > MAX_LEVELS:
         return False
     return bool(node.attrs["a"].is_one_bit and node.attrs["weight_domain"].kind == "binary")
+
+
+def table_entries(graph: Graph) -> int:
+    """Entries of all tables that ``lut`` put in the place of multiplications: every sum from -n to n, for each channel."""
+    table = graph.by_id()
+    total = 0
+    for node in graph.nodes:
+        source = table[node.inputs[0]] if node.attrs.get("multiplier") == "lut" else None
+        if isinstance(source, Node):
+            channels = node.shape[1] if chain_per_channel(node.attrs["steps"]) else 1
+            total += channels * (2 * source.attrs["n_terms"] + 1)
+    return total
 
 
 def terms(option: str) -> int:

@@ -231,7 +231,7 @@ def _folded(
             interval, bram, dsp = (int(v) for v in points.rows[number, :3])
             lut = points.rows[number, 3] / 65536
         limits = f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
-        command = f"costmodel fold {flags} --fps {found.clock / (interval + 0.5):.6f}{limits}"
+        command = f"costmodel fold {flags} --fps {found.clock / (interval + 0.5):.12g}{limits}"
         members.append(
             Member(
                 case.index * tasks.STRIDE + number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,13 +14,20 @@ from hypothesis import settings
 
 # Before any test imports torch, and inherited by the workers of pytest-xdist: profiles made by one are found by all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-if "COSTMODEL_TEST_CACHE" not in os.environ:
+MINE = "COSTMODEL_TEST_CACHE" not in os.environ
+if MINE:
     os.environ["COSTMODEL_TEST_CACHE"] = tempfile.mkdtemp(prefix="costmodel-tests-")
 os.environ["COSTMODEL_CACHE"] = os.environ["COSTMODEL_TEST_CACHE"]
 
 # How long an example takes depends on what else the machine does; no test here is about that.
 settings.register_profile("costmodel", deadline=None)
 settings.load_profile("costmodel")
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    if MINE:
+        shutil.rmtree(os.environ["COSTMODEL_TEST_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ SUFFIX = ".json"
 SOURCES = (".py", ".yaml", ".yml", ".bib", ".csv", ".json")
 
 #: The sources that decide what a profile says, and what an estimate says of a profile.
-TRACING = ("trace", "deploy", "ledger", "domain.py", "api.py", "inputs.py", "loading.py")
+TRACING = ("trace", "deploy", "ledger", "domain.py", "api.py", "inputs.py", "loading.py", "reference.py")
 PRICING = ("targets", "domain.py", "ledger")
 
 T = TypeVar("T")

@@ -95,7 +95,7 @@ METRICS: dict[str, Metric] = {
         Metric("accuracy", "Top-1 accuracy", "%", "high", True),
         Metric("energy_J", "Energy an image", "J"),
         Metric("latency_s", "Latency", "s"),
-        Metric("fps", "Images a second", "1/s", "high"),
+        Metric("fps", "Images a second", "/s", "high"),
         Metric("power_W", "Power", "W"),
         Metric("area_mm2", "Area", "mm²"),
         Metric("lut", "LUTs", ""),
@@ -134,5 +134,7 @@ def show(value: float, unit: str = "") -> str:
     size = abs(value)
     if size == 0:
         return f"0 {unit}".strip()
+    if not unit and size < 1:
+        return f"{value:.3g}"
     factor, prefix = next((p for p in _PREFIXES if size >= p[0] * 0.9995), _PREFIXES[-1])
     return f"{value / factor:.3g} {prefix}{unit}".strip()

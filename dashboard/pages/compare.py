@@ -10,6 +10,7 @@ from costmodel.dashboard.pages.common import aria, card, graph, metric_options, 
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import read_design
 from dash import Dash, Input, Output, html
+from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
 from costmodel.plots import breakdown
@@ -66,8 +67,11 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Input("pins", "data"),
         Input("c-metric", "value"),
         Input("theme", "value"),
+        Input("tabs", "value"),
     )
-    def draw(pins: Any, name: str, theme_name: str) -> Any:
+    def draw(pins: Any, name: str, theme_name: str, tab: str) -> Any:
+        if tab != "compare":  # drawn when it is looked at
+            raise PreventUpdate
         theme = figures.theme_of(theme_name)
         found: list[tuple[str, Estimate]] = []
         tiles = []

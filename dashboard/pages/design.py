@@ -12,6 +12,7 @@ from costmodel.dashboard.pages.common import aria, card, graph, options, plain_t
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import write_design
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
 from costmodel.ledger.conventions import convention, list_conventions
@@ -189,8 +190,8 @@ def constants_table(estimate: Estimate, name: str) -> Any:
     rows = [
         (
             r.name,
-            f"{show(r.value, '')} {r.unit if r.unit != '1' else ''}",
-            f"{show(r.low)} to {show(r.high)}",
+            show(r.value, _unit(r.unit)),
+            f"{show(r.low, _unit(r.unit))} to {show(r.high, _unit(r.unit))}",
             f"{100 * r.priced:.1f} %",
             f"{100 * r.variance:.1f} %",
             r.source,
@@ -286,10 +287,13 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         *chosen,
         Input("d-metric", "value"),
         Input("theme", "value"),
+        Input("tabs", "value"),
     )
     def price(
-        network: str, target: str, level: str, values: list[Any], ids: list[Any], of: str, theme_name: str
+        network: str, target: str, level: str, values: list[Any], ids: list[Any], of: str, theme_name: str, tab: str
     ) -> Any:
+        if tab != "design":  # drawn when it is looked at
+            raise PreventUpdate
         theme = figures.theme_of(theme_name)
         try:
             settings = whatif.given(catalogue, target, ids, values)
@@ -330,8 +334,11 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Output("d-rewrites", "children"),
         Input("d-network", "value"),
         Input("d-convention", "value"),
+        Input("tabs", "value"),
     )
-    def count(network: str, name: str) -> Any:
+    def count(network: str, name: str, tab: str) -> Any:
+        if tab != "design":
+            raise PreventUpdate
         try:
             profile = catalogue.profile(network)
             return counted(profile, name), rewrites_table(profile)
@@ -438,3 +445,7 @@ def _fact(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {_fact(v)}" for k, v in list(value.items())[:8])
     return str(value)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit

@@ -10,6 +10,7 @@ from costmodel.dashboard.pages.common import card, graph, metric_options, select
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.sweeps import Sweep
 from dash import Dash, Input, Output, State, ctx, html, no_update
+from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
 from costmodel.plots.density import DensityInfo, density
@@ -146,9 +147,11 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
 
     @app.callback(
         output=[Output("s-cloud", "figure"), Output("s-summary", "children")],
-        inputs={"values": controls, "relayout": Input("s-cloud", "relayoutData")},
+        inputs={"values": controls, "relayout": Input("s-cloud", "relayoutData"), "tab": Input("tabs", "value")},
     )
-    def draw(values: list[Any], relayout: Any) -> Any:
+    def draw(values: list[Any], relayout: Any, tab: str) -> Any:
+        if tab != "sweeps":  # drawn when it is looked at
+            raise PreventUpdate
         chosen, x, y, x_scale, y_scale, theme_name = values
         theme, x_log, y_log = figures.theme_of(theme_name), x_scale == "log", y_scale == "log"
         moved = set(ctx.triggered_prop_ids) == {"s-cloud.relayoutData"}

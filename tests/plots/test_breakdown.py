@@ -1,6 +1,6 @@
 import pytest
-
 from costmodel.dashboard import results
+
 from costmodel.plots import breakdown
 
 

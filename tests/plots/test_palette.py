@@ -57,7 +57,8 @@ def test_a_name_keeps_its_colour_wherever_it_stands():
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(0.00657, "J", "6.57 mJ"), (0.9999, "J", "1 J"), (53200, "", "53.2 k"), (0, "s", "0 s"), (91.944, "%", "91.94 %"),
-     (4.3512, "mm²", "4.351 mm²"), (float("nan"), "J", "not known"), (-2.5e-7, "s", "-250 ns")],
+     (4.3512, "mm²", "4.351 mm²"), (float("nan"), "J", "not known"), (-2.5e-7, "s", "-250 ns"),
+     (0.68, "", "0.68"), (1648.0, "/s", "1.65 k/s")],
 )  # fmt: skip
 def test_numbers_have_three_digits_and_a_prefix(value, unit, text):
     assert show(value, unit) == text

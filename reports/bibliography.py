@@ -105,7 +105,7 @@ def _by_arxiv(text: str) -> str | None:
         return None
     for key, entry in references().items():
         if fields(entry).get("eprint") == match[1]:
-            where = text.replace(match[0], "").strip(" ,;")
+            where = ", ".join(filter(None, (part.strip() for part in text.replace(match[0], "").split(","))))
             return f"{key}, {_plain(where)}" if where else key
     return None
 

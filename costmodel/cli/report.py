@@ -31,16 +31,38 @@ The same input and --date give the same bytes.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "a name of `costmodel models`, path/to/file.py:factory, or package.module:factory (repeatable)"
     parser.add_argument("--model", metavar="MODEL", action="append", default=[], help=where)
-    parser.add_argument("--input", metavar="SHAPE", action="append", default=[],
-                        help="input of networks that are not of the zoo: 1x3x224x224 (repeatable)")  # fmt: skip
-    parser.add_argument("--target", metavar="TARGET", action="append", default=[],
-                        help="a name of `costmodel targets`, or a YAML file (repeatable)")  # fmt: skip
-    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="options",
-                        help="a choice that all targets have (repeatable)")  # fmt: skip
-    parser.add_argument("--front", metavar="FILE", action="append", default=[],
-                        help="a front of `costmodel explore`: front-KIND.parquet (repeatable)")  # fmt: skip
-    parser.add_argument("--kind", choices=("model", "compare", "front", "target", "validation"),
-                        help="default: by what is given")  # fmt: skip
+    parser.add_argument(
+        "--input",
+        metavar="SHAPE",
+        action="append",
+        default=[],
+        help="input of networks that are not of the zoo: 1x3x224x224 (repeatable)",
+    )
+    parser.add_argument(
+        "--target",
+        metavar="TARGET",
+        action="append",
+        default=[],
+        help="a name of `costmodel targets`, or a YAML file (repeatable)",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        dest="options",
+        help="a choice that all targets have (repeatable)",
+    )
+    parser.add_argument(
+        "--front",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a front of `costmodel explore`: front-KIND.parquet (repeatable)",
+    )
+    parser.add_argument(
+        "--kind", choices=("model", "compare", "front", "target", "validation"), help="default: by what is given"
+    )
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", metavar="FILE", required=True, help="written whole or not at all")
     group.add_argument("--format", choices=("pdf", "html", "md", "latex"), help="default: by the name of FILE")
@@ -61,11 +83,17 @@ def run(args: argparse.Namespace) -> int:
 
     with progress() as announce:
         subject = gather(
-            args.model, args.target, inputs=args.input, options=parse_pairs(args.options, "--set"),
-            command=_command(args, kind, format, day), fronts=args.front, rivals=not args.no_rivals,
+            args.model,
+            args.target,
+            inputs=args.input,
+            options=parse_pairs(args.options, "--set"),
+            command=_command(args, kind, format, day),
+            fronts=args.front,
+            rivals=not args.no_rivals,
             kinds=("counts", "arm", "fpga", "asic") if kind == "validation" and not args.target else (),
-            use_cache=not args.no_cache, announce=announce,
-        )  # fmt: skip
+            use_cache=not args.no_cache,
+            announce=announce,
+        )
         announce("drawing and typesetting")
         path = make.write(document(subject, kind, day), args.output, format, args.paper)
     print(f"wrote {path}", file=sys.stderr)
@@ -77,8 +105,13 @@ def _kind(args: argparse.Namespace) -> Kind:
     kind = args.kind
     if kind is None:
         kind = "front" if args.front else ("compare" if len(args.model) > 1 else "model") if args.model else "target"
-    needs = {"model": ("--model", args.model), "compare": ("--model", args.model[1:]), "front": ("--front", args.front),
-             "target": ("--target", args.target), "validation": ("", [True])}  # fmt: skip
+    needs = {
+        "model": ("--model", args.model),
+        "compare": ("--model", args.model[1:]),
+        "front": ("--front", args.front),
+        "target": ("--target", args.target),
+        "validation": ("", [True]),
+    }
     flag, given = needs[kind]
     if not given:
         more = " twice or more" if kind == "compare" else ""
@@ -102,8 +135,13 @@ def _day(text: str | None) -> str:
 def _command(args: argparse.Namespace, kind: str, format: str, day: str) -> str:
     """The command that gives these bytes; the name of the file does not go into them."""
     words = ["costmodel", "report", "--kind", kind]
-    for flag, values in (("--model", args.model), ("--input", args.input), ("--target", args.target),
-                         ("--set", args.options), ("--front", args.front)):  # fmt: skip
+    for flag, values in (
+        ("--model", args.model),
+        ("--input", args.input),
+        ("--target", args.target),
+        ("--set", args.options),
+        ("--front", args.front),
+    ):
         words += [word for value in values for word in (flag, value)]
     words += ["--no-rivals"] if args.no_rivals else []
     words += ["--paper", args.paper] if format == "pdf" else []

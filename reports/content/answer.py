@@ -19,13 +19,24 @@ from costmodel.ledger.published import figures
 
 #: The metrics of the headline, in this order, where an estimate has them.
 SHOWN = (
-    "latency_s", "throughput_fps", "inferences_per_s", "energy_J", "area_mm2", "lut", "bram18", "dsp", "tops_per_watt",
-)  # fmt: skip
+    "latency_s",
+    "throughput_fps",
+    "inferences_per_s",
+    "energy_J",
+    "area_mm2",
+    "lut",
+    "bram18",
+    "dsp",
+    "tops_per_watt",
+)
 OPERATIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-    ("Additions", ("add",)), ("XNOR or AND of one bit", ("xnor", "and")), ("Sign flips (± a real value)", ("signflip",)),
-    ("Shifts", ("shift_const", "shift_channel", "shift_var")), ("Comparisons", ("compare",)),
+    ("Additions", ("add",)),
+    ("XNOR or AND of one bit", ("xnor", "and")),
+    ("Sign flips (± a real value)", ("signflip",)),
+    ("Shifts", ("shift_const", "shift_channel", "shift_var")),
+    ("Comparisons", ("compare",)),
     ("Unknown work", ("unknown",)),
-)  # fmt: skip
+)
 
 
 def sentences(subject: Subject) -> list[str]:
@@ -53,16 +64,25 @@ def headline(subject: Subject) -> list[Block]:
             rows.append(Row([cells.Cell(title), *made], style))  # type: ignore[arg-type]
 
     add("Multiplications, strict", lambda i, n: cells.count(n.profile.deployed.total("mul")), "bold")
-    add("Multiplications, as the A&B BNN paper counts",
-        lambda i, n: cells.count(convention("paper-abbnn").count(n.profile).total))  # fmt: skip
+    add(
+        "Multiplications, as the A&B BNN paper counts",
+        lambda i, n: cells.count(convention("paper-abbnn").count(n.profile).total),
+    )
     for title, kinds in OPERATIONS:
         add(title, lambda i, n, k=kinds: _nonzero(n.profile.deployed.total(*k)))  # type: ignore[misc]
     add("OPs (real + one-bit products / 64)", lambda i, n: cells.count(convention("ops64").count(n.profile).total))
     add("Weights and parameters", lambda i, n: cells.bits(n.profile.deployed.weight_bits()))
     add("Top-1 accuracy, best known", lambda i, n: _accuracy(n))
     for hardware in subject.hardware:
-        rows.append(Row([cells.Cell(f"On {literal(hardware.given)}: {literal(hardware.target.title)}"),
-                         *[cells.EMPTY] * len(nets)], "title"))  # fmt: skip
+        rows.append(
+            Row(
+                [
+                    cells.Cell(f"On {literal(hardware.given)}: {literal(hardware.target.title)}"),
+                    *[cells.EMPTY] * len(nets),
+                ],
+                "title",
+            )
+        )
         for metric in SHOWN:
             if any(metric in e.totals() for e in hardware.estimates):
                 add(f"  {_title(metric)}", lambda i, n, h=hardware, m=metric: _total(h, i, m))  # type: ignore[misc]
@@ -79,12 +99,22 @@ def headline(subject: Subject) -> list[Block]:
     api += [
         f"{subject.estimate_name(i, j)}.totals()" for j, _ in enumerate(subject.hardware) for i, _ in enumerate(nets)
     ]
-    notes = ["Strict counts every multiplication that deployed inference executes. In parentheses: the interval that "
-             "follows from the constants' bounds."]  # fmt: skip
-    misfits = [f"{literal(e.network)} does not fit {literal(h.given)}: {literal('; '.join(e.misfit))}."
-               for h in subject.hardware for e in h.estimates if e.misfit]  # fmt: skip
-    table = Table("tab-headline", "Operations, accuracy and cost at a glance.", Grid("headline", "", columns, rows, notes=notes),
-                  tuple(api))  # fmt: skip
+    notes = [
+        "Strict counts every multiplication that deployed inference executes. In parentheses: the interval that "
+        "follows from the constants' bounds."
+    ]
+    misfits = [
+        f"{literal(e.network)} does not fit {literal(h.given)}: {literal('; '.join(e.misfit))}."
+        for h in subject.hardware
+        for e in h.estimates
+        if e.misfit
+    ]
+    table = Table(
+        "tab-headline",
+        "Operations, accuracy and cost at a glance.",
+        Grid("headline", "", columns, rows, notes=notes),
+        tuple(api),
+    )
     blocks: list[Block] = [table, *(Paragraph(text, "warning") for text in misfits)]
     return blocks
 
@@ -98,18 +128,28 @@ def multiplications(subject: Subject) -> list[Block]:
     tags = sorted({t for table in by_tag for t in table}, key=lambda t: (-max(table.get(t, 0) for table in by_tag), t))
     from costmodel.cli.compare import words
 
-    rows = [Row([cells.Cell(words(t)), cells.Cell(f"`{t}`"), *(_nonzero(table.get(t, 0)) for table in by_tag)])
-            for t in tags]  # fmt: skip
+    rows = [
+        Row([cells.Cell(words(t)), cells.Cell(f"`{t}`"), *(_nonzero(table.get(t, 0)) for table in by_tag)])
+        for t in tags
+    ]
     totals = [cells.count(n.profile.deployed.total("mul")) for n in nets]
-    columns = [cells.column("Because of", "left", prose=True), cells.column("Tag", "left"),
-               *(cells.column(literal(n.name)) for n in nets)]  # fmt: skip
+    columns = [
+        cells.column("Because of", "left", prose=True),
+        cells.column("Tag", "left"),
+        *(cells.column(literal(n.name)) for n in nets),
+    ]
     names = [subject.network_name(i) for i, _ in enumerate(nets)]
     api = [f"{n}.deployed.by_kind_and_tag()" for n in names] + [f"{n}.deployed.total('mul')" for n in names]
     footer = [Row([cells.Cell("Total"), cells.EMPTY, *totals], "bold")]
-    table = Table("tab-mul", "Multiplications of deployed inference, by what they are for.",
-                  Grid("multiplications", "", columns, rows, footer), tuple(api))  # fmt: skip
-    return section("Multiplications", [table] if tags else Paragraph("None of the networks multiplies."),
-                   _printed(subject))  # fmt: skip
+    table = Table(
+        "tab-mul",
+        "Multiplications of deployed inference, by what they are for.",
+        Grid("multiplications", "", columns, rows, footer),
+        tuple(api),
+    )
+    return section(
+        "Multiplications", [table] if tags else Paragraph("None of the networks multiplies."), _printed(subject)
+    )
 
 
 def _printed(subject: Subject) -> list[Block]:
@@ -117,9 +157,11 @@ def _printed(subject: Subject) -> list[Block]:
     for net in subject.networks:
         for figure in figures(net.name):
             terms = [f"{int(v):,} ({literal(why)})" for why, v in figure.explain(net.profile) if v]
-            total = "; ".join(terms) or "nothing"
-            said.append(f"{literal(net.name)}: printed as **{literal(figure.printed)}** in {cite(figure.source)}, "
-                        f"which is {total}.")  # fmt: skip
+            total = "; ".join(terms) or "0 by the same rule"
+            said.append(
+                f"{literal(net.name)}: printed as **{literal(figure.printed)}** in {cite(figure.source)}, "
+                f"which is {total}."
+            )
     return [Paragraph("What was printed about these networks, term by term:"), Items(tuple(said))] if said else []
 
 
@@ -130,8 +172,10 @@ def _multiplies(networks: tuple[Network, ...]) -> str:
     for n in networks:
         strict = n.profile.deployed.total("mul")
         paper = convention("paper-abbnn").count(n.profile).total
-        parts.append(f"{literal(n.name)} executes **{strict:,}** multiplications an image ({int(paper):,} as the A&B BNN paper "
-                     "counts)")  # fmt: skip
+        parts.append(
+            f"{literal(n.name)} executes **{strict:,}** multiplications an image ({int(paper):,} as the A&B BNN paper "
+            "counts)"
+        )
     return _join(parts) + "."
 
 
@@ -159,8 +203,11 @@ def _sure(subject: Subject) -> str:
                 p = probability_cheaper(a, b, metric)
                 first, p = (a, p) if p >= 0.5 else (b, 1 - p)
                 what = "energy" if metric == "energy_J" else "time"
-                parts.append(f"{certainty(p)} on {literal(h.target.name)} ({literal(first.network)})"
-                             if p > 0.5 else f"undecided on {literal(h.target.name)}")  # fmt: skip
+                parts.append(
+                    f"{certainty(p)} on {literal(h.target.name)} ({literal(first.network)})"
+                    if p > 0.5
+                    else f"undecided on {literal(h.target.name)}"
+                )
         if parts:
             return f"The probability that the cheaper of the first two needs less {what} is {_join(parts)}."
     spans = []
@@ -169,8 +216,10 @@ def _sure(subject: Subject) -> str:
             metric = "energy_J" if "energy_J" in e.metrics() else "latency_s"
             v = e.total(metric)
             if v.value:
-                spans.append(f"{numbers.metric_value(metric, v.low)} to {numbers.metric_value(metric, v.high)} on "
-                             f"{literal(h.target.name)}")  # fmt: skip
+                spans.append(
+                    f"{numbers.metric_value(metric, v.low)} to {numbers.metric_value(metric, v.high)} on "
+                    f"{literal(h.target.name)}"
+                )
     if spans:
         return f"The bounds of the constants leave {_join(spans)}."
     return "Counts are exact: they carry no interval."

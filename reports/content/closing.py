@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -21,43 +21,66 @@ def reproduction(subject: Subject) -> list[Block]:
     """Everything that one needs to make the same bytes again."""
     versions = [("Python", platform.python_version()), *((name, _version(name)) for name in PACKAGES)]
     rows = [Row([cells.text(name), cells.text(version)]) for name, version in versions]
-    made = Table("tab-versions", "Versions that made this report.",
-                 Grid("versions", "", [cells.column("Package", "left"), cells.column("Version", "left", prose=True)], rows),
-                 ("costmodel",))  # fmt: skip
+    made = Table(
+        "tab-versions",
+        "Versions that made this report.",
+        Grid("versions", "", [cells.column("Package", "left"), cells.column("Version", "left", prose=True)], rows),
+        ("costmodel",),
+    )
     return [
-        *section("Reproduction", Paragraph("This report is made again, byte for byte, by:"), Paragraph(literal(subject.command), "code"),
-                 made, _configuration(subject), Heading("Names in the expressions", 2),
-                 Paragraph("Below every table and figure stands the expression that gives its numbers. The names in it are:"),
-                 *(Paragraph(literal(line), "code") for line in ["\n".join(subject.listing())])),
-        Heading("References"), Bibliography(),
-    ]  # fmt: skip
+        *section(
+            "Reproduction",
+            Paragraph("This report is made again, byte for byte, by:"),
+            Paragraph(literal(subject.command), "code"),
+            made,
+            _configuration(subject),
+            Heading("Names in the expressions", 2),
+            Paragraph(
+                "Below every table and figure stands the expression that gives its numbers. The names in it are:"
+            ),
+            *(Paragraph(literal(line), "code") for line in ["\n".join(subject.listing())]),
+        ),
+        Heading("References"),
+        Bibliography(),
+    ]
 
 
 def _configuration(subject: Subject) -> list[Block]:
-    rows = []
-    for i, network in enumerate(subject.networks):
-        shapes = ", ".join("x".join(map(str, s)) for s in network.profile.input_shapes)
-        facts = {"input": shapes, "parameters": f"{network.profile.parameters:,}", **network.profile.provenance}
-        rows += [Row([cells.text(network.name), cells.text(k), cells.text(v)]) for k, v in facts.items()]
-        for hardware in subject.hardware:
-            found = hardware.estimates[i].facts
-            rows += [Row([cells.text(f"{network.name} on {hardware.given}"), cells.text(k), cells.text(_fact(v))])
-                     for k, v in found.items() if _plain(v)]  # fmt: skip
-    if not rows:
+    """One row a fact, one column a network."""
+    nets = subject.networks
+    if not nets:
         return []
-    heads = [
-        cells.column("Of", "left", prose=True),
-        cells.column("Fact", "left"),
-        cells.column("Value", "left", prose=True),
+    own = [
+        {
+            "input": ", ".join("x".join(map(str, s)) for s in n.profile.input_shapes),
+            "parameters": f"{n.profile.parameters:,}",
+            **n.profile.provenance,
+        }
+        for n in nets
     ]
-    api = [f"{subject.network_name(i)}.provenance" for i, _ in enumerate(subject.networks)]
-    api += [
-        f"{subject.estimate_name(i, j)}.facts"
-        for i, _ in enumerate(subject.networks)
-        for j, _ in enumerate(subject.hardware)
+    rows = _facts("", own)
+    for hardware in subject.hardware:
+        rows += _facts(hardware.given, [e.facts for e in hardware.estimates])
+    heads = [cells.column("Target", "left"), cells.column("Fact", "left")]
+    heads += [cells.column(literal(n.name), "left", prose=True) for n in nets]
+    api = [f"{subject.network_name(i)}.provenance" for i, _ in enumerate(nets)]
+    api += [f"{subject.estimate_name(i, j)}.facts" for i, _ in enumerate(nets) for j, _ in enumerate(subject.hardware)]
+    caption = "Configuration: what was chosen, by the user or by the model."
+    return [Table("tab-configuration", caption, Grid("configuration", "", heads, rows), tuple(api))]
+
+
+def _facts(target: str, columns: Sequence[Mapping[str, Any]]) -> list[Row]:
+    names = dict.fromkeys(k for facts in columns for k, v in facts.items() if _plain(v))
+    return [
+        Row(
+            [
+                cells.text(target),
+                cells.text(k),
+                *(cells.text(_fact(c[k]) if k in c and _plain(c[k]) else "") for c in columns),
+            ]
+        )
+        for k in names
     ]
-    return [Table("tab-configuration", "Configuration: what was chosen, by the user or by the model.",
-                  Grid("configuration", "", heads, rows), tuple(api))]  # fmt: skip
 
 
 def own_sources(subject: Subject) -> Mapping[str, str]:

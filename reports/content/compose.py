@@ -62,8 +62,10 @@ def _validation(subject: Subject) -> tuple[str, list[Block]]:
         if errors:
             worst = max(errors, key=lambda s: s.mape)
             rows = sum(s.rows for s in errors)
-            parts.append(f"Of {kind}, {rows} hold-out figures in {len(errors)} groups are met with a mean error of at most "
-                         f"{100 * worst.mape:.1f} % a group ({literal(worst.group)}).")  # fmt: skip
+            parts.append(
+                f"Of {kind}, {rows} hold-out figures in {len(errors)} groups are met with a mean error of at most "
+                f"{100 * worst.mape:.1f} % a group ({literal(worst.group)})."
+            )
         else:
             parts.append(f"Of {kind}, {len(report.results)} published figures are compared, none of them a hold-out.")
     said: list[Block] = [Paragraph(" ".join(parts), "answer")]
@@ -77,8 +79,12 @@ def _names(subject: Subject) -> str:
 
 
 _KINDS: dict[str, Callable[[Subject], tuple[str, list[Block]]]] = {
-    "model": _model, "compare": _compare, "front": _front, "target": _target, "validation": _validation,
-}  # fmt: skip
+    "model": _model,
+    "compare": _compare,
+    "front": _front,
+    "target": _target,
+    "validation": _validation,
+}
 _SUBTITLES = {
     "model": "What it costs: operations, bits moved, hardware",
     "compare": "What they cost: operations, bits moved, hardware",

@@ -19,9 +19,12 @@ from costmodel.validate import Report
 from costmodel.validate.figures import scatters
 
 SPLITS = {
-    "calibration": "constants fitted to these rows", "hold-out": "**hold-out**",
-    "leave-one-out": "constants fitted anew, to the others", "exact": "published figures, exact", "all": "all rows",
-}  # fmt: skip
+    "calibration": "constants fitted to these rows",
+    "hold-out": "**hold-out**",
+    "leave-one-out": "constants fitted anew, to the others",
+    "exact": "published figures, exact",
+    "all": "all rows",
+}
 #: A constant matters where it prices, or makes uncertain, at least this share of a metric of an estimate.
 MATTERS = 0.001
 #: What a table of constants is sorted by.
@@ -35,14 +38,17 @@ def validation(subject: Subject, every_row: bool = False) -> list[Block]:
             "Estimates set against measurements and published figures. Hold-out rows are figures that no constant "
             "has seen. Mean error is the mean absolute relative error; rank is Spearman's correlation; in interval "
             "is the share of measurements that lie in the estimate's interval."
-        )  # fmt: skip
+        )
     ]
     for kind, report in subject.validation.items():
         if not report.results:
             blocks.append(Paragraph(f"There are no measurements for {literal(kind)}.", "note"))
             continue
-        blocks += [Heading(kind if kind == "counts" else kind.upper() if kind != "arm" else "Arm", 2),
-                   *_scores(kind, report), *_agreement(kind, report)]  # fmt: skip
+        blocks += [
+            Heading(kind if kind == "counts" else kind.upper() if kind != "arm" else "Arm", 2),
+            *_scores(kind, report),
+            *_agreement(kind, report),
+        ]
         if every_row:
             blocks += _rows(kind, report)
     return section("Validation", blocks if subject.validation else ())
@@ -53,15 +59,35 @@ def _scores(kind: str, report: Report) -> list[Block]:
     for s in report.summaries():
         own = s.estimator == "costmodel"
         rows.append(
-            Row([cells.text(s.group), cells.Cell(SPLITS.get(s.split, s.split)) if own else cells.text(f"baseline: {s.estimator}"),
-                 cells.count(s.rows), cells.percent(s.mape), cells.percent(s.worst),
-                 cells.Cell(f"{s.rank:.3f}", (s.rank,)) if s.rank is not None else cells.EMPTY,
-                 cells.percent(s.coverage, 0) if s.coverage is not None else cells.EMPTY])
-        )  # fmt: skip
-    heads = [cells.column("Measurements", "left", prose=True), cells.column("Which", "left", prose=True), cells.column("n"),
-             cells.column("Mean error"), cells.column("Worst"), cells.column("Rank"), cells.column("In interval")]  # fmt: skip
-    return [Table(f"tab-scores-{kind}", "Errors of the estimates.", Grid("scores", "", heads, rows),
-                  (f"validate([{kind!r}]).summaries()",))]  # fmt: skip
+            Row(
+                [
+                    cells.text(s.group),
+                    cells.Cell(SPLITS.get(s.split, s.split)) if own else cells.text(f"baseline: {s.estimator}"),
+                    cells.count(s.rows),
+                    cells.percent(s.mape),
+                    cells.percent(s.worst),
+                    cells.Cell(f"{s.rank:.3f}", (s.rank,)) if s.rank is not None else cells.EMPTY,
+                    cells.percent(s.coverage, 0) if s.coverage is not None else cells.EMPTY,
+                ]
+            )
+        )
+    heads = [
+        cells.column("Measurements", "left", prose=True),
+        cells.column("Which", "left", prose=True),
+        cells.column("n"),
+        cells.column("Mean error"),
+        cells.column("Worst"),
+        cells.column("Rank"),
+        cells.column("In interval"),
+    ]
+    return [
+        Table(
+            f"tab-scores-{kind}",
+            "Errors of the estimates.",
+            Grid("scores", "", heads, rows),
+            (f"validate([{kind!r}]).summaries()",),
+        )
+    ]
 
 
 def _agreement(kind: str, report: Report) -> list[Block]:
@@ -69,29 +95,67 @@ def _agreement(kind: str, report: Report) -> list[Block]:
     if not found or kind == "counts":
         return []
     panels = tuple(Panel(s, "agreement", s.group) for s in found)
-    return [Figure(f"fig-validation-{kind}", "Estimate against measurement; the band is 10 % wide on each side.",
-                   Plot(panels, min(len(panels), 2), 62.0), "Points around the diagonal", (f"validate([{kind!r}]).results",))]  # fmt: skip
+    return [
+        Figure(
+            f"fig-validation-{kind}",
+            "Estimate against measurement; the band is 10 % wide on each side.",
+            Plot(panels, min(len(panels), 2), 54.0),
+            "Points around the diagonal",
+            (f"validate([{kind!r}]).results",),
+        )
+    ]
 
 
 def _rows(kind: str, report: Report) -> list[Block]:
     rows = [
-        Row([cells.text(r.row.model), cells.text(f"{r.row.metric}, {r.row.target}"), cells.Cell(r.row.split),
-             cells.Cell(number(r.row.value), (r.row.value,)), cells.Cell(number(r.estimate.value), (r.estimate.value,)),
-             cells.Cell(f"{100 * r.error:+.1f} %".replace("-", "−"), (r.error,)), cells.Cell(cite(r.row.source))])
+        Row(
+            [
+                cells.text(r.row.model),
+                cells.text(f"{r.row.metric}, {r.row.target}"),
+                cells.Cell(r.row.split),
+                cells.Cell(number(r.row.value), (r.row.value,)),
+                cells.Cell(number(r.estimate.value), (r.estimate.value,)),
+                cells.Cell(f"{100 * r.error:+.1f} %".replace("-", "−"), (r.error,)),
+                cells.Cell(cite(r.row.source)),
+            ]
+        )
         for r in report.results
-    ]  # fmt: skip
-    heads = [cells.column("What", "left", prose=True), cells.column("Of", "left", prose=True), cells.column("Row", "left"),
-             cells.column("Measured"), cells.column("Estimate"), cells.column("Error"),
-             cells.column("Source", "left", prose=True)]  # fmt: skip
-    blocks: list[Block] = [Table(f"tab-rows-{kind}", "Every row that is estimated.", Grid("rows", "", heads, rows),
-                                 (f"validate([{kind!r}]).results", f"validate([{kind!r}]).to_dict()"))]  # fmt: skip
+    ]
+    heads = [
+        cells.column("What", "left", prose=True),
+        cells.column("Of", "left", prose=True),
+        cells.column("Row", "left"),
+        cells.column("Measured"),
+        cells.column("Estimate"),
+        cells.column("Error"),
+        cells.column("Source", "left", prose=True),
+    ]
+    blocks: list[Block] = [
+        Table(
+            f"tab-rows-{kind}",
+            "Every row that is estimated.",
+            Grid("rows", "", heads, rows),
+            (f"validate([{kind!r}]).results", f"validate([{kind!r}]).to_dict()"),
+        )
+    ]
     if report.skipped:
-        skipped = [Row([cells.text(s.row.model), cells.text(f"{s.row.metric}, {s.row.target}"), cells.text(s.why)])
-                   for s in report.skipped]  # fmt: skip
-        heads = [cells.column("What", "left", prose=True), cells.column("Of", "left", prose=True),
-                 cells.column("Not estimated, because", "left", prose=True)]  # fmt: skip
-        blocks.append(Table(f"tab-skipped-{kind}", "Rows that are not estimated.", Grid("skipped", "", heads, skipped),
-                            (f"validate([{kind!r}]).skipped",)))  # fmt: skip
+        skipped = [
+            Row([cells.text(s.row.model), cells.text(f"{s.row.metric}, {s.row.target}"), cells.text(s.why)])
+            for s in report.skipped
+        ]
+        heads = [
+            cells.column("What", "left", prose=True),
+            cells.column("Of", "left", prose=True),
+            cells.column("Not estimated, because", "left", prose=True),
+        ]
+        blocks.append(
+            Table(
+                f"tab-skipped-{kind}",
+                "Rows that are not estimated.",
+                Grid("skipped", "", heads, skipped),
+                (f"validate([{kind!r}]).skipped",),
+            )
+        )
     return blocks
 
 
@@ -101,7 +165,7 @@ def constants(subject: Subject) -> list[Block]:
         Paragraph(
             f"Constants that price, or make uncertain, at least {100 * MATTERS:g} % of a metric of one of the networks. "
             "Shares are of the first network, of the metric that the caption names."
-        )  # fmt: skip
+        )
     ]
     for j, hardware in enumerate(subject.hardware):
         blocks += _constants_of(subject, j, hardware)
@@ -142,15 +206,41 @@ def all_constants(subject: Subject) -> list[Block]:
         blocks.append(Heading(literal(f"{target.name}: {target.title}"), 2))
         if target.description:
             blocks.append(Paragraph(literal(" ".join(target.description.split()))))
-        rows = [Row([cells.text(n), cells.Cell(str(p.default)), cells.text("" if p.unit == "1" else p.unit), cells.text(p.description)])
-                for n, p in target.parameters.items()]  # fmt: skip
+        rows = [
+            Row(
+                [
+                    cells.text(n),
+                    cells.Cell(str(p.default)),
+                    cells.text("" if p.unit == "1" else p.unit),
+                    cells.text(p.description),
+                ]
+            )
+            for n, p in target.parameters.items()
+        ]
         if rows:
-            heads = [cells.column("Choice", "left"), cells.column("Default"), cells.column("Unit", "left"),
-                     cells.column("What it is", "left", prose=True)]  # fmt: skip
-            blocks.append(Table(f"tab-choices-{j}", f"Choices that {literal(target.name)} leaves to its user.",
-                                Grid("choices", "", heads, rows), (f"load_target({hardware.given!r}).parameters",)))  # fmt: skip
-        blocks.append(_table(f"tab-constants-{j}", f"All constants of {literal(target.name)}.", target.constants, {},
-                             [f"load_target({hardware.given!r}).constants"]))  # fmt: skip
+            heads = [
+                cells.column("Choice", "left"),
+                cells.column("Default"),
+                cells.column("Unit", "left"),
+                cells.column("What it is", "left", prose=True),
+            ]
+            blocks.append(
+                Table(
+                    f"tab-choices-{j}",
+                    f"Choices that {literal(target.name)} leaves to its user.",
+                    Grid("choices", "", heads, rows),
+                    (f"load_target({hardware.given!r}).parameters",),
+                )
+            )
+        blocks.append(
+            _table(
+                f"tab-constants-{j}",
+                f"All constants of {literal(target.name)}.",
+                target.constants,
+                {},
+                [f"load_target({hardware.given!r}).constants"],
+            )
+        )
     return section("Constants", blocks)
 
 
@@ -166,10 +256,25 @@ def _table(
         shares = [cells.percent(v) for v in weight.get(name, ())] or [cells.EMPTY, cells.EMPTY]
         bounds = [cells.constant(q.low), cells.constant(q.high)] if q.low != q.high else [cells.EMPTY, cells.EMPTY]
         source = cite(q.source) + (f" ({CONFIDENCE[q.confidence]})" if q.confidence in CONFIDENCE else "")
-        rows.append(Row([cells.text(name), cells.constant(q.value), cells.text("" if q.unit == "1" else q.unit), *bounds,
-                         *(shares if weight else ()), cells.Cell(source)]))  # fmt: skip
-    heads = [cells.column("Constant", "left", prose=True), cells.column("Value"), cells.column("Unit", "left"),
-             cells.column("Low"), cells.column("High"),
-             *((cells.column("Prices"), cells.column("Variance")) if weight else ()),
-             cells.column("Source (known by)", "left", prose=True)]  # fmt: skip
+        rows.append(
+            Row(
+                [
+                    cells.text(name),
+                    cells.constant(q.value),
+                    cells.text("" if q.unit == "1" else q.unit),
+                    *bounds,
+                    *(shares if weight else ()),
+                    cells.Cell(source),
+                ]
+            )
+        )
+    heads = [
+        cells.column("Constant", "left", prose=True),
+        cells.column("Value"),
+        cells.column("Unit", "left"),
+        cells.column("Low"),
+        cells.column("High"),
+        *((cells.column("Prices"), cells.column("Variance")) if weight else ()),
+        cells.column("Source (known by)", "left", prose=True),
+    ]
     return Table(label, caption, Grid("constants", "", heads, rows), tuple(api))

@@ -30,11 +30,16 @@ def sentences(subject: Subject) -> list[str]:
     """What each front holds, and how sure it is that nothing is missing."""
     said = []
     for path, front in subject.fronts:
-        best = [f"{numbers.metric_title(o)} {numbers.metric_value(o, front.best(o).metrics[o])}" for o in front.objectives
-                if len(front)]  # fmt: skip
-        said.append(f"{literal(front.name)} has **{len(front):,}** non-dominated {front.kind} designs of {front.priced:,} priced "
-                    f"(`{path}`). The best of each objective: {literal(', '.join(best) or 'none')}. "
-                    f"{literal(front.guarantee[:1].upper() + front.guarantee[1:])}.")  # fmt: skip
+        best = [
+            f"{numbers.metric_title(o)} {numbers.metric_value(o, front.best(o).metrics[o])}"
+            for o in front.objectives
+            if len(front)
+        ]
+        said.append(
+            f"{literal(front.name)} has **{len(front):,}** non-dominated {front.kind} designs of {front.priced:,} priced "
+            f"(`{path}`). The best of each objective: {literal(', '.join(best) or 'none')}. "
+            f"{literal(front.guarantee[:1].upper() + front.guarantee[1:])}."
+        )
     return said
 
 
@@ -43,32 +48,57 @@ def _front(index: int, path: str, front: Front) -> list[Block]:
     if not len(front):
         return section(title)
     designs = [
-        Design(str(m.id), f"{m.network} on {m.target}", f"{m.network} on {m.target}",
-               {o: Interval.exact(m.metrics[o]) for o in front.objectives})
+        Design(
+            str(m.id),
+            f"{m.network} on {m.target}",
+            f"{m.network} on {m.target}",
+            {o: Interval.exact(m.metrics[o]) for o in front.objectives},
+        )
         for m in front.members
-    ]  # fmt: skip
+    ]
     pairs = list(pairwise(front.objectives))[:4]
     panels = tuple(Panel(scatter(designs, x, y), "trade-off", "") for x, y in pairs)
-    columns = [cells.column("Design"), cells.column("Network", "left", prose=True), cells.column("Target", "left", prose=True),
-               cells.column("Settings", "left", prose=True),
-               *(cells.column(numbers.metric_title(o)) for o in front.objectives)]  # fmt: skip
+    columns = [
+        cells.column("Design"),
+        cells.column("Network", "left", prose=True),
+        cells.column("Target", "left", prose=True),
+        cells.column("Settings", "left", prose=True),
+        *(cells.column(numbers.metric_title(o)) for o in front.objectives),
+    ]
     order = sorted(front.members, key=lambda m: tuple(m.metrics[o] for o in front.objectives))
     step = max(1, -(-len(order) // LISTED))
     rows = [
-        Row([cells.Cell(str(m.id), (m.id,)), cells.text(m.network), cells.text(m.target),
-             cells.text(", ".join(f"{k} {v}" for k, v in m.settings.items())),
-             *(cells.Cell(numbers.metric_value(o, m.metrics[o]), (m.metrics[o],)) for o in front.objectives)])
+        Row(
+            [
+                cells.Cell(str(m.id), (m.id,)),
+                cells.text(m.network),
+                cells.text(m.target),
+                cells.text(", ".join(f"{k} {v}" for k, v in m.settings.items())),
+                *(cells.Cell(numbers.metric_value(o, m.metrics[o]), (m.metrics[o],)) for o in front.objectives),
+            ]
+        )
         for m in order[::step]
-    ]  # fmt: skip
+    ]
     listed = "all of them" if step == 1 else f"every {step}th of them"
     api = (f"f{index + 1}.members",)
     best = dict.fromkeys((front.best(o).id, front.best(o).command) for o in front.objectives)
     return section(
         title,
-        Figure(f"fig-front-{index}", "The designs in the planes of two objectives; the line is the front of that plane alone.",
-               Plot(panels, min(len(panels), 2), 66.0), "Designs in the plane of two objectives", api) if panels else None,
-        Table(f"tab-front-{index}", f"Designs of the front, by {numbers.metric_title(front.objectives[0])}: {listed}.",
-              Grid("front", "", columns, rows), api),
+        Figure(
+            f"fig-front-{index}",
+            "The designs in the planes of two objectives; the line is the front of that plane alone.",
+            Plot(panels, min(len(panels), 2), 66.0),
+            "Designs in the plane of two objectives",
+            api,
+        )
+        if panels
+        else None,
+        Table(
+            f"tab-front-{index}",
+            f"Designs of the front, by {numbers.metric_title(front.objectives[0])}: {listed}.",
+            Grid("front", "", columns, rows),
+            api,
+        ),
         Paragraph("The best design of each objective is made again by:"),
         Items(tuple(f"design {number}: `{literal(command)}`" for number, command in best)),
-    )  # fmt: skip
+    )

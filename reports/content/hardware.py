@@ -30,10 +30,16 @@ def accuracy(subject: Subject) -> list[Block]:
     for j, hardware in enumerate(subject.hardware):
         metric = next((m for m in ("energy_J", "latency_s") if any(m in e.metrics() for e in hardware.estimates)), "")
         designs = [
-            Design(n.name, n.name, "this report", {"accuracy": Interval.exact(n.best.top1), metric: e.total(metric)},
-                   n.best.kind)
-            for (i, n) in known if n.best and metric in (e := hardware.estimates[i]).metrics()
-        ]  # fmt: skip
+            Design(
+                n.name,
+                n.name,
+                "this report",
+                {"accuracy": Interval.exact(n.best.top1), metric: e.total(metric)},
+                n.best.kind,
+            )
+            for (i, n) in known
+            if n.best and metric in (e := hardware.estimates[i]).metrics()
+        ]
         if not designs:
             continue
         marked = tuple(d.id for d in designs)
@@ -47,23 +53,50 @@ def accuracy(subject: Subject) -> list[Block]:
         panels.append(Panel(scatter(designs, metric, "accuracy"), "trade-off", hardware.target.name, marked))
     if panels:
         data = ", ".join(dict.fromkeys(n.dataset for _, n in known if n.dataset))
-        caption = f"Top-1 accuracy on {literal(data)} against cost: the networks of this report among others of the zoo " \
-                  "with published accuracy; the line is the front."  # fmt: skip
+        caption = (
+            f"Top-1 accuracy on {literal(data)} against cost: the networks of this report among others of the zoo "
+            "with published accuracy; the line is the front."
+        )
         names = list(dict.fromkeys([*(n.name for _, n in known), *(r.name for r in subject.rivals)]))
         api += [f"accuracies({name!r})" for name in names]
-        blocks.append(Figure("fig-accuracy", caption, Plot(tuple(panels), min(len(panels), 3), 62.0),
-                             "Accuracy against cost, one panel a target", tuple(api)))  # fmt: skip
+        blocks.append(
+            Figure(
+                "fig-accuracy",
+                caption,
+                Plot(tuple(panels), min(len(panels), 3), 54.0 + 3.2 * len(known)),
+                "Accuracy against cost, one panel a target",
+                tuple(api),
+            )
+        )
     rows = [
-        Row([cells.text(n.name), cells.Cell(f"{a.top1:g} %", (a.top1,)), cells.Cell(a.kind),
-             cells.text(a.conditions or "as published"), cells.Cell(cite(a.source))])
-        for n in subject.networks for a in n.accuracies
-    ]  # fmt: skip
+        Row(
+            [
+                cells.text(n.name),
+                cells.Cell(f"{a.top1:g} %", (a.top1,)),
+                cells.Cell(a.kind),
+                cells.text(a.conditions or "as published"),
+                cells.Cell(cite(a.source)),
+            ]
+        )
+        for n in subject.networks
+        for a in n.accuracies
+    ]
     if rows:
-        heads = [cells.column("Network", "left"), cells.column("Top-1"), cells.column("Kind", "left"),
-                 cells.column("Conditions", "left", prose=True), cells.column("Source", "left", prose=True)]  # fmt: skip
-        blocks.append(Table("tab-accuracy", "Accuracies known for these networks; measured and published are never mixed.",
-                            Grid("accuracy", "", heads, rows),
-                            tuple(f"accuracies({n.name!r})" for n in subject.networks if n.accuracies)))  # fmt: skip
+        heads = [
+            cells.column("Network", "left"),
+            cells.column("Top-1"),
+            cells.column("Kind", "left"),
+            cells.column("Conditions", "left", prose=True),
+            cells.column("Source", "left", prose=True),
+        ]
+        blocks.append(
+            Table(
+                "tab-accuracy",
+                "Accuracies known for these networks; measured and published are never mixed.",
+                Grid("accuracy", "", heads, rows),
+                tuple(f"accuracies({n.name!r})" for n in subject.networks if n.accuracies),
+            )
+        )
     for network in subject.networks:
         if not network.accuracies:
             blocks.append(
@@ -82,12 +115,24 @@ def comparison(subject: Subject) -> list[Block] | None:
         found = [(e.network, e) for e in hardware.estimates]
         for metric in ("latency_s", "energy_J"):
             if any(metric in e.metrics() for e in hardware.estimates):
-                panels.append(Panel(breakdown.side_by_side(found, metric), "intervals", hardware.target.name))
+                panels.append(
+                    Panel(
+                        breakdown.side_by_side(found, metric),
+                        "intervals",
+                        f"{hardware.given}: {numbers.metric_title(metric)}",
+                    )
+                )
                 api += [f"{subject.estimate_name(i, j)}.total({metric!r})" for i, _ in enumerate(found)]
     if panels:
-        blocks.append(Figure("fig-compare", "Estimates with the intervals that follow from the constants' bounds.",
-                             Plot(tuple(panels), 2, 16.0 + 6.0 * len(subject.networks)), "Points with intervals, one panel a metric and target",
-                             tuple(api)))  # fmt: skip
+        blocks.append(
+            Figure(
+                "fig-compare",
+                "Estimates with the intervals that follow from the constants' bounds.",
+                Plot(tuple(panels), 2, 16.0 + 5.0 * len(subject.networks)),
+                "Points with intervals, one panel a metric and target",
+                tuple(api),
+            )
+        )
     rows, odds_api = [], []
     for j, hardware in enumerate(subject.hardware):
         for metric in COSTS:
@@ -100,16 +145,32 @@ def comparison(subject: Subject) -> list[Block] | None:
                 names = subject.estimate_name(first, j), subject.estimate_name(second, j)
                 odds_api.append(f"probability_cheaper({names[0]}, {names[1]}, {metric!r})")
                 shown = certainty(q) if q > 0.5 else "50 %: no difference"
-                rows.append(Row([cells.text(hardware.given), cells.Cell(numbers.metric_title(metric)),
-                                 cells.text(subject.networks[first].name), cells.text(subject.networks[second].name),
-                                 cells.Cell(shown, (q,))]))  # fmt: skip
+                rows.append(
+                    Row(
+                        [
+                            cells.text(hardware.given),
+                            cells.Cell(numbers.metric_title(metric)),
+                            cells.text(subject.networks[first].name),
+                            cells.text(subject.networks[second].name),
+                            cells.Cell(shown, (q,)),
+                        ]
+                    )
+                )
     if rows:
-        heads = [cells.column("Target", "left"), cells.column("Of", "left"), cells.column("Network", "left", prose=True),
-                 cells.column("costs less than", "left", prose=True), cells.column("with probability")]  # fmt: skip
-        notes = ["Constants that both designs share are drawn once for both. 50 % says that they do not tell the designs "
-                 "apart. The probability covers the constants' bounds, not the structure of the model."]  # fmt: skip
-        blocks.append(Table("tab-odds", "Which network is cheaper.", Grid("odds", "", heads, rows, notes=notes),
-                            tuple(odds_api)))  # fmt: skip
+        heads = [
+            cells.column("Target", "left"),
+            cells.column("Of", "left"),
+            cells.column("Network", "left", prose=True),
+            cells.column("costs less than", "left", prose=True),
+            cells.column("with probability"),
+        ]
+        notes = [
+            "Constants that both designs share are drawn once for both. 50 % says that they do not tell the designs "
+            "apart. The probability covers the constants' bounds, not the structure of the model."
+        ]
+        blocks.append(
+            Table("tab-odds", "Which network is cheaper.", Grid("odds", "", heads, rows, notes=notes), tuple(odds_api))
+        )
     return section("Comparison", blocks)
 
 
@@ -124,18 +185,39 @@ def energy(subject: Subject) -> list[Block]:
                 continue
             name = subject.estimate_name(i, j)
             panels.append(
-                Panel(breakdown.split(estimate, metric), "intervals", f"{estimate.network} on {hardware.given}")
+                Panel(breakdown.split(estimate, metric), "intervals", f"{hardware.given}: {estimate.network}")
             )
             api.append(f"{name}.by_component({metric!r})")
             for component, interval in sorted(estimate.by_component(metric).items(), key=lambda item: -item[1].value):
-                rows.append(Row([cells.text(hardware.given), cells.text(estimate.network), cells.Cell(metric_of(metric).title),
-                                 cells.text(component), cells.cost(metric, interval)]))  # fmt: skip
+                rows.append(
+                    Row(
+                        [
+                            cells.text(hardware.given),
+                            cells.text(estimate.network),
+                            cells.Cell(metric_of(metric).title),
+                            cells.text(component),
+                            cells.cost(metric, interval),
+                        ]
+                    )
+                )
     if rows:
         most = max(len(p.info.labels) for p in panels)  # type: ignore[union-attr]
-        blocks.append(Figure("fig-energy", "Energy of one image by component of the hardware, with intervals.",
-                             Plot(tuple(panels), 2, 14.0 + 4.5 * most), "Points with intervals by component", tuple(api)))  # fmt: skip
-        heads = [cells.column("Target", "left"), cells.column("Network", "left", prose=True), cells.column("Metric", "left"),
-                 cells.column("Component", "left"), cells.column("Estimate (interval)")]  # fmt: skip
+        blocks.append(
+            Figure(
+                "fig-energy",
+                "Energy of one image by component of the hardware, with intervals.",
+                Plot(tuple(panels), 2, 15.0 + 4.0 * most),
+                "Points with intervals by component",
+                tuple(api),
+            )
+        )
+        heads = [
+            cells.column("Target", "left"),
+            cells.column("Network", "left", prose=True),
+            cells.column("Metric", "left"),
+            cells.column("Component", "left"),
+            cells.column("Estimate (interval)"),
+        ]
         blocks.append(
             Table("tab-energy", "Energy of one image by component.", Grid("energy", "", heads, rows), tuple(api))
         )

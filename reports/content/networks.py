@@ -15,8 +15,11 @@ from costmodel.ledger.ledger import Role
 from costmodel.plots import breakdown
 
 ROLES: tuple[tuple[Role, str], ...] = (
-    ("weight", "Weights"), ("parameter", "Parameters"), ("input", "Activations read"), ("output", "Activations written"),
-)  # fmt: skip
+    ("weight", "Weights"),
+    ("parameter", "Parameters"),
+    ("input", "Activations read"),
+    ("output", "Activations written"),
+)
 NETWORK = -1
 
 
@@ -47,9 +50,14 @@ def _layers_of(subject: Subject, index: int) -> list[Block]:
     if not ledger.layers:
         return [*blocks, Paragraph("This network has no layers that execute anything.", "note")]
     blocks.append(
-        Figure(f"fig-layers-{index}", f"{literal(network.name)}: operations and costs of its layers, in execution order.",
-               Plot(tuple(panels), 1, 34.0), f"Stacked columns over the layers of {network.name}", tuple(api))
-    )  # fmt: skip
+        Figure(
+            f"fig-layers-{index}",
+            f"{literal(network.name)}: operations and costs of its layers, in execution order.",
+            Plot(tuple(panels), 1, 34.0),
+            f"Stacked columns over the layers of {network.name}",
+            tuple(api),
+        )
+    )
     table = ledger.by_layer()
     costs = [(h.estimates[index].by_layer(m), m) for _, h, m in priced]
     rows = []
@@ -60,30 +68,62 @@ def _layers_of(subject: Subject, index: int) -> list[Block]:
             continue
         binary = row.get("xnor", 0) + row.get("and", 0)
         rows.append(
-            Row([cells.text(layer.name), cells.Cell(layer.op), cells.Cell(numbers.shape(layer.shape_out)),
-                 _count(row.get("mul", 0)), _count(row.get("add", 0)),
-                 cells.Cell(numbers.count(binary), tuple(row[k] for k in ("xnor", "and") if k in row)),
-                 *(cells.amount(m, v.value if v else None) for v, (_, m) in zip(bill, costs, strict=True))])
-        )  # fmt: skip
+            Row(
+                [
+                    cells.text(layer.name),
+                    cells.Cell(layer.op),
+                    cells.Cell(numbers.shape(layer.shape_out)),
+                    _count(row.get("mul", 0)),
+                    _count(row.get("add", 0)),
+                    cells.Cell(numbers.count(binary), tuple(row[k] for k in ("xnor", "and") if k in row)),
+                    *(cells.amount(m, v.value if v else None) for v, (_, m) in zip(bill, costs, strict=True)),
+                ]
+            )
+        )
     whole = [by.get(NETWORK) for by, _ in costs]
     if any(whole):
         empty = [cells.EMPTY] * 5
-        rows.append(Row([cells.Cell("outside of layers"), *empty,
-                         *(cells.amount(m, v.value if v else None) for v, (_, m) in zip(whole, costs, strict=True))]))  # fmt: skip
+        rows.append(
+            Row(
+                [
+                    cells.Cell("outside of layers"),
+                    *empty,
+                    *(cells.amount(m, v.value if v else None) for v, (_, m) in zip(whole, costs, strict=True)),
+                ]
+            )
+        )
     total = [cells.Cell(numbers.count(ledger.total(k)), (ledger.total(k),)) for k in ("mul", "add")]
     ones = ("xnor", "and")
     total.append(cells.Cell(numbers.count(ledger.total(*ones)), (ledger.total(*ones),)))
     footer = Row([cells.Cell("Total"), cells.EMPTY, cells.EMPTY, *total, *[cells.EMPTY] * len(costs)], "bold")
-    heads = [cells.column("Layer", "left", prose=True), cells.column("Operation", "left"), cells.column("Output"),
-             cells.column("Mul"), cells.column("Add"), cells.column("One-bit"),
-             *(cells.column(f"{numbers.metric_title(m)}, {literal(h.given)}") for _, h, m in priced)]  # fmt: skip
-    api = [f"{name}.deployed.by_layer()", f"{name}.deployed.total('mul')", f"{name}.deployed.total('add')",
-           f"{name}.deployed.total('xnor', 'and')"]  # fmt: skip
+    heads = [
+        cells.column("Layer", "left", prose=True),
+        cells.column("Operation", "left"),
+        cells.column("Output"),
+        cells.column("Mul"),
+        cells.column("Add"),
+        cells.column("One-bit"),
+        *(cells.column(f"{numbers.metric_title(m)}, {literal(h.given)}") for _, h, m in priced),
+    ]
+    api = [
+        f"{name}.deployed.by_layer()",
+        f"{name}.deployed.total('mul')",
+        f"{name}.deployed.total('add')",
+        f"{name}.deployed.total('xnor', 'and')",
+    ]
     api += [f"{subject.estimate_name(index, j)}.by_layer({m!r})" for j, _, m in priced]
-    notes = ["Layers that execute nothing and cost nothing are left out. Layers that run at the same time, as in a "
-             "pipeline, share the latency of the network: their times need not add up to it."]  # fmt: skip
-    blocks.append(Table(f"tab-layers-{index}", f"{literal(network.name)}: every layer of deployed inference.",
-                        Grid("layers", "", heads, rows, [footer], notes), tuple(api)))  # fmt: skip
+    notes = [
+        "Layers that execute nothing and cost nothing are left out. Layers that run at the same time, as in a "
+        "pipeline, share the latency of the network: their times need not add up to it."
+    ]
+    blocks.append(
+        Table(
+            f"tab-layers-{index}",
+            f"{literal(network.name)}: every layer of deployed inference.",
+            Grid("layers", "", heads, rows, [footer], notes),
+            tuple(api),
+        )
+    )
     return blocks
 
 
@@ -98,13 +138,24 @@ def traffic(subject: Subject) -> list[Block]:
     columns = [cells.column("", "left", prose=True), *(cells.column(literal(n.name)) for n in nets)]
     names = [subject.network_name(i) for i, _ in enumerate(nets)]
     api = [f"{n}.deployed.bits_moved({a})" for n in names for a in ("", *(repr(r) for r, _ in ROLES))]
-    table = Table("tab-traffic", "Bits that deployed inference moves for one image, each tensor at its own width.",
-                  Grid("traffic", "", columns, rows, footer), tuple(api))  # fmt: skip
+    table = Table(
+        "tab-traffic",
+        "Bits that deployed inference moves for one image, each tensor at its own width.",
+        Grid("traffic", "", columns, rows, footer),
+        tuple(api),
+    )
     panels = tuple(Panel(breakdown.traffic(n.profile.deployed), "layers", n.name) for n in nets)
-    figure = Figure("fig-traffic", "Bits moved by each layer, in execution order.", Plot(panels, 1, 34.0),
-                    "Stacked columns of bits moved over the layers", tuple(f"breakdown.traffic({n}.deployed)" for n in names))  # fmt: skip
-    note = Paragraph("Every operand is counted once a layer, as if nothing stayed in place between layers; what a target "
-                     "keeps on chip is in its bill.")  # fmt: skip
+    figure = Figure(
+        "fig-traffic",
+        "Bits moved by each layer, in execution order.",
+        Plot(panels, 1, 34.0),
+        "Stacked columns of bits moved over the layers",
+        tuple(f"breakdown.traffic({n}.deployed)" for n in names),
+    )
+    note = Paragraph(
+        "Every operand is counted once a layer, as if nothing stayed in place between layers; what a target "
+        "keeps on chip is in its bill."
+    )
     return section("Memory traffic", note, table, figure)
 
 
@@ -114,7 +165,7 @@ def rewrites(subject: Subject) -> list[Block]:
         Paragraph(
             "From the network as it is written to the network as it is deployed: each rewrite is exact, so no "
             "accuracy is traded. Negative numbers are operations that a rewrite adds."
-        )  # fmt: skip
+        )
     ]
     for i, network in enumerate(subject.networks):
         found = breakdown.rewrites(network.profile)
@@ -123,16 +174,37 @@ def rewrites(subject: Subject) -> list[Block]:
             continue
         kinds = list(dict.fromkeys(k for r in found for k, n in r.removed.items() if n))
         rows = [
-            Row([cells.text(r.name), cells.count(r.places), *(_signed(r.removed.get(k, 0)) for k in kinds), cells.text(r.why)])
+            Row(
+                [
+                    cells.text(r.name),
+                    cells.count(r.places),
+                    *(_signed(r.removed.get(k, 0)) for k in kinds),
+                    cells.text(r.why),
+                ]
+            )
             for r in found
-        ]  # fmt: skip
-        heads = [cells.column("Rewrite", "left", prose=True), cells.column("Places"), *(cells.column(k) for k in kinds),
-                 cells.column("Why it is exact", "left", prose=True)]  # fmt: skip
-        blocks.append(Table(f"tab-rewrites-{i}", f"{literal(network.name)}: operations that each kind of rewrite removed.",
-                            Grid("rewrites", "", heads, rows), (f"breakdown.rewrites({subject.network_name(i)})",)))  # fmt: skip
+        ]
+        heads = [
+            cells.column("Rewrite", "left", prose=True),
+            cells.column("Places"),
+            *(cells.column(k) for k in kinds),
+            cells.column("Why it is exact", "left", prose=True),
+        ]
+        blocks.append(
+            Table(
+                f"tab-rewrites-{i}",
+                f"{literal(network.name)}: operations that each kind of rewrite removed.",
+                Grid("rewrites", "", heads, rows),
+                (f"breakdown.rewrites({subject.network_name(i)})",),
+            )
+        )
         saved = network.profile.as_written.total("mul") - network.profile.deployed.total("mul")
-        blocks.append(Paragraph(f"{literal(network.name)}: {network.profile.as_written.total('mul'):,} multiplications as "
-                                f"written, {network.profile.deployed.total('mul'):,} deployed ({saved:,} fewer)."))  # fmt: skip
+        blocks.append(
+            Paragraph(
+                f"{literal(network.name)}: {network.profile.as_written.total('mul'):,} multiplications as "
+                f"written, {network.profile.deployed.total('mul'):,} deployed ({saved:,} fewer)."
+            )
+        )
     said = [f"{literal(n.name)}: {literal(text)}" for n in subject.networks for text in caveats(n.profile)]
     if said:
         blocks += [Paragraph("What the tracer could not see through:", "warning"), Items(tuple(said))]

@@ -19,15 +19,45 @@ from costmodel.validate.figures import Scatter as Agreement
 #: Width of the text block on A4 and Letter with the margins of the template, in millimetres.
 WIDTH = 166.0
 INCH = 25.4
+#: Millimetres left, right, above and below of the axes of each form, for labels and legends.
+MARGINS = {
+    "layers": (13.0, 23.0, 5.0, 10.5),
+    "intervals": (31.0, 4.0, 5.0, 8.0),
+    "bars": (31.0, 23.0, 5.0, 8.0),
+    "trade-off": (12.0, 3.0, 5.0, 10.0),
+    "agreement": (14.0, 4.0, 5.0, 9.0),
+}
 STYLE = {
-    "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 7.0, "axes.titlesize": 7.5, "axes.labelsize": 7.0,
-    "xtick.labelsize": 6.5, "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "axes.linewidth": 0.5,
-    "axes.edgecolor": LIGHT.muted, "axes.spines.top": False, "axes.spines.right": False, "xtick.color": LIGHT.ink,
-    "ytick.color": LIGHT.ink, "xtick.major.width": 0.5, "ytick.major.width": 0.5, "xtick.major.size": 2.0,
-    "ytick.major.size": 2.0, "grid.color": LIGHT.line, "grid.linewidth": 0.4, "axes.grid": True, "axes.axisbelow": True,
-    "legend.frameon": False, "text.color": LIGHT.ink, "axes.labelcolor": LIGHT.ink, "figure.facecolor": "none",
-    "axes.facecolor": "none", "axes.titlelocation": "left", "axes.titleweight": "bold",
-}  # fmt: skip
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 7.0,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.0,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.5,
+    "axes.edgecolor": LIGHT.muted,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": LIGHT.ink,
+    "ytick.color": LIGHT.ink,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "grid.color": LIGHT.line,
+    "grid.linewidth": 0.4,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "text.color": LIGHT.ink,
+    "axes.labelcolor": LIGHT.ink,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+}
 MARKERS = ("o", "s", "^", "D", "v", "p", "*", "h")
 
 
@@ -38,19 +68,41 @@ def svg(plot: Plot, name: str) -> bytes:
     """
     try:
         import matplotlib as mpl
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("a report with figures", "matplotlib", "reports") from error
     rows = -(-len(plot.panels) // plot.columns)
+    size = WIDTH, rows * plot.height
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(WIDTH / INCH, rows * plot.height / INCH), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)  # type: ignore[union-attr]
+        figure = Figure(figsize=(size[0] / INCH, size[1] / INCH))
         for index, panel in enumerate(plot.panels):
-            axes = figure.add_subplot(rows, plot.columns, index + 1)
+            axes = figure.add_axes(_box(panel, index, plot, size))
             _DRAW[panel.form](axes, panel)
         out = io.BytesIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        # savefig would draw twice, the first time for nothing
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     return out.getvalue()
+
+
+def _box(panel: Panel, index: int, plot: Plot, size: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Where the axes lie, as shares of the figure. Margins are fixed by form: a layout engine would have to draw first."""
+    left, right, top, bottom = MARGINS[panel.form]
+    if panel.form == "trade-off":
+        bottom += 3.2 * _legend_rows(panel)
+    width = size[0] / plot.columns
+    row, column = divmod(index, plot.columns)
+    x, y = column * width, size[1] - (row + 1) * plot.height
+    across, up = width - left - right, plot.height - top - bottom
+    return (x + left) / size[0], (y + bottom) / size[1], across / size[0], up / size[1]
+
+
+def _legend_rows(panel: Panel) -> int:
+    if panel.marked:
+        return min(len(panel.marked), 8)
+    assert isinstance(panel.info, ScatterInfo)
+    series = {point.series for point in panel.info.points}
+    return len(series) if 1 < len(series) <= 8 else 0
 
 
 def _layers(axes: Any, panel: Panel) -> None:
@@ -74,7 +126,7 @@ def _layers(axes: Any, panel: Panel) -> None:
     axes.set_xlim(-0.5, len(info.categories) - 0.5)
     axes.set_ylabel(unit or "count")
     axes.grid(axis="x", visible=False)
-    step = max(1, -(-len(info.categories) // 14))
+    step = max(1, -(-len(info.categories) // 11))
     at = list(range(0, len(info.categories), step))
     axes.set_xticks(
         at, [_short(info.categories[i], 16) for i in at], rotation=35, ha="right", rotation_mode="anchor", fontsize=5
@@ -94,7 +146,7 @@ def _largest(series: Any, most: int = 7) -> dict[str, tuple[float, ...]]:
 def _intervals(axes: Any, panel: Panel) -> None:
     info = panel.info
     assert isinstance(info, IntervalInfo)
-    _title(axes, f"{panel.title}: {info.title.lower()}" if panel.title else info.title)
+    _title(axes, panel.title or info.title)
     if not info.values:
         _nothing(axes)
         return
@@ -149,14 +201,31 @@ def _trade_off(axes: Any, panel: Panel) -> None:
     for k, series in enumerate(table):
         part = [p for p in plain if p.series == series]
         colour = LIGHT.faded if panel.marked else table[series]
-        axes.plot([p.x.value / fx for p in part], [p.y.value / fy for p in part], MARKERS[k % len(MARKERS)], color=colour,
-                  markersize=2.8, linestyle="none", label=None if single or panel.marked else _short(series, 30), zorder=2)  # fmt: skip
+        axes.plot(
+            [p.x.value / fx for p in part],
+            [p.y.value / fy for p in part],
+            MARKERS[k % len(MARKERS)],
+            color=colour,
+            markersize=2.8,
+            linestyle="none",
+            label=None if single or panel.marked else _short(series, 30),
+            zorder=2,
+        )
     for k, point in enumerate(p for p in info.points if p.id in panel.marked):
         colour = CYCLE[k % len(CYCLE)]
         low, high = point.x.value - point.x.low, point.x.high - point.x.value
-        axes.errorbar([point.x.value / fx], [point.y.value / fy], xerr=[[max(low, 0) / fx], [max(high, 0) / fx]],
-                      fmt=MARKERS[k % len(MARKERS)], color=colour, markersize=4.2, linewidth=0.9, capsize=1.5,
-                      label=_short(point.label, 28), zorder=3)  # fmt: skip
+        axes.errorbar(
+            [point.x.value / fx],
+            [point.y.value / fy],
+            xerr=[[max(low, 0) / fx], [max(high, 0) / fx]],
+            fmt=MARKERS[k % len(MARKERS)],
+            color=colour,
+            markersize=4.2,
+            linewidth=0.9,
+            capsize=1.5,
+            label=_short(point.label, 28),
+            zorder=3,
+        )
     values = [p.x.value for p in info.points if p.x.value > 0]
     if values and max(values) > 8 * min(values):
         axes.set_xscale("log")
@@ -165,7 +234,13 @@ def _trade_off(axes: Any, panel: Panel) -> None:
     axes.set_ylabel(_label(info.y, y_unit))
     handles, _ = axes.get_legend_handles_labels()
     if handles and len(handles) <= 8:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=1, handlelength=1.2, borderaxespad=0.0)
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -8.5 / _height(axes)),
+            handlelength=1.2,
+            borderaxespad=0.0,
+            labelspacing=0.25,
+        )
 
 
 def _agreement(axes: Any, panel: Panel) -> None:
@@ -179,19 +254,43 @@ def _agreement(axes: Any, panel: Panel) -> None:
         [low, high], [0.9 * low, 0.9 * high], [1.1 * low, 1.1 * high], color=LIGHT.line, linewidth=0, alpha=0.6
     )
     if info.baseline_points:
-        axes.plot(*zip(*info.baseline_points, strict=True), "x", color=CYCLE[1], markersize=3.2, markeredgewidth=0.8,
-                  label=_short(info.baseline, 34))  # fmt: skip
+        axes.plot(
+            *zip(*info.baseline_points, strict=True),
+            "x",
+            color=CYCLE[1],
+            markersize=3.2,
+            markeredgewidth=0.8,
+            label=_short(info.baseline, 34),
+        )
     for k, split in enumerate(dict.fromkeys(p[4] for p in info.points)):
         part = [p for p in info.points if p[4] == split]
         bars = [[max(p[1] - p[2], 0) for p in part], [max(p[3] - p[1], 0) for p in part]]
-        axes.errorbar([p[0] for p in part], [p[1] for p in part], yerr=bars, fmt=MARKERS[k], markersize=2.8, linewidth=0.7,
-                      color=SPLIT_COLOURS.get(split, LIGHT.ink), label=split)  # fmt: skip
+        axes.errorbar(
+            [p[0] for p in part],
+            [p[1] for p in part],
+            yerr=bars,
+            fmt=MARKERS[k],
+            markersize=2.8,
+            linewidth=0.7,
+            color=SPLIT_COLOURS.get(split, LIGHT.ink),
+            label=split,
+        )
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     for axis in (axes.xaxis, axes.yaxis):
         _plain_ticks(axis)
     axes.set_xlabel(f"measured [{info.unit}]")
     axes.set_ylabel(f"estimate [{info.unit}]")
     axes.legend(loc="upper left", handlelength=1.0)
+
+
+def _width(axes: Any) -> float:
+    """Width of the axes in millimetres."""
+    return float(axes.get_position().width * axes.figure.get_size_inches()[0] * INCH)
+
+
+def _height(axes: Any) -> float:
+    """Height of the axes in millimetres."""
+    return float(axes.get_position().height * axes.figure.get_size_inches()[1] * INCH)
 
 
 def _plain_ticks(axis: Any) -> None:
@@ -218,7 +317,7 @@ def _nothing(axes: Any) -> None:
 
 def _title(axes: Any, text: str) -> None:
     if text:
-        axes.set_title(_escape(_cut(text, 60)))
+        axes.set_title(_escape(_cut(text, int(_width(axes) / 1.45))))
 
 
 def _label(metric: Metric, unit: str) -> str:
@@ -226,7 +325,7 @@ def _label(metric: Metric, unit: str) -> str:
 
 
 def _prefix(size: float, unit: str) -> tuple[float, str]:
-    """A factor of a thousand and the unit with its prefix, so that ``size`` has one to three digits before the point."""
+    """A power of a thousand and the unit with its prefix: ``size`` has one to three digits before the point."""
     if unit in ("%", "mm²") or size <= 0:
         return 1.0, unit
     power = min(max(3 * math.floor(math.log10(size) / 3), -15), 15)

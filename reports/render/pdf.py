@@ -75,10 +75,13 @@ def _compile(document: Document, paper: Paper, **options: Any) -> Any:
 def _data(document: Document) -> dict[str, Any]:
     numbers = {r.key: r.number for r in document.bibliography()}
     return {
-        "title": _marked(document.title, numbers), "plain_title": _plain(document.title), "subtitle": document.subtitle,
-        "date": document.date, "keywords": list(document.keywords),
+        "title": _marked(document.title, numbers),
+        "plain_title": _plain(document.title),
+        "subtitle": document.subtitle,
+        "date": document.date,
+        "keywords": list(document.keywords),
         "blocks": [_block(b, numbers) for b in document.blocks],
-    }  # fmt: skip
+    }
 
 
 def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
@@ -92,8 +95,13 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
         case Items():
             return {"kind": "items", "items": [_marked(text, numbers) for text in block.texts]}
         case Figure():
-            return {"kind": "figure", "label": block.label, "caption": _marked(block.caption, numbers), "alt": block.alt,
-                    "api": _api(block.api)}  # fmt: skip
+            return {
+                "kind": "figure",
+                "label": block.label,
+                "caption": _marked(block.caption, numbers),
+                "alt": block.alt,
+                "api": _api(block.api),
+            }
         case Table():
             return _table(block, numbers)
         case Bibliography():
@@ -112,10 +120,16 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         for row in (*grid.rows, *grid.footer)
     ]
     return {
-        "kind": "table", "label": table.label, "caption": _marked(table.caption, numbers), "api": _api(table.api),
-        "columns": [{"title": _marked(c.title, numbers, True), "align": c.align, "prose": c.prose} for c in grid.columns],
-        "rows": rows, "notes": [_marked(n, numbers) for n in grid.notes],
-    }  # fmt: skip
+        "kind": "table",
+        "label": table.label,
+        "caption": _marked(table.caption, numbers),
+        "api": _api(table.api),
+        "columns": [
+            {"title": _marked(c.title, numbers, True), "align": c.align, "prose": c.prose} for c in grid.columns
+        ],
+        "rows": rows,
+        "notes": [_marked(n, numbers) for n in grid.notes],
+    }
 
 
 def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[dict[str, Any]]:

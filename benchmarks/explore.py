@@ -113,7 +113,7 @@ def run(folder: Path, file: Path, engine: str, disturb: str = "") -> dict[str, A
     while process.poll() is None:
         time.sleep(0.25)
         peak = max(peak, memory(family(process.pid)))
-        if not hit and len(list(folder.glob("parts/part-*"))) >= 3:
+        if not hit and any(folder.glob("parts/part-*")):
             if disturb == "run":
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)

@@ -249,8 +249,8 @@ def _effect_table(key: str, title: str, effects: list[Effect], made: Deployment,
                          "multiplications stay; train with --model-args scale=tied to remove them exactly")  # fmt: skip
         if e.option == "lut":
             entries = table_entries(replace_multipliers(made.graph, option))
-            notes.append(f"lut: its tables have {entries:,} entries of {e.stream_bits} bits, which the price of a look-up "
-                         "does not include.")  # fmt: skip
+            size = f"{entries:,} entries of {e.stream_bits} bits"
+            notes.append(f"lut: its tables have {size}, which the price of a look-up does not include.")
         if e.option == "lut" and left:
             notes.append("lut: what multiplies a wide number and not the integer sum of signs has no table.")
     percent = _percent

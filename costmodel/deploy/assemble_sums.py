@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from costmodel.deploy.constants import one_magnitude
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.domain import Domain
 from costmodel.trace.graph import Node
@@ -24,6 +25,8 @@ def sum_of_products(state: Assembler, node: Node) -> None:
     if node.window is not None and (node.window.transposed or len(node.window.kernel) != 2):
         raise state.refuse(node, "only plain convolutions of two dimensions have an executable form")
     weight = _oriented(state, node)
+    if weight_domain.kind in _NARROW and not one_magnitude(weight):
+        raise state.refuse(node, "its weights do not have one magnitude a channel, as those it was traced with had")
     a = state.types[node.inputs[0]]
     if weight_domain.is_one_bit and a.kind == "bits" and weight_domain.kind == "binary":
         arrays = {"signs": np.where(weight >= 0, 1, -1).astype(np.int8)}

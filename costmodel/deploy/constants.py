@@ -58,7 +58,7 @@ class Constants:
         return compress(value.reshape((1,) * (rank - value.ndim) + value.shape))
 
     def magnitudes(self, constant: Constant, rank: int) -> Array:
-        """The common magnitude of each output channel of a weight tensor, or of all if the constant is a scalar.
+        """The common magnitude of each output channel of a weight tensor, whatever a sample of it looked like.
 
         Of weights on a grid of several levels: its step.
         """
@@ -66,11 +66,9 @@ class Constants:
             return np.full((1,) * rank, _step(self.tensor(constant)))
         weight = np.abs(self.tensor(constant))
         axis = self._output_axis.get(constant.id, 0)
-        if constant.numel == 1:
-            return np.full((1,) * rank, _typical(weight.reshape(1, -1))[0])
         sizes = _typical(np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1))
         where = 1 if weight.ndim > 2 else rank - 1
-        return sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank)))
+        return compress(sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank))))
 
     def chain(self, steps: Iterable[Step], rank: int, act_scale: float = 1.0) -> tuple[Array, Array]:
         """The one scale and one bias of a chain. ``act_scale`` stands in for the size of a one-bit step."""
@@ -104,6 +102,14 @@ class Constants:
                 case "rsub":
                     scale, bias = -scale, value - bias
         return compress(scale), compress(bias)
+
+
+def one_magnitude(weight: Array) -> bool:
+    """Whether all weights of an output channel (dimension 0) have one magnitude, or are zero."""
+    rows = np.abs(weight.reshape(len(weight), -1))
+    sizes = _typical(rows).reshape(-1, 1)
+    near = np.abs(rows - sizes) <= 10 * RESIDUE * sizes
+    return bool((near | (rows <= 10 * RESIDUE * sizes)).all())
 
 
 def _typical(rows: Array) -> Array:

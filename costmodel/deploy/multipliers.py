@@ -63,7 +63,7 @@ def _is_sum_of_signs(node: Node) -> bool:
 
 
 def table_entries(graph: Graph) -> int:
-    """Entries of all tables that ``lut`` put in the place of multiplications: every sum from -n to n, for each channel."""
+    """Entries of all tables that ``lut`` put in place of multiplications: every sum from -n to n, by channel."""
     table = graph.by_id()
     total = 0
     for node in graph.nodes:

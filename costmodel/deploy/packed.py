@@ -194,7 +194,7 @@ def _header(metadata: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 def _program(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Program:
     from costmodel.deploy.ops import OPS
 
-    if _digest(tensors) != header["sha256"]:
+    if _digest(tensors) != header.get("sha256"):
         raise ValueError("its contents do not match its checksum")
     decoder = zlib.decompressobj()
     text = decoder.decompress(tensors["program"].tobytes(), _MAX_PROGRAM)

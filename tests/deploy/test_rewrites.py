@@ -138,3 +138,40 @@ def test_what_has_no_executable_form_is_said_with_its_place():
 def test_full_precision_networks_run_too():
     made = zoo("resnet18-cifar10")
     assert verify(made, images(made, 1)).exact
+
+
+@pytest.mark.parametrize("channel", range(0, 64, 7))
+def test_one_channel_of_another_size_is_not_overlooked(channel):
+    """The tracer judges a large weight by a sample; the numbers that are deployed come from all of it."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(64, 64, 3, 3))
+            self.size = torch.full((64, 1, 1, 1), 0.5, dtype=torch.float64)
+            self.size[channel] = 2.0
+
+        def forward(self, x):
+            u = torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+            return torch.conv2d(u, self.size.to(x.dtype) * torch.where(self.weight >= 0, 1.0, -1.0).to(x.dtype))
+
+    torch.manual_seed(0)
+    made = prepare(Net(), torch.randn(1, 64, 4, 4))
+    assert verify(made, images(made, 2)).exact
+    assert np.array_equal(run(made.graph, images(made, 2), 8), run(made.graph, images(made, 2)))
+
+
+def test_weights_that_are_not_what_they_were_traced_as_are_refused():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.sign(torch.randn(64, 64, 3, 3)))
+            self.weight.data[5, 7, 1, 1] = 0.3
+
+        def forward(self, x):
+            return torch.conv2d(torch.where(x >= 0, 1.0, -1.0).to(x.dtype), self.weight)
+
+    torch.manual_seed(0)
+    made = prepare(Net(), torch.randn(1, 64, 4, 4), trained=True)
+    with pytest.raises(CannotRunError, match="one magnitude a channel"):
+        assemble(made.graph)

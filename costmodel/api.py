@@ -131,7 +131,8 @@ def price(
     found = cache.load(pricing, Estimate) if use_cache else None
     if found is not None:
         return answer(pricing.request, use_cache=use_cache, announce=announce), found
-    from costmodel.targets.load import load_target, specs_folder
+    from costmodel.targets.folder import specs_folder
+    from costmodel.targets.load import load_target
 
     with _watching(True) as files:
         target = load_target(pricing.target)  # before anything that takes time: the name may be wrong

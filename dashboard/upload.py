@@ -54,7 +54,8 @@ def _check(text: str) -> None:
     """No aliases (a few lines of them expand to gigabytes), and no base but the names of packaged files."""
     import yaml
 
-    from costmodel.targets.load import KINDS, specs_folder
+    from costmodel.targets.folder import specs_folder
+    from costmodel.targets.load import KINDS
 
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):

@@ -239,7 +239,7 @@ def _own_digest() -> str:
 
 @lru_cache(maxsize=1)
 def _pricing_digest() -> str:
-    from costmodel.targets.load import specs_folder
+    from costmodel.targets.folder import specs_folder
 
     package = Path(__file__).parent.parent
     return _tree_digest([*(package / name for name in PRICING), specs_folder()])

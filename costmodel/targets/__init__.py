@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 # Bound before the function of the same name below: the first import of a submodule sets the package's attribute.
 import costmodel.targets.estimate  # noqa: F401
-from costmodel.collector import without_collector
-from costmodel.targets.load import list_targets, load_target
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Level, Profile
     from costmodel.targets.estimate import Estimate
+    from costmodel.targets.load import list_targets, load_target
     from costmodel.targets.spec import Target
 
 __all__ = ["estimate", "list_targets", "load_target"]
@@ -34,6 +33,9 @@ def estimate(
 
     Raises :class:`CostmodelError` for an unknown target or option, and for a value that may not be chosen.
     """
+    from costmodel.collector import without_collector
+    from costmodel.targets.load import load_target
+
     spec = load_target(target)
     model = import_module(f"costmodel.targets.{spec.kind}")
     settings = spec.settings(options, model.OPTIONS)
@@ -41,3 +43,10 @@ def estimate(
     with without_collector():
         result: Estimate = model.price(ledger, spec, settings)
     return result
+
+
+def __getattr__(name: str) -> Any:
+    # An estimate from the store needs the noun alone, and none of the schema.
+    if name in ("list_targets", "load_target"):
+        return getattr(import_module("costmodel.targets.load"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

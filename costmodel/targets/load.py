@@ -14,18 +14,13 @@ from typing import Any
 import msgspec
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.targets.folder import specs_folder
 from costmodel.targets.quantity import Quantity
 from costmodel.targets.schema import ConstantSpec, ParameterSpec, SpecFile, TableSpec
 from costmodel.targets.spec import Parameter, Target, citation_keys, make_constants, make_parameters
 
 KINDS = ("asic", "fpga", "arm")
 _SECTIONS: dict[str, type] = {"constants": ConstantSpec, "tables": TableSpec, "parameters": ParameterSpec}
-
-
-def specs_folder() -> Path:
-    """Where the packaged specs are: beside the package in a checkout, inside it when installed."""
-    inside = Path(__file__).parent.parent / "arch_specs"
-    return inside if inside.is_dir() else inside.parent.parent / "arch_specs"
 
 
 def list_targets(kind: str | None = None) -> dict[str, str]:

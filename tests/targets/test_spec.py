@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.targets import list_targets, load_target
-from costmodel.targets.load import KINDS, aliases, known_sources, read_yaml, references, specs_folder
+from costmodel.targets.folder import specs_folder
+from costmodel.targets.load import KINDS, aliases, known_sources, read_yaml, references
 from costmodel.targets.schema import json_schema
 from costmodel.targets.spec import citation_keys
 from costmodel.targets.units import canonical, to_base

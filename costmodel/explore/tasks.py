@@ -99,7 +99,8 @@ def network_metrics(network: Network, ledger: Ledger) -> dict[str, float]:
     from costmodel.train.records import accuracies
 
     try:
-        figures = accuracies(network.model, float(dict(network.arguments).get("width", 1.0)))
+        axes = dict(network.arguments)
+        figures = accuracies(network.model, float(axes.pop("width", 1.0)), axes)
     except CostmodelError:  # not a network of the zoo
         figures = []
     return {"accuracy": figures[0].top1 if figures else float("nan"), "weight_bits": float(ledger.weight_bits())}

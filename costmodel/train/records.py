@@ -91,17 +91,16 @@ def add(record: Record, path: Path = RECORDS) -> None:
 
 
 def accuracies(network: str, width: float | None = None, options: Mapping[str, object] | None = None) -> list[Accuracy]:
-    """Every figure known for a network (a name of the zoo): measured on the test set first, then published.
+    """Every figure known for a network (a name or alias of the zoo): measured on the test set first, then published.
 
     ``width`` keeps the figures of that width only, ``options`` those of a network built with just these axes
     (``{"scale": "tied"}``); published ones are of width 1 and of the network as it is listed.
     """
     from costmodel.zoo import registry
 
-    figures = [of_record(r) for r in measured() if r.network == network and r.held_out == "test"]
-    figures += [
-        Accuracy(network, 1.0, p.top1, {}, "published", p.source, p.note) for p in registry.entry(network).published
-    ]
+    entry = registry.entry(network)
+    figures = [of_record(r) for r in measured() if r.network == entry.name and r.held_out == "test"]
+    figures += [Accuracy(entry.name, 1.0, p.top1, {}, "published", p.source, p.note) for p in entry.published]
     fits = [f for f in figures if width is None or f.width == width]
     return [f for f in fits if options is None or f.options == dict(options)]
 

@@ -7,9 +7,14 @@ shift rounds half up: the bit that falls off last is added, which in hardware is
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from costmodel.deploy.program import Array
+from costmodel.errors import MissingExtraError
+
+try:
+    from numba import njit
+except ImportError as error:  # every way to the executor leads through this module
+    raise MissingExtraError("running a deployed network", "numba", "deploy") from error
 
 
 @njit(cache=True, nogil=True)

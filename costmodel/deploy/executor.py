@@ -15,7 +15,7 @@ import numpy as np
 from costmodel.deploy.ops import OPS, Tally
 from costmodel.deploy.program import Array, Instruction, Program
 from costmodel.deploy.sums import pack_weights
-from costmodel.errors import CostmodelError, MissingExtraError
+from costmodel.errors import CostmodelError
 
 Probe = Callable[[Instruction, list[Array], Array], None]
 
@@ -27,10 +27,6 @@ class Executor:
     """
 
     def __init__(self, program: Program) -> None:
-        try:
-            import numba  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("running a deployed network", "numba", "deploy") from error
         self.program = program
         self._instructions = [_packed(i) for i in program.instructions]
         self._last: dict[int, int] = {}

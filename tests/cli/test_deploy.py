@@ -89,3 +89,16 @@ def test_a_qonnx_graph_is_written(capsys, tmp_path):
     path = tmp_path / "net.onnx"
     assert run(capsys, "abbnn-digits", "--qonnx", str(path), "--images", "1")[0] == 0
     assert {node.op_type for node in onnx.load(path).graph.node} >= {"Conv", "MultiThreshold", "PRelu"}
+
+
+def test_without_numba_it_says_what_to_install(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        "from costmodel.cli.main import main\n"
+        "sys.exit(main(['deploy', 'abbnn-digits', '--images', '1']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2 and "costmodel[deploy]" in done.stderr and "Traceback" not in done.stderr

@@ -19,6 +19,7 @@ from costmodel.ledger.ledger import Ledger
 from costmodel.targets.arm_kernels import DISPATCH, Library, Work, work
 from costmodel.targets.arm_operators import Operator, operators
 from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Parameter, Target
 
@@ -45,23 +46,25 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     cores = int(target.structure.get("cores", 1))
     if threads > cores:
         raise CostmodelError(f"option threads={threads}: {target.name} has {cores} core{'s' * (cores > 1)}")
-    found = operators(ledger)
+    found, kernels = _kernels(ledger, msgspec.json.encode(library), REAL_BYTES[precision], precision)
     own = _own_factors(ledger, target, options["library"])
     power = _power(target, threads)
     lines: list[Line] = []
     totals: dict[tuple[str, ...], float] = {}
-    for op in found:
+    powered: dict[tuple[str, ...], tuple[str, ...]] = {}  # factors of seconds -> those of joules
+    for op, items in zip(found, kernels, strict=True):
+        layer = op.layer.index
         seconds: dict[tuple[str, ...], float] = {}
-        for item in (*work(op, library, REAL_BYTES[precision], precision), DISPATCH):
-            if item.amount:
-                factors, cycles = own(item)
-                amount = item.amount / ((clock if cycles else 1.0) * (threads if item.parallel else 1))
-                seconds[factors] = seconds.get(factors, 0.0) + amount
-                lines.append(Line(op.layer.index, "latency_s", item.component, item.kind, amount, factors))
+        for component, kind, work_amount, named, in_cycles, parallel in items:
+            factors, cycles = own(named, in_cycles)
+            amount = work_amount / ((clock if cycles else 1.0) * (threads if parallel else 1))
+            seconds[factors] = seconds.get(factors, 0.0) + amount
+            lines.append(Line(layer, "latency_s", component, kind, amount, factors))
         for factors, amount in seconds.items():
             totals[factors] = totals.get(factors, 0.0) + amount
             if power is not None:
-                lines.append(Line(op.layer.index, "energy_J", "board", op.kind, amount, (*factors, "power_board")))
+                joules = powered.get(factors) or powered.setdefault(factors, (*factors, "power_board"))
+                lines.append(Line(layer, "energy_J", "board", op.kind, amount, joules))
     constants = {name: _constant(target, name) for name in sorted({name for factors in totals for name in factors})}
     if power is not None:
         constants["power_board"] = power
@@ -84,7 +87,27 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     return replace(bill, derived=derived, facts=facts, notes=tuple(_notes(found, library, threads, power is not None)))
 
 
-def _own_factors(ledger: Ledger, target: Target, library: str) -> Callable[[Work], tuple[tuple[str, ...], bool]]:
+@kept
+def _kernels(
+    ledger: Ledger, library: bytes, real_bytes: int, real: str
+) -> tuple[list[Operator], list[tuple[Work, ...]]]:
+    """The operators of a network, and the work that each of them is with a library (given as JSON)."""
+    chosen = msgspec.json.decode(library, type=Library)
+    found = operators(ledger)
+    return found, [
+        tuple(item for item in (*work(op, chosen, real_bytes, real), DISPATCH) if item.amount) for op in found
+    ]
+
+
+@kept
+def _weight_bits(ledger: Ledger) -> int:
+    return ledger.weight_bits()
+
+
+Own = Callable[[tuple[str, ...], bool], tuple[tuple[str, ...], bool]]
+
+
+def _own_factors(ledger: Ledger, target: Target, library: str) -> Own:
     """From the constants that a kernel names to those of this network, library and target; whether they count cycles.
 
     Every line bears the network's own model error and, for a library that was measured against another, their ratio. A
@@ -97,12 +120,12 @@ def _own_factors(ledger: Ledger, target: Target, library: str) -> Callable[[Work
     on_clock = "cycles_per_byte" in target.constants
     known: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
 
-    def own(item: Work) -> tuple[tuple[str, ...], bool]:
-        if item.factors not in known:
-            memory = on_clock and item.factors == ("seconds_per_byte",)
-            factors = ("cycles_per_byte",) if memory else item.factors
-            known[item.factors] = (*factors, *suffix), item.cycles or memory
-        return known[item.factors]
+    def own(named: tuple[str, ...], cycles: bool) -> tuple[tuple[str, ...], bool]:
+        if named not in known:
+            memory = on_clock and named == ("seconds_per_byte",)
+            factors = ("cycles_per_byte",) if memory else named
+            known[named] = (*factors, *suffix), cycles or memory
+        return known[named]
 
     return own
 
@@ -125,7 +148,7 @@ def _power(target: Target, threads: int) -> Quantity | None:
 
 def _memory(ledger: Ledger, found: list[Operator], real_bytes: int, target: Target) -> dict[str, Any]:
     """What the network holds and moves, against the caches."""
-    weights = ledger.weight_bits() // 8
+    weights = _weight_bits(ledger) // 8
     largest = max(((sum(op.elements_in) + op.elements_out) * real_bytes for op in found), default=0)
     facts: dict[str, Any] = {"weight_bytes": weights, "largest_operator_bytes": largest}
     for name in ("cache_l1", "cache_l2", "sram"):

@@ -231,12 +231,11 @@ def _estimate(
     placed: Mapping[str, Tensor],
 ) -> Estimate:
     ledger = work.ledger
-    names = tuple(layer.name for layer in ledger.layers)
+    names = work.names
     lines, used = tuple(bill.lines), bill.used()
     brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used)
     energy, seconds = brief.total("energy_J"), float(bill.seconds)
-    operations = 2 * sum(layer.macs for layer in ledger.layers)
-    binary_macs = sum(c.count for c in ledger.charges if c.kind == "popcount")
+    operations = 2 * work.macs
     derived = {
         "tops_per_watt": _per(operations / 1e12, energy),
         "power_W": energy.scaled(1 / seconds) if seconds else Interval.exact(0.0),
@@ -254,7 +253,7 @@ def _estimate(
         "weight_bits": work.weight_bits,
         "dram_tensors": sorted(t.name for t in placed.values() if t.where == "dram"),
         "cycles": bill.total_cycles,
-        "array_utilisation": binary_macs / (array_cycles * array.lanes) if array_cycles else 0.0,
+        "array_utilisation": work.popcounts / (array_cycles * array.lanes) if array_cycles else 0.0,
         "clock_Hz": settings["clock"],
         "wired_shifts": bill.wired,
         "unpriced": dict(bill.unpriced),

@@ -34,6 +34,7 @@ class Bill:
         self.leaks: list[tuple[str, float, tuple[str, ...]]] = []
         self.clock = technology.settings["clock"]
         self._constant("system_factor", self.target.constant("system_factor"))
+        self._logic: dict[tuple[str, float], tuple[str, ...]] = {}
         self._sram: dict[tuple[str, str], tuple[str, ...]] = {}
         self._moving: tuple[float, ...] | None = None
 
@@ -43,7 +44,10 @@ class Bill:
 
     def unit(self, layer: int, kind: str, unit: str, count: Any, width: float, component: str = "compute") -> None:
         """``count`` operations of a unit of ``width`` bits."""
-        factors = (*self.technology.factors(unit, width), *self.technology.supply, "system_factor")
+        factors = self._logic.get((unit, width))
+        if factors is None:
+            factors = (*self.technology.factors(unit, width), *self.technology.supply, "system_factor")
+            self._logic[unit, width] = factors
         self.lines.append(Line(layer, "energy_J", component, kind, count, factors))
 
     def tree(self, charge: Charge, terms: int) -> None:
@@ -96,9 +100,10 @@ class Bill:
 
     def sram(self, layer: int, buffer: str, kind: str, read_bits: Any, write_bits: Any) -> None:
         """Bits read from and written to the ``activation`` or the ``weight`` buffer."""
-        for what, bits in (("read", read_bits), ("write", write_bits)):
-            if not arith_is_zero(bits):
-                self.lines.append(Line(layer, "energy_J", "sram", kind, bits, self.sram_factors(buffer, what)))
+        if not arith_is_zero(read_bits):
+            self.lines.append(Line(layer, "energy_J", "sram", kind, read_bits, self.sram_factors(buffer, "read")))
+        if not arith_is_zero(write_bits):
+            self.lines.append(Line(layer, "energy_J", "sram", kind, write_bits, self.sram_factors(buffer, "write")))
 
     def sram_factors(self, buffer: str, what: str) -> tuple[str, ...]:
         """Constants of reading or writing one bit of a buffer."""

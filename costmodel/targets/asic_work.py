@@ -60,6 +60,10 @@ class Work:
     weight_bits: int
     #: Every kind of operation with its widths, once: whether it is in a sum of products, and one charge of it.
     kinds: tuple[tuple[bool, Charge], ...]
+    #: Multiply-accumulates of all layers, one-bit products that are counted, and names of the layers.
+    macs: int
+    popcounts: int
+    names: tuple[str, ...]
     _placed: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False)
 
     def tensors(self, capacity_bits: int) -> dict[str, Tensor]:
@@ -108,7 +112,10 @@ def _sort(ledger: Ledger, real_bits: int) -> Work:
     products = {layer.index for layer in ledger.layers if layer.op in PRODUCTS}
     kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in ledger.charges}
     once = tuple((key[0], charge) for key, charge in kinds.items())
-    return Work(ledger, real_bits, charges, items, weights, once)
+    macs = sum(layer.macs for layer in ledger.layers)
+    popcounts = sum(c.count for c in ledger.charges if c.kind == "popcount")
+    names = tuple(layer.name for layer in ledger.layers)
+    return Work(ledger, real_bits, charges, items, weights, once, macs, popcounts, names)
 
 
 def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+import msgspec
+
 from costmodel.targets.quantity import Interval, Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the bill.
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One line of the bill; a struct, because an estimate makes thousands of them.
 
     ``metric`` names what is priced, with its unit: ``energy_J``, ``latency_s``, ``area_mm2``, ``lut``, ``ff``,
     ``bram18``, ``dsp``, ``uram``, ``carry``, ``cycles``. ``component`` names the part of the hardware (``compute``,

@@ -21,7 +21,7 @@ from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, Widths, stages
 from costmodel.targets.fpga_engine import engine
 from costmodel.targets.fpga_fit import Budget, capacity, explain_misfit, fold_for, move_to_uram, utilisation
-from costmodel.targets.fpga_folding import matrix_stages, read_folding, write_folding
+from costmodel.targets.fpga_folding import folding_data, matrix_stages, read_folding
 from costmodel.targets.fpga_pipeline import Style, design_parts, intervals, latency
 from costmodel.targets.fpga_units import IMPLS, Fabric
 from costmodel.targets.quantity import Interval
@@ -160,7 +160,7 @@ def dataflow(
         "impl": style.impl,
         "lanes": sum(fold.lanes for fold in folding.values()),
         "folding": {ledger.layers[design[i].layers[0]].name: (f.pe, f.simd) for i, f in folding.items()},
-        "finn_folding": json.loads(write_folding(folding, design)),
+        "finn_folding": folding_data(folding, design),
         "macs_per_s": sum(s.macs for s in design) * clock / interval,
     }
     return Estimate(

@@ -17,12 +17,11 @@ RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
 
 def resource_lines(parts: Iterable[tuple[int, Part]]) -> list[Line]:
     """Parts as lines of the bill, by resource; parts of nothing are left out."""
-    lines = [
-        Line(layer, part.metric, part.component, part.kind, float(part.coefficient), part.factors)
-        for layer, part in parts
-        if part.coefficient
-    ]
-    return sorted(lines, key=lambda line: RESOURCES.index(line.metric))
+    lines: dict[str, list[Line]] = {metric: [] for metric in RESOURCES}
+    for layer, (metric, component, kind, coefficient, factors) in parts:
+        if coefficient:
+            lines[metric].append(Line(layer, metric, component, kind, float(coefficient), factors))
+    return [line for metric in RESOURCES for line in lines[metric]]
 
 
 def notes(

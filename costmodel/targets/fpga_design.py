@@ -17,6 +17,7 @@ from costmodel.ledger.ledger import Charge, Layer, Ledger
 from costmodel.targets.arith import round_up
 from costmodel.targets.fpga_streams import WindowShape
 from costmodel.targets.fpga_units import MatrixShape
+from costmodel.targets.kept import kept
 
 MATRIX_OPS = ("conv", "linear", "matmul")
 #: What may be done to the network's input without making it wider than it came.
@@ -85,6 +86,7 @@ class Stage:
         return self.op == "max_pool"
 
 
+@kept
 def stages(
     ledger: Ledger, widths: Widths, byte_accumulators: bool, host_scales_input: bool = False
 ) -> tuple[Stage, ...]:

@@ -9,8 +9,9 @@ with a multiplexer or a wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -20,10 +21,11 @@ from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga_bill import notes, resource_lines
-from costmodel.targets.fpga_design import Stage, matrix_rows
-from costmodel.targets.fpga_fit import Budget, amounts, explain_misfit, nominal, utilisation
+from costmodel.targets.fpga_design import Stage, Work, matrix_rows
+from costmodel.targets.fpga_fit import Adder, Budget, adder, explain_misfit, utilisation
 from costmodel.targets.fpga_pipeline import Style, operators
-from costmodel.targets.fpga_units import MatrixShape, Part, RamStyle
+from costmodel.targets.fpga_units import Fabric, Impl, MatrixShape, Part, RamStyle
+from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Target
 
@@ -57,9 +59,9 @@ def engine(
     lines = resource_lines(parts)
     total, waiting, streamed = 0, 0, 0
     for passed in passes(design):
-        layer = passed[0].layers[0]
-        array, operating = array_cycles(passed[0], chosen), operator_cycles(passed, chosen)
-        load = load_cycles(design, passed, chosen, style)
+        layer = passed.stages[0].layers[0]
+        array, operating = array_cycles(passed.stages[0], chosen), operator_cycles(passed, chosen)
+        load = load_cycles(passed, chosen, style)
         spent = max(array, operating, load)
         lines.append(Line(layer, "cycles", "compute", "control", spent))
         lines.append(Line(layer, "latency_s", "array", "control", array / clock))
@@ -69,7 +71,7 @@ def engine(
             lines.append(Line(layer, "latency_s", "host_memory", "weight", (spent - max(array, operating)) / clock))
             waiting += spent - max(array, operating)
         total += spent
-        streamed += moved_bits(design, passed, chosen)
+        streamed += passed.moved_bits(chosen.on_chip)
     if "board_power" in target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
     used = utilisation(parts, target)
@@ -110,14 +112,55 @@ def engine(
     )
 
 
-def passes(design: Sequence[Stage]) -> list[tuple[Stage, ...]]:
-    """Layers that the engine computes in one go: a matrix and the element-wise layers and pools up to the next one."""
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Layers that the engine computes in one go. ``operations`` are counts by kind of its element-wise work, each layer
+    apart; ``weight_bits`` come from the host's memory, and ``map_bits`` move to and from it where maps are not on
+    chip: what the pass reads from earlier ones and what later ones read of it."""
+
+    stages: tuple[Stage, ...]
+    operations: tuple[tuple[str, tuple[int, ...]], ...]
+    weight_bits: int
+    map_bits: int
+
+    def moved_bits(self, on_chip: bool) -> int:
+        """Bits between the engine and the host's memory."""
+        return self.weight_bits if on_chip else self.weight_bits + self.map_bits
+
+
+@kept
+def passes(design: Sequence[Stage]) -> tuple[Pass, ...]:
+    """A matrix and the element-wise layers and pools up to the next one, in order of execution."""
     found: list[list[Stage]] = []
     for stage in design:
         if stage.matrix is not None or not found:
             found.append([])
         found[-1].append(stage)
-    return [tuple(stages) for stages in found]
+    home = {stage.index: number for number, stages in enumerate(found) for stage in stages}
+    # results that a later pass reads, by the pass that makes them
+    kept_for_later: list[set[int]] = [set() for _ in found]
+    for stage in design:
+        for source in stage.inputs:
+            if source >= 0 and home[source] != home[stage.index]:
+                kept_for_later[home[source]].add(source)
+    kept_for_later[-1].add(design[-1].index)
+    return tuple(_pass(design, stages, later) for stages, later in zip(found, kept_for_later, strict=True))
+
+
+def _pass(design: Sequence[Stage], stages: Sequence[Stage], later: set[int]) -> Pass:
+    inside = {stage.index for stage in stages}
+    read = {source for stage in stages for source in stage.inputs} - inside
+    maps = sum(stages[0].bits_entered if i < 0 else design[i].elements * design[i].bits_out for i in read)
+    maps += sum(design[i].elements * design[i].bits_out for i in later)
+    operations: dict[str, list[int]] = {}
+    for stage in stages:
+        for work in stage.work:
+            if work.kind != "shift_const":
+                operations.setdefault(work.kind, []).append(work.count)
+    return Pass(
+        tuple(stages), tuple((kind, tuple(counts)) for kind, counts in operations.items()),
+        sum(stage.weight_bits for stage in stages), maps,
+    )  # fmt: skip
 
 
 def array_cycles(stage: Stage, chosen: Engine) -> int:
@@ -130,28 +173,10 @@ def array_cycles(stage: Stage, chosen: Engine) -> int:
     return int(ceil_div(stage.macs, chosen.macs))
 
 
-def operator_cycles(passed: Sequence[Stage], chosen: Engine) -> int:
+def operator_cycles(passed: Pass, chosen: Engine) -> int:
     """Cycles of the busiest kind of operators: layers of one pass share the operators of a kind, and kinds overlap."""
-    busy: dict[str, int] = {}
-    for stage in passed:
-        for work in stage.work:
-            if work.kind != "shift_const":
-                busy[work.kind] = busy.get(work.kind, 0) + ceil_div(work.count, chosen.lanes)
-    return max(busy.values(), default=0)
-
-
-def moved_bits(design: Sequence[Stage], passed: Sequence[Stage], chosen: Engine) -> int:
-    """Bits between the engine and the host's memory in a pass: weights, and unless maps are on chip, what the pass
-    reads from earlier ones and what later ones read of it."""
-    bits = sum(stage.weight_bits for stage in passed)
-    if chosen.on_chip:
-        return bits
-    inside = {stage.index for stage in passed}
-    read = {source for stage in passed for source in stage.inputs} - inside
-    bits += sum(passed[0].bits_entered if i < 0 else design[i].elements * design[i].bits_out for i in read)
-    later = {source for stage in design if stage.index not in inside for source in stage.inputs}
-    results = (later & inside) | ({passed[-1].index} if passed[-1].index == len(design) - 1 else set())
-    return bits + sum(design[i].elements * design[i].bits_out for i in results)
+    lanes = chosen.lanes
+    return max((sum(-(-count // lanes) for count in counts) for _, counts in passed.operations), default=0)
 
 
 def is_binary(m: MatrixShape) -> bool:
@@ -159,91 +184,131 @@ def is_binary(m: MatrixShape) -> bool:
     return max(m.bits_a, m.bits_w) <= 2
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the layers of a network ask of an engine.
+
+    ``widest`` matrix row, ``rows`` of the largest matrix and ``bits_acc`` of the binary layers (``widest`` 0: none);
+    ``operands``: widest activation and weight of the real layers, None where there are none; ``works``: the widest
+    element-wise operation of each kind; ``multiplied`` of those kinds take DSP slices; bits of all maps that live at a
+    time, and of the rows under the largest window.
+    """
+
+    widest: int
+    rows: int
+    bits_acc: int
+    operands: tuple[int, int] | None
+    works: tuple[Work, ...]
+    multiplied: int
+    live_bits: int
+    row_bits: int
+
+
+@kept
+def needs(design: Sequence[Stage]) -> Needs:
+    """What the layers of a network ask of an engine, whatever the device."""
+    matrices = [s.matrix for s in design if s.matrix is not None]
+    binary = [m for m in matrices if is_binary(m)]
+    real = [m for m in matrices if not is_binary(m)]
+    kinds = {(w.kind, w.bits_a, w.bits_b): w for s in design for w in s.work}
+    best: dict[str, Work] = {}
+    for work in kinds.values():
+        if work.kind not in best or work.bits_a > best[work.kind].bits_a:
+            best[work.kind] = work
+    return Needs(
+        max((m.mw for m in binary), default=0), matrix_rows(design), max((m.bits_acc for m in binary), default=0),
+        (max(m.bits_a for m in real), max(m.bits_w for m in real)) if real else None,
+        tuple(best.values()), len(best.keys() & {"mul", "special"}), _live_bits(design), _row_bits(design),
+    )  # fmt: skip
+
+
 def _size(
     design: Sequence[Stage], style: Style, target: Target, budget: Budget
 ) -> tuple[Engine, list[tuple[int, Part]]]:
     """The fastest engine within what is usable of the device, feature maps on chip or not; or the narrowest."""
-    constants = nominal(target)
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
-    real = any(s.matrix is not None and not is_binary(s.matrix) for s in design)
-    multiplied = len({w.kind for s in design for w in s.work} & {"mul", "special"})
-    per_mac = _real_dsp(design, style) if real else 1
-    maps = {True: _live_bits(design), False: _row_bits(design)}
-    found: list[tuple[int, int, Engine, list[tuple[int, Part]]]] = []
+    asked, add = needs(design), adder(target)
+    per_mac = units.dsp_blocks(*asked.operands, style.fabric) if asked.operands else 1
+    found: list[tuple[int, int, Engine]] = []
     for on_chip in (True, False):
         for (pe, simd), weights in product(SIZES, STYLES):
             lanes = max(pe // 4, 1)
-            macs = max(1, int(usable["dsp"] - multiplied * lanes) // per_mac) if real else 1
+            macs = max(1, int(usable["dsp"] - asked.multiplied * lanes) // per_mac) if asked.operands else 1
             tried = Engine(pe, simd, macs, lanes, on_chip, weights)
-            parts = _parts(design, tried, style, real, maps[on_chip])
-            used = amounts(parts, constants)
-            if all(used[name] <= usable[name] for name in usable):
-                found.append((_total_cycles(design, tried, style), len(found), tried, parts))
+            if _fits(_groups(asked, tried, style), usable, add):
+                found.append((_total_cycles(design, tried, style), len(found), tried))
                 break
-    if found:
-        _, _, best, parts = min(found, key=lambda each: each[:2])
-        return best, parts
-    return tried, parts
+    best = min(found)[2] if found else tried
+    return best, [(-1, part) for group in _groups(asked, best, style) for part in group]
+
+
+def _fits(groups: Iterable[tuple[Part, ...]], usable: Mapping[str, float], add: Adder) -> bool:
+    used = add((-1, group) for group in groups)
+    return all(used[name] <= has for name, has in usable.items())
 
 
 def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
     return sum(
-        max(array_cycles(p[0], chosen), operator_cycles(p, chosen), load_cycles(design, p, chosen, style))
+        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, style))
         for p in passes(design)
     )
 
 
-def load_cycles(design: Sequence[Stage], passed: Sequence[Stage], chosen: Engine, style: Style) -> int:
+def load_cycles(passed: Pass, chosen: Engine, style: Style) -> int:
     """Cycles in which what a pass moves crosses the ports to the host's memory."""
-    return int(ceil_div(moved_bits(design, passed, chosen), style.host_width * style.ports))
+    return int(ceil_div(passed.moved_bits(chosen.on_chip), style.host_width * style.ports))
 
 
-def _parts(design: Sequence[Stage], chosen: Engine, style: Style, real: bool, map_bits: int) -> list[tuple[int, Part]]:
+def _groups(asked: Needs, chosen: Engine, style: Style) -> tuple[tuple[Part, ...], ...]:
+    """Parts of an engine, in groups that engines of other sizes share."""
     impl, fabric = style.impl, style.fabric
-    binary = [s.matrix for s in design if s.matrix is not None and is_binary(s.matrix)]
-    parts: tuple[Part, ...] = streams.host_interface(style.host_width, style.host_depth, impl, fabric)
-    if binary:
-        widest = max(m.mw for m in binary)
-        acc = max(m.bits_acc for m in binary)
-        shape = MatrixShape(widest, chosen.pe, 1, 1, 1, acc, 1)
-        parts += units.lanes(shape, chosen.pe, chosen.simd, impl, fabric)
-        parts += units.accumulators(shape, chosen.pe, impl)
-        parts += units.control(impl, 3)  # matrix unit, window addressing, sequencer of layers
-        # two sets of weights, one in use and one arriving, each for the longest row
-        words = 2 * ceil_div(widest, chosen.simd)
-        parts += units.memory("weights", "weight", words, chosen.simd, chosen.pe, chosen.weights, fabric)
-        parts += units.memory("threshold", "parameter", 2 * matrix_rows(design) // chosen.pe + 1, acc, chosen.pe,
-                              "auto", fabric)  # fmt: skip
-    if real:
-        operands = sum(_real_widths(design))
-        parts += (Part("dsp", "compute", "mul", chosen.macs * _real_dsp(design, style)),)
-        parts += (Part("ff", "compute", "mul", chosen.macs * operands, ("register_ff_per_bit",)),)
-        parts += units.control(impl)
-    kinds = {(w.kind, w.bits_a, w.bits_b): w for s in design for w in s.work}
-    for work in _widest(kinds.values()):
-        channels = 10**6 if work.kind == "shift_channel" else 1  # one operator serves every channel in turn
-        parts += operators(work, chosen.lanes, channels, style)
     width = max(chosen.simd, 16 * chosen.lanes)
-    parts += units.memory("feature_maps", "input", ceil_div(map_bits, width), width, 1, "block", fabric)
-    return [(-1, part) for part in parts]
+    bits = asked.live_bits if chosen.on_chip else asked.row_bits
+    return (
+        _host_interface(style.host_width, style.host_depth, impl, fabric),
+        _binary_array(asked.widest, asked.rows, asked.bits_acc, chosen.pe, chosen.simd, chosen.weights, impl, fabric)
+        if asked.widest else (),
+        _real_array(asked.operands, chosen.macs, impl, fabric) if asked.operands else (),
+        _operators(asked.works, chosen.lanes, style),
+        _memory("feature_maps", "input", ceil_div(bits, width), width, 1, "block", fabric),
+    )  # fmt: skip
 
 
-def _real_widths(design: Sequence[Stage]) -> tuple[int, int]:
-    """Widest activation and widest weight of the layers that the array of multiply-accumulators computes."""
-    shapes = [s.matrix for s in design if s.matrix is not None and not is_binary(s.matrix)]
-    return max(m.bits_a for m in shapes), max(m.bits_w for m in shapes)
+_host_interface = lru_cache(maxsize=64)(streams.host_interface)
+_memory = lru_cache(maxsize=1024)(units.memory)
 
 
-def _real_dsp(design: Sequence[Stage], style: Style) -> int:
-    return units.dsp_blocks(*_real_widths(design), style.fabric)
+@lru_cache(maxsize=1024)
+def _binary_array(
+    widest: int, rows: int, bits_acc: int, pe: int, simd: int, weights: RamStyle, impl: Impl, fabric: Fabric
+) -> tuple[Part, ...]:
+    """The binary matrix unit, with two sets of weights, one in use and one arriving, each for the longest row."""
+    shape = MatrixShape(widest, pe, 1, 1, 1, bits_acc, 1)
+    return (
+        *units.lanes(shape, pe, simd, impl, fabric),
+        *units.accumulators(shape, pe, impl),
+        *units.control(impl, 3),  # matrix unit, window addressing, sequencer of layers
+        *units.memory("weights", "weight", 2 * ceil_div(widest, simd), simd, pe, weights, fabric),
+        *units.memory("threshold", "parameter", 2 * rows // pe + 1, bits_acc, pe, "auto", fabric),
+    )
 
 
-def _widest(works: Any) -> list[Any]:
-    best: dict[str, Any] = {}
-    for work in works:
-        if work.kind not in best or work.bits_a > best[work.kind].bits_a:
-            best[work.kind] = work
-    return list(best.values())
+@lru_cache(maxsize=1024)
+def _real_array(operands: tuple[int, int], macs: int, impl: Impl, fabric: Fabric) -> tuple[Part, ...]:
+    """Multiply-accumulators in DSP slices, with registers for the widest operands of the real layers."""
+    return (
+        Part("dsp", "compute", "mul", macs * units.dsp_blocks(*operands, fabric)),
+        Part("ff", "compute", "mul", macs * sum(operands), ("register_ff_per_bit",)),
+        *units.control(impl),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _operators(works: tuple[Work, ...], lanes: int, style: Style) -> tuple[Part, ...]:
+    """Element-wise operators; one serves every channel in turn."""
+    return tuple(
+        part for work in works for part in operators(work, lanes, 10**6 if work.kind == "shift_channel" else 1, style)
+    )
 
 
 def _row_bits(design: Sequence[Stage]) -> int:

@@ -9,15 +9,15 @@ from math import prod
 from typing import Any
 
 from costmodel.targets.fpga_design import Stage
-from costmodel.targets.fpga_folding import Choices, Fold, choices, matrix_stages, simd_choices
+from costmodel.targets.fpga_folding import Fold, matrix_stages
 from costmodel.targets.fpga_pipeline import Style, design_groups, design_parts
-from costmodel.targets.fpga_streams import WindowShape, window
-from costmodel.targets.fpga_units import URAM_ASPECT, MatrixShape, Part, memory, mvu, totals
+from costmodel.targets.fpga_tables import LIMITED, UNITS_TAKE, Rates, Table, rates, tables
+from costmodel.targets.fpga_units import URAM_ASPECT, MatrixShape, Part, memory, totals
+from costmodel.targets.kept import kept
 from costmodel.targets.load import list_targets, load_target
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Target
 
-LIMITED = ("lut", "ff", "bram18", "uram", "dsp")
 #: How much a block RAM counts against LUTs and DSPs, each as shares of the device, in the searches that are tried.
 MEMORY_STRESS = (1, 16)
 #: Intervals that are looked at before the search narrows.
@@ -30,33 +30,40 @@ def capacity(target: Target) -> dict[str, float]:
     return {name: target.value(f"device_{name}") for name in LIMITED}
 
 
-def amounts(parts: Iterable[tuple[int, Part]], constants: Mapping[str, float]) -> dict[str, float]:
-    table = totals((part for _, part in parts), constants)
-    return {name: float(table.get(name, 0)) for name in LIMITED}
-
-
 class Adder:
     """Adds up designs under fixed constants; a group of parts that it has met is not added up again."""
+
+    KEEP = 16384
 
     def __init__(self, constants: Mapping[str, float]) -> None:
         self.constants = constants
         self.known: dict[int, tuple[object, tuple[tuple[int, float], ...]]] = {}
 
+    def vector(self, group: tuple[Part, ...]) -> tuple[tuple[int, float], ...]:
+        """What a group takes, as (position in ``LIMITED``, amount); its identity is its key."""
+        found = self.known.get(id(group))
+        if found is None:
+            if len(self.known) >= self.KEEP:
+                self.known.clear()
+            table = totals(group, self.constants)
+            vector = tuple((i, float(table[name])) for i, name in enumerate(LIMITED) if table.get(name))
+            found = self.known[id(group)] = (group, vector)  # keeps the group, so that its id stays its own
+        return found[1]
+
     def __call__(self, groups: Iterable[tuple[int, tuple[Part, ...]]]) -> dict[str, float]:
         sums = [0.0] * len(LIMITED)
+        known = self.known
         for _, group in groups:
-            found = self.known.get(id(group))
-            if found is None:
-                table = totals(group, self.constants)
-                vector = tuple((i, float(table[name])) for i, name in enumerate(LIMITED) if table.get(name))
-                found = self.known[id(group)] = (group, vector)  # keeps the group, so that its id stays its own
-            for i, value in found[1]:
+            found = known.get(id(group))
+            for i, value in found[1] if found is not None else self.vector(group):
                 sums[i] += value
         return dict(zip(LIMITED, sums, strict=True))
 
 
-class _Seen(dict[int, tuple[dict[int, Fold], dict[str, float]]]):
-    """Interval -> its folding and what that takes."""
+@kept
+def adder(target: Target) -> Adder:
+    """The adder of a target."""
+    return Adder(nominal(target))
 
 
 def nominal(target: Target) -> dict[str, float]:
@@ -66,29 +73,33 @@ def nominal(target: Target) -> dict[str, float]:
 def utilisation(parts: Sequence[tuple[int, Part]], target: Target) -> dict[str, Interval]:
     """Share of the device that each resource takes; resources that the device lacks and the design does not use are
     left out."""
-    values = nominal(target)
-    shares = {}
-    for name in LIMITED:
-        has = values[f"device_{name}"]
-        sums = {"value": 0.0, "low": 0.0, "high": 0.0}
-        deviation: dict[str, tuple[float, float]] = {}
-        for _, part in parts:
-            if part.metric != name:
-                continue
-            cost = float(part.coefficient)
-            for factor in part.factors:
-                cost *= values[factor]
-            sums["value"] += cost
-            for factor in part.factors:
-                q = target.constants[factor]
-                if q.value:
-                    down, up = deviation.get(factor, (0.0, 0.0))
-                    deviation[factor] = (down + cost * (1 - q.low / q.value), up + cost * (q.high / q.value - 1))
-        if not has and not sums["value"]:
+    known = rates(target)
+    values, spread = known.values, known.spread
+    sums = dict.fromkeys(LIMITED, 0.0)
+    deviation: dict[str, dict[str, list[float]]] = {name: {} for name in LIMITED}
+    for _, (metric, _, _, coefficient, factors) in parts:
+        if metric not in sums:
             continue
-        low = sum(d * d for d, _ in deviation.values()) ** 0.5
-        high = sum(u * u for _, u in deviation.values()) ** 0.5
-        value = sums["value"]
+        cost = float(coefficient)
+        for factor in factors:
+            cost *= values[factor]
+        sums[metric] += cost
+        moved = deviation[metric]
+        for factor in factors:
+            if factor in spread:
+                down, up = spread[factor]
+                sides = moved.get(factor)
+                if sides is None:
+                    sides = moved[factor] = [0.0, 0.0]
+                sides[0] += cost * down
+                sides[1] += cost * up
+    shares = {}
+    for name, value in sums.items():
+        has = values[f"device_{name}"]
+        if not has and not value:
+            continue
+        low = sum(d * d for d, _ in deviation[name].values()) ** 0.5
+        high = sum(u * u for _, u in deviation[name].values()) ** 0.5
         shares[name] = Interval(value, max(value - low, 0.0), value + high).scaled(1 / has if has else float("inf"))
     return shares
 
@@ -104,28 +115,29 @@ def fold_for(
     Every unit takes the fold of least cost within the interval, over all pairs of divisors; cost is the sum of the
     shares of the device's LUTs, block RAMs and DSPs, and once more with block RAM as the scarce one.
     """
-    constants = nominal(target)
+    known = rates(target)
     if settings["fps"]:
-        tables = _tables(design, style, constants, budget, 1)
-        fastest = max(table.cycles[0] for table in tables.values())
+        found = tables(design, style, known, 1)
+        fastest = max(table.cycles[0] for table in found.values())
         limit = max(int(settings["clock"] / settings["fps"]), fastest)
-        return _folds(tables, limit), limit
+        return _folds(found, limit), limit
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in LIMITED}
     if sum(stage.weight_bits for stage in design) > _memory_bits(budget, style):
-        tables = _tables(design, style, constants, budget, 1)
-        limit = max(table.cycles[-1] for table in tables.values())
-        return _folds(tables, limit), limit  # no folding fits
-    add = Adder(constants)
-    searches = [(_tables(design, style, constants, budget, stress), _Seen({})) for stress in MEMORY_STRESS]
+        found = tables(design, style, known, 1)
+        limit = max(table.cycles[-1] for table in found.values())
+        return _folds(found, limit), limit  # no folding fits
+    searches = [_Search(design, style, known, stress, adder(target)) for stress in MEMORY_STRESS]
     for most in (usable, budget):
-        found = [_fastest(design, tables, most, style, add, seen) for tables, seen in searches]
-        reached = [(limit, position) for position, limit in enumerate(found) if limit is not None]
-        if reached:
-            limit, position = min(reached)
-            return _folds(searches[position][0], limit), limit
-    tables = searches[-1][0]
-    limit = max(table.cycles[-1] for table in tables.values())
-    return _folds(tables, limit), limit
+        best: tuple[int, _Search] | None = None
+        for search in searches:
+            reached = search.fastest(most, best[0] if best else None)
+            if reached is not None and (best is None or reached < best[0]):
+                best = reached, search
+        if best is not None:
+            return best[1].folding(best[0]), best[0]
+    found = searches[-1].tables
+    limit = max(table.cycles[-1] for table in found.values())
+    return _folds(found, limit), limit
 
 
 def _memory_bits(budget: Budget, style: Style) -> float:
@@ -138,82 +150,81 @@ def _memory_bits(budget: Budget, style: Style) -> float:
     )
 
 
-def _tables(
-    design: Sequence[Stage], style: Style, constants: Mapping[str, float], budget: Budget, stress: int
-) -> dict[int, Choices]:
-    weights = tuple(
-        (name, (stress if name == "bram18" else 1) / budget[name] if budget[name] else 1.0)
-        for name in ("lut", "bram18", "dsp")
-    )
-    fixed = tuple(sorted(constants.items()))
-    return {
-        stage.index: _choices(stage.matrix, stage.window, simd_choices(stage), style, fixed, weights)
-        for stage in matrix_stages(design)
-        if stage.matrix is not None
-    }
+class _Search:
+    """The shortest interval that fits, among the foldings of one set of tables; what was priced once is kept."""
+
+    def __init__(self, design: Sequence[Stage], style: Style, known: Rates, stress: int, add: Adder) -> None:
+        self.design, self.style, self.add = design, style, add
+        self.tables = tables(design, style, known, stress)
+        slowest = max(table.cycles[0] for table in self.tables.values())
+        self.limits = sorted({c for table in self.tables.values() for c in table.cycles if c >= slowest})
+        self._folding: dict[int, dict[int, Fold]] = {}
+        self._least: dict[int, dict[str, float]] = {}
+        self._used: dict[int, dict[str, float]] = {}
+
+    def fastest(self, most: Budget, below: int | None = None) -> int | None:
+        """The shortest interval whose design stays within ``most``, or None.
+
+        Where it cannot be shorter than ``below``, the search is given up.
+        """
+        limits = self.limits
+        # Block RAM does not fall steadily with the interval: look at a few intervals first, then between two of them.
+        coarse = sorted({round(i * (len(limits) - 1) / COARSE) for i in range(COARSE + 1)})
+        low, high = 0, -1
+        for i in coarse:
+            if below is not None and limits[low] >= below:
+                return None
+            if self._fits(limits[i], most):
+                high = i
+                break
+            low = min(i + 1, len(limits) - 1)
+        if high < 0:
+            return None
+        while low < high:  # limits[high] fits
+            if below is not None and limits[low] >= below:
+                return None
+            middle = (low + high) // 2
+            if self._fits(limits[middle], most):
+                high = middle
+            else:
+                low = middle + 1
+        return int(limits[high])
+
+    def _fits(self, limit: int, most: Budget) -> bool:
+        """Whether the design of that interval stays within ``most``. The matrix units alone are quickly added up, and
+        where they are too much already the rest need not be priced."""
+        if limit not in self._least:
+            self._least[limit] = _least(self.tables, limit)
+        if not self._within(limit, self._least[limit], most):
+            return False
+        if limit not in self._used:
+            self._used[limit] = self.add(design_groups(self.design, self.folding(limit), limit, self.style))
+        return self._within(limit, self._used[limit], most)
+
+    def _within(self, limit: int, used: Mapping[str, float], most: Budget) -> bool:
+        if used["lut"] > most["lut"] or used["ff"] > most["ff"] or used["dsp"] > most["dsp"]:
+            return False
+        bram = used["bram18"]
+        if bram <= most["bram18"] or not most["uram"]:
+            return bram <= most["bram18"]
+        return bram - _plan(self.design, self.folding(limit), bram, most)[1] <= most["bram18"]
+
+    def folding(self, limit: int) -> dict[int, Fold]:
+        """The cheapest fold of each unit within an interval."""
+        if limit not in self._folding:
+            self._folding[limit] = _folds(self.tables, limit)
+        return self._folding[limit]
 
 
-def _fastest(
-    design: Sequence[Stage],
-    tables: Mapping[int, Choices],
-    most: Budget,
-    style: Style,
-    add: Adder,
-    seen: _Seen,
-) -> int | None:
-    """The shortest interval whose design stays within ``most``, or None."""
-    slowest = max(table.cycles[0] for table in tables.values())
-    limits = sorted({c for table in tables.values() for c in table.cycles if c >= slowest})
-
-    def fits(limit: int) -> bool:
-        if limit not in seen:
-            folding = _folds(tables, limit)
-            seen[limit] = (folding, add(design_groups(design, folding, limit, style)))
-        folding, used = seen[limit]
-        return all(used[name] <= most[name] for name in ("lut", "ff", "dsp")) and (
-            used["bram18"] <= most["bram18"]
-            or used["bram18"] - _plan(design, folding, used["bram18"], most)[1] <= most["bram18"]
-        )
-
-    # Block RAM does not fall steadily with the interval: look at a few intervals first, then between two of them.
-    coarse = sorted({round(i * (len(limits) - 1) / COARSE) for i in range(COARSE + 1)})
-    first = next((i for i in coarse if fits(limits[i])), None)
-    if first is None:
-        return None
-    low, high = max((i + 1 for i in coarse if i < first), default=0), first  # limits[high] fits
-    while low < high:
-        middle = (low + high) // 2
-        if fits(limits[middle]):
-            high = middle
-        else:
-            low = middle + 1
-    return int(limits[high])
+def _folds(found: Mapping[int, Table], limit: int) -> dict[int, Fold]:
+    folds = {index: table.at_most(limit) for index, table in found.items()}
+    return {index: fold for index, fold in folds.items() if fold is not None}
 
 
-def _folds(tables: Mapping[int, Choices], limit: int) -> dict[int, Fold]:
-    found = {index: table.at_most(limit) for index, table in tables.items()}
-    return {index: fold for index, fold in found.items() if fold is not None}
-
-
-@lru_cache(maxsize=1024)
-def _choices(
-    shape: MatrixShape,
-    around: WindowShape | None,
-    simds: tuple[int, ...],
-    style: Style,
-    constants: tuple[tuple[str, float], ...],
-    weights: tuple[tuple[str, float], ...],
-) -> Choices:
-    values = dict(constants)
-
-    def cost(pe: Any, simd: Any) -> Any:
-        parts = mvu(shape, pe, simd, style.impl, style.fabric)
-        if around is not None:
-            parts += window(around, pe * simd if shape.depthwise else simd, style.impl, fabric=style.fabric)
-        used = totals(parts, values)
-        return sum(used.get(name, 0) * weight for name, weight in weights)
-
-    return choices(shape, simds, cost)
+def _least(found: Mapping[int, Table], limit: int) -> dict[str, float]:
+    """What the matrix units and their windows take; a hair less, since the order of a sum moves its last digits."""
+    taken = zip(*[table.taken(limit) for table in found.values()], strict=True)
+    return {name: sum(amounts) * (1 - 1e-9) for name, amounts in zip(UNITS_TAKE, taken, strict=True)}
 
 
 # -- UltraRAM ---------------------------------------------------------------------------------------------------------
@@ -227,7 +238,8 @@ def move_to_uram(
     most = {name: budget[name] * target.value(f"usable_{name}") for name in ("bram18", "uram")}
     if not budget["uram"]:
         return folding, parts
-    moved, _ = _plan(design, folding, amounts(parts, nominal(target))["bram18"], most)
+    blocks = totals((part for _, part in parts if part.metric == "bram18"), rates(target).values)
+    moved, _ = _plan(design, folding, float(blocks.get("bram18", 0)), most)
     if not moved:
         return folding, parts
     folding = {i: replace(fold, weights="ultra") if i in moved else fold for i, fold in folding.items()}
@@ -239,6 +251,8 @@ def _plan(
 ) -> tuple[frozenset[int], float]:
     """Stages whose weights go to UltraRAM, and the block RAMs that this saves."""
     options = []
+    if not most["uram"] or bram <= most["bram18"]:
+        return frozenset(), 0.0
     for stage in matrix_stages(design):
         assert stage.matrix is not None
         saved, cost = _swap(stage.matrix, folding[stage.index].pe, folding[stage.index].simd)

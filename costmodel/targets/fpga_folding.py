@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import gcd
@@ -17,7 +17,7 @@ from typing import Any
 
 from costmodel.errors import CostmodelError
 from costmodel.targets.fpga_design import Stage
-from costmodel.targets.fpga_units import MatrixShape, RamStyle, cycles
+from costmodel.targets.fpga_units import RamStyle, cycles
 
 #: Names of FINN's units, by what they are here; files of all versions since 2020 use one of them.
 MATRIX_NAMES = (
@@ -102,6 +102,11 @@ def read_folding(source: str | os.PathLike[str] | Mapping[str, Any], design: Seq
 
 def write_folding(folding: Folding, design: Sequence[Stage]) -> str:
     """The folding as JSON that the FINN compiler and :func:`read_folding` read."""
+    return json.dumps(folding_data(folding, design), indent=2) + "\n"
+
+
+def folding_data(folding: Folding, design: Sequence[Stage]) -> dict[str, Any]:
+    """The content of that file."""
     data: dict[str, Any] = {"Defaults": {}}
     window = 0
     for position, stage in enumerate(matrix_stages(design)):
@@ -115,7 +120,7 @@ def write_folding(folding: Folding, design: Sequence[Stage]) -> str:
         data[f"MatrixVectorActivation_{position}"] = {"PE": fold.pe, "SIMD": fold.simd, "ram_style": fold.weights}
         if fold.fifo is not None:
             data[f"StreamingFIFO_{position}"] = {"depth": fold.fifo}
-    return json.dumps(data, indent=2) + "\n"
+    return data
 
 
 def _load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -167,20 +172,9 @@ def _style(where: str, attributes: Mapping[str, Any]) -> RamStyle:
 # -- choosing ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Choices:
-    """All foldings of one matrix by rising cycles, with the cheapest of those that need no more of them."""
-
-    cycles: Any
-    pe: Any
-    simd: Any
-
-    def at_most(self, limit: int) -> Fold | None:
-        """The cheapest fold within ``limit`` cycles, or None when even the whole matrix at once needs more."""
-        from bisect import bisect_right
-
-        position = bisect_right(self.cycles, limit) - 1
-        return None if position < 0 else Fold(self.pe[position], self.simd[position])
+@lru_cache(maxsize=4096)
+def _simds(mw: int, pixel: int) -> tuple[int, ...]:
+    return (*divisors(pixel), *(pixel * d for d in divisors(mw // pixel)[1:]))
 
 
 def simd_choices(stage: Stage) -> tuple[int, ...]:
@@ -189,20 +183,4 @@ def simd_choices(stage: Stage) -> tuple[int, ...]:
     if stage.window is None or stage.matrix.depthwise:
         return divisors(stage.matrix.mw)
     pixel = gcd(stage.matrix.mw, stage.window.channels)
-    return (*divisors(pixel), *(pixel * d for d in divisors(stage.matrix.mw // pixel)[1:]))
-
-
-def choices(shape: MatrixShape, simds: Sequence[int], price: Callable[[Any, Any], Any]) -> Choices:
-    """Every divisor of the rows with each of ``simds``, priced by ``price(pe, simd)`` at once."""
-    import numpy as np
-
-    pe, simd = np.meshgrid(np.array(divisors(shape.mh)), np.array(simds), indexing="ij")
-    pe, simd = pe.ravel(), simd.ravel()
-    spent = cycles(shape, pe, simd)
-    cost = np.broadcast_to(price(pe, simd), spent.shape)
-    order = np.lexsort((cost, spent))
-    best = np.minimum.accumulate(cost[order])
-    # the row at which the running minimum was last lowered is the cheapest so far
-    lowered = np.concatenate([[True], best[1:] < best[:-1]])
-    kept = order[lowered]
-    return Choices(spent[kept].tolist(), pe[kept].tolist(), simd[kept].tolist())
+    return _simds(stage.matrix.mw, pixel)

@@ -12,6 +12,7 @@ from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga_design import WHOLE_IMAGE, Stage, Work
 from costmodel.targets.fpga_folding import Fold, stage_cycles
 from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
+from costmodel.targets.kept import kept
 
 # A search over foldings asks for the same units again and again.
 _mvu = lru_cache(maxsize=8192)(units.mvu)
@@ -65,16 +66,26 @@ def design_parts(
 
 def design_groups(
     design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
-) -> Iterator[tuple[int, Parts]]:
-    """The same in groups of parts; equal units give the very same group, so that a search adds each up once."""
-    lags = lag(design)
+) -> Sequence[tuple[int, Parts]]:
+    """The same in groups of parts; equal units give the very same group, so that a search adds each up once.
+
+    The designs seen last are kept: the one that a search settles on is the one that is then described.
+    """
+    return _design_groups(design, tuple(folding.items()), interval, style)
+
+
+@kept
+def _design_groups(
+    design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style
+) -> tuple[tuple[int, Parts], ...]:
+    folding, lags = dict(folds), lag(design)
+    found: list[tuple[int, Parts]] = []
     for stage in design:
         layer = stage.layers[0]
-        for parts in stage_groups(stage, folding.get(stage.index), interval, style):
-            yield layer, parts
-        for parts in link_groups(design, folding, stage, interval, style, lags):
-            yield layer, parts
-    yield -1, _host_interface(style.host_width, style.host_depth, style.impl, style.fabric)
+        found += [(layer, parts) for parts in stage_groups(stage, folding.get(stage.index), interval, style)]
+        found += [(layer, parts) for parts in link_groups(design, folding, stage, interval, style, lags)]
+    found.append((-1, _host_interface(style.host_width, style.host_depth, style.impl, style.fabric)))
+    return tuple(found)
 
 
 def stage_groups(stage: Stage, fold: Fold | None, interval: int, style: Style) -> Iterator[Parts]:
@@ -237,6 +248,7 @@ def _skip_memory(
             yield _fifo(width, ceil_div(held, width), "residual", style.fabric)
 
 
+@kept
 def lag(design: Sequence[Stage]) -> list[float]:
     """For each stage, the share of an image that must have entered the network's pipeline before its first result.
 
@@ -297,7 +309,11 @@ def _arrivals(stage: Stage, design: Sequence[Stage], done: list[list[float]], st
             words = ceil_div(stage.bits_entered, style.host_width)
             count = max(stage.rows_in, 1)
             rows.append([(r + 1) * words / count for r in range(count)])
+    if len(rows) == 1:
+        return rows[0]
     longest = max(rows, key=len)
+    if all(len(r) == len(longest) for r in rows):
+        return list(map(max, *rows))
     return [max(r[min(i * len(r) // len(longest), len(r) - 1)] for r in rows) for i in range(len(longest))]
 
 
@@ -323,9 +339,16 @@ def _windowed(stage: Stage, fold: Fold, arrived: list[float], spent: int) -> lis
 def _streamed(stage: Stage, arrived: list[float], spent: int) -> list[float]:
     if stage.op in WHOLE_IMAGE:
         return [arrived[-1] + spent / stage.rows * (r + 1) for r in range(stage.rows)]
+    count, step = stage.rows, spent / stage.rows
+    came = arrived
+    if len(arrived) != count:
+        last = len(arrived) - 1
+        came = [arrived[min((r + 1) * len(arrived) // count - 1, last)] for r in range(count)]
     out: list[float] = []
     end = 0.0
-    for r in range(stage.rows):
-        end = max(end + spent / stage.rows, arrived[min((r + 1) * len(arrived) // stage.rows - 1, len(arrived) - 1)])
+    for time in came:
+        end += step
+        if time > end:
+            end = time
         out.append(end)
     return out

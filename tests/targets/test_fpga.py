@@ -14,8 +14,9 @@ from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic, Window
 from costmodel.targets import estimate, list_targets, load_target
 from costmodel.targets.fpga_design import Widths, stages
 from costmodel.targets.fpga_fit import capacity
-from costmodel.targets.fpga_folding import Fold, choices, divisors, read_folding, write_folding
+from costmodel.targets.fpga_folding import Fold, divisors, read_folding, write_folding
 from costmodel.targets.fpga_pipeline import Style, latency
+from costmodel.targets.fpga_tables import cheapest, pairs
 from costmodel.targets.fpga_units import MatrixShape, cycles
 
 WIDTHS = Widths(16, 8, 8)
@@ -227,7 +228,8 @@ def test_the_cheapest_fold_within_an_interval_is_found_among_all():
     def price(pe, simd):
         return 7 * pe + 2 * pe * simd + 31 // simd
 
-    table = choices(shape, divisors(72), price)
+    pe, simd, spent = pairs(shape, divisors(72))
+    table = cheapest(pe, simd, spent, price(pe, simd), {})
     every = [(pe, simd) for pe in divisors(16) for simd in divisors(72)]
     for limit in (64, 100, 640, 4608, 9216, 73728):
         feasible = [(price(p, s), p, s) for p, s in every if cycles(shape, p, s) <= limit]

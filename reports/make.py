@@ -42,7 +42,7 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> Format:
 def check(path: str | os.PathLike[str], format: Format) -> None:
     """Everything that can be known before the work begins.
 
-    Raises :class:`CostmodelError` for a file that cannot be written and :class:`MissingExtraError` for missing packages.
+    Raises :class:`CostmodelError` for a file that cannot be written, :class:`MissingExtraError` for packages.
     """
     for package in NEEDS[format]:
         if find_spec(package) is None:

@@ -47,9 +47,11 @@ def sentences(subject: Subject) -> list[str]:
 def answer(subject: Subject) -> list[Block]:
     """The first page below the title."""
     blocks: list[Block] = [Paragraph(" ".join(sentences(subject)), "answer")]
-    for network in subject.networks:
-        if said := hidden_multiplications(network.profile):
-            blocks.append(Paragraph(f"{literal(network.name)}: {literal(said)}", "note"))
+    blocks += [
+        Paragraph(f"{literal(n.name)}: {literal(said)}", "note")
+        for n in subject.networks
+        if (said := hidden_multiplications(n.profile))
+    ]
     return [*blocks, *headline(subject)]
 
 

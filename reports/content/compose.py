@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 from costmodel.reports.bibliography import number
-from costmodel.reports.content import answer, closing, evidence, fronts, hardware, networks
+from costmodel.reports.content import answer, closing, evidence, hardware, networks
 from costmodel.reports.content.blocks import Block, Document, Paragraph, check, literal
 from costmodel.reports.content.subject import Subject
 
@@ -38,21 +38,22 @@ def _compare(subject: Subject) -> tuple[str, list[Block]]:
 
 
 def _front(subject: Subject) -> tuple[str, list[Block]]:
+    from costmodel.reports.content import fronts  # needs what explores, which the other kinds do not
+
     said: list[Block] = [Paragraph(text, "answer") for text in fronts.sentences(subject)]
     title = ", ".join(dict.fromkeys(front.name for _, front in subject.fronts))
     return title, said + fronts.fronts(subject) + (evidence.validation(subject) if subject.validation else [])
 
 
 def _target(subject: Subject) -> tuple[str, list[Block]]:
-    parts = []
-    for h in subject.hardware:
-        parts.append(
-            f"{literal(h.target.title or h.target.name)} is priced from {len(h.target.constants)} constants, each with a source."
-        )
-    said: list[Block] = [Paragraph(" ".join(parts), "answer")]
-    return ", ".join(h.target.name for h in subject.hardware), said + evidence.validation(
-        subject
-    ) + evidence.all_constants(subject)
+    said = [
+        f"{literal(h.target.title or h.target.name)} is priced from {len(h.target.constants)} constants, each "
+        "with a source."
+        for h in subject.hardware
+    ]
+    title = ", ".join(h.target.name for h in subject.hardware)
+    blocks: list[Block] = [Paragraph(" ".join(said), "answer")]
+    return title, blocks + evidence.validation(subject) + evidence.all_constants(subject)
 
 
 def _validation(subject: Subject) -> tuple[str, list[Block]]:

@@ -91,14 +91,14 @@ def _scores(kind: str, report: Report) -> list[Block]:
 
 
 def _agreement(kind: str, report: Report) -> list[Block]:
-    found = [s for s in scatters(report) if len(s.points) > 2][:4]
+    found = [s for s in scatters(report) if len(s.points) > 2 and any(p[4] == "hold-out" for p in s.points)][:2]
     if not found or kind == "counts":
         return []
     panels = tuple(Panel(s, "agreement", s.group) for s in found)
     return [
         Figure(
             f"fig-validation-{kind}",
-            "Estimate against measurement; the band is 10 % wide on each side.",
+            "Estimate against measurement, of the first groups with hold-out rows; the band is 10 % wide on each side.",
             Plot(panels, min(len(panels), 2), 54.0),
             "Points around the diagonal",
             (f"validate([{kind!r}]).results",),
@@ -163,8 +163,8 @@ def constants(subject: Subject) -> list[Block]:
     """Every constant that mattered, with value, interval and source."""
     blocks: list[Block] = [
         Paragraph(
-            f"Constants that price, or make uncertain, at least {100 * MATTERS:g} % of a metric of one of the networks. "
-            "Shares are of the first network, of the metric that the caption names."
+            f"Constants that price, or make uncertain, at least {100 * MATTERS:g} % of a metric of one of the "
+            "networks. Shares are of the first network, of the metric that the caption names."
         )
     ]
     for j, hardware in enumerate(subject.hardware):
@@ -191,7 +191,8 @@ def _constants_of(subject: Subject, j: int, hardware: Hardware) -> list[Block]:
     api = [f"{subject.estimate_name(i, j)}.sources()" for i, _ in enumerate(hardware.estimates)]
     if main:
         api.append(f"{subject.estimate_name(0, j)}.explain({main!r})")
-    caption = f"Constants of {literal(hardware.target.title or hardware.target.name)}, by the share of the variance of `{main}`."
+    title = literal(hardware.target.title or hardware.target.name)
+    caption = f"Constants of {title}, by the share of the variance of `{main}`."
     table = _table(f"tab-constants-{j}", caption, {n: matters[n] for n in ordered}, weight, api)
     left = len(used) - len(matters)
     more = [Paragraph(f"{left} more constants of this target priced less than that.", "note")] if left > 0 else []

@@ -36,8 +36,8 @@ def sentences(subject: Subject) -> list[str]:
             if len(front)
         ]
         said.append(
-            f"{literal(front.name)} has **{len(front):,}** non-dominated {front.kind} designs of {front.priced:,} priced "
-            f"(`{path}`). The best of each objective: {literal(', '.join(best) or 'none')}. "
+            f"{literal(front.name)} has **{len(front):,}** non-dominated {front.kind} designs of {front.priced:,} "
+            f"priced (`{path}`). The best of each objective: {literal(', '.join(best) or 'none')}. "
             f"{literal(front.guarantee[:1].upper() + front.guarantee[1:])}."
         )
     return said

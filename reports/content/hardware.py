@@ -97,11 +97,11 @@ def accuracy(subject: Subject) -> list[Block]:
                 tuple(f"accuracies({n.name!r})" for n in subject.networks if n.accuracies),
             )
         )
-    for network in subject.networks:
-        if not network.accuracies:
-            blocks.append(
-                Paragraph(f"No accuracy is known for {literal(network.name)}, so it is not in the trade-off.", "note")
-            )
+    blocks += [
+        Paragraph(f"No accuracy is known for {literal(n.name)}, so it is not in the trade-off.", "note")
+        for n in subject.networks
+        if not n.accuracies
+    ]
     return section("Accuracy against cost", blocks)
 
 
@@ -184,9 +184,9 @@ def energy(subject: Subject) -> list[Block]:
             if not metric:
                 continue
             name = subject.estimate_name(i, j)
-            panels.append(
-                Panel(breakdown.split(estimate, metric), "intervals", f"{hardware.given}: {estimate.network}")
-            )
+            if len(estimate.by_component(metric)) > 1:  # one bar shows no split
+                title = f"{hardware.given}: {estimate.network}"
+                panels.append(Panel(breakdown.split(estimate, metric), "intervals", title))
             api.append(f"{name}.by_component({metric!r})")
             for component, interval in sorted(estimate.by_component(metric).items(), key=lambda item: -item[1].value):
                 rows.append(
@@ -200,17 +200,12 @@ def energy(subject: Subject) -> list[Block]:
                         ]
                     )
                 )
+    if panels:
+        most = max(len(p.info.labels) for p in panels if isinstance(p.info, breakdown.IntervalInfo))
+        caption = "Energy of one image by component, with intervals, where the target tells components apart."
+        plot = Plot(tuple(panels), 2, 15.0 + 4.0 * most)
+        blocks.append(Figure("fig-energy", caption, plot, "Points with intervals by component", tuple(api)))
     if rows:
-        most = max(len(p.info.labels) for p in panels)  # type: ignore[union-attr]
-        blocks.append(
-            Figure(
-                "fig-energy",
-                "Energy of one image by component of the hardware, with intervals.",
-                Plot(tuple(panels), 2, 15.0 + 4.0 * most),
-                "Points with intervals by component",
-                tuple(api),
-            )
-        )
         heads = [
             cells.column("Target", "left"),
             cells.column("Network", "left", prose=True),

@@ -21,7 +21,7 @@ WIDTH = 166.0
 INCH = 25.4
 #: Millimetres left, right, above and below of the axes of each form, for labels and legends.
 MARGINS = {
-    "layers": (13.0, 23.0, 5.0, 10.5),
+    "layers": (13.0, 23.0, 5.0, 11.5),
     "intervals": (31.0, 4.0, 5.0, 8.0),
     "bars": (31.0, 23.0, 5.0, 8.0),
     "trade-off": (12.0, 3.0, 5.0, 10.0),
@@ -86,7 +86,7 @@ def svg(plot: Plot, name: str) -> bytes:
 
 
 def _box(panel: Panel, index: int, plot: Plot, size: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Where the axes lie, as shares of the figure. Margins are fixed by form: a layout engine would have to draw first."""
+    """Where the axes lie, as shares of the figure; margins are fixed, as a layout engine would have to draw first."""
     left, right, top, bottom = MARGINS[panel.form]
     if panel.form == "trade-off":
         bottom += 3.2 * _legend_rows(panel)
@@ -126,10 +126,10 @@ def _layers(axes: Any, panel: Panel) -> None:
     axes.set_xlim(-0.5, len(info.categories) - 0.5)
     axes.set_ylabel(unit or "count")
     axes.grid(axis="x", visible=False)
-    step = max(1, -(-len(info.categories) // 11))
+    step = max(1, -(-len(info.categories) // 9))
     at = list(range(0, len(info.categories), step))
     axes.set_xticks(
-        at, [_short(info.categories[i], 16) for i in at], rotation=35, ha="right", rotation_mode="anchor", fontsize=5
+        at, [_short(info.categories[i], 13) for i in at], rotation=35, ha="right", rotation_mode="anchor", fontsize=5
     )
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), handlelength=0.9, borderaxespad=0.2, labelspacing=0.25)
 

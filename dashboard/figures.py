@@ -159,7 +159,7 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
         "yaxis": {
             **_lines(theme),
             "title": {"text": info.title.split(" by ")[0]},
-            "exponentformat": "SI",
+            "tickformat": "~s",
             "ticksuffix": info.unit,
             "rangemode": "tozero",
         },
@@ -199,7 +199,7 @@ def intervals(info: IntervalInfo, theme: Theme) -> Figure:
         "xaxis": {
             **_lines(theme),
             "title": {"text": info.title},
-            "exponentformat": "SI",
+            "tickformat": "~s",
             "ticksuffix": info.unit,
             "rangemode": "tozero",
         },
@@ -290,6 +290,8 @@ def axis(m: Metric, theme: Theme, log: bool) -> Figure:
         "exponentformat": "SI",
         "automargin": True,
     }
+    if m.unit not in ("%", "mm²"):
+        table |= {"tickformat": "~s", "ticksuffix": m.unit}
     if log:
         table |= {"type": "log", "minor": {"ticks": "outside", "ticklen": 3}, "nticks": 8}
     return table

@@ -68,5 +68,5 @@ def _check(text: str) -> None:
     bases = data.get("base") or []
     names = {p.stem for kind in KINDS for p in (specs_folder() / kind).glob("*.yaml")}
     for base in [bases] if isinstance(bases, str) else bases if isinstance(bases, list) else [bases]:
-        if base not in names:
+        if not isinstance(base, str) or base not in names:
             raise CostmodelError(f"base {str(base)[:60]!r}: only packaged targets may be inherited from")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from costmodel.dashboard.figures import CONFIG
 from dash import dcc, html
@@ -85,8 +86,6 @@ def graph(id: str, label: str, height: str = "tall") -> Any:
 
 
 def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", **more: Any) -> Any:
-    import dash_ag_grid as dag
-
     return dag.AgGrid(
         id=id,
         columnDefs=list(columns),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from costmodel.dashboard import figures
@@ -49,10 +50,7 @@ def odds_table(found: list[tuple[str, Estimate]], name: str) -> Any:
         return html.P(f"At least two pinned designs must have {metric(name).title.lower()}.", className="muted")
     rows = []
     for i, (label, e) in enumerate(having):
-        cells = [
-            "" if i == j else f"{100 * probability_cheaper(e, other, name):.1f} %"
-            for j, (_, other) in enumerate(having)
-        ]
+        cells = ["" if i == j else _percent(probability_cheaper(e, other, name)) for j, (_, other) in enumerate(having)]
         rows.append((label, *cells))
     caption = f"Probability that the row needs less {metric(name).title.lower()} than the column"
     return plain_table(("", *(label for label, _ in having)), rows, caption)
@@ -80,7 +78,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             try:
                 network, target, settings = read_design(str(text))
                 chosen = catalogue.settings(target, settings)
-                label = f"{network} on {target}" + "".join(f", {k}={v}" for k, v in chosen.items())
+                label = f"{network} on {target}" + _settings(catalogue, target, chosen)
                 found.append((label, catalogue.estimate(network, target, settings)))
             except CostmodelError as error:
                 problem = str(error)
@@ -120,3 +118,20 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         rows.append(("Fits", *("no: " + "; ".join(e.misfit) if e.misfit else "yes" for _, e in found)))
         bars = figures.intervals(breakdown.side_by_side(found, name), theme)
         return tiles, bars, odds_table(found, name), plain_table(("", *(label for label, _ in found)), rows)
+
+
+def _percent(probability: float) -> str:
+    """Never certainty where it is only likely: a sample of a few thousand draws does not show one in a thousand."""
+    if probability in (0.0, 1.0):
+        return f"{100 * probability:.0f} % of the draws"
+    if not 0.001 < probability < 0.999:
+        return "> 99.9 %" if probability > 0.5 else "< 0.1 %"
+    return f"{100 * probability:.1f} %"
+
+
+def _settings(catalogue: Catalogue, target: str, chosen: Mapping[str, Any]) -> str:
+    units = {name: p.unit for name, p in catalogue.parameters(target).items()}
+    return "".join(
+        f", {k} {show(v, '' if units[k] == '1' else units[k])}" if isinstance(v, (int, float)) else f", {k} {v}"
+        for k, v in chosen.items()
+    )

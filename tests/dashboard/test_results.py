@@ -1,0 +1,108 @@
+import csv
+import gzip
+from pathlib import Path
+
+import pytest
+from costmodel.dashboard import results
+from costmodel.dashboard.catalogue import Catalogue
+
+import costmodel
+from costmodel.errors import CostmodelError
+from costmodel.zoo import counts
+
+AGAIN = "stale: python -m costmodel.dashboard.results"
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return Catalogue()
+
+
+def test_every_network_is_priced_on_every_target(catalogue):
+    assert set(costmodel.list_models()) <= set(catalogue.networks), AGAIN
+    assert set(catalogue.targets) == set(costmodel.list_targets()), AGAIN
+    pairs = {(d.network, d.target) for d in catalogue.results.designs}
+    assert len(pairs) == len(catalogue.networks) * len(catalogue.targets) == len(catalogue.results.designs)
+
+
+def test_shipped_counts_are_those_of_the_zoo(catalogue):
+    with Path(counts.__file__).with_name("counts.csv").open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert rows
+    for name, row in rows.items():
+        assert catalogue.networks[name].metrics["mul"] == int(row["mul"]), AGAIN
+
+
+@pytest.mark.parametrize(
+    ("network", "target"),
+    [("cnv-w1a1", "asic-45nm-nangate"), ("abbnn-reactnet18-cifar10", "raspberry-pi-4b"), ("cnv-w1a1", "pynq-z2")],
+)
+def test_a_row_is_what_the_estimate_says(catalogue, network, target):
+    row = next(d for d in catalogue.results.designs if (d.network, d.target) == (network, target))
+    estimate = catalogue.estimate(network, target, {})
+    for name, kept in results.KEPT.items():
+        if name in estimate.metrics() or name in estimate.derived:
+            v = estimate.total(name)
+            assert row.metrics[kept] == pytest.approx((v.value, v.low, v.high), rel=1e-5), AGAIN
+
+
+def test_results_are_small():
+    assert sum(p.stat().st_size for p in results.DATA.rglob("*.gz")) < 4e6
+
+
+def test_accuracies_are_told_apart(catalogue):
+    kinds = {i.design.evidence for i in catalogue.items}
+    assert kinds == {"", "measured", "published"}
+    for item in catalogue.items:
+        assert ("accuracy" in item.design.metrics) == bool(item.design.evidence)
+
+
+def test_reading_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from costmodel.dashboard.catalogue import Catalogue; c = Catalogue(); c.items; "
+        "c.estimate('cnv-w1a1', 'pynq-z2', {}); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("payload", [None, b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b'{"format":1')])
+def test_missing_or_broken_results_say_what_to_do(tmp_path, payload):
+    if payload is not None:
+        (tmp_path / "designs.json.gz").write_bytes(payload)
+    with pytest.raises(CostmodelError, match=r"costmodel\.dashboard\.results"):
+        results.read(tmp_path)
+
+
+def test_a_name_becomes_no_path(catalogue):
+    for name in ("../../etc/passwd", "/etc/passwd", "a\x00b"):
+        assert "/" not in results._file(name) and "\x00" not in results._file(name)
+        with pytest.raises(CostmodelError, match="unknown network"):
+            catalogue.profile(name)
+        with pytest.raises(CostmodelError, match="unknown target"):
+            catalogue.target(name)
+
+
+def test_the_folding_file_cannot_be_named_from_a_browser(catalogue):
+    assert "folding" not in catalogue.parameters("pynq-z2")
+    with pytest.raises(CostmodelError, match="folding"):
+        catalogue.estimate("cnv-w1a1", "pynq-z2", {"folding": "/etc/passwd"})
+
+
+def test_the_command_makes_the_same_design(catalogue):
+    import json
+    import shlex
+    import subprocess
+    import sys
+
+    settings = {"clock": 2e8}
+    words = shlex.split(catalogue.command("cnv-w1a1", "asic-45nm-nangate", settings))
+    done = subprocess.run(
+        [sys.executable, "-m", "costmodel.cli.main", *words[1:], "--format", "json"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    text = json.dumps(json.loads(done.stdout))
+    total = catalogue.estimate("cnv-w1a1", "asic-45nm-nangate", settings).total("energy_J").value
+    assert f"{total:.6g}"[:7] in text or repr(total) in text

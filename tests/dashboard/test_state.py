@@ -1,0 +1,31 @@
+import hypothesis.strategies as st
+from costmodel.dashboard.state import FIELDS, parse, read_design, write_design
+from hypothesis import given
+
+
+def test_an_empty_link_is_the_default():
+    state = parse("")
+    assert state.values == {key: field[2] for key, field in FIELDS.items()}
+    assert state.messages == []
+
+
+def test_what_is_not_known_falls_back_and_is_said():
+    state = parse("?x=nonsense&target=pynq-z2&target=/etc/passwd")
+    assert state.one("x", ["energy_J", "lut"]) == "energy_J"
+    assert state.many("target", ["pynq-z2", "asic"]) == ["pynq-z2"]
+    assert [m for m in state.messages if "nonsense" in m] and [m for m in state.messages if "passwd" in m]
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_link(text):
+    state = parse("?" + text)
+    assert set(state.values) == set(FIELDS)
+
+
+def test_a_long_link_is_ignored_and_said():
+    assert parse("?x=" + "a" * 9000).messages
+
+
+def test_designs_survive_the_link():
+    text = write_design("bn-reactnet18 (width=0.5)", "pynq-z2", {"clock": 2e8, "mode": "engine"})
+    assert read_design(text) == ("bn-reactnet18 (width=0.5)", "pynq-z2", {"clock": "200000000.0", "mode": "engine"})

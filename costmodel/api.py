@@ -103,9 +103,11 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
     from costmodel import loading
 
     say("starting PyTorch")
-    import torch  # noqa: F401  (before the watch begins, so that torch's own files are not taken for the user's)
+    import torch  # before the watch begins, so that torch's own files are not taken for the user's
 
-    with _watching(request.reference.kind != "zoo") as files:
+    # Fresh weights are part of the question: the same question has the same answer.
+    with _watching(request.reference.kind != "zoo") as files, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(request.seed)
         say(f"building {request.reference.title}")
         model = loading.build(request.reference)
         if request.checkpoint:

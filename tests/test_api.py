@@ -86,3 +86,21 @@ def test_notebooks_show_tables(what: str) -> None:
     assert html.count("<table") == html.count("</table>") >= 1
     assert "abbnn-reactnet6-digits" in html
     assert "<script" not in html
+
+
+def test_a_network_with_fresh_weights_is_built_the_same_each_time_and_the_callers_numbers_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "fresh.py"
+    path.write_text(
+        "from torch import nn\n"
+        "def build():\n    net = nn.Linear(2, 2)\n    print(net.weight.tolist())\n    return net\n"
+    )
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    for _ in range(2):
+        costmodel.profile(f"{path}:build", "1x2", use_cache=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert torch.equal(torch.rand(3), expected)

@@ -66,7 +66,7 @@ def bash() -> str:
     cases = "\n".join(f'    {verb}) flags="{" ".join(flags(verb))}";;' for verb in VERBS)
     ask = "$(costmodel completion --names {} 2>/dev/null)"
     values = "\n".join(f'    {flag}) _costmodel_words "{ask.format(what)}"; return;;' for flag, what in NAMED.items())
-    choices = "\n".join(f'    {flag}) _costmodel_words "{" ".join(w)}"; return;;' for flag, w in _choices().items())
+    choices = "\n".join(f'    {where}) _costmodel_words "{" ".join(w)}"; return;;' for where, w in _choices().items())
     positional = "\n".join(
         f"    {verb}) words=$(costmodel completion --names {what} 2>/dev/null);;" for verb, what in POSITIONAL.items()
     )
@@ -80,8 +80,10 @@ _costmodel() {{
   fi
   case "$prev" in
 {values}
-{choices}
     --checkpoint|--folding|--output|-o) COMPREPLY=($(compgen -f -- "$cur")); return;;
+  esac
+  case "${{COMP_WORDS[1]}}:$prev" in
+{choices}
   esac
   case "${{COMP_WORDS[1]}}" in
 {cases}
@@ -126,14 +128,14 @@ def fish() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _choices() -> dict[str, tuple[str, ...]]:
-    """Options that take one of a few words, of all verbs together."""
-    table: dict[str, tuple[str, ...]] = {}
-    for verb in VERBS:
-        for flag, action in flags(verb).items():
-            if action.choices:
-                table[flag] = tuple(dict.fromkeys((*table.get(flag, ()), *map(str, action.choices))))
-    return table
+def _choices() -> dict[str, list[str]]:
+    """``verb:--option`` for options that take one of a few words; after another verb the same option may take others."""
+    return {
+        f"{verb}:{flag}": list(map(str, action.choices))
+        for verb in VERBS
+        for flag, action in flags(verb).items()
+        if action.choices
+    }
 
 
 def _quote(text: str) -> str:

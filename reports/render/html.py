@@ -51,7 +51,8 @@ def html(document: Document) -> str:
         f'<meta name="keywords" content="{escape(", ".join(document.keywords))}">\n'
         f'<style>{STYLE}</style></head>\n<body><header><p class="sub">costmodel report</p>\n'
         f"<h1>{title}</h1>\n"
-        f'<p class="sub">{escape(document.subtitle)}<br>{document.date}</p></header>\n<main>\n{body}\n</main></body></html>\n'
+        f'<p class="sub">{escape(document.subtitle)}<br>{document.date}</p></header>\n'
+        f"<main>\n{body}\n</main></body></html>\n"
     )
 
 

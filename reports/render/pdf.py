@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -133,22 +134,20 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
 
 
 def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[dict[str, Any]]:
-    """Spans as the template reads them; in a narrow column long names may break at their joints."""
+    """Spans as the template reads them; names may break at their joints, in a narrow column also short ones."""
+    longest = 12 if narrow else 24
     made: list[dict[str, Any]] = []
     for span in spans(text):
         if span.kind == "cite":
-            made.append(
-                {
-                    "kind": "cite",
-                    "number": numbers[span.text],
-                    "where": _breakable(span.where) if narrow else span.where,
-                }
-            )
+            made.append({"kind": "cite", "number": numbers[span.text], "where": _words(span.where, longest)})
         else:
-            made.append(
-                {"kind": span.kind, "text": _breakable(span.text) if narrow and span.kind != "ref" else span.text}
-            )
+            made.append({"kind": span.kind, "text": span.text if span.kind == "ref" else _words(span.text, longest)})
     return made
+
+
+def _words(text: str, longest: int) -> str:
+    """The text with break points in words that are longer; figures stay whole."""
+    return re.sub(rf"\S{{{longest},}}", lambda m: m[0] if m[0][:1].isdigit() else _breakable(m[0]), text)
 
 
 def _api(expressions: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,66 @@
+"""``costmodel report``: good input makes a file, bad input an explanation, status 2, and no file."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from costmodel.cli.main import main
+
+SMALL = ["--model", "abbnn-reactnet6-digits", "--target", "fpga", "--no-rivals", "--date", "2026-01-31"]
+
+
+def test_a_report_appears_and_is_the_same_under_any_name(tmp_path: Path) -> None:
+    assert main(["report", *SMALL, "-o", str(tmp_path / "a.pdf")]) == 0
+    assert main(["report", *SMALL, "-o", str(tmp_path / "b.pdf")]) == 0
+    data = (tmp_path / "a.pdf").read_bytes()
+    assert data.startswith(b"%PDF") and data == (tmp_path / "b.pdf").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pdf", "b.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "abbn", "-o", "{}/r.pdf"], "unknown model 'abbn'"),
+        (["--model", "abbnn", "--target", "fpgaa", "-o", "{}/r.pdf"], "unknown target 'fpgaa'"),
+        (["--model", "abbnn", "-o", "{}/none/r.pdf"], "there is no folder"),
+        (["--model", "abbnn", "-o", "{}"], "expected a name that ends in"),
+        (["--model", "abbnn", "-o", "{}/r.docx"], "expected a name that ends in"),
+        (["--model", "abbnn", "--date", "tomorrow", "-o", "{}/r.pdf"], "expected YYYY-MM-DD"),
+        (["--kind", "compare", "--model", "abbnn", "-o", "{}/r.pdf"], "needs --model twice or more"),
+        (["--kind", "front", "-o", "{}/r.pdf"], "needs --front"),
+        (["-o", "{}/r.pdf"], "needs --target"),
+        (["--front", "{}/none.parquet", "-o", "{}/r.pdf"], "none.parquet"),
+    ],
+)
+def test_bad_input_is_explained_and_nothing_is_written(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", *(a.format(tmp_path) for a in arguments)]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_extra_is_named_before_the_work_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("costmodel.reports.make.find_spec", lambda name: None if name == "typst" else found(name))
+    assert main(["report", *SMALL, "-o", str(tmp_path / "r.pdf")]) == 2
+    assert "pip install 'costmodel[reports]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_exists_is_kept_when_rendering_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from costmodel.errors import CostmodelError
+
+    def fail(*_: object) -> bytes:
+        raise CostmodelError("no")
+
+    monkeypatch.setattr("costmodel.reports.make.render", fail)
+    old = tmp_path / "r.pdf"
+    old.write_bytes(b"old")
+    assert main(["report", *SMALL, "-o", str(old)]) == 2
+    assert old.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1

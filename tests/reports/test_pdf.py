@@ -1,0 +1,140 @@
+"""The PDF read back: text, pages, fonts, tags, bookmarks; and its pages as pictures, for what runs over the edge."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pypdf
+import pytest
+from costmodel.reports.content.blocks import Document
+from costmodel.reports.content.compose import document
+from costmodel.reports.content.subject import Subject, gather
+from costmodel.reports.render.pdf import Paper, pdf, png
+
+from costmodel.ledger.ledger import Ledger
+
+DATE = "2026-01-31"
+MARGIN_MM = {"a4": 22.0, "letter": 24.9}
+
+
+@pytest.fixture(scope="session")
+def reader(report: Document) -> pypdf.PdfReader:
+    return pypdf.PdfReader(io.BytesIO(pdf(report)))
+
+
+def text_of(reader: pypdf.PdfReader) -> str:
+    return "\n".join(page.extract_text() for page in reader.pages).replace("\u200b", "")
+
+
+def test_numbers_in_the_pdf_are_those_of_the_api(subject: Subject, reader: pypdf.PdfReader) -> None:
+    text = text_of(reader)
+    for network in subject.networks:
+        for kind in ("mul", "add", "compare"):
+            assert f"{network.profile.deployed.total(kind):,}" in text  # type: ignore[arg-type]
+    for hardware in subject.hardware:
+        for row in hardware.estimates[0].sources().values():
+            assert row.source
+
+
+def test_every_section_is_there_and_has_a_bookmark(reader: pypdf.PdfReader) -> None:
+    def titles(outline: list) -> list[str]:  # type: ignore[type-arg]
+        return [t for item in outline for t in (titles(item) if isinstance(item, list) else [item.title])]
+
+    found = " ".join(titles(reader.outline))
+    for title in ("Multiplications", "Accuracy", "Comparison", "Layer by layer", "energy", "traffic", "Rewrites",
+                  "Validation", "Constants", "Reproduction", "References"):  # fmt: skip
+        assert title in found
+
+
+def test_fonts_are_embedded_and_text_is_tagged(reader: pypdf.PdfReader) -> None:
+    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    seen = 0
+    for page in reader.pages:
+        for font in page["/Resources"].get("/Font", {}).values():
+            descendant = font.get_object()["/DescendantFonts"][0].get_object()
+            descriptor = descendant["/FontDescriptor"].get_object()
+            assert any(f"/FontFile{n}" in descriptor for n in ("", "2", "3")), font
+            seen += 1
+    assert seen
+
+
+def test_metadata_say_title_author_and_date(reader: pypdf.PdfReader) -> None:
+    assert reader.metadata is not None
+    assert "reactnet6" in (reader.metadata.title or "") and reader.metadata.author == "costmodel"
+    assert reader.metadata.creation_date is not None and reader.metadata.creation_date.date().isoformat() == DATE
+
+
+def test_same_input_and_date_give_the_same_bytes_and_another_date_others(subject: Subject, report: Document) -> None:
+    first = pdf(report)
+    assert pdf(document(subject, "compare", DATE)) == first
+    assert pdf(document(subject, "compare", "2026-02-01")) != first
+
+
+@pytest.mark.parametrize(("paper", "size"), [("a4", (595, 842)), ("letter", (612, 792))])
+def test_paper_is_what_was_asked_for(report: Document, paper: Paper, size: tuple[int, int]) -> None:
+    box = pypdf.PdfReader(io.BytesIO(pdf(report, paper))).pages[0].mediabox
+    assert (round(float(box.width)), round(float(box.height))) == size
+
+
+def assert_margins_are_empty(made: Document, paper: Paper) -> int:
+    """No ink in the left, right and bottom margins of any page: nothing runs over the edge of the text."""
+    from matplotlib.image import imread
+
+    ppi = 40.0
+    pages = png(made, paper, ppi)
+    for number, page in enumerate(pages, 1):
+        pixels = np.asarray(imread(io.BytesIO(page)))[..., :3]
+        margin = int((MARGIN_MM[paper] - 1.5) / 25.4 * ppi)
+        assert pixels.min() < 0.5, f"page {number} is blank"
+        assert pixels[:, :margin].min() > 0.9, f"page {number}, left"
+        assert pixels[:, -margin:].min() > 0.9, f"page {number}, right"
+    return len(pages)
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_nothing_runs_over_the_edge_of_a_page(report: Document, paper: Paper) -> None:
+    assert assert_margins_are_empty(report, paper) > 5
+
+
+def test_a_very_long_name_stays_on_the_page(renamed: Subject) -> None:
+    assert_margins_are_empty(document(renamed, "compare", DATE), "a4")
+
+
+def test_a_table_of_many_layers_breaks_across_pages_and_repeats_its_head(subject: Subject) -> None:
+    deep = replace(subject.networks[0], profile=_deeper(subject.networks[0].profile))
+    hardware = tuple(replace(h, estimates=h.estimates[:1]) for h in subject.hardware)
+    made = document(replace(subject, networks=(deep,), hardware=hardware), "model", DATE)
+    assert_margins_are_empty(made, "a4")
+    pages = [p.extract_text() for p in pypdf.PdfReader(io.BytesIO(pdf(made))).pages]
+    assert sum("Operation" in page and "One-bit" in page for page in pages) > 2
+
+
+def test_a_network_without_layers_and_without_targets_has_a_report(subject: Subject) -> None:
+    network = subject.networks[0]
+    empty = Ledger(network.name, "deployed", (), (), ())
+    profile = replace(network.profile, as_written=empty, deployed=empty, rewrites=(), caveats=())
+    bare = Subject((replace(network, profile=profile, accuracies=()),), (), {}, "costmodel report")
+    made = document(bare, "model", DATE)
+    assert_margins_are_empty(made, "a4")
+    text = text_of(pypdf.PdfReader(io.BytesIO(pdf(made))))
+    assert "no layers that execute anything" in text and "no rewrite applies" in text and "Nothing to report" in text
+
+
+def test_targets_and_validation_have_reports_of_their_own() -> None:
+    made = gather((), ("fpga",), command="costmodel report --target fpga")
+    for kind in ("target", "validation"):
+        assert assert_margins_are_empty(document(made, kind, DATE), "a4") > 1  # type: ignore[arg-type]
+
+
+def _deeper(profile):  # type: ignore[no-untyped-def]
+    """The same network with its layers repeated until there are more than 200."""
+    ledger = profile.deployed
+    n = len(ledger.layers)
+    times = 200 // n + 1
+    layers = tuple(
+        replace(la, index=la.index + k * n, module=f"{la.module}.copy{k}") for k in range(times) for la in ledger.layers
+    )
+    charges = tuple(replace(c, layer=c.layer + k * n) for k in range(times) for c in ledger.charges)
+    return replace(profile, deployed=replace(ledger, layers=layers, charges=charges))

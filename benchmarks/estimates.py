@@ -5,6 +5,7 @@
 `load`: reading the target's files. `first`: the first estimate in a fresh process, imports of the hardware model
 included (numpy is there already, as it is after tracing). `new target`: the first estimate on this target after one on
 another of the same kind. `again`: the median of further ones on the same target. `totals`: adding up an estimate.
+Without compiled bytecode (PYTHONDONTWRITEBYTECODE) `first` holds the compilation of the modules as well.
 """
 
 from __future__ import annotations

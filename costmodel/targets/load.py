@@ -170,7 +170,7 @@ def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, SpecFile]]:
     """The file after all that it inherits from, each once."""
     if path in above:
         raise CostmodelError(f"{path}: inherits from itself through {' -> '.join(p.name for p in above)}")
-    spec = _read(path)
+    spec = _read(path, path.stat().st_mtime_ns)
     links: list[tuple[str, SpecFile]] = []
     for base in [spec.base] if isinstance(spec.base, str) else spec.base:
         found = _find(base, path.parent)
@@ -180,7 +180,9 @@ def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, SpecFile]]:
     return [*links, (str(path), spec)]
 
 
-def _read(path: Path) -> SpecFile:
+@lru_cache(maxsize=64)
+def _read(path: Path, _changed: int) -> SpecFile:
+    """One file. Targets share most of what they inherit, so a file is parsed once while it does not change."""
     data = read_yaml(path)
     try:
         return msgspec.convert(data, SpecFile)

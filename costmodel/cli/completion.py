@@ -129,7 +129,7 @@ def fish() -> str:
 
 
 def _choices() -> dict[str, list[str]]:
-    """``verb:--option`` for options that take one of a few words; after another verb the same option may take others."""
+    """``verb:--option`` for options that take one of a few words, which may differ from verb to verb."""
     return {
         f"{verb}:{flag}": list(map(str, action.choices))
         for verb in VERBS

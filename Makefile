@@ -2,6 +2,10 @@
 #
 #   make profile [MODEL=abbnn] [TARGET=fpga]    what a network costs, per layer and in total
 #   make test    [TESTS=tests/ledger]           the test suite
+#
+# And beside them:
+#
+#   make reports [OUT=build/reports]            reports of the shipped reference results, as PDF
 
 PYTHON    ?= python3
 VENV      ?= .venv
@@ -14,13 +18,26 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --constraint constraints.txt
 
-.PHONY: help profile test lint format bench constraints clean
+.PHONY: help profile reports test lint format bench constraints clean
 
 help:
 	@sed -n '3,4s/^# *//p' Makefile
 
 profile: $(VENV)/.installed
 	@$(BIN)/costmodel profile --model $(MODEL) --target $(TARGET)
+
+# One date for all of them, so that a second run gives the same bytes: that of the last commit.
+OUT         ?= build/reports
+REPORT_DATE ?= $(shell git log -1 --format=%cs 2>/dev/null || date -u +%F)
+REPORT      := $(BIN)/costmodel report --date $(REPORT_DATE)
+
+reports: $(VENV)/.installed-test
+	@mkdir -p $(OUT)
+	@$(REPORT) --model abbnn --model reactnet18 --target fpga --target arm --target asic -o $(OUT)/abbnn-reactnet18.pdf
+	@$(REPORT) --model abbnn-reactneta --model bn-reactneta --target arm --target asic-7nm -o $(OUT)/reactneta.pdf
+	@$(REPORT) --model cnv-w1a1 --target fpga -o $(OUT)/cnv-w1a1.pdf
+	@$(REPORT) --target fpga --target arm --target asic -o $(OUT)/targets.pdf
+	@$(REPORT) --kind validation -o $(OUT)/validation.pdf
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest $(TESTS)

@@ -21,12 +21,15 @@ from costmodel.reports.content.blocks import (
 )
 from costmodel.reports.figures.draw import svg
 
+from costmodel.cli.table import Table as Grid
 from costmodel.errors import CostmodelError, MissingExtraError
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "report.typ"
 Paper = Literal["a4", "letter"]
 #: Lines of a listing that fit the page in the size of code.
 CODE_COLUMNS = 96
+#: Characters from which a column is no longer as wide as what it holds.
+WIDE_HEAD, WIDE_CELL = 26, 36
 
 
 def pdf(document: Document, paper: Paper = "a4") -> bytes:
@@ -78,6 +81,7 @@ def _data(document: Document) -> dict[str, Any]:
     return {
         "title": _marked(document.title, numbers),
         "plain_title": _plain(document.title),
+        "short_title": _cut(_plain(document.title), 84),
         "subtitle": document.subtitle,
         "date": document.date,
         "keywords": list(document.keywords),
@@ -126,11 +130,18 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         "caption": _marked(table.caption, numbers),
         "api": _api(table.api),
         "columns": [
-            {"title": _marked(c.title, numbers, True), "align": c.align, "prose": c.prose} for c in grid.columns
+            {"title": _marked(c.title, numbers, True), "align": c.align, "prose": c.prose or _is_wide(grid, i)}
+            for i, c in enumerate(grid.columns)
         ],
         "rows": rows,
         "notes": [_marked(n, numbers) for n in grid.notes],
     }
+
+
+def _is_wide(grid: Grid, index: int) -> bool:
+    """Whether a column holds text too long to stand in one line, so that it shares the room that others leave."""
+    longest = max((len(_plain(grid.texts(row)[index])) for row in grid.rows if row.style != "title"), default=0)
+    return len(_plain(grid.columns[index].title)) > WIDE_HEAD or longest > WIDE_CELL
 
 
 def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[dict[str, Any]]:
@@ -171,6 +182,10 @@ def _wrapped(line: str) -> list[str]:
         pieces.append(line[:at] + " \\")
         line = "    " + line[at:].lstrip()
     return [*pieces, line]
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _plain(text: str) -> str:

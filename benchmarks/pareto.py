@@ -103,8 +103,9 @@ def main() -> None:
             row = {"set": name, "objectives": d, "points": int(args.points), "front": int(mask.sum())}
             row |= {"moocore_s": a, "ours_s": b, "ratio": a / b, "identical": same}
             rows.append(row | {"moocore_mb": their_mb, "ours_mb": our_mb})
+            size = row["front"]
             print(
-                f"{name:10} {d:2} {row['front']:9} {a:10.3f} {b:8.3f} {a / b:7.1f} {their_mb:5.0f} {our_mb:7.0f} {same}",
+                f"{name:10} {d:2} {size:9} {a:10.3f} {b:8.3f} {a / b:7.1f} {their_mb:5.0f} {our_mb:7.0f} {same}",
                 flush=True,
             )
             if not same:

@@ -25,3 +25,9 @@ window.dash_clientside.costmodel = {
     return done ? "copied" : window.location.href;
   },
 };
+
+/* The component for uploads hides an input without a name; readers need one. */
+new MutationObserver(() => {
+  const input = document.querySelector("#upload input[type=file]");
+  if (input && !input.hasAttribute("aria-label")) input.setAttribute("aria-label", "target file (YAML)");
+}).observe(document.documentElement, { childList: true, subtree: true });

@@ -118,7 +118,7 @@ def test_from_the_cloud_to_the_layer(watched):
     assert text(page, "#d-command") == f"costmodel profile --model {network} --target {target}"
 
     # down to a layer, by a click on its bar
-    page.wait_for_selector("#d-layers .barlayer .point path")
+    page.wait_for_selector("#d-layers .barlayer .point path", state="attached")
     page.evaluate("document.querySelector('#d-layers').scrollIntoView({block: 'center'})")
     bar = page.evaluate(
         """() => { const paths = [...document.querySelectorAll('#d-layers .barlayer .point path')];
@@ -158,7 +158,7 @@ def test_compare_by_keyboard(watched):
     page.wait_for_function("document.querySelector('#pinned-said').innerText.includes('1 of 4')")
     page.focus("#tab-design")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#c-bars .barlayer .point")
+    page.wait_for_selector("#c-bars .barlayer .point", state="attached")
     assert "cnv-w1a1 on asic-45nm-nangate" in text(page, "#c-designs")
 
 

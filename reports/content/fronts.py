@@ -18,7 +18,6 @@ from costmodel.targets.quantity import Interval
 
 #: Members that a table lists, spread over the front; all are in the file.
 LISTED = 60
-#: Designs that carry their command in the report: the best of each objective.
 
 
 def fronts(subject: Subject) -> list[Block]:
@@ -44,7 +43,7 @@ def sentences(subject: Subject) -> list[str]:
 
 
 def _front(index: int, path: str, front: Front) -> list[Block]:
-    title = f"{literal(front.name)}: {front.kind} designs" + (f" of {literal(front.network)}" if front.network else "")
+    title = f"{literal(front.name)}: {front.kind} designs" + (f", {literal(front.label)}" if front.label else "")
     if not len(front):
         return section(title)
     designs = [

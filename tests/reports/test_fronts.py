@@ -1,0 +1,40 @@
+"""A front that was explored becomes a report whose numbers are those of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from costmodel.explore.front import Front, Member
+from costmodel.reports.content.compose import document
+from costmodel.reports.content.subject import gather
+from costmodel.reports.render.pdf import png
+from tests.reports.test_numbers import names, numbers_in
+
+OBJECTIVES = ("seconds_per_image", "energy_J")
+
+
+def make(folder: Path, members: int) -> str:
+    made = tuple(
+        Member(i, "cnv-w1a1", "asic-7nm-asap7", {"outputs": 16 + i}, {"seconds_per_image": 1e-3 / (i + 1), "energy_J": 1e-6 * (i + 1)},
+               f"costmodel profile --model cnv-w1a1 --target asic-7nm-asap7 --set outputs={16 + i}")
+        for i in range(members)
+    )  # fmt: skip
+    front = Front("space", "asic", "", OBJECTIVES, made, 1000, members, "every design was priced")
+    return str(next(p for p in front.write(folder) if p.suffix == ".parquet"))
+
+
+def test_every_number_of_a_front_report_is_in_the_file(tmp_path: Path) -> None:
+    subject = gather((), (), fronts=[make(tmp_path, 150)], command="costmodel report")
+    report = document(subject, "front", "2026-01-31")
+    known = names(subject)
+    table = next(t for t in report.tables() if t.label == "tab-front-0")
+    found = {n for e in table.api for n in numbers_in(eval(e, known))}
+    shown = [float(v) for row in table.grid.rows for cell in row.values for v in cell.values]
+    assert len(shown) > 100 and set(shown) <= found
+    assert len(table.grid.rows) <= 60
+    assert len(png(report, ppi=30)) >= 2
+
+
+def test_a_front_of_one_design_has_a_report(tmp_path: Path) -> None:
+    subject = gather((), (), fronts=[make(tmp_path, 1)], command="costmodel report")
+    assert png(document(subject, "front", "2026-01-31"), ppi=30)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from costmodel.explore.front import Front, Member
 from costmodel.reports.content.compose import document
 from costmodel.reports.content.subject import gather
 from costmodel.reports.render.pdf import png
+
+from costmodel.explore.front import Front, Member
 from tests.reports.test_numbers import names, numbers_in
 
 OBJECTIVES = ("seconds_per_image", "energy_J")
 
 
 def make(folder: Path, members: int) -> str:
+    command = "costmodel profile --model cnv-w1a1 --target asic-7nm-asap7 --set outputs="
     made = tuple(
-        Member(i, "cnv-w1a1", "asic-7nm-asap7", {"outputs": 16 + i}, {"seconds_per_image": 1e-3 / (i + 1), "energy_J": 1e-6 * (i + 1)},
-               f"costmodel profile --model cnv-w1a1 --target asic-7nm-asap7 --set outputs={16 + i}")
+        Member(
+            i,
+            "cnv-w1a1",
+            "asic-7nm-asap7",
+            {"outputs": 16 + i},
+            {"seconds_per_image": 1e-3 / (i + 1), "energy_J": 1e-6 * (i + 1)},
+            f"{command}{16 + i}",
+        )
         for i in range(members)
-    )  # fmt: skip
+    )
     front = Front("space", "asic", "", OBJECTIVES, made, 1000, members, "every design was priced")
     return str(next(p for p in front.write(folder) if p.suffix == ".parquet"))
 

@@ -114,7 +114,9 @@ def test_a_norm_behind_a_real_convolution_is_in_its_weights() -> None:
     without = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
     a, b = deployed(with_norm), deployed(without)
     assert {k: n for k, n in a.items() if k[0] == "mul"} == {k: n for k, n in b.items() if k[0] == "mul"}
-    assert sum(n for (kind, _), n in a.items() if kind == "add") == sum(n for (kind, _), n in b.items() if kind == "add")
+    assert sum(n for (kind, _), n in a.items() if kind == "add") == sum(
+        n for (kind, _), n in b.items() if kind == "add"
+    )
 
 
 def test_the_divisor_of_a_global_mean_is_in_the_classifier() -> None:

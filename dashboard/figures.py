@@ -134,7 +134,8 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
     """Bars of layers, stacked; thin series are gathered, so that the legend stays short."""
     if info.empty:
         return message("Nothing to show: this target does not know this metric for this network.", theme)
-    paint = colours(info.series, {**KIND_COLOURS, **ROLE_COLOURS})
+    shown = _gathered(info)
+    paint = colours(shown, {**KIND_COLOURS, **ROLE_COLOURS, "other": theme.faded})
     hover = "<b>%{customdata}</b><br>%{fullData.name}: %{y:.4s}" + info.unit + "<extra></extra>"
     figure = _base(theme)
     figure["data"] = [
@@ -147,7 +148,7 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
             "hovertemplate": hover,
             "marker": {"color": paint[name], "line": {"width": 0}},
         }
-        for name, values in info.series.items()
+        for name, values in shown.items()
         if any(values)
     ]
     figure["layout"] |= {
@@ -165,6 +166,16 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
         },
     }
     return figure
+
+
+def _gathered(info: StackInfo) -> dict[str, Sequence[float]]:
+    """The series, the small ones as one where there are more than colours."""
+    series: dict[str, Sequence[float]] = dict(info.series)
+    if all(name in KIND_COLOURS or name in ROLE_COLOURS for name in series) or len(series) <= len(CYCLE):
+        return series
+    names = list(series)  # the largest first
+    kept, rest = names[: len(CYCLE) - 1], names[len(CYCLE) - 1 :]
+    return {**{n: series[n] for n in kept}, "other": [sum(v) for v in zip(*(series[n] for n in rest), strict=True)]}
 
 
 def intervals(info: IntervalInfo, theme: Theme) -> Figure:
@@ -293,7 +304,7 @@ def axis(m: Metric, theme: Theme, log: bool) -> Figure:
     if m.unit not in ("%", "mm²"):
         table |= {"tickformat": "~s", "ticksuffix": m.unit}
     if log:
-        table |= {"type": "log", "minor": {"ticks": "outside", "ticklen": 3}, "nticks": 8}
+        table |= {"type": "log", "minor": {"ticks": "outside", "ticklen": 3}, "nticks": 6}
     return table
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/binary_convolution.py [--images 16] [--repeats 15] [--json FILE]
 
-The layers are those of ResNet-18 on 32x32 images. Ours is timed from int8 signs to int32 sums, packing included; the two
-take turns, and the ratio is that of their best CPU times. A second table runs a whole network: images a second of the
+The layers are those of ResNet-18 on 32x32 images. Ours is timed from int8 signs to int32 sums, packing included; the
+two take turns, and the ratio is that of their best CPU times. A second table runs a whole network: images a second of the
 deployed abbnn-reactnet18-cifar10 in fixed point, and of the same module in PyTorch.
 """
 
@@ -53,8 +53,12 @@ def layer(channels: int, size: int, images: int, repeats: int) -> dict[str, Any]
     own, theirs = best(
         [lambda: OPS["xnor_sum"](ours, [signs], None), lambda: torch.nn.functional.conv2d(x, w, padding=1)], repeats
     )
-    return {"layer": f"{channels}x{size}x{size}", "costmodel_ms": 1e3 * own / images, "pytorch_ms": 1e3 * theirs / images,
-            "ratio": theirs / own}  # fmt: skip
+    return {
+        "layer": f"{channels}x{size}x{size}",
+        "costmodel_ms": 1e3 * own / images,
+        "pytorch_ms": 1e3 * theirs / images,
+        "ratio": theirs / own,
+    }
 
 
 def network(images: int, repeats: int) -> dict[str, Any]:

@@ -118,8 +118,8 @@ def trade_off(
     figure = _base(theme)
     figure["data"] = traces
     figure["layout"] |= {
-        "xaxis": axis(info.x, theme, x_log),
-        "yaxis": axis(info.y, theme, y_log),
+        "xaxis": _decades(axis(info.x, theme, x_log), [p.x.value for p in info.points]),
+        "yaxis": _decades(axis(info.y, theme, y_log), [p.y.value for p in info.points]),
         "dragmode": "select",
         "hovermode": "closest",
         "legend": _legend(),
@@ -166,6 +166,14 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
         },
     }
     return figure
+
+
+def _decades(axis: Figure, values: Sequence[float]) -> Figure:
+    """A logarithmic axis over many decades is labelled at each of them and nowhere else, or labels collide."""
+    known = [v for v in values if v > 0]
+    if axis.get("type") == "log" and known and max(known) >= 100 * min(known):
+        axis["dtick"] = 1
+    return axis
 
 
 def _gathered(info: StackInfo) -> dict[str, Sequence[float]]:

@@ -164,7 +164,7 @@ def test_compare_by_keyboard(watched):
 
 def test_a_sweep_is_drawn(watched):
     page = watched.open("?tab=sweeps&sx=lut&sy=seconds_per_image")
-    page.wait_for_selector("#s-cloud .heatmaplayer image")
+    page.wait_for_selector("#s-cloud .heatmaplayer .hm", state="attached")
     assert "5,000 designs" in text(page, "#s-summary")
 
 

@@ -46,7 +46,7 @@ def test_measured_and_published_are_told_apart(client):
         ("kind", ["fpga"], None),
         ("target", ["pynq-z2"], "target"),
         ("normaliser", ["abbnn"], None),
-        ("bits", ["W1A1"], None),
+        ("bits", ["W32A32"], None),
     ],
 )
 def test_filters_leave_less_and_only_what_they_say(client, control, value, attribute):

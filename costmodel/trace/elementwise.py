@@ -92,8 +92,9 @@ def _sum(state: Lowering, value: Value, left: Any, right: Any, alpha: float, sig
 def _times(constant: Constant, alpha: float) -> Constant:
     if alpha == 1:
         return constant
-    literal = None if constant.literal is None else constant.literal * alpha
-    return Constant(constant.id, constant.shape, constant.domain, literal, constant.path)
+    if constant.literal is None:  # a tensor times alpha is no recorded value: reported rather than computed wrongly
+        raise ValueError("a scaled addition of a constant tensor")
+    return Constant(constant.id, constant.shape, constant.domain, constant.literal * alpha, constant.path)
 
 
 def neg(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

@@ -29,7 +29,7 @@ def panel(catalogue: Catalogue, target: str, given: Mapping[str, str]) -> list[A
     parameters = catalogue.parameters(target)
     first = ("clock", "fps", "voltage", "node", "threads")
     names = sorted(parameters, key=lambda n: (first.index(n) if n in first else len(first), list(parameters).index(n)))
-    return [_control(name, parameters[name], chosen.get(name, parameters[name].default)) for name in names]
+    return [_control(target, name, parameters[name], chosen.get(name, parameters[name].default)) for name in names]
 
 
 def given(catalogue: Catalogue, target: str, ids: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:
@@ -40,13 +40,11 @@ def given(catalogue: Catalogue, target: str, ids: Sequence[Any], values: Sequenc
     parameters = catalogue.parameters(target)
     found: dict[str, Any] = {}
     for id, value in zip(ids or (), values or (), strict=False):
-        name = id.get("name") if isinstance(id, dict) else None
-        if name not in parameters or value is None or value == "":
-            continue
-        parameter = parameters[name]
-        if parameter.choices is not None and str(value) not in map(str, parameter.choices):
-            continue  # a choice of the target that was shown before
-        found[name] = _base(parameter, value)
+        if not isinstance(id, dict) or id.get("of") != target:
+            continue  # of the target that was shown before: its clock is not this one's
+        name = id.get("name")
+        if name in parameters and value is not None and value != "":
+            found[name] = _base(parameters[name], value)
     return catalogue.settings(target, found)
 
 
@@ -65,8 +63,8 @@ def _base(parameter: Parameter, value: Any) -> Any:
     return str(value)
 
 
-def _control(name: str, parameter: Parameter, value: Any) -> Any:
-    id = {"type": "whatif", "name": name}
+def _control(target: str, name: str, parameter: Parameter, value: Any) -> Any:
+    id = {"type": "whatif", "of": target, "name": name}
     unit, factor = SHOWN.get(parameter.unit, ("" if parameter.unit == "1" else parameter.unit, 1.0))
     title = name.replace("_", " ") + (f" [{unit}]" if unit else "")
     common: dict[str, Any] = {"id": id, "label": title, "description": parameter.description, "size": "xs"}

@@ -268,8 +268,8 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Input("d-network", "value"),
         Input("d-target", "value"),
         Input("d-level", "value"),
-        Input({"type": "whatif", "name": ALL}, "value"),
-        Input({"type": "whatif", "name": ALL}, "id"),
+        Input({"type": "whatif", "of": ALL, "name": ALL}, "value"),
+        Input({"type": "whatif", "of": ALL, "name": ALL}, "id"),
     )
 
     @app.callback(

@@ -118,8 +118,12 @@ def test_what_if_changes_the_price_and_the_command(client):
 
 
 def test_controls_of_the_target_shown_before_are_left_out(client):
-    answer = client.ask("d-layers.figure", {**DESIGN, "d-target.value": "cortex-a72"}, wild=[("outputs", 64)])
+    """They are still on the page when the new target is first priced, and a clock is a clock of every target."""
+    shown = {**DESIGN, "d-target.value": "cortex-a72"}
+    left = [("asic-45nm-nangate.outputs", 64), ("asic-45nm-nangate.clock", 250)]
+    answer = client.ask("d-layers.figure", shown, wild=left)
     assert answer["d-error"]["children"] == ""
+    assert "--set" not in answer["d-command"]["children"]
 
 
 def test_conventions_reconcile_and_rewrites_say_what_they_saved(client):

@@ -160,7 +160,7 @@ def texts(block: Block) -> Iterator[str]:
 
 def check(document: Document) -> None:
     """Raises :class:`CostmodelError` where a reference leads nowhere or a label is given twice."""
-    labels = [b.label for b in (*document.tables(), *document.figures())]
+    labels = [*(b.label for b in document.tables()), *(b.label for b in document.figures())]
     twice = {label for label in labels if labels.count(label) > 1}
     known = {r.key for r in document.bibliography()}
     wrong = [f"label {label!r} is given twice" for label in sorted(twice)]
@@ -180,7 +180,7 @@ def section(title: str, *blocks: Block | Sequence[Block] | None) -> list[Block]:
     flat: list[Block] = []
     for block in blocks:
         if block is not None:
-            flat.extend(block if isinstance(block, (list, tuple)) else [block])  # type: ignore[arg-type]
+            flat.extend(block if isinstance(block, Sequence) else [block])
     return [Heading(title), *(flat or [Paragraph("Nothing to report.", "note")])]
 
 

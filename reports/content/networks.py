@@ -93,8 +93,8 @@ def _layers_of(subject: Subject, index: int) -> list[Block]:
             )
         )
     total = [cells.Cell(numbers.count(ledger.total(k)), (ledger.total(k),)) for k in ("mul", "add")]
-    ones = ("xnor", "and")
-    total.append(cells.Cell(numbers.count(ledger.total(*ones)), (ledger.total(*ones),)))
+    one_bit = ledger.total("xnor", "and")
+    total.append(cells.Cell(numbers.count(one_bit), (one_bit,)))
     footer = Row([cells.Cell("Total"), cells.EMPTY, cells.EMPTY, *total, *[cells.EMPTY] * len(costs)], "bold")
     heads = [
         cells.column("Layer", "left", prose=True),

@@ -27,7 +27,7 @@ MARGINS = {
     "trade-off": (12.0, 3.0, 5.0, 10.0),
     "agreement": (14.0, 4.0, 5.0, 9.0),
 }
-STYLE = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
     "font.size": 7.0,
@@ -74,14 +74,16 @@ def svg(plot: Plot, name: str) -> bytes:
         raise MissingExtraError("a report with figures", "matplotlib", "reports") from error
     rows = -(-len(plot.panels) // plot.columns)
     size = WIDTH, rows * plot.height
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+    style: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the names of its settings one by one
+    with mpl.rc_context(style):
         figure = Figure(figsize=(size[0] / INCH, size[1] / INCH))
         for index, panel in enumerate(plot.panels):
             axes = figure.add_axes(_box(panel, index, plot, size))
             _DRAW[panel.form](axes, panel)
         out = io.BytesIO()
         # savefig would draw twice, the first time for nothing
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+        canvas: Any = FigureCanvasSVG(figure)  # untyped
+        canvas.print_svg(out, metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
 

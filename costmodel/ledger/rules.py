@@ -254,10 +254,11 @@ def variance(node: Node) -> Iterable[Row]:
 
 
 def norm(node: Node) -> Iterable[Row]:
-    # mean, variance, subtract, scale by 1/sigma and by the gain, add the bias: per element 3 products and 4 sums
+    # mean, variance, subtract, scale by 1/sigma and by the gain, add the bias: per element 3 products and 4 sums,
+    # and one reciprocal root a group
     yield ("mul", "normalize", 3 * node.numel, FLOAT_BITS, FLOAT_BITS, 0)
     yield ("add", "normalize", 4 * node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
-    yield ("special", "normalize", node.shape[0] if node.shape else 1, FLOAT_BITS, 0, 0)
+    yield ("special", "normalize", node.attrs["groups"], FLOAT_BITS, 0, 0)
 
 
 def softmax(node: Node) -> Iterable[Row]:

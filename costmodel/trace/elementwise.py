@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.domain import FLOAT
+from costmodel.domain import FLOAT, Domain
 from costmodel.trace.affine import Step
-from costmodel.trace.arguments import node_of, online_inputs, operands_of
+from costmodel.trace.arguments import node_of, numel, online_inputs, operands_of
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering
@@ -36,7 +36,14 @@ def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         state.unknown(value, "statistics of a normalisation are used at inference")
         return
     constants = {f"const{i}": c for i, a in enumerate(args[1:]) if isinstance(a, Ref) and (c := state.constant(a))}
-    state.emit(value, "norm", (node_of(state, args[0]),), consts=constants, tags=("normalize",))
+    fn = value.op.split(".")[1]
+    groups = value.shape[1] if len(value.shape) > 1 else 1  # how many means and variances there are
+    if fn == "native_group_norm":
+        groups = value.shape[0] * args[6]
+    elif fn != "native_batch_norm":
+        groups = numel(value.shape[: len(value.shape) - len(args[1])])
+    attrs = {"fn": fn, "args": args, "groups": groups}
+    state.emit(value, "norm", (node_of(state, args[0]),), consts=constants, attrs=attrs, tags=("normalize",))
 
 
 def mul(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -112,7 +119,13 @@ def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def relu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "relu", (node_of(state, args[0]),), tags=("relu",))
+    source = node_of(state, args[0])
+    state.emit(value, "relu", (source,), domain=_continuous(state, source), tags=("relu",))
+
+
+def _continuous(state: Lowering, source: int) -> Domain | None:
+    """What cuts off real numbers leaves real numbers, however few of them were seen and however many are at the cut."""
+    return FLOAT if state.domain_of(source).is_float else None
 
 
 def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -122,7 +135,8 @@ def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         relu(state, value, args)
         return
     attrs = {"min": low, "max": high, "sides": (low is not None) + (high is not None)}
-    state.emit(value, "clamp", (node_of(state, args[0]),), attrs=attrs, tags=("clamp",))
+    source = node_of(state, args[0])
+    state.emit(value, "clamp", (source,), attrs=attrs, domain=_continuous(state, source), tags=("clamp",))
 
 
 def clamp_min(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -192,7 +206,8 @@ def where(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "softmax", (node_of(state, args[0]),), tags=("activation",))
+    attrs = {"fn": value.op.split(".")[1], "args": value.args}
+    state.emit(value, "softmax", (node_of(state, args[0]),), attrs=attrs, tags=("activation",))
 
 
 def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

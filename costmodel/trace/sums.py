@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from costmodel.domain import FLOAT, Domain, accumulator_bits, integer
@@ -54,9 +55,14 @@ def sum_of_products(
         scale = Constant(weight.id, (weight_shape[0],) if b.per_channel else (), _scale_domain(b), path=weight.path)
         node = state.affine(value, node, Step("mul", (scale,), "weight_scale"))
         if bias_constant is not None:
-            state.affine(value, node, Step("add", (bias_constant,), "bias"))
+            state.affine(value, node, Step("add", (along_channels(bias_constant, geometry),), "bias"))
     if bias is not None and bias_constant is None:  # a bias that depends on the input
         state.emit(value, "add", (state.names[value.id], node_of(state, bias)), tags=("bias",))
+
+
+def along_channels(bias: Constant, geometry: Window | None) -> Constant:
+    """A bias as it lies against the result of a sum: along the channels of a map, along the last dimension else."""
+    return replace(bias, shape=(*bias.shape, *(1 for _ in geometry.kernel))) if geometry is not None else bias
 
 
 def _scale_domain(domain: Domain) -> Domain:

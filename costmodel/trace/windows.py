@@ -35,9 +35,13 @@ def _pair(kernel: Any, value: Value) -> tuple[int, ...]:
 def avg_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y[n, c, p] = 1 / k * sum over k of x[n, c, p * stride + k]: k - 1 additions and one scale
     kernel = _pair(args[1], value)
-    stride = args[2] if len(args) > 2 else ()
-    geometry = window(kernel, stride, args[3] if len(args) > 3 else 0, 1)
-    _mean(state, value, node_of(state, args[0]), numel(kernel), "avg_pool", "avgpool", geometry)
+    _, _, stride, padding, _, include_pad, divisor = (*args, *(None, None, (), 0, False, True, None)[len(args) :])
+    geometry = window(kernel, stride, padding, 1)
+    # A window that reaches over the border may be divided by fewer elements than the others.
+    inside = all((o - 1) * s + k <= n + 2 * p for o, s, k, n, p in zip(
+        value.shape[2:], geometry.stride, kernel, state.shape(args[0])[2:], geometry.padding, strict=True))  # fmt: skip
+    even = divisor is not None or (inside and (include_pad or not any(geometry.padding)))
+    _mean(state, value, node_of(state, args[0]), numel(kernel), "avg_pool", "avgpool", geometry, divisor, even=even)
 
 
 def adaptive_avg_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -58,21 +62,18 @@ def mean(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     dims = args[1] if len(args) > 1 and isinstance(args[1], tuple) else tuple(range(len(shape)))
     spatial = len(shape) > 2 and {d % len(shape) for d in dims} == set(range(2, len(shape)))
     geometry = window(shape[2:], shape[2:], 0, 1) if spatial else None
-    _mean(
-        state,
-        value,
-        node_of(state, args[0]),
-        count,
-        "gap" if spatial else "mean",
-        "gap" if spatial else "other",
-        geometry,
-    )
+    name, tag = ("gap", "gap") if spatial else ("mean", "other")
+    _mean(state, value, node_of(state, args[0]), count, name, tag, geometry, args=args)
 
 
-def _mean(state: Lowering, value: Value, x: int, count: int, op: str, tag: str, geometry: Window | None) -> None:
-    total = state.emit(value, op, (x,), window=geometry, attrs={"count": count}, domain=FLOAT, tags=(tag,))
-    if count > 1:
-        literal = Constant(-1, (), classify_literal(1.0 / count), 1.0 / count)
+def _mean(state: Lowering, value: Value, x: int, count: int, op: str, tag: str, geometry: Window | None,
+          divisor: int | None = None, **attrs: Any) -> None:  # fmt: skip
+    """The sum of ``count`` elements over ``divisor``, which is their number if it is not given."""
+    attrs = {"count": count, **attrs}
+    total = state.emit(value, op, (x,), window=geometry, attrs=attrs, domain=FLOAT, tags=(tag,))
+    factor = 1.0 / (divisor or count)
+    if factor != 1.0:
+        literal = Constant(-1, (), classify_literal(factor), factor)
         state.affine(value, total, Step("mul", (literal,), tag))
 
 
@@ -87,7 +88,8 @@ def reduce(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if fn not in ("add", "compare"):
         state.unknown(value)
         return
-    state.emit(value, "reduce", (node_of(state, args[0]),), attrs={"fn": fn, "count": count}, tags=("other",))
+    attrs = {"fn": fn, "count": count, "name": name, "args": args}
+    state.emit(value, "reduce", (node_of(state, args[0]),), attrs=attrs, tags=("other",))
 
 
 def statistics(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

@@ -14,6 +14,7 @@ examples:
   costmodel train resnet18 --data cifar10 --recipe teacher --out runs
   costmodel train abbnn --data cifar10 --recipe beyond --teacher runs/resnet18-cifar10-teacher-s0/final.safetensors
   costmodel train --plan cifar10-table --minutes 9                     all cells of a table, one command again and again
+  costmodel train --plan beyond --width 0.125 --epochs 1               the same plan at a small size
 
 Give the same command again to go on where it stopped. The exit status is 0 when all runs are done, 3 when time was up
 before that.
@@ -32,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch a missing data set from its official address")
     parser.add_argument("--recipe", help="a recipe by name, or FILE.yaml (default: by data set and network)")
     parser.add_argument("--recipes", action="store_true", help="list the recipes and exit")
-    parser.add_argument("--plan", help="a list of runs by name, or FILE.yaml")
-    parser.add_argument("--width", type=float, default=1.0, help="factor on all channels (default: 1)")
+    parser.add_argument("--plan", help="a list of runs by name, or FILE.yaml; with --width and --epochs for all")
+    parser.add_argument("--width", type=float, help="factor on all channels (default: 1)")
     parser.add_argument("--epochs", metavar="N[,N]", help="epochs of every phase, or of each")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="one run a seed (default: 0)")
+    parser.add_argument("--seed", type=int, nargs="+", help="one run a seed (default: 0)")
     parser.add_argument("--option", metavar="NAME=VALUE", action="append", default=[], help="an axis of the network")
     parser.add_argument("--teacher", metavar="FILE", help="final.safetensors of the network to learn from")
     parser.add_argument(

@@ -39,7 +39,7 @@ class Request:
 
 def run(args: argparse.Namespace, paused: int) -> int:
     """Run the verb. Returns 0 when every run is done and ``paused`` when time was up."""
-    requests = [request for cell in _cells(args) for request in _requests(cell, Path(args.out))]
+    requests = [_request(cell, Path(args.out)) for cell in _cells(args)]
     if args.restart:
         for request in requests:
             _clear(request.folder)
@@ -68,10 +68,7 @@ def run(args: argparse.Namespace, paused: int) -> int:
 
 def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     if args.plan:
-        if args.model or args.data:
-            raise CostmodelError("--plan says which networks and data sets to train: give it without MODEL and --data.")
-        epochs = _epochs(args.epochs) if args.epochs else ()
-        return [msgspec.structs.replace(cell, epochs=epochs or cell.epochs) for cell in load_plan(args.plan)]
+        return _planned(args)
     if not args.model:
         raise CostmodelError("no network given. Give one or more (see: costmodel models), or --plan NAME.")
     if not args.data:
@@ -84,19 +81,37 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
             data=args.data,
             recipe=args.recipe,
             seed=seed,
-            width=args.width,
+            width=1.0 if args.width is None else args.width,
             epochs=epochs,
             options=options,
             validation=args.validation,
             teacher=args.teacher,
         )
         for model in args.model
-        for seed in args.seed
+        for seed in args.seed or [0]
     ]
 
 
-def _requests(cell: Cell, out: Path) -> list[Request]:
-    """The runs of one cell: one, or its teacher's first."""
+def _planned(args: argparse.Namespace) -> list[Cell]:
+    """The runs of a plan, each as narrow or as short as the command says; a student finds its teacher's new name."""
+    given = {"MODEL": args.model, "--data": args.data, "--recipe": args.recipe, "--seed": args.seed}
+    given |= {"--option": args.option, "--teacher": args.teacher}
+    if unwanted := [name for name, value in given.items() if value]:
+        raise CostmodelError(
+            f"--plan says what to train: give it without {', '.join(unwanted)}. --width, --epochs and --validation "
+            f"change every run of a plan; for anything else write a plan of your own (--plan FILE.yaml)."
+        )
+    changes: dict[str, Any] = {"epochs": _epochs(args.epochs)} if args.epochs else {}
+    changes |= {"width": args.width} if args.width is not None else {}
+    changes |= {"validation": True} if args.validation else {}
+    cells = load_plan(args.plan)
+    changed = [msgspec.structs.replace(cell, **changes) for cell in cells]
+    renamed = {_job(old).slug: _job(new).slug for old, new in zip(cells, changed, strict=True)}
+    return [msgspec.structs.replace(c, teacher=renamed.get(c.teacher or "", c.teacher)) for c in changed]
+
+
+def _job(cell: Cell) -> Job:
+    """The job of a cell. Raises :class:`CostmodelError` for a cell that cannot be trained."""
     from costmodel.train.networks import check, default_recipe, network_name
 
     network = network_name(cell.model, cell.data)
@@ -104,8 +119,7 @@ def _requests(cell: Cell, out: Path) -> list[Request]:
     recipe = load_recipe(name)
     if cell.epochs:
         recipe = with_epochs(recipe, cell.epochs)
-    teacher = _teacher(cell.teacher, out) if cell.teacher else None
-    if recipe.loss.teacher > 0 and teacher is None:
+    if recipe.loss.teacher > 0 and not cell.teacher:
         raise CostmodelError(
             f"the recipe {name} learns from a teacher: give --teacher FILE (final.safetensors of a run)."
         )
@@ -124,11 +138,17 @@ def _requests(cell: Cell, out: Path) -> list[Request]:
         seed=cell.seed,
         width=cell.width,
         validation=cell.validation,
-        teacher=str(cell.teacher) if teacher else None,
+        teacher=cell.teacher or None,
         options=dict(cell.options),
     )
     check(job)
-    return [Request(job, out / job.slug, teacher, Path(tree) if tree else None)]
+    return job
+
+
+def _request(cell: Cell, out: Path) -> Request:
+    job, tree = _job(cell), cell.data.partition(":")[2]
+    teacher = _teacher(cell.teacher, out) if cell.teacher else None
+    return Request(job, out / job.slug, teacher, Path(tree) if tree else None)
 
 
 def _teacher(given: str, out: Path) -> Path:

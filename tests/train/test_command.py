@@ -144,6 +144,27 @@ def test_a_plan_trains_the_teacher_before_its_student(quick: Path, capsys: pytes
     assert all("% on the test images at the last epoch" in line for line in lines)
 
 
+def test_a_plan_at_another_width_is_narrow_in_every_run_and_keeps_its_teachers(
+    quick: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taught = quick.with_name("taught.yaml")
+    taught.write_text(yaml.safe_dump({**QUICK, "loss": {"teacher": 0.5}}))
+    plan = quick.with_name("plan.yaml")
+    student = {"model": "abbnn", "recipe": str(taught), "teacher": "bn-reactnet6-digits-quick-s0"}
+    runs = [{"model": "bn-digits", "recipe": str(quick)}, student]
+    plan.write_text(
+        yaml.safe_dump({"about": "for tests", "common": {"data": "digits", "epochs": [4, 4]}, "runs": runs})
+    )
+    out = quick.parent / "runs"
+    command = ["train", "--plan", str(plan), "--out", str(out), "--quiet", "--width", "0.5", "--epochs", "1"]
+    assert main(command) == 0
+    assert sorted(folder.name for folder in out.iterdir()) == [
+        "abbnn-reactnet6-digits-w0.5-taught-s0",
+        "bn-reactnet6-digits-w0.5-quick-s0",
+    ]
+    assert all(json.loads((f / "result.json").read_text())["result"]["epochs"] == [1, 1] for f in out.iterdir())
+
+
 def test_a_finished_run_is_reported_and_not_repeated(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments(quick, "--validation")) == 0
     first = capsys.readouterr().out
@@ -170,6 +191,8 @@ def test_a_finished_run_is_reported_and_not_repeated(quick: Path, capsys: pytest
         (["train", "abbnn", "--data", "digits", "--option", "scael=tied"], "Did you mean scale"),
         (["train", "abbnn", "--data", "imagenet:/nowhere"], "no folder /nowhere/train"),
         (["train", "--plan", "cifar-table"], "Did you mean cifar10-table"),
+        (["train", "--plan", "slope", "--recipe", "fast"], "give it without --recipe"),
+        (["train", "abbnn", "--plan", "slope", "--seed", "1"], "give it without MODEL, --seed"),
         (["train", "resnet18", "--data", "cifar10", "--recipe", "abbnn"], "not trained in two steps"),
     ],
 )

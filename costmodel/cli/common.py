@@ -42,7 +42,7 @@ def add_target_arguments(parser: argparse.ArgumentParser) -> None:
     choice = "a choice of the target, such as clock=200e6 (repeatable; see `costmodel targets NAME`)"
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="options", help=choice)
     group.add_argument("--fps", type=float, metavar="RATE", help="frames per second that an FPGA design must reach")
-    group.add_argument("--folding", metavar="FILE", help="folding of an FPGA design: a file, or auto")
+    group.add_argument("--folding", metavar="FILE", help="folding of an FPGA design: auto, 16x3,32x32,... or a file")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:

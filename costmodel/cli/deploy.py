@@ -284,12 +284,12 @@ METRICS = ("energy_J", "latency_s", "area_mm2", "lut", "dsp", "bram18")
 
 
 def _prices(args: argparse.Namespace, made: Deployment) -> Table:
-    from costmodel.deploy.study import ledger_with
+    from costmodel.ledger.scales import with_scale
     from costmodel.targets import estimate, list_targets
 
     names = list(list_targets()) if args.target == ["all"] else args.target
     options: tuple[Any, ...] = SCALES[:-1] if args.scale == "all" else tuple(dict.fromkeys(("exact", args.scale)))
-    ledgers = {option: ledger_with(made, option) for option in options}
+    ledgers = {option: with_scale(made.profile.deployed, option) for option in options}
     rows = []
     for name in names:
         for option, ledger in ledgers.items():

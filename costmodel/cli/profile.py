@@ -23,6 +23,7 @@ from costmodel.cli.table import Column, Row, Table
 from costmodel.ledger.cache import Pricing
 from costmodel.ledger.conventions import Tally, convention, list_conventions
 from costmodel.ledger.ledger import Ledger, Profile
+from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate
@@ -50,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the counts")
     level = "after the exact rewrites of deployment (default), or as the Python is written"
     group.add_argument("--level", choices=("deployed", "as-written"), default="deployed", help=level)
+    ways = "what multiplies by the scale of binary weights: an exact multiplication (default), or what takes its place"
+    group.add_argument("--scale", choices=SCALE_OPTIONS, default="exact", help=ways)
     how = f"how to count: {', '.join(list_conventions())} (default: strict)"
     group.add_argument("--convention", metavar="NAME", default="strict", help=how)
     group.add_argument("--by", choices=("layer", "module", "kind", "tag"), default="layer", help="default: layer")
@@ -63,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     chosen = convention(args.convention)
     options = target_options(args)
+    scale = options.setdefault("scale", args.scale)
+    if scale == "exact":
+        del options["scale"]
     level: Any = args.level.replace("-", "_")
     request = api.make_request(
         args.model, args.input or None, arguments=parse_pairs(args.model_args, "--model-args"),
@@ -74,10 +80,14 @@ def run(args: argparse.Namespace) -> int:
             pricing = Pricing(request, target, level, options)
             estimates.append(api.price(pricing, use_cache=not args.no_cache, announce=announce)[1])
         made = api.answer(request, use_cache=not args.no_cache, announce=announce)
+    made = replace(made, deployed=with_scale(made.deployed, scale))
     ledger = made.ledger(level)
     show = numbers.exact if args.exact else numbers.count
     tally = None if args.convention == "strict" else chosen.count(made)
     tables = _tables(made, ledger, estimates, tally, args, show)
+    if scale != "exact":
+        said = f"Multiplications by constants that are left after the exact rewrites are replaced: {scale}."
+        tables[0] = replace(tables[0], alerts=[said, *tables[0].alerts])
     emit(tables, args, partial(document, made, ledger, estimates, tally))
     return 1 if args.strict and incomplete(made) else 0
 

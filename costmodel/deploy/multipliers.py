@@ -16,19 +16,15 @@ multiplication.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
 
 import numpy as np
 
 from costmodel.deploy.program import Array
 from costmodel.errors import UnknownNameError
+from costmodel.ledger.rules import table_bits
+from costmodel.ledger.scales import SCALE_OPTIONS, TERMS, ScaleOption
 from costmodel.trace.affine import chain_class, chain_per_channel
 from costmodel.trace.graph import Graph, Node
-
-ScaleOption = Literal["exact", "pow2", "csd2", "csd3", "tied", "lut"]
-SCALE_OPTIONS: tuple[ScaleOption, ...] = get_args(ScaleOption)
-#: A table of more entries than this a channel is not a table any more.
-MAX_LEVELS = 1 << 16
 
 
 def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:
@@ -47,19 +43,12 @@ def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:
     def mark(node: Node) -> Node:
         if node.op != "affine" or chain_class(node.attrs["steps"]) != "real":
             return node
-        source = table[node.inputs[0]]
-        if option == "lut" and not (isinstance(source, Node) and _is_sum_of_signs(source)):
+        bits = table_bits(node, table)
+        if option == "lut" and not bits:
             return node
-        return node.with_attrs(multiplier=option, bits_in=source.domain.bits)
+        return node.with_attrs(multiplier=option, bits_in=bits)
 
     return replace(graph, nodes=tuple(mark(node) for node in graph.nodes))
-
-
-def _is_sum_of_signs(node: Node) -> bool:
-    """An integer of at most ``n_terms`` in magnitude, of which a table can list all values."""
-    if node.op not in ("conv", "linear") or node.attrs["n_terms"] > MAX_LEVELS:
-        return False
-    return bool(node.attrs["a"].is_one_bit and node.attrs["weight_domain"].kind == "binary")
 
 
 def table_entries(graph: Graph) -> int:
@@ -76,7 +65,7 @@ def table_entries(graph: Graph) -> int:
 
 def terms(option: str) -> int:
     """How many signed powers of two stand for one constant."""
-    return {"pow2": 1, "csd2": 2, "csd3": 3}[option]
+    return TERMS[option]
 
 
 def nearest_sums(values: Array, count: int) -> tuple[Array, Array]:

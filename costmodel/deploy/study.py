@@ -17,8 +17,7 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import ScaleOption, replace_multipliers
 from costmodel.deploy.program import Array, Instruction, Program
-from costmodel.deploy.streams import multiplications_left
-from costmodel.ledger.ledger import Ledger, Profile
+from costmodel.ledger.ledger import Profile
 from costmodel.ledger.rules import charge
 from costmodel.trace.graph import Graph
 
@@ -118,14 +117,6 @@ def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
         graph.network, shapes, graph.parameters, written, deployed, rewritten.rewrites, graph.caveats, provenance
     )
     return Deployment(double, graph, rewritten, profile)
-
-
-def ledger_with(deployment: Deployment, option: ScaleOption) -> Ledger:
-    """The deployed ledger after an option. ``tied`` on a network not trained so: what it would be if it were."""
-    graph = replace_multipliers(deployment.graph, option)
-    if option == "tied" and multiplications_left(graph):
-        graph = replace_multipliers(deployment.graph, "pow2")
-    return charge(graph, "deployed")
 
 
 def verify(deployment: Deployment, images: Array) -> Verdict:

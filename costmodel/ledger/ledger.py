@@ -113,6 +113,19 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """A layer that multiplies by a real constant after all exact rewrites; :mod:`costmodel.ledger.scales` replaces it.
+
+    ``table_bits`` is the width of the integer that it multiplies, where that is a sum of signs of which a table can
+    list every value, and 0 elsewhere.
+    """
+
+    layer: int
+    per_channel: bool
+    table_bits: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """One exact transformation at one place: the operations it removed (positive) or added (negative), and why."""
 
@@ -140,6 +153,8 @@ class Ledger:
     layers: tuple[Layer, ...]
     charges: tuple[Charge, ...]
     traffic: tuple[Traffic, ...]
+    #: Of the deployed level: where constants are multiplied by.
+    scales: tuple[Scale, ...] = ()
 
     def total(self, *kinds: Kind) -> int:
         """Number of operations of the given kinds, or of all kinds."""

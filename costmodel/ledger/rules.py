@@ -5,17 +5,20 @@ The same rules make both ledgers. Nothing here looks at a model, a value or a ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from costmodel.domain import FLOAT_BITS, Domain, accumulator_bits
-from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Role, Traffic
+from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Role, Scale, Traffic
+from costmodel.ledger.scales import replacement
 from costmodel.trace.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
 from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, Node
 
 #: (kind, tag, count, bits_a, bits_b, bits_acc)
 Row = tuple[Kind, str, int, int, int, int]
 Rule = Callable[[Node], Iterable[Row]]
+#: A table of more entries than this a channel is not a table any more.
+MAX_LEVELS = 1 << 16
 
 
 def charge(graph: Graph, level: Level) -> Ledger:
@@ -24,6 +27,7 @@ def charge(graph: Graph, level: Level) -> Ledger:
     layers: list[Layer] = []
     charges: list[Charge] = []
     traffic: list[Traffic] = []
+    scales: list[Scale] = []
     where: dict[int, tuple[int, ...]] = {leaf.id: (-1,) for leaf in graph.inputs}  # value -> layers that produce it
     for node in graph.nodes:
         producers = tuple(dict.fromkeys(i for source in node.inputs for i in where[source]))
@@ -40,7 +44,10 @@ def charge(graph: Graph, level: Level) -> Ledger:
                     Charge(index, node.module, node.call, node.op, kind, tag, count, bits_a, bits_b, bits_acc)
                 )
         traffic.extend(_traffic(node, index, table))
-    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic))
+        if level == "deployed" and node.op == "affine" and chain_class(node.attrs["steps"]) == "real":
+            per_channel = chain_per_channel(node.attrs["steps"])
+            scales.append(Scale(index, per_channel, table_bits(node, table)))
+    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales))
 
 
 def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, Node | GraphInput]) -> Layer:
@@ -181,15 +188,19 @@ def scale_rows(scale: str, per_channel: bool, tag: str, count: int, steps: tuple
 
 def replaced_multiplication(node: Node) -> Iterable[Row]:
     """What stands in the place of a multiplication by a constant; see :mod:`costmodel.deploy.multipliers`."""
-    steps, how = node.attrs["steps"], node.attrs["multiplier"]
-    tag = scale_tags(steps)
-    if how == "lut":
-        yield ("lut", tag, node.numel, node.attrs["bits_in"], FLOAT_BITS, 0)
-        return
-    count = {"pow2": 1, "tied": 1, "csd2": 2, "csd3": 3}[how]
-    shift: Kind = "shift_channel" if chain_per_channel(steps) else "shift_const"
-    yield (shift, tag, node.numel * count, FLOAT_BITS, 0, 0)
-    yield ("add", tag, node.numel * (count - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    steps = node.attrs["steps"]
+    return replacement(
+        node.attrs["multiplier"], chain_per_channel(steps), scale_tags(steps), node.numel, node.attrs.get("bits_in", 0)
+    )
+
+
+def table_bits(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
+    """Width of the sum of signs that a scale multiplies, where a table can list its values; else 0."""
+    source = table[node.inputs[0]]
+    if not isinstance(source, Node) or source.op not in ("conv", "linear") or source.attrs["n_terms"] > MAX_LEVELS:
+        return 0
+    signs = source.attrs["a"].is_one_bit and source.attrs["weight_domain"].kind == "binary"
+    return source.domain.bits if signs else 0
 
 
 def prelu(node: Node) -> Iterable[Row]:

@@ -23,23 +23,28 @@ def estimate(
     target: str | os.PathLike[str] | Target,
     *,
     level: Level = "deployed",
+    scale: str = "exact",
     **options: Any,
 ) -> Estimate:
     """Price a network on a target.
 
     ``options`` are choices of the target (``clock``, ``threads``, ...) and of its model (``fps``, ``folding``, ...);
     ``load_target(name).parameters`` and ``OPTIONS`` of the model's module list them. A :class:`Ledger` is priced as it
-    is; of a :class:`Profile` the ledger of ``level``.
+    is; of a :class:`Profile` the ledger of ``level``. ``scale`` says what multiplies by the scale of binary weights
+    (:mod:`costmodel.ledger.scales`).
 
     Raises :class:`CostmodelError` for an unknown target or option, and for a value that may not be chosen.
     """
     from costmodel.collector import without_collector
+    from costmodel.ledger.scales import with_scale
     from costmodel.targets.load import load_target
 
     spec = load_target(target)
     model = import_module(f"costmodel.targets.{spec.kind}")
     settings = spec.settings(options, model.OPTIONS)
     ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
+    if scale != "exact":
+        ledger = with_scale(ledger, scale)
     with without_collector():
         result: Estimate = model.price(ledger, spec, settings)
     return result

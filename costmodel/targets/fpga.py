@@ -29,7 +29,9 @@ from costmodel.targets.spec import Parameter, Target
 
 OPTIONS: Mapping[str, Parameter] = {
     "fps": Parameter(0.0, "images a second to reach with the least hardware; 0: as many as the device holds", min=0.0),
-    "folding": Parameter("auto", "auto, or a folding file of the FINN compiler (JSON)"),
+    "folding": Parameter(
+        "auto", "auto, PExSIMD of each matrix unit (16x3,32x32,...), or a folding file of FINN (JSON)"
+    ),
     "mode": Parameter(
         "auto",
         "dataflow: a unit a layer; engine: one unit that layers share in turn; auto: dataflow if it fits",

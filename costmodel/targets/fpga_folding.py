@@ -26,6 +26,8 @@ MATRIX_NAMES = (
 )  # fmt: skip
 WINDOW_NAMES = ("ConvolutionInputGenerator", "ConvolutionInputGenerator_hls", "ConvolutionInputGenerator_rtl")
 FIFO_NAMES = ("StreamingFIFO", "StreamingFIFO_rtl", "StreamingFIFO_hls")
+#: A folding in one line: PExSIMD of each matrix unit in order of execution, such as ``16x3,32x32,1x64``.
+_LINE = re.compile(r"\d{1,6}x\d{1,6}(,\d{1,6}x\d{1,6})*")
 _KEY = re.compile(r"^(?P<name>\w+?)_(?P<number>\d+)$")
 
 
@@ -67,13 +69,14 @@ def matrix_stages(design: Iterable[Stage]) -> list[Stage]:
 
 
 def read_folding(source: str | os.PathLike[str] | Mapping[str, Any], design: Sequence[Stage]) -> dict[int, Fold]:
-    """A folding from a FINN JSON file or its content, matched to the matrix units in order of execution.
+    """A folding from a FINN JSON file, its content, or one line, matched to the matrix units in order of execution.
 
     Raises :class:`CostmodelError` when the file cannot be read, does not name as many matrix units as the network has,
     or asks for a PE or SIMD that is not between one and the size of the matrix.
     """
     data = _load(source)
-    where = "the given folding" if isinstance(source, Mapping) else str(source)
+    given = isinstance(source, Mapping) or (isinstance(source, str) and is_line(source))
+    where = "the given folding" if given else str(source)
     units = matrix_stages(design)
     matrices = _numbered(data, MATRIX_NAMES)
     if len(matrices) != len(units):
@@ -123,14 +126,23 @@ def folding_data(folding: Folding, design: Sequence[Stage]) -> dict[str, Any]:
     return data
 
 
+def is_line(text: str) -> bool:
+    """Whether a folding is given by itself, as ``PExSIMD,PExSIMD,...``, and not as a file."""
+    return _LINE.fullmatch(text) is not None
+
+
 def _load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
+    if isinstance(source, str) and is_line(source):
+        pairs = [map(int, pair.split("x")) for pair in source.split(",")]
+        return {f"{MATRIX_NAMES[1]}_{i}": {"PE": pe, "SIMD": simd} for i, (pe, simd) in enumerate(pairs)}
     try:
         data = json.loads(Path(source).read_text(encoding="utf-8"))
     except OSError as error:
         raise CostmodelError(
-            f"cannot read the folding {source}: {error.strerror or error}. Give 'auto' or a FINN folding JSON file."
+            f"cannot read the folding {source}: {error.strerror or error}. Give 'auto', "
+            "PExSIMD of each unit (16x3,32x32), or a FINN folding JSON file."
         ) from error
     except ValueError as error:
         raise CostmodelError(

@@ -42,6 +42,19 @@ def test_json_totals_are_the_sums_of_its_layers(capsys: pytest.CaptureFixture[st
     assert sums["mul"] > 0 and sums["xnor"] == sums["popcount"]
 
 
+@pytest.mark.parametrize("words", [["--scale", "pow2"], ["--set", "scale=pow2"]])
+def test_a_scale_option_replaces_what_is_counted_and_what_is_priced(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact = answer(capsys, "--model", SMALL, "--target", "asic")
+    shifted = answer(capsys, "--model", SMALL, "--target", "asic", *words)
+    scales = sum(row["count"] for row in exact["by_tag"] if row["kind"] == "mul" and "weight_scale" in row["tag"])
+    assert scales > 0
+    assert exact["totals"]["deployed"]["mul"] - shifted["totals"]["deployed"]["mul"] == scales
+    energy = [document["estimates"][0]["totals"]["energy_J"]["value"] for document in (exact, shifted)]
+    assert energy[1] < energy[0]
+
+
 @pytest.mark.parametrize("by", ["layer", "module", "kind", "tag"])
 def test_every_view_adds_up_to_the_same_totals(by: str, capsys: pytest.CaptureFixture[str]) -> None:
     totals = answer(capsys, "--model", SMALL)["totals"]["deployed"]

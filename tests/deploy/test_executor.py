@@ -10,9 +10,10 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, per_image, run_batches
 from costmodel.deploy.multipliers import SCALE_OPTIONS, replace_multipliers
 from costmodel.deploy.streams import multiplications_left
-from costmodel.deploy.study import effect, ledger_with, prepare, verify
+from costmodel.deploy.study import effect, prepare, verify
 from costmodel.errors import CostmodelError
 from costmodel.ledger.rules import charge
+from costmodel.ledger.scales import with_scale
 from costmodel.zoo import entry, list_models
 from tests.deploy.networks import images, rows, scramble, zoo
 from tests.foreign import detach_style, parametrized_style, plain_tensor_style
@@ -99,7 +100,7 @@ def test_tied_scales_leave_only_shifts_exactly():
         np.testing.assert_allclose(
             Executor(assemble(graph)).run(x)[0], Executor(assemble(made.graph)).run(x)[0], rtol=0, atol=1e-12
         )
-        muls = {t: n for (k, t), n in ledger_with(made, "tied").by_kind_and_tag().items() if k == "mul"}
+        muls = {t: n for (k, t), n in with_scale(made.profile.deployed, "tied").by_kind_and_tag().items() if k == "mul"}
         assert set(muls) == {"stem_conv", "fp_linear"}
 
 
@@ -153,7 +154,7 @@ def test_the_published_network_keeps_one_multiplication_an_output():
     assert scales == 1_680_896
     left = {o: sum(n.numel for n in multiplications_left(replace_multipliers(made.graph, o))) for o in SCALE_OPTIONS}
     assert left == {"exact": 1_680_896, "pow2": 0, "csd2": 0, "csd3": 0, "tied": 1_680_896, "lut": 175_616}
-    tied = ledger_with(made, "tied").by_kind_and_tag()
+    tied = with_scale(made.profile.deployed, "tied").by_kind_and_tag()
     assert not any(kind == "mul" and tag not in ("stem_conv", "fp_linear") for kind, tag in tied)
 
 

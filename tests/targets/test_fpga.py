@@ -198,9 +198,21 @@ def test_the_folding_file_of_the_published_cnv_is_read_as_it_is(tmp_path):
     assert priced.total("energy_J").value == pytest.approx(2530.45e-6, rel=0.10)
 
 
+def test_a_folding_in_one_line_is_that_of_a_file():
+    ledger = costmodel.profile("cnv-w1a1").deployed
+    chosen = estimate(ledger, "pynq-z2")
+    line = ",".join(f"{pe}x{simd}" for pe, simd in chosen.facts["folding"].values())
+    given = estimate(ledger, "pynq-z2", folding=line)
+    assert given.facts == estimate(ledger, "pynq-z2", folding=chosen.facts["finn_folding"]).facts == chosen.facts
+    assert given.totals() == chosen.totals()
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
+        ("1x1", "names 1 matrix units"),
+        ("1x1,0x1", "PE=0"),
+        ("1x1,1x", "cannot read the folding"),
         ({"MVAU_0": {"PE": 1, "SIMD": 1}}, "names 1 matrix units"),
         ({"MVAU_0": {"PE": 0, "SIMD": 1}, "MVAU_1": {}}, "PE=0"),
         ({"MVAU_0": {"PE": 1, "SIMD": 1.5}, "MVAU_1": {}}, "SIMD=1.5"),

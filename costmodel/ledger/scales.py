@@ -1,0 +1,62 @@
+"""What can take the place of the multiplications by constants that the exact rewrites leave.
+
+The options are those of :mod:`costmodel.deploy.multipliers`, which carries them out on values; what they cost follows
+from the ledger alone, so that a network is priced under each without being traced again. ``tied`` costs what ``pow2``
+does, one shift: it is priced as the network would be if it were trained so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal, get_args
+
+from costmodel.domain import FLOAT_BITS
+from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.ledger.ledger import Kind, Ledger
+
+ScaleOption = Literal["exact", "pow2", "csd2", "csd3", "tied", "lut"]
+SCALE_OPTIONS: tuple[ScaleOption, ...] = get_args(ScaleOption)
+#: Signed powers of two that stand for one constant.
+TERMS = {"pow2": 1, "tied": 1, "csd2": 2, "csd3": 3}
+
+
+def replacement(
+    option: str, per_channel: bool, tag: str, count: int, table_bits: int
+) -> Iterable[tuple[Kind, str, int, int, int, int]]:
+    """Rows (kind, tag, count, bits_a, bits_b, bits_acc) in place of ``count`` multiplications by a constant."""
+    if option == "lut":
+        yield ("lut", tag, count, table_bits, FLOAT_BITS, 0)
+        return
+    terms = TERMS[option]
+    shift: Kind = "shift_channel" if per_channel else "shift_const"
+    yield (shift, tag, count * terms, FLOAT_BITS, 0, 0)
+    yield ("add", tag, count * (terms - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+
+
+def with_scale(ledger: Ledger, option: str) -> Ledger:
+    """The deployed ledger with its multiplications by constants replaced; what an option cannot serve stays as it is.
+
+    Raises :class:`UnknownNameError` for an option that does not exist, :class:`CostmodelError` for a ledger that is
+    not the deployed one.
+    """
+    if option not in SCALE_OPTIONS:
+        raise UnknownNameError("way to multiply by a scale", str(option), SCALE_OPTIONS)
+    if option == "exact":
+        return ledger
+    if ledger.level != "deployed":
+        raise CostmodelError(f"scale={option} replaces what the deployed network multiplies; the level is as written")
+    places = {place.layer: place for place in ledger.scales}
+    charges = []
+    for charge in ledger.charges:
+        place = places.get(charge.layer)
+        if place is None or charge.kind != "mul" or (option == "lut" and not place.table_bits):
+            charges.append(charge)
+            continue
+        rows = replacement(option, place.per_channel, charge.tag, charge.count, place.table_bits)
+        charges += [
+            replace(charge, kind=kind, tag=tag, count=count, bits_a=a, bits_b=b, bits_acc=acc)
+            for kind, tag, count, a, b, acc in rows
+            if count
+        ]
+    return replace(ledger, charges=tuple(charges))

@@ -1,0 +1,61 @@
+"""What an option costs by the ledger alone is what the graph costs on which the option was carried out."""
+
+import pytest
+
+import costmodel
+from costmodel.deploy import deploy
+from costmodel.deploy.multipliers import replace_multipliers
+from costmodel.errors import CostmodelError
+from costmodel.ledger.rules import charge
+from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
+from costmodel.trace import trace
+
+NETWORKS = ("abbnn-reactnet6-digits", "bn-reactnet6-digits", "cnv-w1a1", "abbnn-reactneta-cifar10")
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def graph(request):
+    import torch
+
+    from costmodel.zoo import registry
+
+    torch.manual_seed(0)
+    model = costmodel.build_model(request.param)
+    return deploy(trace(model, (torch.randn(registry.entry(request.param).input_shape),), name=request.param))
+
+
+@pytest.mark.parametrize("option", [o for o in SCALE_OPTIONS if o != "tied"])
+def test_charges_are_those_of_the_rewritten_graph(graph, option):
+    made = with_scale(charge(graph, "deployed"), option)
+    carried_out = charge(replace_multipliers(graph, option), "deployed")
+    assert made.charges == carried_out.charges
+    assert made.traffic == carried_out.traffic
+
+
+def test_tied_costs_one_shift_where_a_multiplication_was(graph):
+    ledger = charge(graph, "deployed")
+    assert with_scale(ledger, "tied").charges == with_scale(ledger, "pow2").charges
+
+
+def test_only_multiplications_by_constants_are_replaced():
+    ledger = costmodel.profile("abbnn").deployed
+    replaced = with_scale(ledger, "pow2")
+    assert ledger.total("mul") - replaced.total("mul") == 1_680_896
+    assert replaced.total("shift_channel") - ledger.total("shift_channel") == 1_680_896
+    assert with_scale(ledger, "lut").total("mul") - replaced.total("mul") == 175_616
+
+
+def test_the_level_as_written_and_unknown_options_are_refused():
+    profile = costmodel.profile("abbnn-reactnet6-digits")
+    with pytest.raises(CostmodelError, match="as written"):
+        profile.estimate("asic", level="as_written", scale="pow2")
+    with pytest.raises(CostmodelError, match="csd2"):
+        profile.estimate("asic", scale="csd9")
+
+
+def test_an_estimate_takes_the_option():
+    profile = costmodel.profile("abbnn-reactnet6-digits")
+    energy = {o: profile.estimate("asic-45nm-nangate", scale=o).total("energy_J").value for o in SCALE_OPTIONS}
+    assert energy["pow2"] < energy["csd2"] < energy["csd3"]
+    assert energy["pow2"] < energy["exact"]
+    assert energy["exact"] == profile.estimate("asic-45nm-nangate").total("energy_J").value

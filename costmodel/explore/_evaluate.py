@@ -8,7 +8,8 @@ from numba import njit
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
-_U30, _U27, _U31, _U32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+_U16, _U27, _U30, _U31, _U32 = np.uint64(16), np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
+_STREAM = np.uint64(0xFFFF)
 
 
 @njit(cache=True, nogil=True)
@@ -56,35 +57,38 @@ def sums(choices, base, first, second, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def dataflow(choices, base, table, intervals, overhead, moving, ends, links, joins, low, out):  # type: ignore[no-untyped-def]
+def dataflow(choices, stride, table, intervals, overhead, moving, where, ends, links, joins, low, out):  # type: ignore[no-untyped-def]
     """``out`` [n, 5]: interval and the four resources of each design; all integers.
 
-    ``table`` [rows, 5] has for each choice two packed words (LUT above block RAM, FF above DSP, the lower ones in
-    ``low`` bits; sums of packed words are packed sums), the position of its cycles among the intervals, and the numbers
-    of the streams at both ends. ``moving`` [m, 4] lists (unit, first row of its table in ``ends``, widths an interval,
-    3 or 4 for the entry or the exit); ``links`` [k, 4] (source, target, first row of its table in ``joins``, widths
-    into the target).
+    ``table`` [units * stride, 4] has for each choice two packed words (LUT above block RAM, FF above DSP, the lower
+    ones in ``low`` bits; sums of packed words are packed sums), and a third with the position of its cycles among the
+    intervals above the numbers of the streams into and out of it, 16 bits each; the largest third word of a design has
+    its interval. A row is one half of a cache line. Streams whose other end follows from the interval: ``moving`` [m,
+    2] (unit, bits below the number of the stream), ``where`` [intervals, m] the first row of its table in ``ends``.
+    ``links`` [k, 4]: (source, target, first row of its table in ``joins``, widths into the target).
     """
     mask = (np.uint64(1) << low) - np.uint64(1)
+    units = choices.shape[1]
+    held = np.empty(units, np.uint64)
     for i in range(choices.shape[0]):
-        row = base[0] + choices[i, 0]
-        a, b, at = table[row, 0], table[row, 1], table[row, 2]
-        for u in range(1, choices.shape[1]):
-            row = base[u] + choices[i, u]
+        a, b, top, start = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+        for u in range(units):
+            row = start + choices[i, u]
             a += table[row, 0]
             b += table[row, 1]
-            at = max(at, table[row, 2])
+            held[u] = table[row, 2]
+            top = max(top, held[u])
+            start += stride
+        at = top >> _U32
         a += overhead[at, 0]
         b += overhead[at, 1]
         for m in range(moving.shape[0]):
-            row = base[moving[m, 0]] + choices[i, moving[m, 0]]
-            row = moving[m, 1] + at * moving[m, 2] + table[row, moving[m, 3]]
+            row = where[at, m] + ((held[moving[m, 0]] >> moving[m, 1]) & _STREAM)
             a += ends[row, 0]
             b += ends[row, 1]
         for k in range(links.shape[0]):
-            source = base[links[k, 0]] + choices[i, links[k, 0]]
-            target = base[links[k, 1]] + choices[i, links[k, 1]]
-            row = links[k, 2] + table[source, 4] * links[k, 3] + table[target, 3]
+            leaves, enters = held[links[k, 0]] & _STREAM, (held[links[k, 1]] >> _U16) & _STREAM
+            row = links[k, 2] + leaves * links[k, 3] + enters
             a += joins[row, 0]
             b += joins[row, 1]
         out[i, 0] = intervals[at]

@@ -58,15 +58,17 @@ class FoldingTables:
     @cached_property
     def _arrays(self) -> tuple[Any, ...]:
         design = self.design
-        base = np.cumsum([0, *self.sizes[:-1]], dtype=np.uint64)
-        words = _pack(np.concatenate([u.cost for u in design.units]))
-        place = np.searchsorted(design.intervals, np.concatenate([u.cycles for u in design.units]))
-        widths = np.concatenate([np.column_stack([u.enters, u.leaves]) for u in design.units])
-        table = np.column_stack([words, place.astype(np.uint64), widths.astype(np.uint64)])
-        moving, ends, start = [], [], 0
-        for end, tables in enumerate((design.entry, design.exit)):
+        stride = max(self.sizes)
+        table = np.zeros((len(design.units), stride, 4), dtype=np.uint64)
+        for rows, unit in zip(table, design.units, strict=True):
+            place = np.searchsorted(design.intervals, unit.cycles)
+            rows[: len(unit), :2] = _pack(unit.cost)
+            rows[: len(unit), 2] = (place << 32) | (unit.enters << 16) | unit.leaves
+        moving, where, ends, start = [], [], [], 0
+        for shift, tables in ((16, design.entry), (0, design.exit)):
             for index, costs in tables.items():
-                moving.append([index, start, costs.shape[1], 3 + end])
+                moving.append([index, shift])
+                where.append(start + costs.shape[1] * np.arange(len(design.intervals)))
                 ends.append(costs.reshape(-1, 4))
                 start += len(ends[-1])
         links, joins, start = [], [], 0
@@ -75,10 +77,12 @@ class FoldingTables:
             joins.append(link.cost.reshape(-1, 4))
             start += len(joins[-1])
         empty = np.zeros((0, 4), dtype=np.int64)
+        first = np.array(where, dtype=np.uint64).reshape(len(where), len(design.intervals)).T
         return (
-            base, np.ascontiguousarray(table), design.intervals, _pack(design.overhead),
-            np.array(moving, dtype=np.uint64).reshape(-1, 4), _pack(np.concatenate([empty, *ends])),
-            np.array(links, dtype=np.uint64).reshape(-1, 4), _pack(np.concatenate([empty, *joins])), np.uint64(_LOW),
+            np.uint64(stride), table.reshape(-1, 4), design.intervals, _pack(design.overhead),
+            np.array(moving, dtype=np.uint64).reshape(-1, 2), np.ascontiguousarray(first),
+            _pack(np.concatenate([empty, *ends])), np.array(links, dtype=np.uint64).reshape(-1, 4),
+            _pack(np.concatenate([empty, *joins])), np.uint64(_LOW),
         )  # fmt: skip
 
     def evaluate(self, choices: Choices) -> Ints:

@@ -10,12 +10,13 @@ for wires, clock tree and control.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Charge, Layer, Ledger
 from costmodel.targets import arith
 from costmodel.targets.asic_area import area_lines
-from costmodel.targets.asic_array import Array, Product, Tiling, product_of, tile
+from costmodel.targets.asic_array import Array, Dataflow, Product, Tiling, product_of, tile
 from costmodel.targets.asic_bill import Bill
 from costmodel.targets.asic_technology import Technology
 from costmodel.targets.asic_work import PRODUCTS, STREAMED, Item, Tensor, Work, is_streamed_read, work_of
@@ -29,6 +30,11 @@ OPTIONS: dict[str, Parameter] = {
         "best",
         "What stays in the array: partial sums (output), weights, or what has the lower energy-delay product (best)",
         choices=("best", "output", "weight"),
+    ),
+    "mapping": Parameter(
+        "",
+        "What stays in the array for each sum of products in order, a letter each: o (output) or w (weight), such as "
+        "oowo; empty: as dataflow says",
     ),
     "real_format": Parameter(
         "int32",
@@ -46,6 +52,8 @@ OPTIONS: dict[str, Parameter] = {
 }
 
 ONE_BIT = frozenset({"xnor", "and", "popcount"})
+#: Letters of the option ``mapping``.
+FLOW_OF = {"o": "output", "w": "weight"}
 
 
 def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estimate:
@@ -62,12 +70,13 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     placed = work.tensors(8 * settings["activation_sram"])
     resident = work.weight_bits <= 8 * settings["weight_sram"]
     flows: dict[str, str] = {}
+    chosen = _dataflows(ledger, settings)
     group = _Group()
     for layer in ledger.layers:
         own, items = work.charges[layer.index], work.items[layer.index]
         tiling = None
         if layer.op in PRODUCTS:
-            tiling, product = _tiling(layer, own, items, array, bill, settings)
+            tiling, product = _tiling(layer, own, items, array, bill, settings, chosen[layer.index])
             flows[layer.name] = tiling.dataflow
             _product_compute(bill, layer, own, product, tiling, array)
             if any(c.kind in ONE_BIT for c in own):
@@ -113,8 +122,28 @@ class _Group:
         self.__init__()  # type: ignore[misc]
 
 
+def _dataflows(ledger: Ledger, settings: Mapping[str, Any]) -> dict[int, str]:
+    """The dataflow of each sum of products, by its layer."""
+    products = [layer.index for layer in ledger.layers if layer.op in PRODUCTS]
+    letters = settings["mapping"]
+    if not letters:
+        return dict.fromkeys(products, settings["dataflow"])
+    if len(letters) != len(products) or not set(letters) <= set(FLOW_OF):
+        raise CostmodelError(
+            f"option mapping={letters!r}: {ledger.network} has {len(products)} sums of products, so expected "
+            f"{len(products)} letters, each o (output) or w (weight)"
+        )
+    return {layer: FLOW_OF[letter] for layer, letter in zip(products, letters, strict=True)}
+
+
 def _tiling(
-    layer: Layer, own: list[Charge], items: list[Item], array: Array, bill: Bill, settings: Mapping[str, Any]
+    layer: Layer,
+    own: list[Charge],
+    items: list[Item],
+    array: Array,
+    bill: Bill,
+    settings: Mapping[str, Any],
+    chosen: str,
 ) -> tuple[Tiling, Product]:
     """Tiles of a sum of products under the chosen dataflow; ``best`` takes the smaller product of the energy of moving
     bits and of time."""
@@ -133,9 +162,9 @@ def _tiling(
     if not one_bit:  # lanes that the channels leave over take further positions
         side = arith.minimum(product.channels, settings["mac_lanes"])
         shape = Array(side, 1, settings["mac_lanes"] // side)
-    chosen, port, window_buffer = settings["dataflow"], bill.technology.port, settings["window_buffer"]
+    port, window_buffer = bill.technology.port, settings["window_buffer"]
     if chosen != "best":
-        return tile(product, shape, chosen, port, window_buffer), product
+        return tile(product, shape, cast(Dataflow, chosen), port, window_buffer), product
     both = [tile(product, shape, flow, port, window_buffer) for flow in ("output", "weight")]
     costs = [bill.movement(t) * t.cycles for t in both]
     return both[0] if costs[0] <= costs[1] else both[1], product

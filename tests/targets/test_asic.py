@@ -178,6 +178,20 @@ def test_the_best_dataflow_is_never_worse_than_either() -> None:
         assert products["best"][1] <= min(products["output"][1], products["weight"][1]) * (1 + 1e-9)
 
 
+def test_a_mapping_gives_each_layer_its_own_dataflow() -> None:
+    flows = {flow: estimate(NETWORK, "asic-45nm", dataflow=flow, leakage=False) for flow in ("output", "weight")}
+    layers = list(flows["output"].facts["dataflow"])
+    letters = "".join("ow"[i % 2] for i in range(len(layers)))
+    mixed = estimate(NETWORK, "asic-45nm", mapping=letters, dataflow="weight", leakage=False)
+    assert mixed.facts["dataflow"] == {n: ("output", "weight")[i % 2] for i, n in enumerate(layers)}
+    for index, cost in mixed.by_layer("energy_J").items():
+        name = mixed.layer_names[index] if index >= 0 else ""
+        one = flows[mixed.facts["dataflow"].get(name, "output")]
+        assert cost.value == one.by_layer("energy_J")[index].value
+    uniform = estimate(NETWORK, "asic-45nm", mapping="o" * len(layers), leakage=False)
+    assert uniform.lines == flows["output"].lines
+
+
 def _moving(bill: Estimate) -> float:
     return sum(bill.cost(line) for line in bill.lines if line.layer == 0 and line.component in ("sram", "register"))
 
@@ -218,6 +232,7 @@ def test_a_supply_known_within_bounds_widens_the_energy_of_logic() -> None:
         ({"node": 65.0, "voltage": 0.3}, "Choose a higher voltage"),
         ({"sram_table": "sram_3_hp"}, "has no SRAM table 'sram_3_hp'"),
         ({"dataflow": "row"}, "one of best, output, weight"),
+        ({"mapping": "ow"}, "0 sums of products, so expected 0 letters"),
         ({"clock": -1.0}, "at least"),
     ],
 )

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import costmodel.targets.estimate  # noqa: F401
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from costmodel.ledger.ledger import Ledger, Level, Profile
     from costmodel.targets.estimate import Estimate
     from costmodel.targets.load import list_targets, load_target
     from costmodel.targets.spec import Target
 
-__all__ = ["estimate", "list_targets", "load_target"]
+__all__ = ["estimate", "list_targets", "load_target", "totals"]
 
 
 def estimate(
@@ -48,6 +51,45 @@ def estimate(
     with without_collector():
         result: Estimate = model.price(ledger, spec, settings)
     return result
+
+
+def totals(
+    profile: Profile | Ledger,
+    target: str | os.PathLike[str] | Target,
+    *,
+    level: Level = "deployed",
+    **options: Any,
+) -> dict[str, NDArray[np.float64]]:
+    """The nominal totals of many configurations of an ``asic`` or ``arm`` target, by metric, without a loop over them.
+
+    Each of ``options`` is one value or a sequence of as many as there are configurations. Entry ``i`` equals, to the
+    last bit, ``estimate(profile, target, **i-th options).total(metric).value``.
+
+    Raises :class:`CostmodelError` as :func:`estimate` does, for sequences that differ in length, and for an FPGA: its
+    configurations are foldings, which :mod:`costmodel.explore.dataflow` holds as arrays.
+    """
+    import numpy as np
+
+    from costmodel.collector import without_collector
+    from costmodel.errors import CostmodelError
+    from costmodel.targets import arrays
+    from costmodel.targets.load import load_target
+
+    spec = load_target(target)
+    model = import_module(f"costmodel.targets.{spec.kind}")
+    if not hasattr(model, "totals"):
+        raise CostmodelError(
+            f"target {spec.name!r} is of kind {spec.kind}: its configurations are foldings. "
+            "Use estimate() for one of them, or costmodel explore for all."
+        )
+    settings, count = arrays.settings_of(spec, options, model.OPTIONS)
+    ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
+    found: dict[str, NDArray[np.float64]] = {}
+    with without_collector():
+        for numbers, chosen in arrays.groups(settings, model.ARRAYS, count):
+            for metric, values in model.totals(ledger, spec, chosen).items():
+                found.setdefault(metric, np.zeros(count))[numbers] = values
+    return found
 
 
 def __getattr__(name: str) -> Any:

@@ -67,6 +67,20 @@ def bit_length(a: Any) -> Any:
     return np.frexp(np.asarray(a, dtype=np.float64))[1] * (np.asarray(a) > 0)
 
 
+def either(a: Any, b: Any) -> Any:
+    """``a`` where it is not zero, else ``b``."""
+    if _scalar(a):
+        return a or b
+    import numpy as np
+
+    return np.where(np.equal(a, 0), b, a)
+
+
+def all_of(condition: Any) -> bool:
+    """Whether a condition holds everywhere."""
+    return condition if isinstance(condition, bool) else bool(condition.all())
+
+
 def where(condition: Any, a: Any, b: Any) -> Any:
     if isinstance(condition, bool):
         return a if condition else b

@@ -18,6 +18,7 @@ from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets.arm_kernels import DISPATCH, Library, Work, work
 from costmodel.targets.arm_operators import Operator, operators
+from costmodel.targets.arrays import each, is_array, sums
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval, Quantity
@@ -35,39 +36,20 @@ OPTIONS: Mapping[str, Parameter] = {
 }
 
 
+#: Choices that may be arrays, beside any other that is one value.
+ARRAYS = ("clock", "threads")
+
+
 def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimate:
     """The bill of a network on a core or board.
 
     Metrics: ``latency_s`` and, where the board's power is known, ``energy_J``. Raises :class:`CostmodelError` where the
     target lacks a constant that the network needs.
     """
+    lines, totals, power, found = _run(ledger, target, options)
     library = _library(target, options["library"])
     precision, threads, clock = options["precision"], options["threads"], options["clock"]
-    cores = int(target.structure.get("cores", 1))
-    if threads > cores:
-        raise CostmodelError(f"option threads={threads}: {target.name} has {cores} core{'s' * (cores > 1)}")
-    found, kernels = _kernels(ledger, msgspec.json.encode(library), REAL_BYTES[precision], precision)
-    own = _own_factors(ledger, target, options["library"])
-    power = _power(target, threads)
-    lines: list[Line] = []
-    totals: dict[tuple[str, ...], float] = {}
-    powered: dict[tuple[str, ...], tuple[str, ...]] = {}  # factors of seconds -> those of joules
-    for op, items in zip(found, kernels, strict=True):
-        layer = op.layer.index
-        seconds: dict[tuple[str, ...], float] = {}
-        for component, kind, work_amount, named, in_cycles, parallel in items:
-            factors, cycles = own(named, in_cycles)
-            amount = work_amount / ((clock if cycles else 1.0) * (threads if parallel else 1))
-            seconds[factors] = seconds.get(factors, 0.0) + amount
-            lines.append(Line(layer, "latency_s", component, kind, amount, factors))
-        for factors, amount in seconds.items():
-            totals[factors] = totals.get(factors, 0.0) + amount
-            if power is not None:
-                joules = powered.get(factors) or powered.setdefault(factors, (*factors, "power_board"))
-                lines.append(Line(layer, "energy_J", "board", op.kind, amount, joules))
-    constants = {name: _constant(target, name) for name in sorted({name for factors in totals for name in factors})}
-    if power is not None:
-        constants["power_board"] = power
+    constants = _constants(target, totals, power)
     names = tuple(layer.name for layer in ledger.layers)
     bill = Estimate(ledger.network, target.name, ledger.level, tuple(lines), constants, names)
     summed = tuple(Line(-1, "latency_s", "", "", amount, factors) for factors, amount in totals.items())
@@ -85,6 +67,52 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
         **_memory(ledger, found, REAL_BYTES[precision], target),
     }
     return replace(bill, derived=derived, facts=facts, notes=tuple(_notes(found, library, threads, power is not None)))
+
+
+def totals(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The nominal totals of :func:`price` by metric; options named in ``ARRAYS`` may be arrays of one length."""
+    lines, by_factors, power, _ = _run(ledger, target, options)
+    return sums(lines, _constants(target, by_factors, power))
+
+
+def _run(
+    ledger: Ledger, target: Target, options: Mapping[str, Any]
+) -> tuple[list[Line], dict[tuple[str, ...], Any], Quantity | None, list[Operator]]:
+    """The lines of the bill, seconds by their constants, the power of the board where it is known, the operators."""
+    library = _library(target, options["library"])
+    precision, threads, clock = options["precision"], options["threads"], options["clock"]
+    cores = int(target.structure.get("cores", 1))
+    most = int(threads.max()) if is_array(threads) else threads
+    if most > cores:
+        raise CostmodelError(f"option threads={most}: {target.name} has {cores} core{'s' * (cores > 1)}")
+    found, kernels = _kernels(ledger, msgspec.json.encode(library), REAL_BYTES[precision], precision)
+    own = _own_factors(ledger, target, options["library"])
+    power = each(lambda busy: _power(target, busy), threads)
+    lines: list[Line] = []
+    totals: dict[tuple[str, ...], Any] = {}
+    powered: dict[tuple[str, ...], tuple[str, ...]] = {}  # factors of seconds -> those of joules
+    for op, items in zip(found, kernels, strict=True):
+        layer = op.layer.index
+        seconds: dict[tuple[str, ...], Any] = {}
+        for component, kind, work_amount, named, in_cycles, parallel in items:
+            factors, cycles = own(named, in_cycles)
+            amount = work_amount / ((clock if cycles else 1.0) * (threads if parallel else 1))
+            seconds[factors] = seconds.get(factors, 0.0) + amount
+            lines.append(Line(layer, "latency_s", component, kind, amount, factors))
+        for factors, amount in seconds.items():
+            totals[factors] = totals.get(factors, 0.0) + amount
+            if power is not None:
+                joules = powered.get(factors) or powered.setdefault(factors, (*factors, "power_board"))
+                lines.append(Line(layer, "energy_J", "board", op.kind, amount, joules))
+    return lines, totals, power, found
+
+
+def _constants(target: Target, used: Mapping[tuple[str, ...], Any], power: Quantity | None) -> dict[str, Quantity]:
+    """The constants that lines of these factors name, and the power of the board."""
+    constants = {name: _constant(target, name) for name in sorted({name for factors in used for name in factors})}
+    if power is not None:
+        constants["power_board"] = power
+    return constants
 
 
 @kept

@@ -15,8 +15,9 @@ from typing import Any, cast
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Charge, Layer, Ledger
 from costmodel.targets import arith
+from costmodel.targets.arrays import sums
 from costmodel.targets.asic_area import area_lines
-from costmodel.targets.asic_array import Array, Dataflow, Product, Tiling, product_of, tile
+from costmodel.targets.asic_array import Array, Dataflow, Product, Tiling, choose, product_of, tile
 from costmodel.targets.asic_bill import Bill
 from costmodel.targets.asic_technology import Technology
 from costmodel.targets.asic_work import PRODUCTS, STREAMED, Item, Tensor, Work, is_streamed_read, work_of
@@ -51,6 +52,11 @@ OPTIONS: dict[str, Parameter] = {
     "node": Parameter(0.0, "Technology node in nm to scale to; 0: that of the technology", "nm", 0.0, 180.0),
 }
 
+#: Choices that may be arrays, beside any other that is one value.
+ARRAYS = (
+    "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "vector_lanes", "activation_sram",
+    "weight_sram", "sram_banks", "dram_bandwidth", "accumulator_bits",
+)  # fmt: skip
 ONE_BIT = frozenset({"xnor", "and", "popcount"})
 #: Letters of the option ``mapping``.
 FLOW_OF = {"o": "output", "w": "weight"}
@@ -63,6 +69,19 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     multiplication or an addition, so a multiply-accumulate counts two), power and rate. Raises
     :class:`CostmodelError` for a node, voltage or unit that the target does not have.
     """
+    return _estimate(*_run(ledger, target, settings), target, settings)
+
+
+def totals(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The nominal totals of :func:`price` by metric; settings named in ``ARRAYS`` may be arrays of one length."""
+    bill = _run(ledger, target, settings)[0]
+    return sums(bill.lines, bill.constants)
+
+
+def _run(
+    ledger: Ledger, target: Target, settings: Mapping[str, Any]
+) -> tuple[Bill, Work, dict[str, str], Any, dict[str, Tensor]]:
+    """The bill, the sorted work, the dataflow of each layer, whether weights stay on the chip, places of tensors."""
     technology = Technology(target, settings)
     bill = Bill(technology)
     work = work_of(ledger, technology.real_bits)
@@ -91,7 +110,7 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     group.close(bill, settings)
     area_lines(bill, work, array, settings)
     bill.leakage()
-    return _estimate(work, target, settings, bill, flows, resident, array, placed)
+    return bill, work, flows, resident, placed
 
 
 class _Group:
@@ -156,7 +175,7 @@ def _tiling(
     one_bit = [c for c in own if c.kind == "popcount"]
     planes = max(1, one_bit[0].count // layer.macs) if one_bit and layer.macs else 1
     sums = [c.bits_acc for c in own if c.bits_acc]
-    bits_acc = settings["accumulator_bits"] or bill.technology.width(max(sums, default=real_bits))
+    bits_acc = arith.either(settings["accumulator_bits"], bill.technology.width(max(sums, default=real_bits)))
     product = product_of(layer, weight_bits, input_bits, bits_a, bits_acc, planes)
     shape = array
     if not one_bit:  # lanes that the channels leave over take further positions
@@ -167,7 +186,7 @@ def _tiling(
         return tile(product, shape, cast(Dataflow, chosen), port, window_buffer), product
     both = [tile(product, shape, flow, port, window_buffer) for flow in ("output", "weight")]
     costs = [bill.movement(t) * t.cycles for t in both]
-    return both[0] if costs[0] <= costs[1] else both[1], product
+    return choose(costs[0] <= costs[1], *both), product
 
 
 def _product_compute(
@@ -192,7 +211,7 @@ def _memory(
     items: list[Item],
     tiling: Tiling | None,
     placed: Mapping[str, Tensor],
-    resident: bool,
+    resident: Any,
     settings: Mapping[str, Any],
 ) -> Any:
     """Accesses to the buffers and to DRAM of one layer; returns the bits that cross the DRAM interface."""
@@ -206,34 +225,37 @@ def _memory(
             stored[role] += bits
             continue
         tensor = placed[item.tensor]
+        outside = tensor.in_dram
         if role == "output":
-            if tensor.where == "sram":
-                bill.sram(index, "activation", role, 0, bits)
-            elif tensor.where == "dram":
-                bill.dram(index, role, bits)
-                dram = dram + bits
-            continue
-        if is_streamed_read(tensor, layer) and tensor.where != "dram":
+            if tensor.streamed:
+                continue
+            leaving = arith.where(outside, bits, 0)
+            bill.sram(index, "activation", role, 0, bits - leaving)
+            bill.dram(index, role, leaving)
+            dram = dram + leaving
             continue
         reads = bits
         if tiling is not None:
             reads = tiling.input_reads if seen == 0 else tiling.weight_reads
+        elif is_streamed_read(tensor, layer):
+            reads = arith.where(outside, bits, 0)
         seen += 1
-        staged = 0
-        if tensor.where == "dram":
+        staged: Any = 0
+        if outside is not False:
             # Streamed through the buffer once for every set of weights that fits on the chip.
             weights = sum(each.bits for each in items if each.role == "weight")
-            staged = bits * (1 if resident else max(1, arith.ceil_div(weights, 8 * settings["weight_sram"])))
+            times = arith.maximum(arith.ceil_div(weights, 8 * settings["weight_sram"]), 1)
+            staged = arith.where(outside, bits * arith.where(resident, 1, times), 0)
             bill.dram(index, role, staged)
             dram = dram + staged
         bill.sram(index, "activation", role, reads, staged)
     for kind, bits in stored.items():
         if bits:
             reads = tiling.weight_reads if tiling is not None and kind == "weight" else bits
-            bill.sram(index, "weight", kind, reads, 0 if resident else bits)
-            if not resident:
-                bill.dram(index, kind, bits)
-                dram = dram + bits
+            fetched = arith.where(resident, 0, bits)
+            bill.sram(index, "weight", kind, reads, fetched)
+            bill.dram(index, kind, fetched)
+            dram = dram + fetched
     if tiling is not None:
         half = tiling.partial_sums / 2
         bill.sram(index, "activation", "partial_sum", half, half)
@@ -250,14 +272,13 @@ def _cycles(own: list[Charge], tiling: Tiling | None, settings: Mapping[str, Any
 
 
 def _estimate(
-    work: Work,
-    target: Target,
-    settings: Mapping[str, Any],
     bill: Bill,
+    work: Work,
     flows: Mapping[str, str],
     resident: bool,
-    array: Array,
     placed: Mapping[str, Tensor],
+    target: Target,
+    settings: Mapping[str, Any],
 ) -> Estimate:
     ledger = work.ledger
     names = work.names
@@ -271,18 +292,18 @@ def _estimate(
         "inferences_per_s": Interval.exact(1 / seconds if seconds else float("inf")),
         "tops": Interval.exact(operations / seconds / 1e12 if seconds else 0.0),
     }
-    array_cycles = bill.cycles["array"]
+    array_cycles, lanes = bill.cycles["array"], settings["outputs"] * settings["terms"] * settings["pixels"]
     facts = {
-        "array": f"{array.outputs} outputs x {array.terms} terms x {array.pixels} positions",
+        "array": "{outputs} outputs x {terms} terms x {pixels} positions".format_map(settings),
         "node_nm": bill.technology.node,
         "voltage_V": bill.technology.voltage,
         "real_format": settings["real_format"],
         "dataflow": dict(flows),
         "weights_on_chip": resident,
         "weight_bits": work.weight_bits,
-        "dram_tensors": sorted(t.name for t in placed.values() if t.where == "dram"),
+        "dram_tensors": sorted(t.name for t in placed.values() if t.in_dram),
         "cycles": bill.total_cycles,
-        "array_utilisation": work.popcounts / (array_cycles * array.lanes) if array_cycles else 0.0,
+        "array_utilisation": work.popcounts / (array_cycles * lanes) if array_cycles else 0.0,
         "clock_Hz": settings["clock"],
         "wired_shifts": bill.wired,
         "unpriced": dict(bill.unpriced),

@@ -11,9 +11,9 @@ from typing import Any
 
 from costmodel.domain import FLOAT_BITS
 from costmodel.ledger.ledger import Charge
+from costmodel.targets import arith
 from costmodel.targets.asic_array import Array
 from costmodel.targets.asic_bill import Bill
-from costmodel.targets.asic_memory import sram_cost
 from costmodel.targets.asic_work import Work
 
 
@@ -24,31 +24,25 @@ def area_lines(bill: Bill, work: Work, array: Array, settings: Mapping[str, Any]
     sums = [c.bits_acc for in_product, c in work.kinds if in_product and c.kind == "popcount"]
     if sums:
         trees = array.outputs * array.pixels
-        acc = settings["accumulator_bits"] or max(sums)
+        acc = arith.either(settings["accumulator_bits"], max(sums))
         _build(bill, "array", "xnor", trees * array.terms, 1)
         _build(bill, "array", "popcount", trees, array.terms)
         _build(bill, "array", "add", trees, acc)
         _build(bill, "array", "register", trees * acc + array.outputs * array.terms + array.terms * array.pixels, 1)
-    built: dict[tuple[str, str, int], int] = {}
+    widest: dict[tuple[str, str], int] = {}
     for in_product, c in work.kinds:
         engine = "mac" if in_product else "vector"
         for unit, width in _units(bill, c, in_product):
-            built[engine, unit, width] = max(built.get((engine, unit, width), 0), settings[f"{engine}_lanes"])
-    widest: dict[tuple[str, str], tuple[int, int]] = {}
-    for (engine, unit, width), lanes in built.items():
-        widest[engine, unit] = max(widest.get((engine, unit), (0, 0)), (width, lanes))
-    for (engine, unit), (width, lanes) in widest.items():
-        _build(bill, engine, unit, lanes, width)
+            widest[engine, unit] = max(widest.get((engine, unit), 0), width)
+    for (engine, unit), width in widest.items():
+        _build(bill, engine, unit, settings[f"{engine}_lanes"], width)
     if any(engine == "mac" for engine, _ in widest):
         _build(bill, "mac", "register", 3 * t.real_bits * settings["mac_lanes"], 1)
     for buffer in ("activation", "weight"):
-        size, banks = settings[f"{buffer}_sram"], settings["sram_banks"]
-        if size:
-            for what in ("area", "leakage"):
-                name = f"{buffer}_sram.{what}"
-                bill.constants.setdefault(name, sram_cost(bill.target, settings["sram_table"], size / banks, what))
-            bill.area("sram", buffer, banks, (f"{buffer}_sram.area",))
-            bill.leaks.append((buffer, banks, bill.leakage_factors(buffer)))
+        for what in ("area", "leakage"):
+            bill.constants.setdefault(f"{buffer}_sram.{what}", bill.memory(buffer, what))
+        bill.area("sram", buffer, settings["sram_banks"], (f"{buffer}_sram.area",))
+        bill.leaks.append((buffer, settings["sram_banks"], bill.leakage_factors(buffer)))
 
 
 def _units(bill: Bill, c: Charge, in_product: bool) -> list[tuple[str, int]]:
@@ -78,7 +72,7 @@ def _units(bill: Bill, c: Charge, in_product: bool) -> list[tuple[str, int]]:
             return []
 
 
-def _build(bill: Bill, component: str, unit: str, count: Any, width: int) -> None:
+def _build(bill: Bill, component: str, unit: str, count: Any, width: Any) -> None:
     t = bill.technology
     if t.has(unit, "area"):
         bill.area(component, unit, count, (*t.factors(unit, width, "area"), "area_overhead"))

@@ -91,6 +91,14 @@ def product_of(layer: Layer, weight_bits: int, input_bits: int, bits_a: int, bit
     )  # fmt: skip
 
 
+def choose(condition: Any, a: Tiling, b: Tiling) -> Tiling:
+    """``a`` where the condition holds, else ``b``."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    numbers = [name for name in Tiling.__slots__ if name != "dataflow"]
+    return Tiling(a.dataflow, *(arith.where(condition, getattr(a, name), getattr(b, name)) for name in numbers))
+
+
 def tile(product: Product, array: Array, dataflow: Dataflow, port: Any, window_buffer: bool = True) -> Tiling:
     """Cut a layer into tiles. ``port`` is the width in bits of each buffer: what it delivers in a cycle.
 

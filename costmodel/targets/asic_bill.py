@@ -7,6 +7,7 @@ from typing import Any
 
 from costmodel.ledger.ledger import Charge
 from costmodel.targets import arith
+from costmodel.targets.arrays import each
 from costmodel.targets.asic_array import Tiling
 from costmodel.targets.asic_memory import sram_cost
 from costmodel.targets.asic_technology import Technology
@@ -34,23 +35,25 @@ class Bill:
         self.leaks: list[tuple[str, float, tuple[str, ...]]] = []
         self.clock = technology.settings["clock"]
         self._constant("system_factor", self.target.constant("system_factor"))
-        self._logic: dict[tuple[str, float], tuple[str, ...]] = {}
+        self._logic: dict[tuple[str, Any], tuple[str, ...]] = {}
         self._sram: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._moving: tuple[float, ...] | None = None
+        self._banks: dict[tuple[str, str], Quantity] = {}
+        self._moving: tuple[Any, ...] | None = None
 
     def _constant(self, name: str, quantity: Quantity) -> str:
         self.constants.setdefault(name, quantity)
         return name
 
-    def unit(self, layer: int, kind: str, unit: str, count: Any, width: float, component: str = "compute") -> None:
+    def unit(self, layer: int, kind: str, unit: str, count: Any, width: Any, component: str = "compute") -> None:
         """``count`` operations of a unit of ``width`` bits."""
-        factors = self._logic.get((unit, width))
+        key = (unit, self.technology.label(width))
+        factors = self._logic.get(key)
         if factors is None:
             factors = (*self.technology.factors(unit, width), *self.technology.supply, "system_factor")
-            self._logic[unit, width] = factors
+            self._logic[key] = factors
         self.lines.append(Line(layer, "energy_J", component, kind, count, factors))
 
-    def tree(self, charge: Charge, terms: int) -> None:
+    def tree(self, charge: Charge, terms: Any) -> None:
         """``charge.count`` bits summed by popcount trees that take ``terms`` bits at once."""
         self.unit(charge.layer, charge.kind, "popcount", charge.count / terms, terms)
 
@@ -100,21 +103,30 @@ class Bill:
 
     def sram(self, layer: int, buffer: str, kind: str, read_bits: Any, write_bits: Any) -> None:
         """Bits read from and written to the ``activation`` or the ``weight`` buffer."""
-        if not arith_is_zero(read_bits):
+        if not is_zero(read_bits):
             self.lines.append(Line(layer, "energy_J", "sram", kind, read_bits, self.sram_factors(buffer, "read")))
-        if not arith_is_zero(write_bits):
+        if not is_zero(write_bits):
             self.lines.append(Line(layer, "energy_J", "sram", kind, write_bits, self.sram_factors(buffer, "write")))
 
     def sram_factors(self, buffer: str, what: str) -> tuple[str, ...]:
         """Constants of reading or writing one bit of a buffer."""
         key = (buffer, what)
         if key not in self._sram:
-            s = self.technology.settings
-            cost = sram_cost(self.target, s["sram_table"], s[f"{buffer}_sram"] / s["sram_banks"], what)
-            name = self._constant(f"{buffer}_sram.{what}", cost)
+            name = self._constant(f"{buffer}_sram.{what}", self.memory(buffer, what))
             scale = self._sram_scale(what)
             self._sram[key] = (name, scale) if scale else (name,)
         return self._sram[key]
+
+    def memory(self, buffer: str, what: str) -> Quantity:
+        """``read``, ``write``, ``area`` or ``leakage`` of one bank of a buffer."""
+        key = (buffer, what)
+        if key not in self._banks:
+            s = self.technology.settings
+            self._banks[key] = each(
+                lambda size, banks: sram_cost(self.target, s["sram_table"], size / banks, what),
+                s[f"{buffer}_sram"], s["sram_banks"],
+            )  # fmt: skip
+        return self._banks[key]
 
     def leakage_factors(self, buffer: str) -> tuple[str, ...]:
         scale = self._sram_scale("leakage")
@@ -123,9 +135,7 @@ class Bill:
     def leakage_density(self) -> tuple[str, ...]:
         """Leakage of an area of logic whose library does not state it: the ratio ``logic_leakage`` of what a buffer of
         the same process leaks on that area."""
-        s = self.technology.settings
-        size = s["weight_sram"] / s["sram_banks"]
-        leak, area = (sram_cost(self.target, s["sram_table"], size, what) for what in ("leakage", "area"))
+        leak, area = (self.memory("weight", what) for what in ("leakage", "area"))
         ratio = self.target.constant("logic_leakage")
         density = leak.value / area.value
         name = self._constant(
@@ -145,15 +155,21 @@ class Bill:
         nominal = self.target.constant(f"{self.technology.settings['sram_table']}_vdd")
         power = 1 if what == "leakage" else 2
         vdd = self.target.constant("vdd")
-        ratio = (self.technology.voltage / nominal.value) ** power
         spread = (1.0, 1.0)
         if self.technology.supply:
             spread = ((vdd.low / vdd.value) ** power, (vdd.high / vdd.value) ** power)
-        note = f"{self.technology.voltage:g} V against {nominal.value:g} V, to the power of {power}"
-        quantity = Quantity(ratio, "1", ratio * spread[0], ratio * spread[1], nominal.source, "C", note)
-        return self._constant(f"sram.scale.{'leakage' if power == 1 else 'access'}", quantity)
+
+        def scale(voltage: float) -> Quantity:
+            ratio = (voltage / nominal.value) ** power
+            note = f"{voltage:g} V against {nominal.value:g} V, to the power of {power}"
+            return Quantity(ratio, "1", ratio * spread[0], ratio * spread[1], nominal.source, "C", note)
+
+        name = f"sram.scale.{'leakage' if power == 1 else 'access'}"
+        return self._constant(name, each(scale, self.technology.voltage))
 
     def dram(self, layer: int, kind: str, bits: Any) -> None:
+        if is_zero(bits):
+            return
         kind_of_dram = self.technology.settings["dram"]
         if kind_of_dram == "none":
             self.interface_bits = self.interface_bits + bits
@@ -180,7 +196,8 @@ class Bill:
     def time(self, layer: int, compute: Any, moving: Any) -> None:
         """Cycles of a group of layers: the array or DRAM, whichever takes longer."""
         cycles = arith.maximum(compute, moving)
-        component = "dram" if isinstance(moving, (int, float)) and moving > compute else "compute"
+        waiting = moving > compute
+        component = "dram" if isinstance(waiting, bool) and waiting else "compute"
         self.lines.append(Line(layer, "latency_s", component, "cycles", cycles / self.clock))
         self.total_cycles = self.total_cycles + cycles
         self.seconds = self.total_cycles / self.clock
@@ -210,5 +227,5 @@ class Bill:
             self.lines.append(Line(-1, "energy_J", "leakage", kind, count * self.seconds, factors))
 
 
-def arith_is_zero(value: Any) -> bool:
+def is_zero(value: Any) -> bool:
     return isinstance(value, (int, float)) and value == 0

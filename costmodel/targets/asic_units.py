@@ -34,6 +34,11 @@ def _adders(n: Any, half: bool) -> Any:
     adder where two are left, and passes m // 2 carries on."""
     total: Any = 0.0 * n
     column_bits = n
+    if isinstance(n, int):
+        while column_bits > 1:
+            total += (column_bits - 1) % 2 if half else (column_bits - 1) // 2
+            column_bits //= 2
+        return total
     for _ in range(24):
         below = arith.maximum(column_bits - 1, 0)
         total = total + (below % 2 if half else below // 2)
@@ -90,16 +95,27 @@ class Law:
 
     def __call__(self, width: Any) -> Any:
         """Value at a width, or at an array of widths."""
-        return sum(c * TERMS[t](width) for t, c in zip(self.terms, self.coefficients, strict=True))
+        at = _terms(self.terms, width) if isinstance(width, int) else [TERMS[t](width) for t in self.terms]
+        return sum(c * value for value, c in zip(at, self.coefficients, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _terms(terms: tuple[str, ...], width: int) -> tuple[float, ...]:
+    """Terms of a law at a width: the same for all units, bounds and columns of that structure."""
+    return tuple(TERMS[t](width) for t in terms)
 
 
 @lru_cache(maxsize=1024)
 def fit(points: tuple[Point, ...], terms: tuple[str, ...]) -> Law:
     """Least squares of relative deviations. Where there are fewer points than terms the last terms are left out."""
     used = terms[: len(points)]
-    rows = [[TERMS[t](int(n)) / y for t in used] for n, y in points]
+    rows = [[term / y for term in _terms(used, int(n))] for n, y in points]
     size = len(used)
-    matrix = [[sum(r[i] * r[j] for r in rows) for j in range(size)] + [sum(r[i] for r in rows)] for i in range(size)]
+    matrix = [[0.0] * (size + 1) for _ in used]
+    for i in range(size):
+        for j in range(i, size):
+            matrix[i][j] = matrix[j][i] = sum([r[i] * r[j] for r in rows])
+        matrix[i][size] = sum([r[i] for r in rows])
     if size > 1 and _singular(matrix):
         return fit(points, used[:-1])
     law = Law(used, tuple(_solve(matrix)), 0.0, points)
@@ -109,14 +125,16 @@ def fit(points: tuple[Point, ...], terms: tuple[str, ...]) -> Law:
 def _singular(matrix: Sequence[Sequence[float]]) -> bool:
     size = len(matrix)
     scale = [math.sqrt(matrix[i][i]) or 1.0 for i in range(size)]
-    return _determinant([[matrix[i][j] / scale[i] / scale[j] for j in range(size)] for i in range(size)]) < 1e-9
-
-
-def _determinant(m: list[list[float]]) -> float:
-    if len(m) == 1:
-        return m[0][0]
-    minors = (m[0][j] * _determinant([r[:j] + r[j + 1 :] for r in m[1:]]) for j in range(len(m)))
-    return sum(-minor if j % 2 else minor for j, minor in enumerate(minors))
+    m = [[matrix[i][j] / scale[i] / scale[j] for j in range(size)] for i in range(size)]
+    determinant = 1.0  # of a matrix of scalar products, so that elimination needs no pivoting
+    for i in range(size):
+        if (pivot := m[i][i]) <= 0:
+            return True
+        determinant *= pivot
+        for r in range(i + 1, size):
+            factor = m[r][i] / pivot
+            m[r] = [x - factor * y for x, y in zip(m[r], m[i], strict=True)]
+    return determinant < 1e-9
 
 
 def _solve(matrix: list[list[float]]) -> list[float]:
@@ -166,6 +184,7 @@ class Column:
     is_table: bool
     cells: Mapping[tuple[str, str], tuple[tuple[int, Quantity], ...]]
     made: dict[tuple[str, float, str], Quantity] = field(default_factory=dict, repr=False)
+    laws: dict[tuple[str, str], tuple[Law, ...]] = field(default_factory=dict, repr=False)
 
     def units(self) -> frozenset[str]:
         return frozenset(unit for unit, _ in self.cells)
@@ -201,11 +220,13 @@ class Column:
             note = f"log-log between the rows of {self.name}"
             confidence: Confidence = "C"
         else:
-            laws = {bound: self.law(unit, what, bound) for bound in ("value", "low", "high")}
-            value, low, high = (max(law(width), 0.0) for law in laws.values())
-            low = min(low / (1 + laws["low"].residual), value)
-            high = max(high / (1 - laws["high"].residual), value)
-            note = f"law of {self.name} in {' + '.join(laws['value'].terms)}, residual {laws['value'].residual:.1%}"
+            laws = self.laws.get((unit, what))
+            if laws is None:
+                laws = self.laws[unit, what] = tuple(self.law(unit, what, b) for b in ("value", "low", "high"))
+            value, low, high = (max(law(width), 0.0) for law in laws)
+            low = min(low / (1 + laws[1].residual), value)
+            high = max(high / (1 - laws[2].residual), value)
+            note = f"law of {self.name} in {' + '.join(laws[0].terms)}, residual {laws[0].residual:.1%}"
             confidence = "C"
         return Quantity(value, first.unit, min(low, value), max(high, value), first.source, confidence, note)
 
@@ -219,35 +240,32 @@ class Column:
 
 
 Rows = Mapping[str, Mapping[str, Quantity]]
-#: Tables of the targets seen last. The target is held with them, so that its identity stays its own.
+#: Tables of the targets seen last, as far as asked for. The target is held with them, so that its identity stays its
+#: own.
 _TABLES: dict[int, tuple[Any, dict[str, Rows]]] = {}
 _COLUMNS: dict[tuple[int, str], Column] = {}
 _KEEP = 32
 
 
-def tables(target: Target) -> Mapping[str, Rows]:
-    """All tables of a target, gathered in one pass over its constants."""
+def table(target: Target, name: str) -> Rows:
+    """The table of that name, gathered once a target; empty where there is none."""
     held = _TABLES.get(id(target))
     if held is None:
-        found: dict[str, dict[str, dict[str, Quantity]]] = {}
-        for key, quantity in target.constants.items():
-            if key.count(".") >= 2:
-                table, rest = key.split(".", 1)
-                row, cell = rest.rsplit(".", 1)
-                found.setdefault(table, {}).setdefault(row, {})[cell] = quantity
         if len(_TABLES) >= _KEEP:
             _TABLES.clear()
             _COLUMNS.clear()
-        held = _TABLES[id(target)] = (target, dict(found))
-    return held[1]
+        held = _TABLES[id(target)] = (target, {})
+    if name not in held[1]:
+        held[1][name] = target.table(name)
+    return held[1][name]
 
 
 def column(target: Target, name: str) -> Column:
     """The column of that name, read once a target; see :func:`read_column`."""
-    found = tables(target)
+    rows = table(target, name)
     key = (id(target), name)
     if key not in _COLUMNS:
-        _COLUMNS[key] = read_column(target, name, found.get(name, {}))
+        _COLUMNS[key] = read_column(target, name, rows)
     return _COLUMNS[key]
 
 

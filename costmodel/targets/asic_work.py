@@ -7,11 +7,13 @@ are exact integers of bits. None of this depends on the technology, so it is kep
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from costmodel.domain import FLOAT_BITS
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Role
+from costmodel.targets import arith
+from costmodel.targets.arrays import each, is_array
 
 Where = Literal["pipeline", "sram", "dram"]
 
@@ -40,13 +42,22 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A value between operations; ``first`` is the layer that makes it (-1: none), ``readers`` are those that read."""
+    """A value between operations; ``first`` is the layer that makes it (-1: none), ``readers`` are those that read.
+
+    ``streamed``: it stays in the pipeline registers; else ``in_dram`` says whether it leaves the chip, for an array of
+    capacities as an array.
+    """
 
     name: str
     bits: int
     first: int
     readers: tuple[int, ...]
-    where: Where
+    streamed: bool
+    in_dram: Any
+
+    @property
+    def where(self) -> Where:
+        return "pipeline" if self.streamed else "dram" if self.in_dram else "sram"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +77,18 @@ class Work:
     names: tuple[str, ...]
     _placed: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False)
 
-    def tensors(self, capacity_bits: int) -> dict[str, Tensor]:
-        """Every tensor with its place, for an activation buffer of ``capacity_bits``."""
+    def tensors(self, capacity_bits: Any) -> dict[str, Tensor]:
+        """Every tensor with its place, for an activation buffer of ``capacity_bits`` or for an array of them."""
+        if is_array(capacity_bits):
+            return {name: replace(t, in_dram=self._leaves(name, capacity_bits)) for name, t in self.tensors(0).items()}
         if capacity_bits not in self._placed:
             self._placed[capacity_bits] = place(self, capacity_bits)
         return self._placed[capacity_bits]
+
+    def _leaves(self, name: str, capacity_bits: Any) -> Any:
+        """Whether a tensor is in DRAM: one answer where it is the same for all capacities, else an array."""
+        leaves = each(lambda bits: self.tensors(bits)[name].in_dram, capacity_bits)
+        return leaves if is_array(leaves) and leaves.any() and not leaves.all() else bool(arith.all_of(leaves))
 
 
 _SEEN: dict[tuple[int, int], Work] = {}
@@ -155,11 +173,11 @@ def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:
             if max(used[lifetime]) + size[name] <= capacity_bits:
                 where = "sram"
                 used[lifetime] = [bits + size[name] for bits in used[lifetime]]
-        placed[name] = Tensor(name, size[name], first, reads, where)
+        placed[name] = Tensor(name, size[name], first, reads, where == "pipeline", where == "dram")
     for name in readers:
         if name not in made:
             on_chip = name in parts and all(placed[member].where != "dram" for member in parts[name])
-            placed[name] = Tensor(name, size[name], -1, tuple(readers[name]), "sram" if on_chip else "dram")
+            placed[name] = Tensor(name, size[name], -1, tuple(readers[name]), False, not on_chip)
     return placed
 
 

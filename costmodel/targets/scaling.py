@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.errors import CostmodelError
-from costmodel.targets.asic_units import tables
+from costmodel.targets.asic_units import table
 from costmodel.targets.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 def nodes(target: Target) -> tuple[float, ...]:
     """Nodes in nm for which the target has coefficients, from small to large."""
-    return tuple(sorted(float(row.removesuffix("nm")) for row in tables(target)["scaling_energy"]))
+    return tuple(sorted(float(row.removesuffix("nm")) for row in table(target, "scaling_energy")))
 
 
-def energy_polynomial(table: Mapping[str, Mapping[str, Quantity]], node: float, voltage: float) -> float:
+def energy_polynomial(rows: Mapping[str, Mapping[str, Quantity]], node: float, voltage: float) -> float:
     """Relative switching energy at ``node`` nm and ``voltage`` V; between nodes log-log interpolated.
 
     Raises :class:`CostmodelError` outside the range of nodes, and where the fit turns negative or rises again towards
     lower voltages, that is, outside the range in which it means anything.
     """
-    known = sorted(float(row.removesuffix("nm")) for row in table)
+    known = sorted(float(row.removesuffix("nm")) for row in rows)
     if not known or not known[0] <= node <= known[-1]:
         raise CostmodelError(
             f"node {node:g} nm: scaling is known from {known[0]:g} nm to {known[-1]:g} nm. Choose a node in this range."
         )
     below = max(n for n in known if n <= node)
     above = min(n for n in known if n >= node)
-    low, high = _at(table, below, voltage), _at(table, above, voltage)
+    low, high = _at(rows, below, voltage), _at(rows, above, voltage)
     if below == above:
         return low
     share = math.log(node / below) / math.log(above / below)
     return math.exp((1 - share) * math.log(low) + share * math.log(high))
 
 
-def _at(table: Mapping[str, Mapping[str, Quantity]], node: float, voltage: float) -> float:
-    row = table[f"{node:g}nm"]
+def _at(rows: Mapping[str, Mapping[str, Quantity]], node: float, voltage: float) -> float:
+    row = rows[f"{node:g}nm"]
     a, b, c = row["a"].value, row["b"].value, row["c"].value
     value = a * voltage**2 + b * voltage + c
     if value <= 0 or 2 * a * voltage + b < 0:
@@ -68,8 +68,8 @@ def energy_scale(
     if from_node == to_node:
         factor = (to_voltage / from_voltage) ** 2
         return factor, factor, factor
-    table = tables(target)["scaling_energy"]
-    factor = energy_polynomial(table, to_node, to_voltage) / energy_polynomial(table, from_node, from_voltage)
+    rows = table(target, "scaling_energy")
+    factor = energy_polynomial(rows, to_node, to_voltage) / energy_polynomial(rows, from_node, from_voltage)
     error = target.constant("scaling_error")
     return factor, factor * error.low, factor * error.high
 
@@ -78,8 +78,8 @@ def area_scale(target: Target, from_node: float, to_node: float) -> tuple[float,
     """Factor (value, low, high) by which a logic area changes between nodes; log-log interpolated between nodes."""
     if from_node == to_node:
         return 1.0, 1.0, 1.0
-    table = tables(target)["scaling_area"]
-    known = sorted(float(row.removesuffix("nm")) for row in table)
+    rows = table(target, "scaling_area")
+    known = sorted(float(row.removesuffix("nm")) for row in rows)
     for node in (from_node, to_node):
         if not known[0] <= node <= known[-1]:
             raise CostmodelError(
@@ -90,7 +90,7 @@ def area_scale(target: Target, from_node: float, to_node: float) -> tuple[float,
     def relative(node: float) -> float:
         below = max(n for n in known if n <= node)
         above = min(n for n in known if n >= node)
-        low, high = (math.log(table[f"{n:g}nm"]["relative"].value) for n in (below, above))
+        low, high = (math.log(rows[f"{n:g}nm"]["relative"].value) for n in (below, above))
         share = 0.0 if below == above else math.log(node / below) / math.log(above / below)
         return math.exp((1 - share) * low + share * high)
 
@@ -104,7 +104,7 @@ def nominal_voltage(target: Target, node: float) -> float:
 
     Raises :class:`CostmodelError` outside them: then a voltage must be chosen with the node.
     """
-    listed = {float(row.removesuffix("nm")): cells["vdd"].value for row, cells in tables(target)["nominal_vdd"].items()}
+    listed = {float(row.removesuffix("nm")): cells["vdd"].value for row, cells in table(target, "nominal_vdd").items()}
     below, above = (
         max((n for n in listed if n <= node), default=None),
         min((n for n in listed if n >= node), default=None),

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from costmodel.errors import CostmodelError
 from costmodel.targets import load_target, scaling
-from costmodel.targets.asic_units import column, tables
+from costmodel.targets.asic_units import column, table
 
 TARGET = load_target("asic-45nm")
-ENERGY = tables(TARGET)["scaling_energy"]
+ENERGY = table(TARGET, "scaling_energy")
 
 
 @pytest.mark.parametrize(

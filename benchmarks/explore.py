@@ -26,8 +26,9 @@ from typing import Any
 import costmodel
 from costmodel.explore import tasks
 from costmodel.explore.dataflow import Rules, space
+from costmodel.explore.mapping import layer_tables
 from costmodel.explore.space import read_space
-from costmodel.explore.tables import FoldingTables, dataflow_tables, draw
+from costmodel.explore.tables import FoldingTables, draw
 from costmodel.targets import asic
 
 SPACE = """
@@ -57,16 +58,22 @@ def rates() -> dict[str, float]:
         rows = choices[:200].astype(int)
         found[f"{name}, FPGA, tables"] = rate(block, lambda t=tables, c=choices: t.evaluate(c))
         found[f"{name}, FPGA, scalar"] = rate(len(rows), lambda d=design, r=rows: [d.price(row) for row in r], 1)
-        chip = costmodel.load_target("asic-7nm-asap7")
-        layers = dataflow_tables(profile.deployed, chip, chip.settings({}, asic.OPTIONS))
+        chip = costmodel.load_target("xne")
+        layers = layer_tables(profile.deployed, chip, chip.settings({}, asic.OPTIONS))
         picks = draw(layers.sizes, 1, 0, block)
         found[f"{name}, ASIC, tables"] = rate(block, lambda t=layers, c=picks: t.evaluate(c))
-        sampled = read_space({"networks": [name], "targets": [
-            {"target": "alveo-u250", "memories": "auto", "folding": {"samples": tasks.SAMPLES_A_CHUNK}}]})  # fmt: skip
-        (chunk,) = tasks.chunks(sampled)
-        found[f"{name}, FPGA, drawn and streamed front"] = rate(
-            tasks.SAMPLES_A_CHUNK, lambda s=sampled, c=chunk: tasks.run(s, c), 3
-        )
+        some = picks[:200].tolist()
+        found[f"{name}, ASIC, scalar"] = rate(len(some), lambda t=layers, r=some: [t.price(row) for row in r], 1)
+        samples = {"samples": tasks.SAMPLES_A_CHUNK}
+        for kind, target in (
+            ("FPGA", {"target": "alveo-u250", "memories": "auto", "folding": samples}),
+            ("ASIC", {"target": "xne", "mapping": samples}),
+        ):
+            sampled = read_space({"networks": [name], "targets": [target]})
+            (chunk,) = tasks.chunks(sampled)
+            found[f"{name}, {kind}, drawn and streamed front"] = rate(
+                tasks.SAMPLES_A_CHUNK, lambda s=sampled, c=chunk: tasks.run(s, c), 3
+            )
     for name, value in found.items():
         print(f"{name}: {value:.3g} designs a second", flush=True)
     return found

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for the parts and the fronts")
     parser.add_argument("--count", action="store_true", help="say how many designs the space has, and price none")
     parser.add_argument("--resume", action="store_true", help="keep the parts that are there and price the rest")
+    cloud = "keep up to N priced designs beside the fronts, evenly spread, for `costmodel dashboard --sweep DIR`"
+    parser.add_argument("--keep-points", type=float, default=0, metavar="N", help=cloud)
     group = parser.add_argument_group("where it runs")
     engines = "worker processes, a Dask cluster, Ray tasks, or this process alone (default: local)"
     group.add_argument("--engine", choices=("local", "dask", "ray", "serial"), default="local", help=engines)
@@ -63,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     space = read_space(args.space)
     if args.workers is not None and args.workers < 1:
         raise CostmodelError(f"--workers {args.workers}: expected at least 1")
+    if not 0 <= args.keep_points < 1e12:
+        raise CostmodelError(f"--keep-points {args.keep_points:g}: expected a number of designs, such as 1e7")
     if args.count:
         return _print([_count(space)], args)
     if args.search is not None:
@@ -95,7 +99,7 @@ def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
 
     groups = sweep(
         space, args.output, engine=args.engine, workers=args.workers, resume=args.resume, address=args.address,
-        progress=None if args.quiet else show,
+        keep_points=int(args.keep_points), progress=None if args.quiet else show,
     )  # fmt: skip
     given = {(group.kind, group.label) for group in groups}
     for kind, label in dict.fromkeys(
@@ -115,13 +119,14 @@ def _print(tables: list[Table], args: argparse.Namespace) -> int:
 
 def _count(space: DesignSpace) -> Table:
     from costmodel.explore import tasks
+    from costmodel.explore.evaluators import evaluator
     from costmodel.explore.folding import count
 
     rows, total = [], 0
     for case in tasks.cases(space):
         designs = case.entry.size if case.entry.search == "grid" else case.entry.samples
         if case.entry.search == "exact":
-            designs = tasks._evaluator(case, space.level).size
+            designs = evaluator(case, space.level).size
         total += designs
         rows.append(Row((case.network.name, case.entry.target, case.entry.search, count(designs))))
     columns = [Column("network", "network", "left"), Column("target", "target", "left")]

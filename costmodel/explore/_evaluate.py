@@ -41,19 +41,18 @@ def unrank(start, sizes, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def sums(choices, base, first, second, out):  # type: ignore[no-untyped-def]
-    """``out`` [n, 2]: for each row of ``choices`` [n, units] the sums of what was chosen of both tables [rows].
-
-    Added up in the order of the units.
+def sums(choices, table, stride, fixed, out):  # type: ignore[no-untyped-def]
+    """``out`` [n, 2]: for each row of ``choices`` [n, units] the sums of what was chosen of ``table``
+    [units * stride, 2], added up in the order of the units, and ``fixed`` [2] at the end.
     """
     for i in range(choices.shape[0]):
-        row = base[0] + choices[i, 0]
-        a, b = first[row], second[row]
-        for u in range(1, choices.shape[1]):
-            row = base[u] + choices[i, u]
-            a += first[row]
-            b += second[row]
-        out[i, 0], out[i, 1] = a, b
+        a, b, start = 0.0, 0.0, np.uint64(0)
+        for u in range(choices.shape[1]):
+            row = start + choices[i, u]
+            a += table[row, 0]
+            b += table[row, 1]
+            start += stride
+        out[i, 0], out[i, 1] = a + fixed[0], b + fixed[1]
 
 
 @njit(cache=True, nogil=True)

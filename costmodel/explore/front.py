@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.explore import tasks
+from costmodel.explore import evaluators, tasks
 from costmodel.explore.space import MAXIMISED, DesignSpace
 from costmodel.explore.sweep import Group
 
@@ -192,57 +192,66 @@ def _members(
             )
             for n, m in zip(numbers.tolist(), metrics, strict=True)
         ]  # fmt: skip
+    if entry.kind == "asic":
+        return _mapped(space, case, numbers, metrics, level)
     return _folded(space, case, numbers, metrics, foldings or entry.search == "samples")
+
+
+def _mapped(
+    space: DesignSpace, case: tasks.Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], level: str
+) -> list[Member]:
+    """Members that are mappings of a chip."""
+    pricing = evaluators.evaluator(case, space.level)
+    members = []
+    for number, table in zip(numbers.tolist(), metrics, strict=True):
+        letters = pricing.tables.letters(pricing.choices_of(number).tolist())
+        settings = {**dict(case.settings), "mapping": letters}
+        command = f"costmodel profile {case.network.flags} --target {case.entry.target}{_set(settings)}{level}"
+        members.append(
+            Member(case.index * tasks.STRIDE + number, case.network.name, case.entry.target, settings, table, command)
+        )
+    return members
 
 
 def _folded(
     space: DesignSpace, case: tasks.Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], foldings: bool
 ) -> list[Member]:
     """Members that are foldings: their choices are drawn again, or traced back through the exact front."""
-    from costmodel.explore.choices import reals
+    from costmodel.explore.choices import RESOLUTION, reals
     from costmodel.explore.compose import rebuild
     from costmodel.explore.folding import describe
     from costmodel.explore.tables import draw
 
-    evaluator = tasks._evaluator(case, space.level)
-    found, settings = evaluator.space, dict(case.settings)
-    sizes = [len(u) for u in found.design.units]
-    flags = f"{case.network.flags} --device {case.entry.target}{_set(settings)}"
-    flags += f" --memories {case.entry.memories}"
-    if case.entry.max_weight_bits is not None:
-        flags += f" --max-weight-bits {case.entry.max_weight_bits}"
-    points = evaluator.points() if case.entry.search == "exact" else None
-    choices: NDArray[Any] | None = None
-    if points is not None and foldings:
-        choices = rebuild(found.design, points, numbers.tolist())
-    elif points is None:
+    pricing = evaluators.evaluator(case, space.level)
+    found, exact = pricing.space, case.entry.search == "exact"
+    clocks, places = numbers // evaluators.CLOCK_STRIDE, numbers % evaluators.CLOCK_STRIDE
+    if exact:
+        points = pricing.points()
+        choices = rebuild(found.design, points, places.tolist()) if foldings else None
+    else:
+        sizes = [len(u) for u in found.design.units]
         choices = np.concatenate([draw(sizes, case.entry.seed, int(n), 1) for n in numbers]).astype(np.int64)
     members = []
     for i, (number, table) in enumerate(zip(numbers.tolist(), metrics, strict=True)):
-        folding = None
+        folding, settings, clock = None, dict(case.settings), found.clock
+        if case.clocks:
+            clock = settings["clock"] = case.clocks[int(clocks[i])]
         if choices is not None:
-            at = int(points.at[number]) if points is not None else None
+            at = int(points.at[places[i]]) if exact else None
             interval, cost = found.design.price(choices[i], at)
             where = int(np.searchsorted(found.design.intervals, interval))
             folding = describe(found, choices[i], where, {}, "").folding
             lut, bram, dsp, _ = reals(cost)
         else:
-            assert points is not None
-            interval, bram, dsp = (int(v) for v in points.rows[number, :3])
-            lut = points.rows[number, 3] / 65536
+            interval, bram, dsp = (int(v) for v in points.rows[places[i], :3])
+            lut = points.rows[places[i], 3] / RESOLUTION
+        flags = f"{case.network.flags} --device {case.entry.target}{_set(settings)} --memories {case.entry.memories}"
+        if case.entry.max_weight_bits is not None:
+            flags += f" --max-weight-bits {case.entry.max_weight_bits}"
         limits = f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
-        command = f"costmodel fold {flags} --fps {found.clock / (interval + 0.5):.12g}{limits}"
-        members.append(
-            Member(
-                case.index * tasks.STRIDE + number,
-                case.network.name,
-                case.entry.target,
-                settings,
-                table,
-                command,
-                folding,
-            )
-        )
+        command = f"costmodel fold {flags} --fps {clock / (interval + 0.5):.12g}{limits}"
+        ident = case.index * tasks.STRIDE + number
+        members.append(Member(ident, case.network.name, case.entry.target, settings, table, command, folding))
     return members
 
 

@@ -103,12 +103,13 @@ def compare(space: DesignSpace, evaluations: int, seed: int) -> Table:
 
     from costmodel.cli.table import Column, Row, Table
     from costmodel.explore import tasks
+    from costmodel.explore.evaluators import evaluator
 
     rows = []
     for case in tasks.cases(space):
         if case.entry.kind != "fpga" or case.entry.search == "grid":
             continue
-        design = tasks._evaluator(case, space.level).space.design
+        design = evaluator(case, space.level).space.design
         for name, method in (("NSGA-II", search), ("random", sample)):
             start = time.process_time()
             found = method(design, evaluations, seed)

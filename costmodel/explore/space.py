@@ -8,6 +8,7 @@
       - {target: pynq-z2, clock: [100e6, 150e6]}                  # every folding, exactly
       - {target: pynq-z2, folding: {samples: 1e6, seed: 1}}       # random foldings, priced one by one
       - {target: asic-7nm-asap7, outputs: [16, 32, 64], clock: {from: 1e8, to: 1e9, steps: 5, scale: log}}
+      - {target: xne, mapping: exact}                             # every dataflow of every layer
     objectives: [seconds_per_image, lut, bram18, accuracy]
     constraints: {seconds_per_image: {max: 0.01}}
     fronts: together                                # or one front a network, or a target
@@ -21,7 +22,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -45,8 +46,12 @@ DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "asic": ("seconds_per_image", "energy_J", "area_mm2"),
     "arm": ("seconds_per_image",),
 }
-#: Settings of an FPGA entry that say how its foldings are searched, not how the device is set.
-_FOLDING_KEYS = ("folding", "memories", "max_weight_bits")
+#: Keys of an entry that say how foldings or mappings are searched, not how the target is set.
+_SEARCH_KEYS: Mapping[str, tuple[str, ...]] = {
+    "fpga": ("folding", "memories", "max_weight_bits"),
+    "asic": ("mapping",),
+    "arm": (),
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Entry:
-    """One target with the axes of its choices. ``search``: foldings ``exact`` or by ``samples``, or a ``grid``."""
+    """One target with the axes of its choices.
+
+    ``search``: foldings of an FPGA or mappings of a chip ``exact`` or by ``samples``, or a ``grid`` of settings alone.
+    """
 
     target: str
     kind: str
@@ -80,10 +88,11 @@ class Entry:
     memories: str = "free"
     max_weight_bits: int | None = None
 
-    def settings(self) -> Iterator[dict[str, Any]]:
-        """Every combination of the axes, the last varying fastest."""
-        for values in product(*(values for _, values in self.axes)):
-            yield {name: value for (name, _), value in zip(self.axes, values, strict=True)}
+    def settings(self, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """Every combination of the axes but those ``without``, the last varying fastest."""
+        axes = [(name, values) for name, values in self.axes if name not in without]
+        for values in product(*(values for _, values in axes)):
+            yield {name: value for (name, _), value in zip(axes, values, strict=True)}
 
     @property
     def size(self) -> int:
@@ -169,8 +178,11 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
         raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together, network (one each) or target (one each)")
     space = DesignSpace(networks, entries, objectives, constraints, level, name, fronts)
     for entry in entries:
-        if entry.search == "exact" and "ff" in objectives[entry.kind]:
-            raise CostmodelError(f"{where}: ff is no objective of exact foldings; give {entry.target} folding: samples")
+        if entry.search == "exact" and "ff" in (*objectives[entry.kind], *constraints):
+            raise CostmodelError(
+                f"{where}: ff is neither objective nor constraint of exact foldings: give {entry.target} folding: "
+                "{samples: 1e6}"
+            )
     return space
 
 
@@ -236,37 +248,47 @@ def _entry(item: Any, where: str) -> Entry:
     if not isinstance(item, Mapping) or not isinstance(item.get("target"), str):
         raise CostmodelError(f"{where}: targets: expected a name or {{target: NAME, choice: values, ...}}: {item!r}")
     spec = load_target(item["target"])
+    place = f"{where}: targets: {spec.name}"
     options = import_module(f"costmodel.targets.{spec.kind}").OPTIONS
-    extra = _FOLDING_KEYS if spec.kind == "fpga" else ()
+    searched = _SEARCH_KEYS[spec.kind]
+    if isinstance(item.get("mapping"), str) and set(item["mapping"]) <= set("ow"):
+        searched = ()  # one mapping, letter by letter, is a setting like any other
     axes = []
     for key, value in item.items():
-        if key == "target" or key in extra:
+        if key == "target" or key in searched:
             continue
-        values = axis(value, f"{where}: targets: {spec.name}: {key}")
+        values = axis(value, f"{place}: {key}")
         for one in values:
             spec.settings({key: one}, options)  # says what may be chosen
         axes.append((str(key), values))
-    if spec.kind != "fpga":
-        return Entry(item["target"], spec.kind, tuple(axes), "grid")
-    search, samples, seed = _folding(item.get("folding", "exact"), f"{where}: targets: {spec.name}: folding")
-    memories = item.get("memories", "free")
-    if memories not in ("free", "auto"):
-        raise CostmodelError(f"{where}: targets: {spec.name}: memories: {memories!r}: expected free or auto")
-    return Entry(
-        item["target"], spec.kind, tuple(axes), search, samples, seed, memories, item.get("max_weight_bits")
-    )  # fmt: skip
+    made = Entry(item["target"], spec.kind, tuple(axes), "grid")
+    if spec.kind == "asic" and "mapping" in item and searched:
+        if "dataflow" in item:
+            raise CostmodelError(f"{place}: dataflow: mapping chooses it for each layer; give one of the two")
+        return replace(made, **_search(item["mapping"], f"{place}: mapping"))
+    if spec.kind == "fpga":
+        memories, widest = item.get("memories", "free"), item.get("max_weight_bits")
+        if memories not in ("free", "auto"):
+            raise CostmodelError(f"{place}: memories: {memories!r}: expected free or auto")
+        if widest is not None and (not isinstance(widest, int) or widest < 1):
+            raise CostmodelError(f"{place}: max_weight_bits: {widest!r}: expected a whole number of bits, such as 36")
+        search = _search(item.get("folding", "exact"), f"{place}: folding", "auto")
+        return replace(made, **search, memories=memories, max_weight_bits=widest)
+    return made
 
 
-def _folding(value: Any, where: str) -> tuple[Search, int, int]:
+def _search(value: Any, where: str, *more: str) -> dict[str, Any]:
+    """How foldings or mappings are searched; ``more`` are names of a grid."""
     if value == "exact":
-        return "exact", 0, 0
-    if value == "auto":
-        return "grid", 0, 0
+        return {"search": "exact"}
+    if value in more:
+        return {"search": "grid"}
     if isinstance(value, Mapping) and set(value) <= {"samples", "seed"} and "samples" in value:
         samples, seed = axis(value["samples"], where)[0], value.get("seed", 0)
-        if isinstance(samples, (int, float)) and samples >= 1 and isinstance(seed, int) and 0 <= seed < 2**31:
-            return "samples", int(samples), seed
-    raise CostmodelError(f"{where}: {value!r}: expected exact, auto, or {{samples: 1e6, seed: 0}}")
+        if isinstance(samples, (int, float)) and 1 <= samples < 1 << 40 and isinstance(seed, int) and 0 <= seed < 2**31:
+            return {"search": "samples", "samples": int(samples), "seed": seed}
+    names = ", ".join(["exact", *more])
+    raise CostmodelError(f"{where}: {value!r}: expected {names}, or {{samples: 1e6, seed: 0}}")
 
 
 def axis(value: Any, where: str) -> tuple[Any, ...]:

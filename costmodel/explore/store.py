@@ -1,7 +1,8 @@
 """Results of a sweep on disk: Parquet parts that appear whole or not at all, and a manifest that binds them to a space.
 
 DIR/manifest.json           the space, the version of the format and of the models
-DIR/parts/part-*.parquet    the front of one chunk each, with how many designs it stands for
+DIR/parts/part-*.parquet    one chunk each: its front in the first row group, what is kept beside it in the others, and
+                            how many designs it stands for
 DIR/front-*.parquet, .csv   the result
 """
 
@@ -11,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from costmodel.explore.tasks import Chunk, Result
 from costmodel.files import atomic_write
 
 #: Raised with every change of the format of parts or of the numbering of designs.
-FORMAT = 1
+FORMAT = 2
 
 
 def code_version() -> str:
@@ -46,8 +47,8 @@ def _specs() -> str:
 class Store:
     """The folder of one sweep."""
 
-    def __init__(self, folder: str | os.PathLike[str], space: DesignSpace) -> None:
-        self.folder, self.space = Path(folder), space
+    def __init__(self, folder: str | os.PathLike[str], space: DesignSpace, keep: int = 0) -> None:
+        self.folder, self.space, self.keep = Path(folder), space, keep
         self.parts = self.folder / "parts"
 
     def open(self, resume: bool) -> None:
@@ -56,7 +57,7 @@ class Store:
         Raises :class:`CostmodelError`, and changes nothing, for a folder with other results.
         """
         manifest = self.folder / "manifest.json"
-        mine = {"format": FORMAT, "code": code_version(), "space": self.space.document()}
+        mine = {"format": FORMAT, "code": code_version(), "space": self.space.document(), "keep_points": self.keep}
         if manifest.exists():
             theirs = _read(manifest)
             for key, what in (("format", "format"), ("code", "version of the models"), ("space", "space")):
@@ -65,6 +66,11 @@ class Store:
                         f"{self.folder} holds results of another {what}. They are untouched: choose another folder, "
                         "or delete this one to start anew."
                     )
+            if theirs.get("keep_points") != self.keep:
+                raise CostmodelError(
+                    f"the parts in {self.folder} keep {theirs.get('keep_points', 0)} points beside the fronts, and "
+                    f"{self.keep} are asked for. Continue with the same --keep-points, or choose another folder."
+                )
             if not resume:
                 raise CostmodelError(
                     f"{self.folder} already holds results of this space. Continue with --resume, or choose another "
@@ -85,10 +91,10 @@ class Store:
     def write(self, chunk: Chunk, result: Result, names: tuple[str, ...]) -> None:
         """Write one part, whole or not at all; raises :class:`CostmodelError` when the disk is full."""
         counts = {"priced": str(result.priced), "feasible": str(result.feasible)}
-        write_table(self.path(chunk), result.points, names, counts)
+        write_table(self.path(chunk), [result.points, result.kept], names, counts)
 
     def read(self, chunk: Chunk) -> Result | None:
-        """A part that is there; None where it is missing or cannot be read."""
+        """A part that is there, without what is kept beside its front; None where it is missing or cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -96,8 +102,9 @@ class Store:
         if not path.exists():
             return None
         try:
-            table = pq.read_table(path)
-            counts = table.schema.metadata or {}
+            with pq.ParquetFile(path) as file:
+                table = file.read_row_group(0) if file.num_row_groups else file.read()
+                counts = file.schema_arrow.metadata or {}
             columns = [table.column(name).to_numpy() for name in table.column_names if name != "id"]
             points = np.column_stack(columns) if columns else np.zeros((table.num_rows, 0))
             ids = table.column("id").to_numpy()
@@ -112,15 +119,23 @@ class Store:
                 path.unlink()
 
 
-def write_table(path: Path, points: PointSet, names: tuple[str, ...], metadata: Mapping[str, str]) -> None:
-    """A Parquet file with the ids and one column an objective, compressed, renamed into place when complete."""
+def write_table(
+    path: Path, sets: Sequence[PointSet | None], names: tuple[str, ...], metadata: Mapping[str, str]
+) -> None:
+    """A Parquet file with the ids and one column an objective, compressed, renamed into place when complete.
+
+    The first of ``sets`` is the first row group, empty or not.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {"id": points.ids, **{name: points.points[:, j] for j, name in enumerate(names)}}
-    table = pa.table(columns).replace_schema_metadata(dict(metadata))
+    schema = pa.schema([("id", pa.int64()), *((name, pa.float64()) for name in names)], dict(metadata))
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for number, points in enumerate(sets):
+            if points is not None and (len(points) or number == 0):
+                columns = [points.ids, *(points.points[:, j] for j in range(len(names)))]
+                writer.write_table(pa.table(columns, schema=schema))
     atomic_write(path, sink.getvalue().to_pybytes())
 
 

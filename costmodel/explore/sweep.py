@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.explore import tasks
 from costmodel.explore.engines import ENGINES
+from costmodel.explore.evaluators import ledger_of
 from costmodel.explore.pareto import PointSet, merge
 from costmodel.explore.space import MAXIMISED, METRICS, NETWORK_METRICS, DesignSpace
 from costmodel.explore.store import Store
@@ -61,21 +62,25 @@ def sweep(
     workers: int | None = None,
     resume: bool = False,
     address: str | None = None,
+    keep_points: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Group]:
     """Price every design of a space and return the front of each kind of target.
 
     ``engine`` is ``local`` (processes of this machine), ``dask`` or ``ray`` (at ``address``, or local), or ``serial``.
-    ``folder`` receives the parts; with ``resume`` those that are there are kept. Raises :class:`CostmodelError` for a
-    folder of other results, a full disk, or workers that cannot be kept alive; finished parts are never lost.
+    ``folder`` receives the parts; with ``resume`` those that are there are kept. Besides the fronts the parts hold
+    ``keep_points`` feasible designs at most, evenly spread over all that are priced one by one.
+
+    Raises :class:`CostmodelError` for a folder of other results, a full disk, or workers that cannot be kept alive;
+    finished parts are never lost.
     """
     if engine not in ENGINES:
         raise UnknownNameError("engine", engine, ENGINES)
     count = workers or os.cpu_count() or 1
-    store = Store(folder, space)
+    store = Store(folder, space, keep_points)
     store.open(resume)
     store.clean()
-    work = list(tasks.chunks(space))
+    work = list(tasks.chunks(space, keep_points))
     fronts = _Fronts(space)
     missing: list[Chunk] = []
     for chunk in work:
@@ -87,7 +92,7 @@ def sweep(
     reused, start = len(work) - len(missing), time.monotonic()
     if missing:
         for network in dict.fromkeys(tasks.cases(space)[c.case].network for c in missing):
-            tasks.ledger_of(network, space.level)  # traced once, here; workers read it from the store of profiles
+            ledger_of(network, space.level)  # traced once, here; workers read it from the store of profiles
     runner = ENGINES[engine](partial(_work, space, str(folder)), missing, count, address)
     priced = 0
     for number, (chunk, result) in enumerate(runner, start=1):
@@ -105,7 +110,7 @@ def _work(space: DesignSpace, folder: str, chunk: Chunk) -> tuple[Chunk, Result]
     result = tasks.run(space, chunk)
     case = tasks.cases(space)[chunk.case]
     Store(folder, space).write(chunk, result, space.objectives_of(case.entry.kind))
-    return chunk, result
+    return chunk, replace(result, kept=None)
 
 
 class _Fronts:
@@ -144,8 +149,6 @@ class _Fronts:
 
 def nearest(space: DesignSpace) -> str:
     """Why no design of a space is feasible: the design that misses the constraints by least, and by how much."""
-    from dataclasses import replace
-
     best: tuple[float, str] | None = None
     lacking: set[str] = set()
     for case in tasks.cases(space):

@@ -1,8 +1,7 @@
 """Many designs at once: the tables of a space, and their evaluation without a Python loop over designs.
 
-A table holds, for every unit, one row a choice. What one design costs by the scalar path (:meth:`Design.price`, or
-:meth:`LayerTables.price`) and what the table path says are equal to the last bit: dataflow costs are integers, and the
-sums of the others are taken in the order of the layers on both paths.
+A table holds, for every unit, one row a choice. What one design costs by the scalar path (:meth:`Design.price`) and
+what the table path says are equal to the last bit, because all costs are integers.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from numpy.typing import NDArray
 from costmodel.errors import CostmodelError
 from costmodel.explore import _evaluate
 from costmodel.explore.choices import Design, Ints
-from costmodel.ledger.ledger import Ledger
-from costmodel.targets.spec import Target
 
 Choices = NDArray[np.uint16]
 #: Largest space that can be numbered.
@@ -97,67 +94,6 @@ def _pack(cost: Ints) -> NDArray[np.uint64]:
     lut, bram, dsp, ff = cost.astype(np.uint64).T
     low = np.uint64(_LOW)
     return np.ascontiguousarray(np.column_stack([(lut << low) | bram, (ff << low) | dsp]))
-
-
-@dataclass(frozen=True)
-class LayerTables:
-    """Layers that run one after the other, each with the same few choices: two metrics that add up over the layers.
-
-    ``layers`` are the ledger's layers whose choices differ, ``values`` [layers, choices, 2] their metrics, ``fixed``
-    [2] those of all the rest.
-    """
-
-    metrics: tuple[str, ...]
-    choice_names: tuple[str, ...]
-    layers: tuple[int, ...]
-    values: NDArray[np.float64]
-    fixed: NDArray[np.float64]
-
-    @property
-    def sizes(self) -> list[int]:
-        return [self.values.shape[1]] * self.values.shape[0]
-
-    def evaluate(self, choices: Choices) -> NDArray[np.float64]:
-        """Metrics [n, 2] of designs [n, layers]."""
-        out = np.empty((len(choices), 2))
-        base = np.arange(len(self.values), dtype=np.uint64) * np.uint64(self.values.shape[1])
-        first, second = (np.ascontiguousarray(self.values[:, :, j].reshape(-1)) for j in range(2))
-        _evaluate.sums(choices, base, first, second, out)
-        out += self.fixed
-        return out
-
-    def price(self, choices: Sequence[int]) -> list[float]:
-        """Metrics [2] of one design, layer by layer: the scalar path."""
-        totals = [float(v) for v in self.values[0, choices[0]]]
-        for layer, choice in enumerate(choices[1:], start=1):
-            for j in range(len(totals)):
-                totals[j] += float(self.values[layer, choice, j])
-        return [total + float(f) for total, f in zip(totals, self.fixed, strict=True)]
-
-
-def dataflow_tables(ledger: Ledger, target: Target, settings: dict[str, Any]) -> LayerTables:
-    """Tables of an accelerator chip whose layers each choose what stays in the array: ``output`` or ``weight``.
-
-    Metrics: dynamic energy in J and time in s. Leakage, which follows from the sum of the times, is left to the caller.
-    """
-    from costmodel.targets import asic
-
-    names, metrics = ("output", "weight"), ("energy_J", "latency_s")
-    values = np.zeros((len(ledger.layers), len(names), len(metrics)))
-    fixed = np.zeros(len(metrics))
-    for column, name in enumerate(names):
-        bill = asic.price(ledger, target, {**settings, "dataflow": name, "leakage": False})
-        for line in bill.lines:
-            if line.metric in metrics:
-                where = metrics.index(line.metric)
-                if line.layer >= 0:
-                    values[line.layer, column, where] += bill.cost(line)
-                elif column == 0:
-                    fixed[where] += bill.cost(line)
-    differ = np.flatnonzero(np.any(values[:, 0] != values[:, 1], axis=1))
-    same = np.setdiff1d(np.arange(len(values)), differ)
-    fixed += values[same, 0].sum(axis=0)
-    return LayerTables(metrics, names, tuple(differ.tolist()), values[differ], fixed)
 
 
 def blocks(start: int, stop: int, size: int = 1 << 16) -> Iterator[tuple[int, int]]:

@@ -3,10 +3,10 @@ import pytest
 import costmodel
 from costmodel.cli.main import main
 from costmodel.errors import CostmodelError
+from costmodel.explore.evaluators import metrics_of
 from costmodel.explore.pareto import nondominated
 from costmodel.explore.reference import RESULTS, list_fronts, reference_front
 from costmodel.explore.space import MAXIMISED, read_space
-from costmodel.explore.tasks import metrics_of
 
 
 def test_every_target_of_the_reference_space_has_a_front_unless_nothing_fits_it():

@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from costmodel.cli.main import main
 from costmodel.errors import CostmodelError
-from costmodel.explore import engines, tasks
+from costmodel.explore import engines, pareto, tasks
 from costmodel.explore.front import front_of, read_front
 from costmodel.explore.space import read_space
 from costmodel.explore.store import Store
@@ -176,6 +177,53 @@ def test_a_run_that_is_killed_and_resumed_ends_in_the_same_front(tmp_path, monke
     assert main(["explore", str(path), "-o", str(tmp_path / "whole"), "--engine", "serial", "--quiet"]) == 0
     for name in ("front-fpga-tfc-w1a1.csv", "front-asic-tfc-w1a1.csv"):
         assert (out / name).read_text() == (tmp_path / "whole" / name).read_text()
+
+
+def test_the_front_at_each_clock_is_that_of_composing_it_alone(tmp_path):
+    clocks = [5e7, 1e8, 2e8]
+
+    def front(clock, name):
+        target = {"target": "pynq-z2", "memories": "auto", "clock": clock}
+        space = read_space({"networks": ["tfc-w1a1"], "targets": [target]})
+        (group,) = sweep(space, tmp_path / name, engine="serial")
+        return space, group
+
+    alone = [front(clock, f"{clock:.0f}")[1].points.points for clock in clocks]
+    _, whole = front(clocks, "all")
+    assert np.array_equal(whole.points.points, pareto.front(np.concatenate(alone)).points)
+    assert whole.priced == 3 * front(1e8, "one")[1].priced
+    member = front_of(*front([5e7], "slow")).members[0]
+    assert member.settings["clock"] == 5e7
+    assert "--set clock=50000000.0" in member.command
+
+
+def test_kept_points_are_bounded_priced_designs_and_change_no_front(space, expected, tmp_path):
+    sweep(space, tmp_path / "kept", engine="serial", keep_points=500)
+    kept = [pq.read_table(path) for path in sorted((tmp_path / "kept" / "parts").iterdir())]
+    fronts = [pq.read_table(path) for path in sorted((tmp_path / "expected" / "parts").iterdir())]
+    count = sum(k.num_rows for k in kept) - sum(f.num_rows for f in fronts)
+    assert 300 < count <= 500
+    for one, front in zip(kept, fronts, strict=True):
+        ids = one.column("id").to_pylist()
+        assert len(set(ids)) == len(ids)
+        assert one.slice(0, front.num_rows).equals(front)
+    same(sweep(space, tmp_path / "kept", engine="serial", keep_points=500, resume=True), expected)
+    everything = sweep(space, tmp_path / "all", engine="local", workers=2, keep_points=10**9)
+    same(everything, expected)
+    rows = sum(pq.read_metadata(path).num_rows for path in (tmp_path / "all" / "parts").iterdir())
+    assert rows == sum(group.feasible for group in expected)
+
+
+def test_kept_points_are_the_same_after_a_resumed_run(space, tmp_path):
+    sweep(space, tmp_path / "whole", engine="serial", keep_points=700)
+    sweep(space, tmp_path / "cut", engine="serial", keep_points=700)
+    for chunk in list(tasks.chunks(space))[2:5]:
+        Store(tmp_path / "cut", space).path(chunk).unlink()
+    with pytest.raises(CostmodelError, match="keep 700 points beside the fronts, and 0 are asked for"):
+        sweep(space, tmp_path / "cut", engine="serial", resume=True)
+    sweep(space, tmp_path / "cut", engine="local", workers=2, keep_points=700, resume=True)
+    for path in (tmp_path / "whole" / "parts").iterdir():
+        assert pq.read_table(path).equals(pq.read_table(tmp_path / "cut" / "parts" / path.name))
 
 
 def test_nothing_feasible_names_the_nearest_design(tmp_path, capsys):

@@ -5,8 +5,7 @@ import costmodel
 from costmodel.errors import CostmodelError
 from costmodel.explore.choices import independent
 from costmodel.explore.dataflow import space
-from costmodel.explore.tables import FoldingTables, dataflow_tables, draw, unrank
-from costmodel.targets import asic
+from costmodel.explore.tables import FoldingTables, draw, unrank
 
 from .finnr import random_unit
 from .test_compose import NETWORKS
@@ -29,21 +28,6 @@ def test_real_networks_cost_the_same_by_both_paths(name):
     for row, found in zip(choices, tables.evaluate(choices), strict=True):
         interval, cost = design.price(row.astype(int))
         assert [interval, *cost] == found.tolist()
-
-
-@pytest.mark.parametrize("target", ["asic-7nm-asap7", "xne"])
-def test_layers_of_a_chip_cost_the_same_by_both_paths_and_add_up_to_the_estimate(target):
-    ledger = costmodel.profile("cnv-w1a1").deployed
-    chip = costmodel.load_target(target)
-    tables = dataflow_tables(ledger, chip, chip.settings({}, asic.OPTIONS))
-    choices = draw(tables.sizes, 0, 0, 200)
-    for row, found in zip(choices, tables.evaluate(choices), strict=True):
-        assert tables.price(row.astype(int)) == found.tolist()
-    for column, name in enumerate(tables.choice_names):
-        bill = costmodel.estimate(ledger, chip, dataflow=name, leakage=False)
-        energy, seconds = tables.price([column] * len(tables.sizes))
-        assert energy == pytest.approx(bill.total("energy_J").value, rel=1e-12)
-        assert seconds == pytest.approx(bill.total("latency_s").value, rel=1e-12)
 
 
 def test_a_drawn_design_depends_on_its_number_alone():

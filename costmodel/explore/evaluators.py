@@ -1,0 +1,195 @@
+"""What prices the designs of a case: settings one by one, foldings, or mappings; a block of designs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodel.errors import CostmodelError
+from costmodel.explore.choices import RESOLUTION
+from costmodel.explore.space import Entry, Network
+from costmodel.ledger.ledger import Ledger
+from costmodel.targets.load import load_target
+
+if TYPE_CHECKING:
+    from costmodel.explore.compose import Points
+    from costmodel.explore.mapping import MappingFront
+    from costmodel.explore.tasks import Case
+
+#: Numbers [n] of designs and their metrics, each [n] or one for all.
+Block = tuple[NDArray[np.int64], Mapping[str, Any]]
+
+_BLOCK = 1 << 16
+#: Members of one exact front that can be numbered; the number of a design is ``clock * CLOCK_STRIDE + member``.
+CLOCK_STRIDE = 1 << 28
+
+
+def ledger_of(network: Network, level: str) -> Ledger:
+    """The ledger of a network, from the store of profiles where it is there."""
+    from costmodel import api
+
+    request = api.make_request(network.model, None, arguments=dict(network.arguments))
+    return api.answer(request).ledger(level)  # type: ignore[arg-type]
+
+
+def network_metrics(network: Network, ledger: Ledger) -> dict[str, float]:
+    """Metrics of a network alone; ``accuracy`` in percent, NaN where none is recorded."""
+    from costmodel.train.records import accuracies
+
+    try:
+        axes = dict(network.arguments)
+        figures = accuracies(network.model, float(axes.pop("width", 1.0)), axes)
+    except CostmodelError:  # not a network of the zoo
+        figures = []
+    return {"accuracy": figures[0].top1 if figures else float("nan"), "weight_bits": float(ledger.weight_bits())}
+
+
+class Settings:
+    """All settings of a target, each priced by the target's model."""
+
+    def __init__(self, case: Case, level: str) -> None:
+        self.case, self.ledger = case, ledger_of(case.network, level)
+        self.settings = list(case.entry.settings())
+        self.size = len(self.settings)
+        self.fixed = network_metrics(case.network, self.ledger)
+
+    def blocks(self, start: int, stop: int) -> Iterator[Block]:
+        rows = [metrics_of(self.ledger, self.case.entry, self.settings[i]) for i in range(start, stop)]
+        names = {name for row in rows for name in row}
+        table = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+        yield np.arange(start, stop, dtype=np.int64), {**self.fixed, **table}
+
+
+class Foldings:
+    """All foldings of a network on an FPGA at one setting: drawn, or composed exactly and then run at each clock.
+
+    Neither cycles nor resources depend on the clock, and every metric of the design is monotone in them: so the front
+    at a clock is the image of one front, which is composed once.
+    """
+
+    def __init__(self, case: Case, level: str) -> None:
+        from costmodel.explore import dataflow
+
+        self.case = case
+        ledger = ledger_of(case.network, level)
+        rules = dataflow.Rules(case.entry.max_weight_bits, case.entry.memories == "free")
+        self.space = dataflow.space(ledger, case.entry.target, rules, **{"mode": "dataflow", **dict(case.settings)})
+        self.clocks = case.clocks or (self.space.clock,)
+        self.size = self.space.design.size * len(self.clocks)
+        self.fixed = network_metrics(case.network, ledger)
+        self._points: Points | None = None
+
+    def blocks(self, start: int, stop: int) -> Iterator[Block]:
+        if self.case.entry.search == "exact":
+            yield from self._exact()
+            return
+        from costmodel.explore.tables import FoldingTables, blocks, draw
+
+        tables = FoldingTables(self.space.design)
+        for at, count in blocks(start, stop, _BLOCK):
+            rows = tables.evaluate(draw(tables.sizes, self.case.entry.seed, at, count))
+            table = self._metrics(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], self.space.clock)
+            yield np.arange(at, at + count, dtype=np.int64), {**table, "ff": rows[:, 4] / RESOLUTION}
+
+    def points(self) -> Points:
+        from costmodel.explore.compose import Objectives, compose
+
+        if self._points is None:
+            bram, dsp = (int(self.space.target.value(f"device_{name}")) for name in ("bram18", "dsp"))
+            self._points = compose(self.space.design, Objectives(bram, dsp))
+        return self._points
+
+    def _exact(self) -> Iterator[Block]:
+        interval, bram, dsp, lut = self.points().rows.T
+        numbers = np.arange(len(interval), dtype=np.int64)
+        for index, clock in enumerate(self.clocks):
+            yield index * CLOCK_STRIDE + numbers, self._metrics(interval, lut, bram, dsp, clock)
+
+    def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, clock: float) -> dict[str, Any]:
+        """Metrics of foldings; what does not fit the device has none."""
+        seconds = interval / clock
+        lut = lut / RESOLUTION
+        has = {name: self.space.target.value(f"device_{name}") for name in ("lut", "bram18", "dsp")}
+        fits = (lut <= has["lut"]) & (bram <= has["bram18"]) & (dsp <= has["dsp"])
+        table = {"seconds_per_image": np.where(fits, seconds, np.nan), "lut": lut, "bram18": bram, "dsp": dsp}
+        if "board_power" in self.space.target.constants:
+            table["energy_J"] = self.space.target.value("board_power") * seconds
+        return {**self.fixed, **table}
+
+
+class Mappings:
+    """All mappings of a network onto a chip at one setting: drawn, or composed exactly."""
+
+    def __init__(self, case: Case, level: str) -> None:
+        from costmodel.explore.mapping import layer_tables
+        from costmodel.targets import asic
+
+        self.case = case
+        ledger, target = ledger_of(case.network, level), load_target(case.entry.target)
+        self.tables = layer_tables(ledger, target, target.settings(dict(case.settings), asic.OPTIONS))
+        self.size = len(self.tables.choice_names) ** len(self.tables.products)
+        self.fixed = network_metrics(case.network, ledger)
+        if self.tables.area is not None:
+            self.fixed["area_mm2"] = self.tables.area
+        self._front: MappingFront | None = None
+
+    def blocks(self, start: int, stop: int) -> Iterator[Block]:
+        if self.case.entry.search == "exact":
+            yield np.arange(len(self.front()), dtype=np.int64), self._metrics(self.front().metrics)
+            return
+        from costmodel.explore.tables import blocks
+
+        for at, count in blocks(start, stop, _BLOCK):
+            yield np.arange(at, at + count, dtype=np.int64), self._metrics(self.tables.evaluate(self.draw(at, count)))
+
+    def draw(self, start: int, count: int) -> NDArray[np.uint16]:
+        from costmodel.explore.tables import draw
+
+        return draw(self.tables.sizes, self.case.entry.seed, start, count)
+
+    def front(self) -> MappingFront:
+        from costmodel.explore.mapping import compose
+
+        if self._front is None:
+            self._front = compose(self.tables)
+        return self._front
+
+    def choices_of(self, number: int) -> NDArray[np.uint16]:
+        """The choices [layers] of a design."""
+        row: NDArray[np.uint16]
+        if self.case.entry.search == "exact":
+            row = self.front().choices[number]
+            return row
+        row = self.draw(number, 1)[0]
+        return row
+
+    def _metrics(self, metrics: NDArray[np.float64]) -> dict[str, Any]:
+        return {**self.fixed, "energy_J": self.tables.energy(metrics), "seconds_per_image": metrics[:, 1]}
+
+
+@lru_cache(maxsize=16)
+def evaluator(case: Case, level: str) -> Any:
+    """What prices a case; the last ones are kept, as the chunks of a case come in a row."""
+    if case.entry.search == "grid":
+        return Settings(case, level)
+    return (Foldings if case.entry.kind == "fpga" else Mappings)(case, level)
+
+
+def metrics_of(ledger: Ledger, entry: Entry, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics of one setting of a target; empty where the network does not fit it."""
+    from costmodel.targets import estimate
+
+    bill = estimate(ledger, entry.target, **settings)
+    if not bill.fits:
+        return {}
+    wanted = ("energy_J", "area_mm2", "lut", "bram18", "dsp", "ff")
+    table: dict[str, float] = {name: bill.total(name).value for name in wanted if name in bill.metrics()}
+    if "throughput_fps" in bill.derived:
+        table["seconds_per_image"] = 1 / bill.derived["throughput_fps"].value
+    elif "latency_s" in bill.metrics():
+        table["seconds_per_image"] = bill.total("latency_s").value
+    return table

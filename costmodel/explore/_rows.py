@@ -16,6 +16,8 @@ from numba import njit
 FAR = np.iinfo(np.int64).max // 4
 #: Sums of two fronts that are formed before they are pruned.
 _BLOCK_ROWS = 1 << 20
+#: Cells of a table of sums, at most: 32 MB.
+_CELLS = 1 << 22
 
 
 @njit(cache=True, nogil=True)
@@ -97,11 +99,65 @@ def _front(rows, scale, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def minkowski(a, b, cap1, cap2, scale):  # type: ignore[no-untyped-def]
-    """The front of all sums of a row of ``a`` and a row of ``b`` whose keys stay within the caps.
+def front(rows):  # type: ignore[no-untyped-def]
+    """The exact front of ``rows`` [n, 3], in any order."""
+    out = np.empty_like(rows)
+    return out[: _front(rows, 0.0, out)].copy()
 
-    Taken over blocks of rows of ``a``, each with the front so far, so that memory stays bounded.
-    """
+
+@njit(cache=True, nogil=True)
+def minkowski(a, b, cap1, cap2, scale):  # type: ignore[no-untyped-def]
+    """The front of all sums of a row of ``a`` and a row of ``b`` whose keys stay within the caps."""
+    if a.shape[0] > b.shape[0]:
+        a, b = b, a
+    if scale == 0.0 and a.shape[0] > 0:
+        low1, low2 = a[0, 0] + b[0, 0], a[:, 1].min() + b[:, 1].min()
+        n1 = min(cap1, a[-1, 0] + b[-1, 0]) - low1 + 1
+        n2 = min(cap2, a[:, 1].max() + b[:, 1].max()) - low2 + 1
+        if n1 <= 0 or n2 <= 0:
+            return np.empty((0, 3), np.int64)
+        if n1 * n2 <= min(4 * a.shape[0] * b.shape[0], _CELLS):
+            return _sums_dense(a, b, low1, low2, n1, n2)
+    return _sums_listed(a, b, cap1, cap2, scale)
+
+
+@njit(cache=True, nogil=True)
+def _sums_dense(a, b, low1, low2, n1, n2):  # type: ignore[no-untyped-def]
+    """The sums through a table of n1 by n2 cells: for each pair of keys the least value."""
+    value = np.full(n1 * n2, FAR)
+    key, second, add = b[:, 0] * n2 + b[:, 1], b[:, 1].copy(), b[:, 2].copy()
+    for i in range(a.shape[0]):
+        start, least = (a[i, 0] - low1) * n2 + a[i, 1] - low2, a[i, 2]
+        count, most = b.shape[0], n1 - 1 - a[i, 0] + low1
+        while count > 0 and b[count - 1, 0] > most:
+            count -= 1
+        if n2 == 1:
+            for j in range(count):
+                cell = np.uint64(start + key[j])
+                value[cell] = min(value[cell], least + add[j])
+        else:
+            room = n2 - 1 - a[i, 1] + low2
+            for j in range(count):
+                if second[j] <= room:
+                    cell = np.uint64(start + key[j])
+                    value[cell] = min(value[cell], least + add[j])
+    lower, m = np.full(n2, FAR), 0
+    out = np.empty((min(n1 * n2, a.shape[0] * b.shape[0]), 3), np.int64)
+    for p in range(n1):
+        run = FAR
+        for q in range(n2):
+            v = value[p * n2 + q]
+            if v < lower[q] and v < run:
+                out[m, 0], out[m, 1], out[m, 2] = low1 + p, low2 + q, v
+                m += 1
+            run = min(run, v, lower[q])
+            lower[q] = run
+    return out[:m].copy()
+
+
+@njit(cache=True, nogil=True)
+def _sums_listed(a, b, cap1, cap2, scale):  # type: ignore[no-untyped-def]
+    """The sums one by one, in blocks of rows of ``a``, each with the front so far, so that memory stays bounded."""
     limit = min(_BLOCK_ROWS, a.shape[0] * b.shape[0])
     rows = np.empty((limit + b.shape[0], 3), np.int64)
     best = np.empty((0, 3), np.int64)

@@ -253,9 +253,12 @@ def compose(design: Design, objectives: Objectives = EXACT) -> Points:
         fresh = root if objectives.epsilon else root[_rows.improves(root, best)]
         found.append(np.column_stack([np.full(len(fresh), design.intervals[at]), fresh]))
         places.append(np.full(len(fresh), at))
-        best = root
+        best = root if objectives.dsp or objectives.epsilon else _rows.front(np.concatenate([best, fresh]))
     rows, at_ = np.concatenate(found), np.concatenate(places)
-    keep = nondominated(rows) if len(rows) else np.zeros(0, dtype=np.bool_)
+    if objectives.dsp or objectives.epsilon:
+        keep = nondominated(rows) if len(rows) else np.zeros(0, dtype=np.bool_)
+    else:  # nothing that an earlier interval equals or beats was let in
+        keep = np.ones(len(rows), dtype=np.bool_)
     if objectives.max_bram is not None:
         keep &= rows[:, 1] <= objectives.max_bram
     if objectives.max_dsp is not None and not objectives.epsilon:

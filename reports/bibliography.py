@@ -23,12 +23,12 @@ def cite(source: str) -> str:
         key = part.split(",")[0].strip()
         if key in known:
             marked.append(f"[[cite:{_plain(part)}]]")
-        elif re.fullmatch(r"[A-Za-z0-9_\-]+", key) and not part.startswith("costmodel "):
+        elif _ARXIV.search(part):
+            marked.append(f"[[cite:{_by_arxiv(part)}]]")
+        elif re.fullmatch(r"[A-Za-z0-9_\-]+", key):
             marked.append(f"[[cite:{_plain(part)}]]")  # a source that the target's own file brings along
-        elif (found := _by_arxiv(part)) is not None:
-            marked.append(f"[[cite:{found}]]")
         elif part.startswith("costmodel "):
-            marked.append(literal(part))
+            marked.append(literal(re.sub(r"\b([0-9a-f]{10})[0-9a-f]{20,}", r"\1", part)))
         else:
             marked.append(f"[[cite:{OUTSIDE}{_plain(part).replace(',', ' ')}]]")
     return "; ".join(marked)
@@ -99,15 +99,14 @@ def _authors(text: str) -> str:
     return ", ".join(people)
 
 
-def _by_arxiv(text: str) -> str | None:
-    match = _ARXIV.search(text)
-    if match is None:
-        return None
+def _by_arxiv(text: str) -> str:
+    """The key of the preprint that a text names, with what comes after it; else the text itself as a source."""
+    _, number, after = _ARXIV.split(text, maxsplit=1)
     for key, entry in references().items():
-        if fields(entry).get("eprint") == match[1]:
-            where = ", ".join(filter(None, (part.strip() for part in text.replace(match[0], "").split(","))))
+        if fields(entry).get("eprint") == number:
+            where = ", ".join(filter(None, (part.strip() for part in after.split(","))))
             return f"{key}, {_plain(where)}" if where else key
-    return None
+    return OUTSIDE + _plain(text).replace(",", " ")
 
 
 def _address(text: str) -> str:

@@ -1,5 +1,8 @@
 """The names that the expressions in a report use: ``from costmodel.reports.names import *`` and each can be run."""
 
+from importlib import metadata
+from itertools import permutations
+
 import costmodel
 from costmodel.explore.front import read_front
 from costmodel.ledger.conventions import convention
@@ -16,6 +19,8 @@ __all__ = [
     "convention",
     "costmodel",
     "load_target",
+    "metadata",
+    "permutations",
     "probability_cheaper",
     "published_figures",
     "read_front",

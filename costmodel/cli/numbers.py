@@ -84,6 +84,15 @@ def metric_value(metric: str, value: float | None, digits: int = 3) -> str:
     return f"{text} {unit}".rstrip()
 
 
+def one_unit(metric: str, most: float) -> tuple[float, str]:
+    """The unit in which a column of values up to ``most`` is read, and what its values are divided by."""
+    _, unit, prefixed = METRICS.get(metric) or (*_split(metric), bool(_split(metric)[1]))
+    if not (unit and prefixed and most > 0):
+        return 1.0, unit
+    power = min(max(3 * math.floor(math.log10(most) / 3), -18), 15)
+    return 10.0**power, _PREFIX[power] + unit
+
+
 def _split(metric: str) -> tuple[str, str]:
     """The name of a metric and the unit it ends in."""
     for ending, unit in _UNITS.items():

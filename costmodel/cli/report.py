@@ -78,10 +78,11 @@ def run(args: argparse.Namespace) -> int:
     format = make.format_of(args.output, args.format)
     make.check(args.output, format)
     day, kind = _day(args.date), _kind(args)
+    from costmodel.collector import without_collector
     from costmodel.reports.content.compose import document
     from costmodel.reports.content.subject import gather
 
-    with progress() as announce:
+    with progress() as announce, without_collector():
         subject = gather(
             args.model,
             args.target,

@@ -18,12 +18,16 @@ WHOLE = "(whole network)"
 
 @dataclass(frozen=True)
 class StackInfo:
-    """Bars of one category each, stacked from series: ``series[name][i]`` is what ``name`` adds to category i."""
+    """Bars of one category each, stacked from series: ``series[name][i]`` is what ``name`` adds to category i.
+
+    ``layers[i]`` is the index in the ledger of the layer that is category i; -1 is the network as a whole.
+    """
 
     title: str
     unit: str
     categories: tuple[str, ...]
     series: Mapping[str, tuple[float, ...]]
+    layers: tuple[int, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -74,7 +78,7 @@ def operations(ledger: Ledger) -> StackInfo:
     """Operations of each layer, by kind; layers that do none are left out."""
     table = ledger.by_layer()
     names = {layer.index: layer.name for layer in ledger.layers}
-    return _stack("Operations by layer", "", [(names.get(i, WHOLE), row) for i, row in table.items() if row])
+    return _stack("Operations by layer", "", {i: row for i, row in table.items() if row}, names)
 
 
 def traffic(ledger: Ledger) -> StackInfo:
@@ -84,7 +88,7 @@ def traffic(ledger: Ledger) -> StackInfo:
     for t in ledger.traffic:
         row = table.setdefault(t.layer, {})
         row[t.role] = row.get(t.role, 0) + t.total_bits
-    return _stack("Bits moved by layer", "bit", [(names.get(i, WHOLE), row) for i, row in sorted(table.items())])
+    return _stack("Bits moved by layer", "bit", dict(sorted(table.items())), names)
 
 
 def costs(estimate: Estimate, metric: str) -> StackInfo:
@@ -94,10 +98,8 @@ def costs(estimate: Estimate, metric: str) -> StackInfo:
         if line.metric == metric:
             row = table.setdefault(line.layer, {})
             row[line.component] = row.get(line.component, 0.0) + estimate.cost(line)
-    names = estimate.layer_names
-    rows = [(names[i] if 0 <= i < len(names) else WHOLE, row) for i, row in sorted(table.items())]
     m = metric_of(metric)
-    return _stack(f"{m.title} by layer", m.unit, rows)
+    return _stack(f"{m.title} by layer", m.unit, dict(sorted(table.items())), dict(enumerate(estimate.layer_names)))
 
 
 def split(estimate: Estimate, metric: str) -> IntervalInfo:
@@ -140,8 +142,8 @@ def rewrites(profile: Profile) -> list[RewriteRow]:
     return sorted(rows, key=lambda row: (-row.removed.get("mul", 0), -sum(row.removed.values()), row.name))
 
 
-def _stack(title: str, unit: str, rows: Sequence[tuple[str, Mapping[str, float]]]) -> StackInfo:
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
-    names.sort(key=lambda name: -sum(row.get(name, 0) for _, row in rows))
-    series = {name: tuple(row.get(name, 0) for _, row in rows) for name in names}
-    return StackInfo(title, unit, tuple(label for label, _ in rows), series)
+def _stack(title: str, unit: str, rows: Mapping[int, Mapping[str, float]], labels: Mapping[int, str]) -> StackInfo:
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    names.sort(key=lambda name: -sum(row.get(name, 0) for row in rows.values()))
+    series = {name: tuple(row.get(name, 0) for row in rows.values()) for name in names}
+    return StackInfo(title, unit, tuple(labels.get(i, WHOLE) for i in rows), series, tuple(rows))

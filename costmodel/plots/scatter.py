@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from costmodel.errors import CostmodelError
 from costmodel.plots.palette import Metric, metric, show
 from costmodel.targets.quantity import Interval
 
@@ -79,24 +82,24 @@ class ScatterInfo:
 def scatter(
     designs: Sequence[Design], x: str, y: str, fails: Callable[[Design], str] = lambda _: "", title: str = ""
 ) -> ScatterInfo:
-    """Designs in the plane of two metrics, with the front of those for which ``fails`` has nothing to say."""
-    import numpy as np
+    """Designs in the plane of two metrics, with the front of those for which ``fails`` has nothing to say.
 
-    from costmodel.explore.pareto import nondominated
-
+    Raises :class:`CostmodelError` where a metric is not a number.
+    """
     mx, my = metric(x), metric(y)
     shown = [d for d in designs if x in d.metrics and y in d.metrics]
     reasons = [fails(d) for d in shown]
-    passing = [i for i, reason in enumerate(reasons) if not reason]
-    values = np.array([[d.metrics[x].value, d.metrics[y].value] for d in shown], dtype=np.float64).reshape(-1, 2)
-    signed = values * [-1.0 if mx.maximised else 1.0, -1.0 if my.maximised else 1.0]
-    members = []
-    if passing:
-        keep = nondominated(signed[passing], keep_weakly=True)
-        members = [i for i, kept in zip(passing, keep, strict=True) if kept]
-    members.sort(key=lambda i: (signed[i, 0], signed[i, 1], shown[i].label))
-    order = [signed[i, 0] for i in members]
-    beaten_by = np.searchsorted(np.array(order), signed[:, 0], side="right") - 1 if members else None
+    sign_x, sign_y = (-1.0 if mx.maximised else 1.0), (-1.0 if my.maximised else 1.0)
+    signed = [(sign_x * d.metrics[x].value, sign_y * d.metrics[y].value) for d in shown]
+    for design, place in zip(shown, signed, strict=True):
+        if any(map(math.isnan, place)):
+            raise CostmodelError(f"{design.label} has no number for {mx.title} or {my.title}, so it has no place")
+    # From the best x on, what improves on y is a member, and so is its equal: a plane needs no more than one pass.
+    members: list[int] = []
+    for i in sorted((i for i, r in enumerate(reasons) if not r), key=lambda i: (*signed[i], shown[i].label)):
+        if not members or signed[i][1] < signed[members[-1]][1] or signed[i] == signed[members[-1]]:
+            members.append(i)
+    order = [signed[i][0] for i in members]
     on_front = set(members)
     points = []
     for i, design in enumerate(shown):
@@ -105,8 +108,7 @@ def scatter(
         elif i in on_front:
             state, why = "front", f"on the front: nothing shown is better in both {mx.title} and {my.title}"
         else:
-            assert beaten_by is not None
-            winner = members[int(beaten_by[i])]
+            winner = members[bisect_right(order, signed[i][0]) - 1]
             state, why = "dominated", _beaten(shown[winner], design, mx, my)
         points.append(
             Point(design.id, design.label, design.series, design.metrics[x], design.metrics[y], design.evidence,

@@ -1,22 +1,25 @@
-"""The answer in three sentences, and the table that it is read from."""
+"""The first page: the answer in three sentences, and the table that it is read from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from costmodel.reports.bibliography import cite
 from costmodel.reports.content import cells
 from costmodel.reports.content.blocks import Block, Items, Paragraph, Table, literal, section
+from costmodel.reports.content.sentences import sentences
 from costmodel.reports.content.subject import Hardware, Network, Subject
 
 from costmodel.cli import numbers
 from costmodel.cli.statements import hidden_multiplications
-from costmodel.cli.table import Row
+from costmodel.cli.table import Column, Row, Style
 from costmodel.cli.table import Table as Grid
 from costmodel.ledger.conventions import convention
 from costmodel.ledger.ledger import Kind
 from costmodel.ledger.published import figures
 
+#: Up to so many networks a table of costs has a column of intervals beside that of values.
+BESIDE = 2
 #: The metrics of the headline, in this order, where an estimate has them.
 SHOWN = (
     "latency_s",
@@ -39,11 +42,6 @@ OPERATIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
 )
 
 
-def sentences(subject: Subject) -> list[str]:
-    """Three sentences: how much it multiplies, what it costs on the hardware, and how sure that is."""
-    return [_multiplies(subject.networks), _costs(subject), _sure(subject)]
-
-
 def answer(subject: Subject) -> list[Block]:
     """The first page below the title."""
     blocks: list[Block] = [Paragraph(" ".join(sentences(subject)), "answer")]
@@ -56,61 +54,50 @@ def answer(subject: Subject) -> list[Block]:
 
 
 def headline(subject: Subject) -> list[Block]:
-    """One column a network: operations by two rules, size, accuracy, and each target's totals."""
+    """Operations by two rules, size, accuracy, and each target's totals, in the columns of :func:`grid`."""
     nets = subject.networks
     rows: list[Row] = []
+    priced = bool(subject.hardware)
 
-    def add(title: str, make: Callable[[int, Network], cells.Cell], style: str = "plain") -> None:
-        made = [make(i, n) for i, n in enumerate(nets)]
-        if any(str(cell) for cell in made):
-            rows.append(Row([cells.Cell(title), *made], style))  # type: ignore[arg-type]
+    def add(title: str, made: Sequence[cells.Cell], style: Style = "plain") -> None:
+        if any(cell.text for cell in made):
+            rows.append(Row([cells.Cell(title), *spread([(cell, cells.EMPTY) for cell in made], priced)], style))
 
-    add("Multiplications, strict", lambda i, n: cells.count(n.profile.deployed.total("mul")), "bold")
-    add(
-        "Multiplications, as the A&B BNN paper counts",
-        lambda i, n: cells.count(convention("paper-abbnn").count(n.profile).total),
-    )
+    add("Multiplications, strict", [cells.count(n.profile.deployed.total("mul")) for n in nets], "bold")
+    by_paper = [convention("paper-abbnn").count(n.profile).total for n in nets]
+    add("Multiplications, as the A&B BNN paper counts", list(map(cells.count, by_paper)))
     for title, kinds in OPERATIONS:
-        add(title, lambda i, n, k=kinds: _nonzero(n.profile.deployed.total(*k)))  # type: ignore[misc]
-    add("OPs (real + one-bit products / 64)", lambda i, n: cells.count(convention("ops64").count(n.profile).total))
-    add("Weights and parameters", lambda i, n: cells.bits(n.profile.deployed.weight_bits()))
-    add("Top-1 accuracy, best known", lambda i, n: _accuracy(n))
+        add(title, [_nonzero(n.profile.deployed.total(*kinds)) for n in nets])
+    by_ops = [convention("ops64").count(n.profile).total for n in nets]
+    add("OPs (real + one-bit products / 64)", list(map(cells.count, by_ops)))
+    add("Weights and parameters", [cells.bits(n.profile.deployed.weight_bits()) for n in nets])
+    add("Top-1 accuracy, best known", [_accuracy(n) for n in nets])
     for hardware in subject.hardware:
-        rows.append(
-            Row(
-                [
-                    cells.Cell(f"On {literal(hardware.given)}: {literal(hardware.target.title)}"),
-                    *[cells.EMPTY] * len(nets),
-                ],
-                "title",
-            )
-        )
+        rows.append(Row([_place(hardware), *spread([(cells.EMPTY, cells.EMPTY)] * len(nets))], "title"))
         for metric in SHOWN:
-            if any(metric in e.totals() for e in hardware.estimates):
-                add(f"  {_title(metric)}", lambda i, n, h=hardware, m=metric: _total(h, i, m))  # type: ignore[misc]
-        add("  Fits", lambda i, n, h=hardware: cells.Cell("yes" if h.estimates[i].fits else "**no**"))  # type: ignore[misc]
-    columns = [cells.column("", "left", prose=True), *(cells.column(literal(n.name)) for n in nets)]
-    names = [subject.network_name(i) for i in range(len(nets))]
-    api = [f"{n}.deployed.total()" for n in names]
-    api += [
-        f"{n}.deployed.total({', '.join(map(repr, k))})" for n in names for k in (("mul",), *(k for _, k in OPERATIONS))
-    ]
-    api += [f"convention({c!r}).count({n}).total" for n in names for c in ("paper-abbnn", "ops64")]
-    api += [f"{n}.deployed.weight_bits()" for n in names]
+            totals = [e.totals() for e in hardware.estimates]
+            if any(metric in t for t in totals):
+                pairs = [cells.interval(metric, t[metric]) if metric in t else (cells.EMPTY,) * 2 for t in totals]
+                rows.append(Row([cells.Cell(f"  {title_of(metric)}"), *spread(pairs)]))
+        add("  Fits", [cells.Cell("yes" if e.fits else "**no**") for e in hardware.estimates])
+    counted = [("mul",), *(kinds for _, kinds in OPERATIONS)]
+    api = [f"[n.deployed.total({', '.join(map(repr, kinds))}) for n in nets]" for kinds in counted]
+    api += [f"[convention({c!r}).count(n).total for n in nets]" for c in ("paper-abbnn", "ops64")]
+    api += ["[n.deployed.weight_bits() for n in nets]"]
     api += [f"accuracies({net.name!r})" for net in nets if net.best]
-    api += [
-        f"{subject.estimate_name(i, j)}.totals()" for j, _ in enumerate(subject.hardware) for i, _ in enumerate(nets)
-    ]
-    notes = [
-        "Strict counts every multiplication that deployed inference executes. In parentheses: the interval that "
-        "follows from the constants' bounds."
-    ]
+    api += [f"[e.totals() for e in t{j + 1}]" for j, _ in enumerate(subject.hardware)]
+    notes = ["Strict counts every multiplication that deployed inference executes."]
+    if priced and len(nets) > BESIDE:
+        notes[0] += " [[ref:tab-totals]] has the intervals."
+    elif priced:
+        notes[0] += " Intervals follow from the bounds of the constants."
     misfits = [
         f"{literal(e.network)} does not fit {literal(h.given)}: {literal('; '.join(e.misfit))}."
         for h in subject.hardware
         for e in h.estimates
         if e.misfit
     ]
+    columns = [cells.column("", "left", prose=True), *grid(nets, priced)]
     table = Table(
         "tab-headline",
         "Operations, accuracy and cost at a glance.",
@@ -119,6 +106,23 @@ def headline(subject: Subject) -> list[Block]:
     )
     blocks: list[Block] = [table, *(Paragraph(text, "warning") for text in misfits)]
     return blocks
+
+
+def grid(networks: Sequence[Network], intervals: bool = True) -> list[Column]:
+    """The columns of networks in a table of costs, with a column of intervals beside each while there is room."""
+    columns = []
+    for n in networks:
+        columns.append(cells.column(literal(n.name)))
+        if intervals and len(networks) <= BESIDE:
+            columns.append(cells.column("Interval", "left"))
+    return columns
+
+
+def spread(pairs: Sequence[tuple[cells.Cell, cells.Cell]], intervals: bool = True) -> list[cells.Cell]:
+    """Values and their intervals as cells of the columns of :func:`grid`."""
+    if intervals and len(pairs) <= BESIDE:
+        return [cell for pair in pairs for cell in pair]
+    return [value for value, _ in pairs]
 
 
 def multiplications(subject: Subject) -> list[Block]:
@@ -140,8 +144,7 @@ def multiplications(subject: Subject) -> list[Block]:
         cells.column("Tag", "left"),
         *(cells.column(literal(n.name)) for n in nets),
     ]
-    names = [subject.network_name(i) for i, _ in enumerate(nets)]
-    api = [f"{n}.deployed.by_kind_and_tag()" for n in names] + [f"{n}.deployed.total('mul')" for n in names]
+    api = ["[n.deployed.by_kind_and_tag() for n in nets]", "[n.deployed.total('mul') for n in nets]"]
     footer = [Row([cells.Cell("Total"), cells.EMPTY, *totals], "bold")]
     table = Table(
         "tab-mul",
@@ -167,93 +170,22 @@ def _printed(subject: Subject) -> list[Block]:
     return [Paragraph("What was printed about these networks, term by term:"), Items(tuple(said))] if said else []
 
 
-def _multiplies(networks: tuple[Network, ...]) -> str:
-    if not networks:
-        return "No network was asked for."
-    parts = []
-    for n in networks:
-        strict = n.profile.deployed.total("mul")
-        paper = convention("paper-abbnn").count(n.profile).total
-        parts.append(
-            f"{literal(n.name)} executes **{strict:,}** multiplications an image ({int(paper):,} as the A&B BNN paper "
-            "counts)"
-        )
-    return _join(parts) + "."
-
-
-def _costs(subject: Subject) -> str:
-    parts = []
-    for h in subject.hardware:
-        costs = []
-        for e in h.estimates:
-            totals = e.totals()
-            figures_ = [numbers.metric_value(m, totals[m].value) for m in ("latency_s", "energy_J") if m in totals]
-            costs.append(f"{literal(e.network)} {' and '.join(figures_)}")
-        parts.append(f"on {literal(h.target.name)} {_join(costs)}")
-    return f"An image costs {'; '.join(parts)}." if parts else "No hardware was asked for, so nothing is priced."
-
-
-def _sure(subject: Subject) -> str:
-    from costmodel.targets.uncertainty import probability_cheaper
-
-    if len(subject.networks) > 1 and subject.hardware:
-        parts = []
-        for h in subject.hardware:
-            a, b = h.estimates[:2]
-            metric = next((m for m in ("energy_J", "latency_s") if m in a.metrics() and m in b.metrics()), "")
-            if metric:
-                p = probability_cheaper(a, b, metric)
-                first, p = (a, p) if p >= 0.5 else (b, 1 - p)
-                what = "energy" if metric == "energy_J" else "time"
-                parts.append(
-                    f"{certainty(p)} on {literal(h.target.name)} ({literal(first.network)})"
-                    if p > 0.5
-                    else f"undecided on {literal(h.target.name)}"
-                )
-        if parts:
-            return f"The probability that the cheaper of the first two needs less {what} is {_join(parts)}."
-    spans = []
-    for h in subject.hardware:
-        for e in h.estimates[:1]:
-            metric = "energy_J" if "energy_J" in e.metrics() else "latency_s"
-            v = e.total(metric)
-            if v.value:
-                spans.append(
-                    f"{numbers.metric_value(metric, v.low)} to {numbers.metric_value(metric, v.high)} on "
-                    f"{literal(h.target.name)}"
-                )
-    if spans:
-        return f"The bounds of the constants leave {_join(spans)}."
-    return "Counts are exact: they carry no interval."
-
-
-def certainty(probability: float) -> str:
-    """A probability in per cent; never certainty where the sample cannot show it."""
-    if probability >= 0.9995:
-        return "over 99.9 %"
-    return f"{100 * probability:.1f} %"
-
-
 def _accuracy(network: Network) -> cells.Cell:
     best = network.best
     if best is None:
         return cells.EMPTY
-    return cells.Cell(f"{best.top1:g} % ({best.kind})", (best.top1,))
-
-
-def _total(hardware: Hardware, index: int, metric: str) -> cells.Cell:
-    totals = hardware.estimates[index].totals()
-    return cells.cost(metric, totals[metric]) if metric in totals else cells.EMPTY
+    return cells.Cell(f"{best.top1:.4g} % ({best.kind})", (best.top1,))
 
 
 def _nonzero(value: int) -> cells.Cell:
     return cells.count(value) if value else cells.EMPTY
 
 
-def _title(metric: str) -> str:
+def title_of(metric: str) -> str:
+    """The name of a metric as a row or column begins with it."""
     title = numbers.metric_title(metric)
     return title[:1].upper() + title[1:]
 
 
-def _join(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""
+def _place(hardware: Hardware) -> cells.Cell:
+    return cells.Cell(f"On {literal(hardware.given)}: {literal(hardware.target.title)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -42,20 +44,33 @@ def bits(value: int) -> Cell:
     return Cell(numbers.bits(value), (value,))
 
 
-def cost(metric: str, interval: Interval) -> Cell:
-    """A value of a metric with its interval where it has one."""
-    value = numbers.metric_value(metric, interval.value)
-    if interval.low == interval.high:
-        return Cell(value, (interval.value,))
-    low, high = (numbers.metric_value(metric, v) for v in (interval.low, interval.high))
-    low_number, _, low_unit = low.partition(" ")
-    shared = low_unit == high.partition(" ")[2]
-    return Cell(f"{value} ({low_number if shared else low} – {high})", (interval.value, interval.low, interval.high))
+def interval(metric: str, given: Interval) -> tuple[Cell, Cell]:
+    """A value of a metric and, to stand beside it, its interval where it has one."""
+    value, low, high = (numbers.metric_value(metric, v) for v in (given.value, given.low, given.high))
+    nominal = Cell(value, (given.value,))
+    if given.low == given.high:
+        return nominal, EMPTY
+    if low.partition(" ")[2] == high.partition(" ")[2]:
+        low = low.partition(" ")[0]
+    return nominal, Cell(f"{low} – {high}", (given.low, given.high))
 
 
-def amount(metric: str, value: float | None) -> Cell:
-    """A value of a metric without interval; nothing for zero."""
-    return Cell(numbers.metric_value(metric, value), (value,)) if value else EMPTY
+def amounts(metric: str, values: Sequence[float | None]) -> tuple[str, list[Cell]]:
+    """A column of values of one metric in one unit, which is the first answer; nothing for zero.
+
+    The largest has four digits or more, and all have as many decimals, so that they can be compared at a glance.
+    """
+    most = max((abs(v) for v in values if v), default=1.0)
+    factor, unit = numbers.one_unit(metric, most)
+    whole = not unit and all(float(v).is_integer() for v in values if v)
+    decimals = 0 if whole else max(0, 3 - math.floor(math.log10(most / factor)))
+    made = []
+    for v in values:
+        text = f"{v / factor:,.{decimals}f}" if v else ""
+        if v and not text.strip("-0.,"):
+            text = f"< {10.0**-decimals:.{decimals}f}"
+        made.append(Cell(text.replace("-", "−"), (v,)) if v else EMPTY)
+    return unit, made
 
 
 def percent(share: float, digits: int = 1) -> Cell:
@@ -63,10 +78,30 @@ def percent(share: float, digits: int = 1) -> Cell:
     return Cell(f"{100 * share:.{digits}f} %", (share,))
 
 
-def constant(value: float) -> Cell:
-    return Cell(f"{value:.4g}", (value,))
+#: Units that the values of constants may take prefixes of; of an area the prefix is squared.
+_SCALABLE = ("J", "W", "s", "Hz", "B", "mm2")
+
+
+def constants(unit: str, values: Sequence[float]) -> tuple[str, list[Cell]]:
+    """A value of a constant with its bounds, all in the unit that is the first answer.
+
+    The prefix goes before a unit that stands alone or over another (J/bit); tiny areas are in µm².
+    """
+    base, slash, per = unit.partition("/")
+    size = abs(values[0]) or max(map(abs, values))
+    factor, shown = 1.0, "" if unit == "1" else unit
+    if base in _SCALABLE and size and not 1e-3 <= size < 1e4:
+        if base == "mm2":
+            factor, base = (1e-6, "µm²") if size < 1e-3 else (1.0, "mm²")
+        else:
+            factor, base = numbers.one_unit(f"_{base}", size)
+        shown = base + slash + per
+    return shown.replace("mm2", "mm²"), [Cell(f"{v / factor:.4g}".replace("-", "−"), (v,)) for v in values]
 
 
 def column(title: str, align: str = "right", *, prose: bool = False) -> Column:
-    """A column of cells. Columns of prose share the room that is left and may break lines."""
+    """A column of cells. Columns of prose share the room that is left and may break lines.
+
+    A title may have lines of its own where what stands below is narrow.
+    """
     return Column(title, title, "left" if align == "left" else "right", prose=prose)

@@ -25,7 +25,7 @@ def reproduction(subject: Subject) -> list[Block]:
         "tab-versions",
         "Versions that made this report.",
         Grid("versions", "", [cells.column("Package", "left"), cells.column("Version", "left", prose=True)], rows),
-        ("costmodel",),
+        tuple(f"metadata.version({name!r})" for name in PACKAGES),
     )
     return [
         *section(
@@ -93,7 +93,11 @@ def _plain(value: Any) -> bool:
 
 
 def _fact(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and abs(value) < 10_000:
+        return f"{value:.4g}"
+    return f"{value:,.0f}" if isinstance(value, (int, float)) else str(value)
 
 
 def _version(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from costmodel.reports.bibliography import number
 from costmodel.reports.content import answer, closing, evidence, hardware, networks
 from costmodel.reports.content.blocks import Block, Document, Paragraph, check, literal
+from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject
 
 Kind = Literal["model", "compare", "front", "target", "validation"]
@@ -74,8 +75,8 @@ def _validation(subject: Subject) -> tuple[str, list[Block]]:
 
 
 def _names(subject: Subject) -> str:
-    names = " and ".join(n.name for n in subject.networks)
-    places = ", ".join(h.target.name for h in subject.hardware)
+    names = join([n.name for n in subject.networks])
+    places = join([h.target.name for h in subject.hardware])
     return f"{names} on {places}" if places else names
 
 

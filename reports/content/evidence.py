@@ -255,14 +255,16 @@ def _table(
     rows = []
     for name, q in constants.items():
         shares = [cells.percent(v) for v in weight.get(name, ())] or [cells.EMPTY, cells.EMPTY]
-        bounds = [cells.constant(q.low), cells.constant(q.high)] if q.low != q.high else [cells.EMPTY, cells.EMPTY]
+        unit, (value, *bounds) = cells.constants(q.unit, (q.value, q.low, q.high))
+        if q.low == q.high:
+            bounds = [cells.EMPTY, cells.EMPTY]
         source = cite(q.source) + (f" ({CONFIDENCE[q.confidence]})" if q.confidence in CONFIDENCE else "")
         rows.append(
             Row(
                 [
                     cells.text(name),
-                    cells.constant(q.value),
-                    cells.text("" if q.unit == "1" else q.unit),
+                    value,
+                    cells.text(unit),
                     *bounds,
                     *(shares if weight else ()),
                     cells.Cell(source),

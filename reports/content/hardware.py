@@ -6,8 +6,9 @@ from itertools import combinations
 
 from costmodel.reports.bibliography import cite
 from costmodel.reports.content import cells
-from costmodel.reports.content.answer import certainty
-from costmodel.reports.content.blocks import Block, Figure, Heading, Paragraph, Table, literal, section
+from costmodel.reports.content.answer import BESIDE, SHOWN, grid, spread, title_of
+from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
+from costmodel.reports.content.sentences import certainty, decisive, join
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.figures.data import Panel, Plot
 
@@ -16,10 +17,12 @@ from costmodel.cli.odds import COSTS
 from costmodel.cli.table import Row
 from costmodel.cli.table import Table as Grid
 from costmodel.plots import breakdown
-from costmodel.plots.palette import metric as metric_of
 from costmodel.plots.scatter import Design, scatter
 from costmodel.targets.quantity import Interval
 from costmodel.targets.uncertainty import probability_cheaper
+
+#: How the literature writes the names of data sets.
+DATA = {"imagenet": "ImageNet", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST"}
 
 
 def accuracy(subject: Subject) -> list[Block]:
@@ -28,7 +31,7 @@ def accuracy(subject: Subject) -> list[Block]:
     known = [(i, n) for i, n in enumerate(subject.networks) if n.best]
     panels, api = [], []
     for j, hardware in enumerate(subject.hardware):
-        metric = next((m for m in ("energy_J", "latency_s") if any(m in e.metrics() for e in hardware.estimates)), "")
+        metric = decisive(hardware)
         designs = [
             Design(
                 n.name,
@@ -43,22 +46,27 @@ def accuracy(subject: Subject) -> list[Block]:
         if not designs:
             continue
         marked = tuple(d.id for d in designs)
-        api += [f"{subject.estimate_name(i, j)}.total({metric!r})" for i, _ in known]
+        api.append(f"[e.total({metric!r}) for e in t{j + 1}]")
+        beside = []
         for rival in subject.rivals:
             bill = rival.estimates[j]
             if bill is not None and metric in bill.metrics():
                 values = {"accuracy": Interval.exact(rival.top1), metric: bill.total(metric)}
                 designs.append(Design(rival.name, rival.name, "published", values, "published"))
-                api.append(f"costmodel.profile({rival.name!r}).estimate({hardware.given!r}).total({metric!r})")
+                beside.append(rival.name)
+        if beside:
+            without = "".join(f" if name != {r.name!r}" for r in subject.rivals if r.name not in beside)
+            cost = f"costmodel.profile(name).estimate({hardware.given!r}).total({metric!r})"
+            api.append(f"[{cost} for name in others{without}]")
         panels.append(Panel(scatter(designs, metric, "accuracy"), "trade-off", hardware.target.name, marked))
     if panels:
-        data = ", ".join(dict.fromkeys(n.dataset for _, n in known if n.dataset))
+        data = join(list(dict.fromkeys(DATA.get(n.dataset, n.dataset) for _, n in known if n.dataset)))
         caption = (
             f"Top-1 accuracy on {literal(data)} against cost: the networks of this report among others of the zoo "
             "with published accuracy; the line is the front."
         )
-        names = list(dict.fromkeys([*(n.name for _, n in known), *(r.name for r in subject.rivals)]))
-        api += [f"accuracies({name!r})" for name in names]
+        api += [f"accuracies({n.name!r})" for _, n in known]
+        api += ["[accuracies(name) for name in others]"] if subject.rivals else []
         blocks.append(
             Figure(
                 "fig-accuracy",
@@ -72,7 +80,7 @@ def accuracy(subject: Subject) -> list[Block]:
         Row(
             [
                 cells.text(n.name),
-                cells.Cell(f"{a.top1:g} %", (a.top1,)),
+                cells.Cell(f"{a.top1:.4g} %", (a.top1,)),
                 cells.Cell(a.kind),
                 cells.text(a.conditions or "as published"),
                 cells.Cell(cite(a.source)),
@@ -122,34 +130,38 @@ def comparison(subject: Subject) -> list[Block] | None:
                         f"{hardware.given}: {numbers.metric_title(metric)}",
                     )
                 )
-                api += [f"{subject.estimate_name(i, j)}.total({metric!r})" for i, _ in enumerate(found)]
+                api.append(f"[e.total({metric!r}) for e in t{j + 1}]")
     if panels:
         blocks.append(
             Figure(
                 "fig-compare",
                 "Estimates with the intervals that follow from the constants' bounds.",
-                Plot(tuple(panels), 2, 16.0 + 5.0 * len(subject.networks)),
+                Plot(tuple(panels), 2, 11.5 + 4.5 * len(subject.networks)),
                 "Points with intervals, one panel a metric and target",
                 tuple(api),
             )
         )
+    if panels and len(subject.networks) > BESIDE:
+        blocks.append(_totals(subject))
     rows, odds_api = [], []
     for j, hardware in enumerate(subject.hardware):
         for metric in COSTS:
+            having = [metric in e.metrics() for e in hardware.estimates]
+            if sum(having) > 1:
+                among = f"t{j + 1}" if all(having) else f"[e for e in t{j + 1} if {metric!r} in e.metrics()]"
+                odds_api.append(f"[probability_cheaper(a, b, {metric!r}) for a, b in permutations({among}, 2)]")
             for a, b in combinations(range(len(subject.networks)), 2):
                 ea, eb = hardware.estimates[a], hardware.estimates[b]
                 if metric not in ea.metrics() or metric not in eb.metrics():
                     continue
                 p = probability_cheaper(ea, eb, metric)
                 first, second, q = (a, b, p) if p >= 0.5 else (b, a, probability_cheaper(eb, ea, metric))
-                names = subject.estimate_name(first, j), subject.estimate_name(second, j)
-                odds_api.append(f"probability_cheaper({names[0]}, {names[1]}, {metric!r})")
                 shown = certainty(q) if q > 0.5 else "50 %: no difference"
                 rows.append(
                     Row(
                         [
                             cells.text(hardware.given),
-                            cells.Cell(numbers.metric_title(metric)),
+                            cells.Cell(title_of(metric)),
                             cells.text(subject.networks[first].name),
                             cells.text(subject.networks[second].name),
                             cells.Cell(shown, (q,)),
@@ -174,51 +186,73 @@ def comparison(subject: Subject) -> list[Block] | None:
     return section("Comparison", blocks)
 
 
+def _totals(subject: Subject) -> Table:
+    """Totals that have intervals, one network below the other, where they do not fit beside each other."""
+    rows: list[Row] = []
+    for hardware in subject.hardware:
+        totals = [(e.network, e.totals()) for e in hardware.estimates]
+        for metric in SHOWN:
+            found = [(name, t[metric]) for name, t in totals if metric in t]
+            if found:
+                rows.append(
+                    Row([cells.Cell(f"{title_of(metric)} on {literal(hardware.given)}"), *[cells.EMPTY] * 2], "title")
+                )
+                rows += [Row([cells.text(f"  {name}"), *cells.interval(metric, v)]) for name, v in found]
+    columns = [cells.column("Network", "left", prose=True), cells.column("Estimate"), cells.column("Interval", "left")]
+    api = tuple(f"[e.totals() for e in t{j + 1}]" for j, _ in enumerate(subject.hardware))
+    caption = "Estimates with the intervals that follow from the constants' bounds."
+    return Table("tab-totals", caption, Grid("totals", "", columns, rows), api)
+
+
 def energy(subject: Subject) -> list[Block]:
     """Which part of the hardware the energy goes to; of a target that prices none, the first metric it has."""
+    nets = subject.networks
     blocks: list[Block] = []
     panels, api, rows = [], [], []
     for j, hardware in enumerate(subject.hardware):
-        for i, estimate in enumerate(hardware.estimates):
-            metric = "energy_J" if "energy_J" in estimate.metrics() else next(iter(estimate.metrics()), "")
-            if not metric:
-                continue
-            name = subject.estimate_name(i, j)
-            if len(estimate.by_component(metric)) > 1:  # one bar shows no split
+        metrics = list(dict.fromkeys(m for e in hardware.estimates for m in e.metrics()))
+        metric = "energy_J" if "energy_J" in metrics else next(iter(metrics), "")
+        if not metric:
+            continue
+        split = [e.by_component(metric) for e in hardware.estimates]
+        for estimate, parts in zip(hardware.estimates, split, strict=True):
+            if len(parts) > 1:  # one bar shows no split
                 title = f"{hardware.given}: {estimate.network}"
                 panels.append(Panel(breakdown.split(estimate, metric), "intervals", title))
-            api.append(f"{name}.by_component({metric!r})")
-            for component, interval in sorted(estimate.by_component(metric).items(), key=lambda item: -item[1].value):
-                rows.append(
-                    Row(
-                        [
-                            cells.text(hardware.given),
-                            cells.text(estimate.network),
-                            cells.Cell(metric_of(metric).title),
-                            cells.text(component),
-                            cells.cost(metric, interval),
-                        ]
-                    )
-                )
+        api.append(f"[e.by_component({metric!r}) for e in t{j + 1}]")
+        title = f"{title_of(metric)} on {literal(hardware.given)}: {literal(hardware.target.title)}"
+        rows.append(Row([cells.Cell(title), *spread([(cells.EMPTY, cells.EMPTY)] * len(nets))], "title"))
+        found = dict.fromkeys(name for parts in split for name in parts)
+        for component in sorted(found, key=lambda name: -max(p[name].value for p in split if name in p)):
+            pairs = [
+                cells.interval(metric, parts[component]) if component in parts else (cells.EMPTY, cells.EMPTY)
+                for parts in split
+            ]
+            rows.append(Row([cells.text(f"  {component}"), *spread(pairs)]))
     if panels:
         most = max(len(p.info.labels) for p in panels if isinstance(p.info, breakdown.IntervalInfo))
         caption = "Energy of one image by component, with intervals, where the target tells components apart."
-        plot = Plot(tuple(panels), 2, 15.0 + 4.0 * most)
+        plot = Plot(tuple(panels), 2, 12.0 + 4.0 * most)
         blocks.append(Figure("fig-energy", caption, plot, "Points with intervals by component", tuple(api)))
     if rows:
-        heads = [
-            cells.column("Target", "left"),
-            cells.column("Network", "left", prose=True),
-            cells.column("Metric", "left"),
-            cells.column("Component", "left"),
-            cells.column("Estimate (interval)"),
-        ]
-        blocks.append(
-            Table("tab-energy", "Energy of one image by component.", Grid("energy", "", heads, rows), tuple(api))
-        )
-    for hardware in subject.hardware:
-        notes = dict.fromkeys(n for e in hardware.estimates for n in e.notes)
-        if notes:
-            blocks.append(Heading(literal(hardware.target.name), 2))
-            blocks += [Paragraph(literal(n[:1].upper() + n[1:]) + ".", "note") for n in notes]
+        columns = [cells.column("Component", "left", prose=True), *grid(nets)]
+        table = Grid("energy", "", columns, rows)
+        blocks.append(Table("tab-energy", "Energy of one image by component.", table, tuple(api)))
+    said = _assumptions(subject)
+    if said:
+        blocks += [Paragraph("What the estimates take for granted:"), Items(tuple(said))]
     return section("Where the energy goes", blocks)
+
+
+def _assumptions(subject: Subject) -> list[str]:
+    """The notes of the estimates; one that is not said of all networks names those that it is said of."""
+    said = []
+    for hardware in subject.hardware:
+        whose: dict[str, list[str]] = {}
+        for e in hardware.estimates:
+            for note in dict.fromkeys(e.notes):
+                whose.setdefault(note, []).append(e.network)
+        for note, networks in whose.items():
+            of = f", {literal(', '.join(networks))}" if len(networks) < len(hardware.estimates) else ""
+            said.append(f"{literal(hardware.given)}{of}: {literal(note.rstrip('.'))}.")
+    return said

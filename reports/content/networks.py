@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.reports.content import cells
+from costmodel.reports.content import answer, cells
 from costmodel.reports.content.blocks import Block, Figure, Heading, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Hardware, Subject
 from costmodel.reports.figures.data import Panel, Plot
@@ -21,6 +21,7 @@ ROLES: tuple[tuple[Role, str], ...] = (
     ("output", "Activations written"),
 )
 NETWORK = -1
+OUTSIDE = cells.Cell("outside of layers")
 
 
 def per_layer(subject: Subject) -> list[Block]:
@@ -38,93 +39,91 @@ def main_metric(hardware: Hardware, index: int) -> str:
     return next((m for m in ("energy_J", "latency_s", "cycles", "lut") if m in layered), layered[0] if layered else "")
 
 
+def _shown(subject: Subject, index: int) -> tuple[int, ...]:
+    """Indices of the layers that do, cost or move something, in execution order: what tables and figures number."""
+    ledger = subject.networks[index].profile.deployed
+    busy = {i for i, row in ledger.by_layer().items() if any(row.values())} | {t.layer for t in ledger.traffic}
+    for h in subject.hardware:
+        if metric := main_metric(h, index):
+            busy |= {i for i, v in h.estimates[index].by_layer(metric).items() if v.value}
+    whole = (NETWORK,) if NETWORK in busy else ()
+    return (*(layer.index for layer in ledger.layers if layer.index in busy), *whole)
+
+
 def _layers_of(subject: Subject, index: int) -> list[Block]:
     network = subject.networks[index]
     ledger, name = network.profile.deployed, subject.network_name(index)
-    priced = [(j, h, m) for j, h in enumerate(subject.hardware) if (m := main_metric(h, index))]
-    panels = [Panel(breakdown.operations(ledger), "layers", "Operations")]
-    panels += [Panel(breakdown.costs(h.estimates[index], m), "layers", h.target.name) for _, h, m in priced]
-    api = [f"breakdown.operations({name}.deployed)"]
-    api += [f"breakdown.costs({subject.estimate_name(index, j)}, {m!r})" for j, _, m in priced]
     blocks: list[Block] = [Heading(literal(network.name), 2)]
     if not ledger.layers:
         return [*blocks, Paragraph("This network has no layers that execute anything.", "note")]
-    blocks.append(
-        Figure(
-            f"fig-layers-{index}",
-            f"{literal(network.name)}: operations and costs of its layers, in execution order.",
-            Plot(tuple(panels), 1, 34.0),
-            f"Stacked columns over the layers of {network.name}",
-            tuple(api),
-        )
+    priced = [(j, h, m) for j, h in enumerate(subject.hardware) if (m := main_metric(h, index))]
+    order = _shown(subject, index)
+    panels = [Panel(breakdown.operations(ledger), "layers", "operations", order=order)]
+    panels += [
+        Panel(breakdown.costs(h.estimates[index], m), "layers", f"{h.given}: {numbers.metric_title(m)}", order=order)
+        for _, h, m in priced
+    ]
+    api = [f"breakdown.operations({name}.deployed)"]
+    api += [f"breakdown.costs({subject.estimate_name(index, j)}, {m!r})" for j, _, m in priced]
+    figure = Figure(
+        f"fig-layers-{index}",
+        f"{literal(network.name)}: operations and costs of its layers in execution order, numbered as in "
+        f"[[ref:tab-layers-{index}]].",
+        Plot(tuple(panels), 1, 22.0),
+        f"Stacked columns over the layers of {network.name}",
+        tuple(api),
     )
+    return [*blocks, figure, _layer_table(subject, index, order, priced)]
+
+
+def _layer_table(
+    subject: Subject, index: int, order: tuple[int, ...], priced: list[tuple[int, Hardware, str]]
+) -> Table:
+    network = subject.networks[index]
+    ledger, name = network.profile.deployed, subject.network_name(index)
     table = ledger.by_layer()
-    costs = [(h.estimates[index].by_layer(m), m) for _, h, m in priced]
+    layers = {layer.index: layer for layer in ledger.layers}
+    columns = []
+    for _, h, m in priced:
+        by = h.estimates[index].by_layer(m)
+        columns.append(cells.amounts(m, [by[i].value if i in by else None for i in order]))
     rows = []
-    for layer in ledger.layers:
-        row = table.get(layer.index, {})
-        bill = [by.get(layer.index) for by, _ in costs]
-        if not any(row.values()) and not any(v and v.value for v in bill):
-            continue
-        binary = row.get("xnor", 0) + row.get("and", 0)
-        rows.append(
-            Row(
-                [
-                    cells.text(layer.name),
-                    cells.Cell(layer.op),
-                    cells.Cell(numbers.shape(layer.shape_out)),
-                    _count(row.get("mul", 0)),
-                    _count(row.get("add", 0)),
-                    cells.Cell(numbers.count(binary), tuple(row[k] for k in ("xnor", "and") if k in row)),
-                    *(cells.amount(m, v.value if v else None) for v, (_, m) in zip(bill, costs, strict=True)),
-                ]
-            )
-        )
-    whole = [by.get(NETWORK) for by, _ in costs]
-    if any(whole):
-        empty = [cells.EMPTY] * 5
-        rows.append(
-            Row(
-                [
-                    cells.Cell("outside of layers"),
-                    *empty,
-                    *(cells.amount(m, v.value if v else None) for v, (_, m) in zip(whole, costs, strict=True)),
-                ]
-            )
-        )
-    total = [cells.Cell(numbers.count(ledger.total(k)), (ledger.total(k),)) for k in ("mul", "add")]
-    one_bit = ledger.total("xnor", "and")
-    total.append(cells.Cell(numbers.count(one_bit), (one_bit,)))
-    footer = Row([cells.Cell("Total"), cells.EMPTY, cells.EMPTY, *total, *[cells.EMPTY] * len(costs)], "bold")
+    for at, i in enumerate(order):
+        row = table.get(i, {})
+        what = [cells.text(layers[i].name), cells.Cell(layers[i].op)] if i in layers else [OUTSIDE, cells.EMPTY]
+        shape = cells.Cell(numbers.shape(layers[i].shape_out)) if i in layers else cells.EMPTY
+        one_bit = tuple(row[k] for k in ("xnor", "and") if k in row)
+        counts = [_count(row.get("mul", 0)), _count(row.get("add", 0)), _count(sum(one_bit), one_bit)]
+        rows.append(Row([cells.Cell(str(at + 1)), *what, shape, *counts, *(column[at] for _, column in columns)]))
+    total = [_count(ledger.total("mul")), _count(ledger.total("add")), _count(ledger.total("xnor", "and"))]
+    blank = [cells.EMPTY] * len(priced)
+    footer = Row([cells.EMPTY, cells.Cell("Total"), cells.EMPTY, cells.EMPTY, *total, *blank], "bold")
     heads = [
+        cells.column("No."),
         cells.column("Layer", "left", prose=True),
         cells.column("Operation", "left"),
         cells.column("Output"),
         cells.column("Mul"),
         cells.column("Add"),
         cells.column("One-bit"),
-        *(cells.column(f"{numbers.metric_title(m)}, {literal(h.given)}") for _, h, m in priced),
     ]
+    for (unit, _), (_, h, m) in zip(columns, priced, strict=True):
+        heads.append(cells.column("\n".join([answer.title_of(m), *([f"[{unit}]"] if unit else []), literal(h.given)])))
     api = [
         f"{name}.deployed.by_layer()",
-        f"{name}.deployed.total('mul')",
-        f"{name}.deployed.total('add')",
-        f"{name}.deployed.total('xnor', 'and')",
+        *(f"{name}.deployed.total({kinds})" for kinds in ("'mul'", "'add'", "'xnor', 'and'")),
+        *(f"{subject.estimate_name(index, j)}.by_layer({m!r})" for j, _, m in priced),
     ]
-    api += [f"{subject.estimate_name(index, j)}.by_layer({m!r})" for j, _, m in priced]
     notes = [
-        "Layers that execute nothing and cost nothing are left out. Layers that run at the same time, as in a "
-        "pipeline, share the latency of the network: their times need not add up to it."
+        "Layers that execute nothing, cost nothing and move nothing are left out. Layers that run at the same time, as "
+        "in a pipeline, share the latency of the network: their times need not add up to it."
     ]
-    blocks.append(
-        Table(
-            f"tab-layers-{index}",
-            f"{literal(network.name)}: every layer of deployed inference.",
-            Grid("layers", "", heads, rows, [footer], notes),
-            tuple(api),
-        )
+    return Table(
+        f"tab-layers-{index}",
+        f"{literal(network.name)}: every layer of deployed inference.",
+        Grid("layers", "", heads, rows, [footer], notes),
+        tuple(api),
     )
-    return blocks
 
 
 def traffic(subject: Subject) -> list[Block]:
@@ -136,27 +135,30 @@ def traffic(subject: Subject) -> list[Block]:
     ]
     footer = [Row([cells.Cell("Total"), *(cells.bits(n.profile.deployed.bits_moved()) for n in nets)], "bold")]
     columns = [cells.column("", "left", prose=True), *(cells.column(literal(n.name)) for n in nets)]
-    names = [subject.network_name(i) for i, _ in enumerate(nets)]
-    api = [f"{n}.deployed.bits_moved({a})" for n in names for a in ("", *(repr(r) for r, _ in ROLES))]
+    api = [f"[n.deployed.bits_moved({a}) for n in nets]" for a in ("", *(repr(r) for r, _ in ROLES))]
     table = Table(
         "tab-traffic",
         "Bits that deployed inference moves for one image, each tensor at its own width.",
         Grid("traffic", "", columns, rows, footer),
         tuple(api),
     )
-    panels = tuple(Panel(breakdown.traffic(n.profile.deployed), "layers", n.name) for n in nets)
+    panels = tuple(
+        Panel(breakdown.traffic(n.profile.deployed), "layers", n.name, order=_shown(subject, i))
+        for i, n in enumerate(nets)
+        if n.profile.deployed.traffic
+    )
     figure = Figure(
         "fig-traffic",
-        "Bits moved by each layer, in execution order.",
-        Plot(panels, 1, 34.0),
+        "Bits moved by each layer in execution order, numbered as in the tables of layers.",
+        Plot(panels, 1, 24.0),
         "Stacked columns of bits moved over the layers",
-        tuple(f"breakdown.traffic({n}.deployed)" for n in names),
+        tuple(f"breakdown.traffic({subject.network_name(i)}.deployed)" for i, _ in enumerate(nets)),
     )
     note = Paragraph(
         "Every operand is counted once a layer, as if nothing stayed in place between layers; what a target "
-        "keeps on chip is in its bill."
+        "keeps on chip is in its bill. [[ref:tab-traffic]] has the sums."
     )
-    return section("Memory traffic", note, table, figure)
+    return section("Memory traffic", note, table, figure if panels else None)
 
 
 def rewrites(subject: Subject) -> list[Block]:
@@ -211,8 +213,8 @@ def rewrites(subject: Subject) -> list[Block]:
     return section("Rewrites", blocks)
 
 
-def _count(value: int) -> cells.Cell:
-    return cells.Cell(numbers.count(value), (value,)) if value else cells.EMPTY
+def _count(value: int, parts: tuple[int, ...] | None = None) -> cells.Cell:
+    return cells.Cell(numbers.exact(value), (value,) if parts is None else parts) if value else cells.EMPTY
 
 
 def _signed(value: int) -> cells.Cell:

@@ -85,11 +85,18 @@ class Subject:
         for i, network in enumerate(self.networks):
             more = f", {list(network.inputs)!r}" if network.inputs else ""
             lines.append(f"{self.network_name(i)} = costmodel.profile({network.given!r}{more})")
+        if self.networks:
+            lines.append(f"nets = [{', '.join(map(self.network_name, range(len(self.networks))))}]")
         extra = "".join(f", {name}={value!r}" for name, value in self.options.items())
         for j, hardware in enumerate(self.hardware):
             for i, _ in enumerate(self.networks):
                 name = self.network_name(i)
                 lines.append(f"{self.estimate_name(i, j)} = {name}.estimate({hardware.given!r}{extra})")
+            if self.networks:
+                names = ", ".join(self.estimate_name(i, j) for i, _ in enumerate(self.networks))
+                lines.append(f"t{j + 1} = [{names}]")
+        if self.rivals:
+            lines.append(f"others = {[r.name for r in self.rivals]!r}")
         lines += [f"f{i + 1} = read_front({path!r})" for i, (path, _) in enumerate(self.fronts)]
         return lines
 

@@ -14,15 +14,17 @@ Info: TypeAlias = StackInfo | IntervalInfo | ScatterInfo | Agreement
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """``form`` of a stack: ``layers`` are thin columns in execution order, ``bars`` lie and carry their names.
+    """One pair of axes.
 
-    ``marked`` are the ids of points that a trade-off names. ``unit`` is what ``info`` counts, where it does not say.
+    ``order`` of the form ``layers`` says which layer stands at which place: the first at 1. ``marked`` are the ids of
+    points that a trade-off names.
     """
 
     info: Info
-    form: Literal["layers", "bars", "intervals", "trade-off", "agreement"]
+    form: Literal["layers", "intervals", "trade-off", "agreement"]
     title: str = ""
     marked: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,8 @@ WIDTH = 166.0
 INCH = 25.4
 #: Millimetres left, right, above and below of the axes of each form, for labels and legends.
 MARGINS = {
-    "layers": (13.0, 23.0, 5.0, 11.5),
-    "intervals": (31.0, 4.0, 5.0, 8.0),
-    "bars": (31.0, 23.0, 5.0, 8.0),
+    "layers": (9.0, 23.0, 5.5, 3.5),
+    "intervals": (31.0, 4.0, 5.0, 6.0),
     "trade-off": (12.0, 3.0, 5.0, 10.0),
     "agreement": (14.0, 4.0, 5.0, 9.0),
 }
@@ -57,6 +56,7 @@ STYLE: dict[str, Any] = {
     "axes.facecolor": "none",
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
+    "axes.titley": 1.0,  # else matplotlib measures every label to find a place for the title
 }
 MARKERS = ("o", "s", "^", "D", "v", "p", "*", "h")
 
@@ -80,6 +80,8 @@ def svg(plot: Plot, name: str) -> bytes:
         for index, panel in enumerate(plot.panels):
             axes = figure.add_axes(_box(panel, index, plot, size))
             _DRAW[panel.form](axes, panel)
+            if any(below.order == panel.order for below in plot.panels[index + 1 :] if panel.order):
+                axes.tick_params(labelbottom=False)
         out = io.BytesIO()
         # savefig would draw twice, the first time for nothing
         canvas: Any = FigureCanvasSVG(figure)  # untyped
@@ -108,32 +110,48 @@ def _legend_rows(panel: Panel) -> int:
 
 
 def _layers(axes: Any, panel: Panel) -> None:
+    """Columns over the numbers of the layers, so that panels of one figure stand exactly below each other."""
+    from matplotlib.patches import StepPatch
+
     info = panel.info
     assert isinstance(info, StackInfo)
-    _title(axes, panel.title or info.title)
+    places = {layer: at for at, layer in enumerate(panel.order)}
+    most = max(map(sum, zip(*info.series.values(), strict=True)), default=0.0)
+    factor, unit = _prefix(most, info.unit)
+    _title(axes, (panel.title or info.title) + f" [{unit or 'count'}]")
     if info.empty:
         _nothing(axes)
         return
     fixed = colours(info.series, {**KIND_COLOURS, **ROLE_COLOURS})
-    most = max(map(sum, zip(*info.series.values(), strict=True)))
-    factor, unit = _prefix(most, info.unit)
-    base = [0.0] * len(info.categories)
-    edges = [i - 0.5 for i in range(len(info.categories) + 1)]
+    edges = [at + 0.5 for at in range(len(places) + 1)]
+    base: Any = [0.0] * len(places)  # matplotlib types it as one number
     for name, values in _largest(info.series).items():
-        top = [b + v / factor for b, v in zip(base, values, strict=True)]
-        axes.stairs(
-            top, edges, baseline=base, fill=True, color=fixed.get(name, LIGHT.faded), label=name.replace("_", " ")
+        top = list(base)
+        for layer, value in zip(info.layers, values, strict=True):
+            top[places[layer]] += value / factor
+        # as an artist and not by stairs(), which measures every segment for limits that are known
+        axes.add_artist(
+            StepPatch(
+                top,
+                edges,
+                baseline=base,
+                fill=True,
+                linewidth=0,
+                color=fixed.get(name, LIGHT.faded),
+                label=name.replace("_", " "),
+            )
         )
         base = top
-    axes.set_xlim(-0.5, len(info.categories) - 0.5)
-    axes.set_ylabel(unit or "count")
+    axes.set(xlim=(0.5, len(places) + 0.5), ylim=(0.0, 1.05 * max(base)))
     axes.grid(axis="x", visible=False)
-    step = max(1, -(-len(info.categories) // 9))
-    at = list(range(0, len(info.categories), step))
-    axes.set_xticks(
-        at, [_short(info.categories[i], 13) for i in at], rotation=35, ha="right", rotation_mode="anchor", fontsize=5
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.2),
+        fontsize=6,
+        handlelength=0.9,
+        borderaxespad=0.2,
+        labelspacing=0.1,
     )
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), handlelength=0.9, borderaxespad=0.2, labelspacing=0.25)
 
 
 def _largest(series: Any, most: int = 7) -> dict[str, tuple[float, ...]]:
@@ -148,40 +166,19 @@ def _largest(series: Any, most: int = 7) -> dict[str, tuple[float, ...]]:
 def _intervals(axes: Any, panel: Panel) -> None:
     info = panel.info
     assert isinstance(info, IntervalInfo)
-    _title(axes, panel.title or info.title)
+    factor, unit = _prefix(max(map(abs, info.high), default=0.0), info.unit)
+    _title(axes, (panel.title or info.title) + (f" [{unit}]" if unit else ""))
     if not info.values:
         _nothing(axes)
         return
-    factor, unit = _prefix(max(abs(v) for v in info.high), info.unit)
     for i, (value, low, high) in enumerate(zip(info.values, info.low, info.high, strict=True)):
         colour = CYCLE[i % len(CYCLE)]
         axes.plot([low / factor, high / factor], [i, i], color=colour, linewidth=1.4, solid_capstyle="butt")
         axes.plot([value / factor], [i], MARKERS[i % len(MARKERS)], color=colour, markersize=3.6)
-    axes.set_yticks(range(len(info.labels)), [_short(label, 26) for label in info.labels])
-    axes.set_ylim(len(info.labels) - 0.5, -0.5)
-    axes.set_xlim(left=min(0.0, *(v / factor for v in info.low)))
+    axes.set_yticks(range(len(info.labels)), [_short(label, 20) for label in info.labels])
+    least, most = min(0.0, *info.low) / factor, max(0.0, *info.high) / factor
+    axes.set(xlim=(1.05 * least, 1.05 * most or 1.0), ylim=(len(info.labels) - 0.5, -0.5))
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(unit)
-
-
-def _bars(axes: Any, panel: Panel) -> None:
-    info = panel.info
-    assert isinstance(info, StackInfo)
-    _title(axes, panel.title or info.title)
-    if info.empty:
-        _nothing(axes)
-        return
-    table = colours(info.series, {**KIND_COLOURS, **ROLE_COLOURS})
-    factor, unit = _prefix(max(map(sum, zip(*info.series.values(), strict=True))), info.unit)
-    left = [0.0] * len(info.categories)
-    for name, values in info.series.items():
-        scaled = [v / factor for v in values]
-        axes.barh(range(len(scaled)), scaled, left=left, color=table[name], label=name, height=0.6)
-        left = [a + b for a, b in zip(left, scaled, strict=True)]
-    axes.set_yticks(range(len(info.categories)), [_short(c, 26) for c in info.categories])
-    axes.invert_yaxis()
-    axes.set_xlabel(unit)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _trade_off(axes: Any, panel: Panel) -> None:
@@ -232,6 +229,8 @@ def _trade_off(axes: Any, panel: Panel) -> None:
     if values and max(values) > 8 * min(values):
         axes.set_xscale("log")
         _plain_ticks(axes.xaxis)
+    else:
+        axes.locator_params(axis="x", nbins=4)  # numbers of five digits stay apart
     axes.set_xlabel(_label(info.x, x_unit))
     axes.set_ylabel(_label(info.y, y_unit))
     handles, _ = axes.get_legend_handles_labels()
@@ -249,7 +248,8 @@ def _agreement(axes: Any, panel: Panel) -> None:
     info = panel.info
     assert isinstance(info, Agreement)
     _title(axes, panel.title)
-    values = [v for p in info.points for v in p[:2]]
+    places = [*(p[:2] for p in info.points), *info.baseline_points]
+    values = [v for place in places for v in place if v > 0]
     low, high = min(values) / 1.5, max(values) * 1.5
     axes.plot([low, high], [low, high], color=LIGHT.ink, linewidth=0.6)
     axes.fill_between(
@@ -262,7 +262,7 @@ def _agreement(axes: Any, panel: Panel) -> None:
             color=CYCLE[1],
             markersize=3.2,
             markeredgewidth=0.8,
-            label=_short(info.baseline, 34),
+            label=_escape(_cut(info.baseline, 26)),
         )
     for k, split in enumerate(dict.fromkeys(p[4] for p in info.points)):
         part = [p for p in info.points if p[4] == split]
@@ -356,4 +356,4 @@ def _escape(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-_DRAW = {"layers": _layers, "intervals": _intervals, "bars": _bars, "trade-off": _trade_off, "agreement": _agreement}
+_DRAW = {"layers": _layers, "intervals": _intervals, "trade-off": _trade_off, "agreement": _agreement}

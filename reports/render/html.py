@@ -83,9 +83,8 @@ def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
 def _table(table: Table, numbers: dict[str, int], names: dict[str, str]) -> str:
     grid = table.grid
     sides = ["" if c.align == "left" else ' class="r"' for c in grid.columns]
-    heads = "".join(
-        f"<th{side}>{_inline(c.title, numbers, names)}</th>" for c, side in zip(grid.columns, sides, strict=True)
-    )
+    titles = [_inline(c.title, numbers, names).replace("\n", "<br>") for c in grid.columns]
+    heads = "".join(f"<th{side}>{title}</th>" for title, side in zip(titles, sides, strict=True))
     rows = []
     for style, row in [*((r.style, r) for r in grid.rows), *(("total", r) for r in grid.footer)]:
         texts = [_inline(t, numbers, names) for t in grid.texts(row)]

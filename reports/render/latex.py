@@ -7,7 +7,7 @@ import re
 from costmodel.reports.bibliography import OUTSIDE
 from costmodel.reports.content.blocks import Document, Table, spans
 
-from costmodel.cli.table import escape_latex
+from costmodel.cli.table import Column, escape_latex
 
 PREAMBLE = r"""% Tables of a costmodel report. In the preamble:
 %   \usepackage{booktabs,longtable,hyperref}
@@ -27,7 +27,7 @@ def _table(table: Table) -> str:
     grid = table.grid
     long = len(grid.rows) > LONG
     columns = "".join(_column(c.align, c.prose, len(grid.columns)) for c in grid.columns)
-    heads = _line([rf"\textbf{{{_inline(c.title)}}}" for c in grid.columns])
+    heads = _line([_head(c) for c in grid.columns])
     rows = []
     for row in grid.rows:
         cells = [_inline(t) for t in grid.texts(row)]
@@ -68,6 +68,13 @@ def _column(align: str, prose: bool, columns: int) -> str:
     if prose:
         return rf"p{{{0.9 / max(columns, 3):.2f}\linewidth}}"
     return "l" if align == "left" else "r"
+
+
+def _head(column: Column) -> str:
+    """The title of a column, in as many lines as it has."""
+    lines = [rf"\textbf{{{_inline(line)}}}" for line in column.title.split("\n")]
+    stacked = r" \\ ".join(lines)
+    return stacked if len(lines) == 1 else rf"\shortstack[{column.align[0]}]{{{stacked}}}"
 
 
 def _line(cells: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,13 @@ TEMPLATE = Path(__file__).parent.parent / "templates" / "report.typ"
 Paper = Literal["a4", "letter"]
 #: Lines of a listing that fit the page in the size of code.
 CODE_COLUMNS = 96
+#: Names up to this length are not broken in the answer.
+WHOLE_NAME = 32
+#: Points of the block of text, of both insets of a cell; the width of a character over the size of type.
+TEXT_WIDTH, CELL_INSET, CHARACTER = 469.0, 8.0, 0.5
+#: Characters that a column which shares has at least; the smallest size of type.
+NARROW, SMALLEST = 16, 6.0
+NUMBER = re.compile(r"[−+-]?[\d,.]+%?")
 #: Characters from which a column is no longer as wide as what it holds.
 WIDE_HEAD, WIDE_CELL = 26, 36
 
@@ -85,6 +93,7 @@ def _data(document: Document) -> dict[str, Any]:
         "subtitle": document.subtitle,
         "date": document.date,
         "keywords": list(document.keywords),
+        "names": [re.escape(name) for name in document.keywords if len(name) <= WHOLE_NAME],
         "blocks": [_block(b, numbers) for b in document.blocks],
     }
 
@@ -105,7 +114,7 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
                 "label": block.label,
                 "caption": _marked(block.caption, numbers),
                 "alt": block.alt,
-                "api": _api(block.api),
+                "api": [_breakable(e) for e in block.api],
             }
         case Table():
             return _table(block, numbers)
@@ -124,24 +133,54 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         }
         for row in (*grid.rows, *grid.footer)
     ]
+    shares, size = _fitted(grid)
     return {
         "kind": "table",
+        "size": size,
         "label": table.label,
         "caption": _marked(table.caption, numbers),
-        "api": _api(table.api),
+        "api": [_breakable(e) for e in table.api],
         "columns": [
-            {"title": _marked(c.title, numbers, True), "align": c.align, "prose": c.prose or _is_wide(grid, i)}
-            for i, c in enumerate(grid.columns)
+            {"title": _marked(c.title, numbers, True), "align": c.align, "share": share}
+            for c, share in zip(grid.columns, shares, strict=True)
         ],
         "rows": rows,
         "notes": [_marked(n, numbers) for n in grid.notes],
     }
 
 
-def _is_wide(grid: Grid, index: int) -> bool:
-    """Whether a column holds text too long to stand in one line, so that it shares the room that others leave."""
-    longest = max((len(_plain(grid.texts(row)[index])) for row in grid.rows if row.style != "title"), default=0)
-    return len(_plain(grid.columns[index].title)) > WIDE_HEAD or longest > WIDE_CELL
+def _fitted(grid: Grid) -> tuple[list[int], float]:
+    """The share of each column (0: as wide as it needs), and the size of type in points at which the table fits.
+
+    A column that takes what it needs leaves nothing to the others, so where even the smallest type does not fit, all
+    columns share.
+    """
+    shares = [_share(grid, i) for i in range(len(grid.columns))]
+    needs = [float(NARROW) if share else _length(grid, i) for i, share in enumerate(shares)]
+    usual = 7.5 if len(needs) > 7 else 8.0 if len(needs) > 5 or len(grid.rows) > 40 else 9.0
+    fits = (TEXT_WIDTH - CELL_INSET * len(needs)) / (CHARACTER * sum(needs))
+    if fits >= SMALLEST:
+        return shares, min(usual, math.floor(2 * fits) / 2)
+    return [share or round(10 * math.sqrt(need)) for share, need in zip(shares, needs, strict=True)], SMALLEST
+
+
+def _length(grid: Grid, index: int) -> int:
+    """Characters of the longest line of a column."""
+    lines = _plain(grid.columns[index].title).split("\n")
+    lines += [_plain(grid.texts(row)[index]) for row in (*grid.rows, *grid.footer) if row.style != "title"]
+    return max(map(len, lines))
+
+
+def _share(grid: Grid, index: int) -> int:
+    """How much of the room that the others leave a column may fill, by what it holds; 0 where each line fits."""
+    column = grid.columns[index]
+    lengths = [len(_plain(grid.texts(row)[index])) for row in grid.rows if row.style != "title"]
+    head, longest = max(map(len, _plain(column.title).split("\n"))), max(lengths, default=0)
+    if not column.prose and head <= WIDE_HEAD and longest <= WIDE_CELL:
+        return 0
+    typical = sum(lengths) // max(len(lengths), 1)
+    word = max((len(w) for row in grid.rows for w in _plain(grid.texts(row)[index]).split()), default=0)
+    return round(10 * math.sqrt(max(typical + min(longest, 2 * typical), head // 3, min(word, 24), 12)))
 
 
 def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[dict[str, Any]]:
@@ -158,19 +197,14 @@ def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[di
 
 def _words(text: str, longest: int) -> str:
     """The text with break points in words that are longer; figures stay whole."""
-    return re.sub(rf"\S{{{longest},}}", lambda m: m[0] if m[0][:1].isdigit() else _breakable(m[0]), text)
-
-
-def _api(expressions: tuple[str, ...]) -> list[str]:
-    """The expressions; of many that differ only in a name, the first few."""
-    return [_breakable(e) for e in expressions]
+    return re.sub(rf"\S{{{longest},}}", lambda m: m[0] if NUMBER.fullmatch(m[0]) else _breakable(m[0]), text)
 
 
 def _breakable(text: str) -> str:
-    """Zero-width spaces behind joints, where a long name may go on in the next line."""
+    """Zero-width spaces where a long name may go on in the next line: behind joints, and in what has none."""
     for joint in (".", "_", "/", ":", "(", ","):
         text = text.replace(joint, joint + "\u200b")
-    return text
+    return re.sub(r"[^\s\u200b-]{24}(?=[^\s\u200b-])", lambda m: m[0] + "\u200b", text)
 
 
 def _wrapped(line: str) -> list[str]:

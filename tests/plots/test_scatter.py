@@ -1,6 +1,10 @@
+import math
+
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
+from costmodel.errors import CostmodelError
 from costmodel.plots.scatter import Design, scatter
 from costmodel.targets.quantity import Interval
 
@@ -76,3 +80,8 @@ def test_two_maximised_axes_run_from_small_to_large():
     assert [info.points[i].id for i in info.front] == ["a", "b"]
     assert info.points[2].why.startswith("beaten by ")
     assert info.steps() == ([1, 1, 10], [90, 80, 80])
+
+
+def test_what_is_not_a_number_has_no_place():
+    with pytest.raises(CostmodelError, match="b has no number"):
+        scatter([design("a", 1, 90), design("b", math.nan, 90)], "energy_J", "accuracy")

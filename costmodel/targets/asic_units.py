@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
 from costmodel.targets import arith
+from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Confidence, Quantity
 
 if TYPE_CHECKING:
-    from costmodel.targets.spec import Target
+    from costmodel.targets.spec import Rows, Target
 
 
 def _stages(n: Any) -> Any:
@@ -239,50 +240,25 @@ class Column:
             ) from None
 
 
-Rows = Mapping[str, Mapping[str, Quantity]]
-#: Tables of the targets seen last, as far as asked for. The target is held with them, so that its identity stays its
-#: own.
-_TABLES: dict[int, tuple[Any, dict[str, Rows]]] = {}
-_COLUMNS: dict[tuple[int, str], Column] = {}
-_KEEP = 32
-
-
-def table(target: Target, name: str) -> Rows:
-    """The table of that name, gathered once a target; empty where there is none."""
-    held = _TABLES.get(id(target))
-    if held is None:
-        if len(_TABLES) >= _KEEP:
-            _TABLES.clear()
-            _COLUMNS.clear()
-        held = _TABLES[id(target)] = (target, {})
-    if name not in held[1]:
-        held[1][name] = target.table(name)
-    return held[1][name]
-
-
 def column(target: Target, name: str) -> Column:
-    """The column of that name, read once a target; see :func:`read_column`."""
-    rows = table(target, name)
-    key = (id(target), name)
-    if key not in _COLUMNS:
-        _COLUMNS[key] = read_column(target, name, rows)
-    return _COLUMNS[key]
+    """The column ``name`` of a target: its table, and ``structure.columns.NAME`` with ``read: law`` or ``table``.
+
+    Targets that inherit the same table share the column, and with it the laws that are fitted to it.
+    """
+    rows = target.table(name)
+    if not rows:
+        raise CostmodelError(f"target {target.name!r} has no unit table {name!r}; name a base that has it")
+    is_table = target.structure.get("columns", {}).get(name, {}).get("read") == "table"
+    return read_column(rows, name, target.value(f"{name}_node"), target.value(f"{name}_vdd"), is_table)
 
 
-def read_column(target: Target, name: str, rows: Rows) -> Column:
-    """The column ``name`` of a target: its table, and ``structure.columns.NAME`` with ``read: law`` or ``table``."""
-    facts = target.structure.get("columns", {}).get(name, {})
+@kept
+def read_column(rows: Rows, name: str, node: float, voltage: float, is_table: bool) -> Column:
+    """A column from the rows of its table."""
     cells: dict[tuple[str, str], list[tuple[int, Quantity]]] = {}
     for row, values in rows.items():
         unit, width = split_row(row)
         for what, quantity in values.items():
             cells.setdefault((unit, what), []).append((width, quantity))
-    if not cells:
-        raise CostmodelError(f"target {target.name!r} has no unit table {name!r}; name a base that has it")
-    return Column(
-        name,
-        target.value(f"{name}_node"),
-        target.value(f"{name}_vdd"),
-        facts.get("read") == "table",
-        {key: tuple(sorted(points, key=lambda p: p[0])) for key, points in cells.items()},
-    )
+    ordered = {key: tuple(sorted(points, key=lambda p: p[0])) for key, points in cells.items()}
+    return Column(name, node, voltage, is_table, ordered)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.targets.folder import specs_folder
 from costmodel.targets.quantity import Quantity
 from costmodel.targets.schema import ConstantSpec, ParameterSpec, SpecFile, TableSpec
-from costmodel.targets.spec import Parameter, Target, citation_keys, make_constants, make_parameters
+from costmodel.targets.spec import Parameter, Rows, Target, citation_keys, make_constants, make_parameters
 
 KINDS = ("asic", "fpga", "arm")
 _SECTIONS: dict[str, type] = {"constants": ConstantSpec, "tables": TableSpec, "parameters": ParameterSpec}
@@ -141,53 +142,74 @@ def _find(name: str, beside: Path | None = None) -> Path | None:
 def _load(path: str, _changed: int) -> Target:
     file = Path(path)
     chain = _chain(file, ())
-    spec = chain[-1][1]
+    spec = chain[-1][1].spec
     constants: dict[str, Quantity] = {}
+    tables: dict[str, Rows] = {}
     parameters: dict[str, Parameter] = {}
     structure: dict[str, Any] = {}
     sources: dict[str, str] = {}
     title = description = ""
-    for where, each in chain:
+    for where, part in chain:
+        each = part.spec
         if each.kind != spec.kind:
             raise CostmodelError(f"{path}: kind {spec.kind!r} cannot inherit from {where}, which is {each.kind!r}")
-        constants.update(make_constants(where, each))
-        parameters.update(make_parameters(where, each))
+        constants.update(part.constants)
+        for name, rows in part.tables.items():
+            under = tables.get(name)
+            tables[name] = {**under, **{r: {**under.get(r, {}), **rows[r]} for r in rows}} if under else rows
+        parameters.update(part.parameters)
         structure = _merge(structure, each.structure)
         sources.update(each.sources)
         title, description = each.title or title, each.description or description
     known = known_sources() | sources.keys()
+    found: set[str] = set()
     for name, quantity in constants.items():
+        if quantity.source in found:
+            continue
+        found.add(quantity.source)
         for key in citation_keys(quantity.source):
             if key not in known:
                 raise CostmodelError(
                     f"{path}: constant {name!r}: source {key!r} is not in sources.bib nor under 'sources' of the file"
                 )
     title = title or file.stem
-    return Target(file.stem, spec.kind, title, description, constants, parameters, structure, sources, path)
+    return Target(file.stem, spec.kind, title, description, constants, parameters, structure, sources, path, tables)
 
 
-def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, SpecFile]]:
+@dataclass(frozen=True)
+class _Part:
+    """One file, with its constants in base units; ``tables`` are the cells among them."""
+
+    spec: SpecFile
+    constants: dict[str, Quantity]
+    tables: dict[str, Rows]
+    parameters: dict[str, Parameter]
+
+
+def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, _Part]]:
     """The file after all that it inherits from, each once."""
     if path in above:
         raise CostmodelError(f"{path}: inherits from itself through {' -> '.join(p.name for p in above)}")
-    spec = _read(path, path.stat().st_mtime_ns)
-    links: list[tuple[str, SpecFile]] = []
-    for base in [spec.base] if isinstance(spec.base, str) else spec.base:
+    part = _read(path, path.stat().st_mtime_ns)
+    links: list[tuple[str, _Part]] = []
+    for base in [part.spec.base] if isinstance(part.spec.base, str) else part.spec.base:
         found = _find(base, path.parent)
         if found is None:
             raise CostmodelError(f"{path}: base {base!r} is neither a packaged spec nor a file beside it")
         links += [link for link in _chain(found, (*above, path)) if link[0] not in {known for known, _ in links}]
-    return [*links, (str(path), spec)]
+    return [*links, (str(path), part)]
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, _changed: int) -> SpecFile:
-    """One file. Targets share most of what they inherit, so a file is parsed once while it does not change."""
+def _read(path: Path, _changed: int) -> _Part:
+    """One file. Targets share most of what they inherit, so a file is read once while it does not change."""
     data = read_yaml(path)
     try:
-        return msgspec.convert(data, SpecFile)
+        spec = msgspec.convert(data, SpecFile)
     except msgspec.ValidationError as error:
         raise CostmodelError(f"{path}: {_locate(data, error)}") from error
+    constants, tables = make_constants(str(path), spec)
+    return _Part(spec, constants, tables, make_parameters(str(path), spec))
 
 
 def _locate(data: dict[str, Any], error: msgspec.ValidationError) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from costmodel.errors import CostmodelError
-from costmodel.targets.asic_units import table
 from costmodel.targets.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def nodes(target: Target) -> tuple[float, ...]:
     """Nodes in nm for which the target has coefficients, from small to large."""
-    return tuple(sorted(float(row.removesuffix("nm")) for row in table(target, "scaling_energy")))
+    return tuple(sorted(float(row.removesuffix("nm")) for row in target.table("scaling_energy")))
 
 
 def energy_polynomial(rows: Mapping[str, Mapping[str, Quantity]], node: float, voltage: float) -> float:
@@ -68,7 +67,7 @@ def energy_scale(
     if from_node == to_node:
         factor = (to_voltage / from_voltage) ** 2
         return factor, factor, factor
-    rows = table(target, "scaling_energy")
+    rows = target.table("scaling_energy")
     factor = energy_polynomial(rows, to_node, to_voltage) / energy_polynomial(rows, from_node, from_voltage)
     error = target.constant("scaling_error")
     return factor, factor * error.low, factor * error.high
@@ -78,7 +77,7 @@ def area_scale(target: Target, from_node: float, to_node: float) -> tuple[float,
     """Factor (value, low, high) by which a logic area changes between nodes; log-log interpolated between nodes."""
     if from_node == to_node:
         return 1.0, 1.0, 1.0
-    rows = table(target, "scaling_area")
+    rows = target.table("scaling_area")
     known = sorted(float(row.removesuffix("nm")) for row in rows)
     for node in (from_node, to_node):
         if not known[0] <= node <= known[-1]:
@@ -104,7 +103,7 @@ def nominal_voltage(target: Target, node: float) -> float:
 
     Raises :class:`CostmodelError` outside them: then a voltage must be chosen with the node.
     """
-    listed = {float(row.removesuffix("nm")): cells["vdd"].value for row, cells in table(target, "nominal_vdd").items()}
+    listed = {float(row.removesuffix("nm")): cells["vdd"].value for row, cells in target.table("nominal_vdd").items()}
     below, above = (
         max((n for n in listed if n <= node), default=None),
         min((n for n in listed if n >= node), default=None),

@@ -14,6 +14,8 @@ from costmodel.targets.schema import ConstantSpec, ParameterSpec, SpecFile, Tabl
 from costmodel.targets.units import canonical, to_base
 
 T = TypeVar("T")
+#: A table: constants by row and column.
+Rows = Mapping[str, Mapping[str, Quantity]]
 Value = float | int | str | bool | None
 
 
@@ -76,7 +78,7 @@ class Target:
 
     ``constants`` are in SI or counted units (areas in mm²); a cell of a table is the constant ``table.row.column``.
     ``parameters`` are the choices of the user, ``structure`` what only one kind of target has, ``sources`` the
-    references that the file itself brings along.
+    references that the file itself brings along. ``tables`` hold the cells once more, by table, row and column.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Target:
     structure: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
+    tables: Mapping[str, Rows] = field(default_factory=dict, repr=False)
 
     def constant(self, name: str) -> Quantity:
         """The constant of that name; raises :class:`CostmodelError` where the target has none."""
@@ -102,14 +105,9 @@ class Target:
     def value(self, name: str) -> float:
         return self.constant(name).value
 
-    def table(self, name: str) -> dict[str, dict[str, Quantity]]:
+    def table(self, name: str) -> Rows:
         """The rows of a table, each a mapping from column to constant; empty where there is no such table."""
-        rows: dict[str, dict[str, Quantity]] = {}
-        for key, quantity in self.constants.items():
-            if key.startswith(name + "."):
-                row, column = key[len(name) + 1 :].rsplit(".", 1)
-                rows.setdefault(row, {})[column] = quantity
-        return rows
+        return self.tables.get(name, {})
 
     def settings(self, options: Mapping[str, Any], extra: Mapping[str, Parameter] | None = None) -> dict[str, Any]:
         """Every parameter with its default or the given choice; ``extra`` are the choices of the model itself.
@@ -136,16 +134,23 @@ class Target:
             raise CostmodelError(f"{self.file or self.name}: structure: {error}") from error
 
 
-def make_constants(file: str, spec: SpecFile) -> dict[str, Quantity]:
-    """Constants and cells of tables of one file, in base units. Raises :class:`CostmodelError` naming the field."""
+def make_constants(file: str, spec: SpecFile) -> tuple[dict[str, Quantity], dict[str, Rows]]:
+    """Constants and cells of tables of one file, in base units, and the cells by table.
+
+    Raises :class:`CostmodelError` naming the field.
+    """
     constants = {name: _quantity(f"{file}: constants.{name}", c) for name, c in spec.constants.items()}
+    tables: dict[str, Rows] = {}
     for name, table in spec.tables.items():
+        rows: dict[str, dict[str, Quantity]] = {}
         for row, cells in table.rows.items():
-            for column, cell in cells.items():
-                constants[f"{name}.{row}.{column}"] = _cell(
-                    f"{file}: tables.{name}.{row}.{column}", table, column, cell
-                )
-    return constants
+            rows[row] = {
+                column: _cell(f"{file}: tables.{name}.{row}.{column}", table, column, cell)
+                for column, cell in cells.items()
+            }
+            constants.update({f"{name}.{row}.{column}": quantity for column, quantity in rows[row].items()})
+        tables[name] = rows
+    return constants, tables
 
 
 def make_parameters(file: str, spec: SpecFile) -> dict[str, Parameter]:

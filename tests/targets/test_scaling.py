@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from costmodel.errors import CostmodelError
 from costmodel.targets import load_target, scaling
-from costmodel.targets.asic_units import column, table
+from costmodel.targets.asic_units import column
 
 TARGET = load_target("asic-45nm")
-ENERGY = table(TARGET, "scaling_energy")
+ENERGY = TARGET.table("scaling_energy")
 
 
 @pytest.mark.parametrize(

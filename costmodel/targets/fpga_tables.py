@@ -1,15 +1,16 @@
 """Every folding of every matrix unit, priced at once: the tables from which the search for a folding reads.
 
 The coefficients of a unit depend on its shape and on the fabric, not on the constants of a device, so they are computed
-once for all devices of a family; pricing them is a weighted sum.
+once for all devices of a family; pricing them is a weighted sum. Matrices that differ in their sizes alone are one
+array: a network has many matrices and few kinds.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from costmodel.targets.fpga_design import Stage
@@ -60,11 +61,17 @@ class Table:
     pe: list[int]
     simd: list[int]
     amounts: list[tuple[float, ...]]
+    folds: dict[int, Fold] = field(default_factory=dict, repr=False)
 
     def at_most(self, limit: int) -> Fold | None:
         """The cheapest fold within ``limit`` cycles, or None when even the whole matrix at once needs more."""
         position = bisect_right(self.cycles, limit) - 1
-        return None if position < 0 else Fold(self.pe[position], self.simd[position])
+        if position < 0:
+            return None
+        found = self.folds.get(position)
+        if found is None:  # the same object for matrices of one shape
+            found = self.folds[position] = Fold(self.pe[position], self.simd[position])
+        return found
 
     def taken(self, limit: int) -> tuple[float, ...]:
         """What that fold takes; nothing where there is none."""
@@ -76,84 +83,118 @@ class Table:
 def tables(design: Sequence[Stage], style: Style, known: Rates, stress: int) -> dict[int, Table]:
     """The table of each matrix unit by its stage. A fold costs the sum of its shares of the device's LUTs, block RAMs
     and DSPs, where a block RAM counts ``stress`` times."""
-    return {
-        stage.index: _table(stage.matrix, stage.window, simd_choices(stage), style.impl, style.fabric, known, stress)
-        for stage in matrix_stages(design)
-        if stage.matrix is not None
-    }
+    found: dict[int, Table] = {}
+    for grid, used in zip(_grids(design, style.impl, style.fabric), _used(design, style, known), strict=True):
+        cost: Any = 0
+        for name in WEIGHED:
+            has = known.values[f"device_{name}"]
+            weight = (stress if name == "bram18" else 1) / has if has else 1.0
+            cost = cost + used.get(name, 0) * weight
+        for stages, table in zip(grid.stages, cheapest(grid, cost, used), strict=True):
+            found.update(dict.fromkeys(stages, table))
+    return {stage.index: found[stage.index] for stage in matrix_stages(design)}
 
 
-@lru_cache(maxsize=4096)
-def _table(
-    shape: MatrixShape,
-    around: WindowShape | None,
-    simds: tuple[int, ...],
+@dataclass(frozen=True, eq=False, slots=True)
+class Grid:
+    """All foldings of the matrices of one kind, one matrix after the other.
+
+    ``stages`` are, for each matrix, the stages that have it; its foldings are ``starts[i]`` to ``starts[i + 1]`` of
+    ``pe``, ``simd`` and ``cycles``, and of the coefficients of ``parts``.
+    """
+
+    stages: list[list[int]]
+    starts: list[int]
+    pe: Any
+    simd: Any
+    cycles: Any
+    parts: tuple[Part, ...]
+
+
+@kept
+def _grids(design: Sequence[Stage], impl: Impl, fabric: Fabric) -> list[Grid]:
+    """The foldings of a design's matrices with the parts of their units and windows."""
+    shapes: dict[tuple[MatrixShape, WindowShape | None], list[int]] = {}
+    for stage in matrix_stages(design):
+        assert stage.matrix is not None
+        shapes.setdefault((stage.matrix, stage.window), []).append(stage.index)
+    kinds: dict[tuple[Any, ...], list[tuple[MatrixShape, WindowShape | None]]] = {}
+    for m, w in shapes:
+        around = None if w is None else (w.bits, w.kernel, w.stride)
+        kinds.setdefault((m.bits_a, m.bits_w, m.n_thresholds, m.depthwise, m.pow2, around), []).append((m, w))
+    return [
+        _grid([(m, w, simd_choices(design[shapes[m, w][0]])) for m, w in alike], impl, fabric,
+              [shapes[each] for each in alike]) for alike in kinds.values()
+    ]  # fmt: skip
+
+
+def _grid(
+    matrices: Sequence[tuple[MatrixShape, WindowShape | None, Sequence[int]]],
     impl: Impl,
     fabric: Fabric,
-    known: Rates,
-    stress: int,
-) -> Table:
-    pe, simd, spent, _ = _grid(shape, around, simds, impl, fabric)
-    used = _used(shape, around, simds, impl, fabric, known)
-    cost: Any = 0
-    for name in WEIGHED:
-        has = known.values[f"device_{name}"]
-        weight = (stress if name == "bram18" else 1) / has if has else 1.0
-        cost = cost + used.get(name, 0) * weight
-    return cheapest(pe, simd, spent, cost, used)
-
-
-def cheapest(pe: Any, simd: Any, spent: Any, cost: Any, used: Mapping[str, Any]) -> Table:
-    """Of foldings as arrays, with their cycles, costs and what they take: those that no other beats in both."""
+    stages: list[list[int]],
+) -> Grid:
+    """One grid; ``matrices``: of each its shape, its window and the SIMD that are tried."""
     import numpy as np
 
-    cost = np.broadcast_to(cost, spent.shape)
-    order = np.lexsort((cost, spent))
-    best = np.minimum.accumulate(cost[order])
-    # the row at which the running minimum was last lowered is the cheapest so far
-    lowered = np.concatenate([[True], best[1:] < best[:-1]])
-    kept = order[lowered]
-    columns = [np.broadcast_to(used.get(name, 0), spent.shape)[kept].tolist() for name in UNITS_TAKE]
-    return Table(spent[kept].tolist(), pe[kept].tolist(), simd[kept].tolist(), list(zip(*columns, strict=True)))
+    sides = [(divisors(shape.mh), simds) for shape, _, simds in matrices]
+    sizes = [len(pes) * len(simds) for pes, simds in sides]
+    pe = np.concatenate([np.repeat(np.array(pes), len(simds)) for pes, simds in sides])
+    simd = np.concatenate([np.tile(np.array(simds), len(pes)) for pes, simds in sides])
+
+    def column(values: Sequence[int]) -> Any:
+        return np.repeat(np.array(values), sizes)
+
+    first, around, _ = matrices[0]
+    mw, mh, vectors, bits_acc = (
+        column([getattr(shape, name) for shape, _, _ in matrices]) for name in ("mw", "mh", "vectors", "bits_acc")
+    )
+    shape = replace(first, mw=mw, mh=mh, vectors=vectors, bits_acc=bits_acc)
+    parts = mvu(shape, pe, simd, impl, fabric)
+    if around is not None:
+        width, channels = (
+            column([getattr(w, name) for _, w, _ in matrices if w is not None]) for name in ("width", "channels")
+        )
+        rows = replace(around, width=width, channels=channels)
+        parts += window(rows, pe * simd if first.depthwise else simd, impl, fabric=fabric)
+    starts = [0, *np.cumsum(sizes).tolist()]
+    limited = tuple(part for part in parts if part.metric in LIMITED)
+    return Grid(stages, starts, pe, simd, cycles(shape, pe, simd), limited)
 
 
-def pairs(shape: MatrixShape, simds: Sequence[int]) -> tuple[Any, Any, Any]:
-    """Every divisor of the rows with each of ``simds``: pe, simd and cycles as arrays."""
-    import numpy as np
-
-    pe, simd = np.meshgrid(np.array(divisors(shape.mh)), np.array(simds), indexing="ij")
-    pe, simd = pe.ravel(), simd.ravel()
-    return pe, simd, cycles(shape, pe, simd)
-
-
-@lru_cache(maxsize=2048)
-def _used(
-    shape: MatrixShape,
-    around: WindowShape | None,
-    simds: tuple[int, ...],
-    impl: Impl,
-    fabric: Fabric,
-    known: Rates,
-) -> dict[str, Any]:
-    """What every fold takes of each resource, as arrays or, where it is the same for all, as numbers."""
-    _, _, _, parts = _grid(shape, around, simds, impl, fabric)
-    found: dict[str, Any] = {}
-    for part in parts:
-        value = part.coefficient
-        for name in part.factors:
-            value = value * known.values[name]
-        found[part.metric] = found.get(part.metric, 0) + value
+@kept
+def _used(design: Sequence[Stage], style: Style, known: Rates) -> list[dict[str, Any]]:
+    """What the foldings of each grid take of each resource, as arrays or, where it is the same for all, as numbers."""
+    found = []
+    for grid in _grids(design, style.impl, style.fabric):
+        used: dict[str, Any] = {}
+        for part in grid.parts:
+            value = part.coefficient
+            for name in part.factors:
+                value = value * known.values[name]
+            used[part.metric] = used.get(part.metric, 0) + value
+        found.append(used)
     return found
 
 
-@lru_cache(maxsize=1024)
-def _grid(
-    shape: MatrixShape, around: WindowShape | None, simds: tuple[int, ...], impl: Impl, fabric: Fabric
-) -> tuple[Any, Any, Any, tuple[Part, ...]]:
-    """The pairs of a matrix, and the parts of its unit and window with arrays for coefficients."""
-    pe, simd, spent = pairs(shape, simds)
-    parts = mvu(shape, pe, simd, impl, fabric)
-    if around is not None:
-        parts += window(around, pe * simd if shape.depthwise else simd, impl, fabric=fabric)
-    limited = tuple(part for part in parts if part.metric in LIMITED)
-    return pe, simd, spent, limited
+def cheapest(grid: Grid, cost: Any, used: Mapping[str, Any]) -> list[Table]:
+    """For each matrix of a grid, of its foldings those that no other beats in cycles and cost."""
+    import numpy as np
+
+    size = len(grid.pe)
+    cost = np.broadcast_to(cost, (size,))
+    which = np.repeat(np.arange(len(grid.stages)), np.diff(grid.starts))
+    order = np.lexsort((cost, grid.cycles, which))
+    ordered = cost[order]
+    best = np.empty(size)
+    for start, stop in pairwise(grid.starts):
+        np.minimum.accumulate(ordered[start:stop], out=best[start:stop])
+    # the row at which the running minimum was last lowered is the cheapest so far
+    lowered = np.concatenate([[True], best[1:] < best[:-1]])
+    lowered[grid.starts[:-1]] = True
+    kept = order[lowered]
+    ends = np.searchsorted(np.flatnonzero(lowered), grid.starts).tolist()
+    spent, pe, simd = (array[kept].tolist() for array in (grid.cycles, grid.pe, grid.simd))
+    columns = [np.broadcast_to(used.get(name, 0), (size,))[kept].tolist() for name in UNITS_TAKE]
+    amounts = list(zip(*columns, strict=True))
+    return [Table(spent[a:b], pe[a:b], simd[a:b], amounts[a:b]) for a, b in pairwise(ends)]

@@ -18,7 +18,7 @@ import numpy as np
 from costmodel.errors import CostmodelError
 from costmodel.explore.choices import RESOURCES, Design, Ints, Link, Unit, costs, unit
 from costmodel.ledger.ledger import Ledger, Level, Profile
-from costmodel.targets import fpga, fpga_fit, fpga_pipeline
+from costmodel.targets import fpga, fpga_alike, fpga_fit, fpga_pipeline
 from costmodel.targets import fpga_streams as streams
 from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div, maximum, minimum
@@ -133,7 +133,7 @@ class _Builder:
         self.pipeline, self.style, self.constants, self.rules = pipeline, style, constants, rules
         self.order = tuple(stage.index for stage in matrix_stages(pipeline))
         self.place = {stage: i for i, stage in enumerate(self.order)}
-        self.lags = fpga_pipeline.lag(pipeline)
+        self.waiting = fpga_alike.alike(pipeline).waiting
 
     def design(self, names: Sequence[str]) -> Design:
         self.items = [self.unit(self.pipeline[index], name) for index, name in zip(self.order, names, strict=True)]
@@ -201,7 +201,7 @@ class _Builder:
             groups = [pipeline.operators(work, lanes, stage.channels, style) for work in stage.work]
         else:
             groups = list(pipeline.stage_groups(stage, None, interval, style))
-        groups += pipeline._skip_memory(self.pipeline, stage, interval, style, self.lags)
+        groups += pipeline.skip_memory(self.waiting[stage.index], interval, style)
         return tuple(part for group in groups for part in group)
 
     # -- streams ------------------------------------------------------------------------------------------------------

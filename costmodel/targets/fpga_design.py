@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log2, prod
 from typing import Any
 
@@ -107,23 +108,24 @@ def stages(
     result: list[Stage] = []
     home: dict[int, int] = {-1: -1}  # layer -> stage that produces its result
     unprocessed = {-1}  # stages that only scale or round the network's input
+    thresholds = set(merged.values())
     for layer in ledger.layers:
-        if layer.index in merged.values():
+        index = layer.index
+        if index in thresholds:
             continue
         inputs = tuple(dict.fromkeys(home[i] for i in layer.inputs))
         if host_scales_input and layer.op in INPUT_OPS and inputs == (-1,):
-            home[layer.index] = -1
+            home[index] = -1
             continue
         raw = all(i in unprocessed for i in inputs)
-        stage = _stage(len(result), layer, inputs, widths, raw, charges.get(layer.index, []),
-                       parameters.get(layer.index, []), byte_accumulators)  # fmt: skip
+        behind = ledger.layers[merged[index]] if index in merged else None
+        levels = 0 if behind is None else _levels(behind, charges.get(behind.index, []))
+        stage = _stage(len(result), layer, inputs, widths, raw, charges.get(index, []), parameters.get(index, []),
+                       byte_accumulators, behind, levels)  # fmt: skip
         if raw and layer.op in INPUT_OPS:
             unprocessed.add(stage.index)
-        home[layer.index] = stage.index
-        if layer.index in merged:
-            threshold = ledger.layers[merged[layer.index]]
-            stage = _with_threshold(stage, threshold, charges.get(threshold.index, []))
-            home[threshold.index] = stage.index
+        for each in stage.layers:
+            home[each] = stage.index
         result.append(stage)
     return tuple(result)
 
@@ -142,24 +144,36 @@ def _thresholds_behind_matrices(ledger: Ledger, readers: Mapping[int, int]) -> d
 
 def _stage(
     index: int, layer: Layer, inputs: tuple[int, ...], widths: Widths, raw: bool, charges: list[Charge],
-    parameters: list[tuple[int, int]], byte_accumulators: bool,
+    parameters: list[tuple[int, int]], byte_accumulators: bool, threshold: Layer | None, levels: int,
 ) -> Stage:  # fmt: skip
-    elements, channels, rows = prod(layer.shape_out), _channels(layer.shape_out), _rows(layer.shape_out)
-    bits_out = widths.of(layer.out, raw and layer.op in INPUT_OPS)
-    entered = prod(layer.shape_in) * widths.of(layer.a, raw)
-    stage = Stage(index, (layer.index,), layer.op, inputs, elements, channels, rows, bits_out, entered,
-                  rows_in=_rows(layer.shape_in), parameters=tuple(parameters), macs=layer.macs)  # fmt: skip
+    """The stage of a layer, and of the threshold behind it where there is one, of ``levels`` comparisons a result."""
+    layers, bits_out = (layer.index,), widths.of(layer.out, raw and layer.op in INPUT_OPS)
+    matrix, weight_bits = None, 0
     if layer.op in MATRIX_OPS and layer.b is not None and layer.n_terms:
-        matrix = _matrix(layer, widths, raw, byte_accumulators)
-        rest = tuple(_work(c, widths) for c in charges if c.tag in ("bias", "bn_bias") or "bias" in c.tag.split("+"))
+        if threshold is not None:
+            layers, bits_out = (layer.index, threshold.index), threshold.out.bits
+        matrix = _matrix(layer, widths, raw, byte_accumulators, levels)
+        window = _window(layer, matrix.bits_a)
         weights = prod(layer.shape_b) if layer.shape_b else matrix.mw * matrix.mh
-        return replace(stage, matrix=matrix, window=_window(layer, matrix.bits_a), work=rest,
-                       weight_bits=weights * matrix.bits_w)  # fmt: skip
-    window = _window(layer, widths.of(layer.a)) if layer.op in ("max_pool", "avg_pool") else None
-    return replace(stage, window=window, work=tuple(_work(c, widths) for c in charges))
+        weight_bits = weights * matrix.bits_w
+        charges = [c for c in charges if c.tag in ("bias", "bn_bias") or "bias" in c.tag.split("+")]
+    else:
+        assert threshold is None, layer
+        window = _window(layer, widths.of(layer.a)) if layer.op in ("max_pool", "avg_pool") else None
+    return Stage(
+        index, layers, layer.op, inputs, prod(layer.shape_out), _channels(layer.shape_out), _rows(layer.shape_out),
+        bits_out, prod(layer.shape_in) * widths.of(layer.a, raw), matrix, window, _rows(layer.shape_in),
+        tuple([_work(c, widths) for c in charges]), tuple(parameters), weight_bits, layer.macs,
+    )  # fmt: skip
 
 
-def _matrix(layer: Layer, widths: Widths, from_input: bool, byte_accumulators: bool) -> MatrixShape:
+# Equal parts of stages are one object, by which stages that are alike are found.
+_make_matrix = lru_cache(maxsize=4096)(MatrixShape)
+_make_window = lru_cache(maxsize=4096)(WindowShape)
+_make_work = lru_cache(maxsize=8192)(Work)
+
+
+def _matrix(layer: Layer, widths: Widths, from_input: bool, byte_accumulators: bool, levels: int) -> MatrixShape:
     assert layer.b is not None
     bits_a = widths.of(layer.a, from_input)
     bits_w = widths.weight if layer.b.is_float else layer.b.bits
@@ -171,7 +185,7 @@ def _matrix(layer: Layer, widths: Widths, from_input: bool, byte_accumulators: b
         acc = bits_a + bits_w + ceil(log2(max(layer.n_terms, 2)))
     if byte_accumulators:
         acc = max(16, round_up(acc, 8))
-    return MatrixShape(layer.n_terms, mh, vectors, bits_a, bits_w, acc, 0, groups > 1, layer.b.kind == "pow2")
+    return _make_matrix(layer.n_terms, mh, vectors, bits_a, bits_w, acc, levels, groups > 1, layer.b.kind == "pow2")
 
 
 def _window(layer: Layer, bits: int) -> WindowShape | None:
@@ -180,20 +194,17 @@ def _window(layer: Layer, bits: int) -> WindowShape | None:
     if w is None or len(layer.shape_in) < 3 or (max(w.kernel) == 1 and max(w.stride) == 1):
         return None
     row = prod(layer.shape_in[3:])
-    return WindowShape(row, layer.shape_in[1], bits, w.kernel[0], w.stride[0], w.padding[0])
+    return _make_window(row, layer.shape_in[1], bits, w.kernel[0], w.stride[0], w.padding[0])
 
 
-def _with_threshold(stage: Stage, threshold: Layer, charges: list[Charge]) -> Stage:
-    assert stage.matrix is not None
-    outputs = prod(threshold.shape_out)
-    levels = max(1, sum(c.count for c in charges if c.kind == "compare") // max(outputs, 1))
-    matrix = replace(stage.matrix, n_thresholds=levels)
-    layers = (*stage.layers, threshold.index)
-    return replace(stage, matrix=matrix, layers=layers, bits_out=threshold.out.bits)
+def _levels(threshold: Layer, charges: list[Charge]) -> int:
+    """Comparisons that a threshold makes a result: one for a sign, more for a quantiser."""
+    return max(1, sum(c.count for c in charges if c.kind == "compare") // max(prod(threshold.shape_out), 1))
 
 
 def _work(charge: Charge, widths: Widths) -> Work:
-    return Work(charge.kind, charge.tag, charge.count, widths.of_bits(charge.bits_a), widths.of_bits(charge.bits_b))
+    bits_a, bits_b = widths.of_bits(charge.bits_a), widths.of_bits(charge.bits_b)
+    return _make_work(charge.kind, charge.tag, charge.count, bits_a, bits_b)
 
 
 def _channels(shape: tuple[int, ...]) -> int:

@@ -243,7 +243,7 @@ def _size(
 
 
 def _fits(groups: Iterable[tuple[Part, ...]], usable: Mapping[str, float], add: Adder) -> bool:
-    used = add((-1, group) for group in groups)
+    used = add([(1, tuple(groups))])
     return all(used[name] <= has for name, has in usable.items())
 
 

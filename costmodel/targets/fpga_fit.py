@@ -10,7 +10,7 @@ from typing import Any
 
 from costmodel.targets.fpga_design import Stage
 from costmodel.targets.fpga_folding import Fold, matrix_stages
-from costmodel.targets.fpga_pipeline import Style, design_groups, design_parts
+from costmodel.targets.fpga_pipeline import Style, design_parts, group_counts
 from costmodel.targets.fpga_tables import LIMITED, UNITS_TAKE, Rates, Table, rates, tables
 from costmodel.targets.fpga_units import URAM_ASPECT, MatrixShape, Part, memory, totals
 from costmodel.targets.kept import kept
@@ -50,13 +50,15 @@ class Adder:
             found = self.known[id(group)] = (group, vector)  # keeps the group, so that its id stays its own
         return found[1]
 
-    def __call__(self, groups: Iterable[tuple[int, tuple[Part, ...]]]) -> dict[str, float]:
+    def __call__(self, groups: Iterable[tuple[int, tuple[tuple[Part, ...], ...]]]) -> dict[str, float]:
+        """What sets of groups take, each with how often it occurs."""
         sums = [0.0] * len(LIMITED)
         known = self.known
-        for _, group in groups:
-            found = known.get(id(group))
-            for i, value in found[1] if found is not None else self.vector(group):
-                sums[i] += value
+        for count, some in groups:
+            for group in some:
+                found = known.get(id(group))
+                for i, value in found[1] if found is not None else self.vector(group):
+                    sums[i] += count * value
         return dict(zip(LIMITED, sums, strict=True))
 
 
@@ -198,7 +200,7 @@ class _Search:
         if not self._within(limit, self._least[limit], most):
             return False
         if limit not in self._used:
-            self._used[limit] = self.add(design_groups(self.design, self.folding(limit), limit, self.style))
+            self._used[limit] = self.add(group_counts(self.design, self.folding(limit), limit, self.style))
         return self._within(limit, self._used[limit], most)
 
     def _within(self, limit: int, used: Mapping[str, float], most: Budget) -> bool:

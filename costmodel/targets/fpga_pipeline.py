@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from costmodel.targets import fpga_streams as streams
 from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div
+from costmodel.targets.fpga_alike import alike
 from costmodel.targets.fpga_design import WHOLE_IMAGE, Stage, Work
 from costmodel.targets.fpga_folding import Fold, stage_cycles
 from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
@@ -16,8 +17,6 @@ from costmodel.targets.kept import kept
 
 # A search over foldings asks for the same units again and again.
 _mvu = lru_cache(maxsize=8192)(units.mvu)
-_multiplier = lru_cache(maxsize=1024)(units.multiplier)
-_shifter = lru_cache(maxsize=1024)(units.shifter)
 _memory = lru_cache(maxsize=4096)(units.memory)
 _window = lru_cache(maxsize=4096)(streams.window)
 _fifo = lru_cache(maxsize=8192)(streams.fifo)
@@ -25,8 +24,6 @@ _width_converter = lru_cache(maxsize=4096)(streams.width_converter)
 _pool = lru_cache(maxsize=1024)(streams.pool)
 _control = lru_cache(maxsize=16)(units.control)
 _host_interface = lru_cache(maxsize=64)(streams.host_interface)
-_adder = lru_cache(maxsize=1024)(streams.adder)
-_comparator = lru_cache(maxsize=1024)(streams.comparator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +75,58 @@ def design_groups(
 def _design_groups(
     design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style
 ) -> tuple[tuple[int, Parts], ...]:
-    folding, lags = dict(folds), lag(design)
-    found: list[tuple[int, Parts]] = []
-    for stage in design:
+    found = []
+    for stage, unit, link in _units(design, folds, interval, style):
         layer = stage.layers[0]
-        found += [(layer, parts) for parts in stage_groups(stage, folding.get(stage.index), interval, style)]
-        found += [(layer, parts) for parts in link_groups(design, folding, stage, interval, style, lags)]
-    found.append((-1, _host_interface(style.host_width, style.host_depth, style.impl, style.fabric)))
+        found += [(layer, parts) for parts in unit]
+        found += [(layer, parts) for parts in link]
+    found.append((-1, _host(style)))
     return tuple(found)
+
+
+def _host(style: Style) -> Parts:
+    return _host_interface(style.host_width, style.host_depth, style.impl, style.fabric)
+
+
+def group_counts(
+    design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
+) -> list[tuple[int, tuple[Parts, ...]]]:
+    """The groups of a pipeline with how often each set of them occurs, for a search that only adds them up."""
+    counts: dict[int, int] = {}
+    groups: dict[int, tuple[Parts, ...]] = {}
+    for _, *both in _units(design, tuple(folding.items()), interval, style):
+        for each in both:
+            counts[id(each)] = counts.get(id(each), 0) + 1
+            groups[id(each)] = each
+    return [(1, (_host(style),)), *((counts[key], groups[key]) for key in groups)]
+
+
+@kept
+def _units(
+    design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style
+) -> list[tuple[Stage, tuple[Parts, ...], tuple[Parts, ...]]]:
+    """Every stage with the groups of its unit and of what is in front of it, computed once for those that are alike."""
+    folding, same = dict(folds), alike(design)
+    units: dict[tuple[int, Fold | None], tuple[tuple[Parts, ...], int]] = {}
+    links: dict[tuple[int, ...], tuple[Parts, ...]] = {}
+    widths: list[int] = []  # of the streams that leave the stages
+    found = []
+    for stage, number, link in zip(design, same.units, same.links, strict=True):
+        fold = folding.get(stage.index)
+        unit = units.get((number, fold))
+        if unit is None:
+            width = stream_width(stage, folding, interval, style)
+            unit = units[number, fold] = tuple(stage_groups(stage, fold, interval, style)), width
+        groups, width = unit
+        widths.append(width)
+        around = (link, id(groups), *[widths[i] for i in stage.inputs if i >= 0])
+        before = links.get(around)
+        if before is None:
+            entering = [widths[i] if i >= 0 else style.host_width for i in stage.inputs]
+            waiting = same.waiting[stage.index]
+            before = links[around] = link_groups(design, stage, fold, entering, interval, style, waiting)
+        found.append((stage, groups, before))
+    return found
 
 
 def stage_groups(stage: Stage, fold: Fold | None, interval: int, style: Style) -> Iterator[Parts]:
@@ -110,8 +151,9 @@ def stage_groups(stage: Stage, fold: Fold | None, interval: int, style: Style) -
         yield _control(style.impl)
     lanes = 1
     for work in stage.work:
-        lanes = max(lanes, ceil_div(work.count, interval))
-        yield operators(work, ceil_div(work.count, interval), stage.channels, style)
+        needed = -(-work.count // interval)
+        lanes = max(lanes, needed)
+        yield operators(work, needed, stage.channels, style)
     for count, bits in stage.parameters:
         copies = min(lanes, count)
         yield _memory("parameters", "parameter", ceil_div(count, copies), bits, copies, "auto", style.fabric)
@@ -134,29 +176,31 @@ def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
 
 def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part, ...]:
     """``lanes`` operators of one kind, each with its register."""
-    bits = max(work.bits_a, 1)
-    match work.kind:
+    amounts = min(-(-channels // lanes), max(work.bits_a, 1)) if work.kind == "shift_channel" else 0
+    return _operators(work.kind, work.bits_a, work.bits_b, lanes, amounts, style.fabric)
+
+
+@lru_cache(maxsize=8192)
+def _operators(kind: str, bits_a: int, bits_b: int, lanes: int, amounts: int, fabric: Fabric) -> Parts:
+    bits = max(bits_a, 1)
+    match kind:
         case "mul":
-            return _multiplier(lanes, work.bits_a, work.bits_b, None, "elementwise", style.fabric)
+            return units.multiplier(lanes, bits_a, bits_b, None, "elementwise", fabric)
         case "add" | "popcount":
-            return _adder(lanes, bits, "elementwise", work.kind)
+            return streams.adder(lanes, bits, "elementwise", kind)
         case "compare":
-            return _comparator(lanes, bits)
+            return streams.comparator(lanes, bits)
         case "xnor" | "and" | "lut" | "signflip":
-            return _gates(lanes * bits, work.kind)
-        case "shift_const":
-            return ()
+            return _gates(lanes * bits, kind)
         case "shift_channel":
-            amounts = min(ceil_div(channels, lanes), bits)
-            return _shifter(lanes, bits, "shift_channel", amounts)
+            return units.shifter(lanes, bits, "shift_channel", amounts)
         case "shift_var":
-            return _shifter(lanes, bits, "shift_var")
+            return units.shifter(lanes, bits, "shift_var")
         case "special":
             return _tables(lanes)
-    return ()
+    return ()  # a constant shift is wire
 
 
-@lru_cache(maxsize=1024)
 def _gates(bits: int, kind: str) -> Parts:
     return (
         Part("lut", "elementwise", kind, bits, ("mux2_lut_per_bit",)),
@@ -164,7 +208,6 @@ def _gates(bits: int, kind: str) -> Parts:
     )
 
 
-@lru_cache(maxsize=1024)
 def _tables(lanes: int) -> Parts:
     """A function as a table of 1024 values, interpolated by one multiplication."""
     return (
@@ -178,27 +221,42 @@ def _tables(lanes: int) -> Parts:
 
 def link_groups(
     design: Sequence[Stage],
-    folding: Mapping[int, Fold],
     stage: Stage,
+    fold: Fold | None,
+    entering: Sequence[int],
     interval: int,
     style: Style,
-    lags: Sequence[float],
-) -> Iterator[Parts]:
-    """Buffers and width converters in front of a stage, and the memory that holds back a short branch."""
-    fold = folding.get(stage.index)
-    for source in stage.inputs:
-        produced = style.host_width if source < 0 else stream_width(design[source], folding, interval, style)
+    waiting: Sequence[tuple[int, int, int]],
+) -> tuple[Parts, ...]:
+    """Buffers and width converters in front of a stage, which streams of the widths ``entering`` come to, and the
+    memory that holds back a short branch."""
+    found: tuple[Parts, ...] = ()
+    for source, produced in zip(stage.inputs, entering, strict=True):
         carried = _carried(stage, None if source < 0 else design[source], produced, style)
         consumed = _consumed(stage, fold, carried, interval, style)
         bits = stage.bits_entered if source < 0 else design[source].elements * design[source].bits_out
         depth = _depth(carried, style) if fold is None or fold.fifo is None else fold.fifo
-        if produced != carried:
-            yield _width_converter(produced, carried, style.impl, bits)
-        yield _fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", style.fabric)
-        if consumed != carried:
-            yield _width_converter(carried, consumed, style.impl, bits)
-            yield _fifo(consumed, fabric=style.fabric)
-    yield from _skip_memory(design, stage, interval, style, lags)
+        found += _stream(produced, carried, consumed, depth, bits, style.impl, style.fabric)
+    return (*found, *skip_memory(waiting, interval, style)) if waiting else found
+
+
+@lru_cache(maxsize=16384)
+def _stream(
+    produced: int, carried: int, consumed: int, depth: int, bits: int, impl: Impl, fabric: Fabric
+) -> tuple[Parts, ...]:
+    """Converters and buffers of one stream, through which ``bits`` pass in an image."""
+    found = [] if produced == carried else [_width_converter(produced, carried, impl, bits)]
+    found.append(_fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", fabric))
+    if consumed != carried:
+        found += [_width_converter(carried, consumed, impl, bits), _fifo(consumed, fabric=fabric)]
+    return tuple(found)
+
+
+def skip_memory(waiting: Iterable[tuple[int, int, int]], interval: int, style: Style) -> Iterator[Parts]:
+    """Memory that holds back branches: of each the bits, its results an image and their width."""
+    for held, elements, bits in waiting:
+        width = ceil_div(elements, interval) * bits
+        yield _fifo(width, ceil_div(held, width), "residual", style.fabric)
 
 
 def _depth(width: int, style: Style) -> int:
@@ -231,39 +289,6 @@ def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int, styl
     if stage.pool and stage.window is not None:
         return pool_lanes(stage, interval, style) * stage.window.bits
     return carried
-
-
-def _skip_memory(
-    design: Sequence[Stage], stage: Stage, interval: int, style: Style, lags: Sequence[float]
-) -> Iterator[Parts]:
-    """Where branches meet, the faster one waits: it is kept for as much of an image as the slower one lags behind."""
-    branches = [i for i in stage.inputs if i >= 0]
-    if len(branches) < 2 or stage.op == "concat":
-        return
-    latest = max(lags[i] for i in branches)
-    for i in branches:
-        held = round((latest - lags[i]) * design[i].elements) * design[i].bits_out
-        width = ceil_div(design[i].elements, interval) * design[i].bits_out
-        if held:
-            yield _fifo(width, ceil_div(held, width), "residual", style.fabric)
-
-
-@kept
-def lag(design: Sequence[Stage]) -> list[float]:
-    """For each stage, the share of an image that must have entered the network's pipeline before its first result.
-
-    A sliding window waits for ``kernel`` rows of its input, a layer over the whole image for all of it.
-    """
-    result: list[float] = []
-    for stage in design:
-        before = max((result[i] for i in stage.inputs if i >= 0), default=0.0)
-        if stage.op in WHOLE_IMAGE and not (stage.matrix is not None and stage.matrix.vectors > 1):
-            result.append(1.0)
-        elif stage.window is not None:
-            result.append(min(1.0, before + stage.window.kernel / max(stage.rows_in, 1)))
-        else:
-            result.append(before)
-    return result
 
 
 # -- time -------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from costmodel.targets.fpga_design import Stage, Widths, stages
 from costmodel.targets.fpga_engine import engine
 from costmodel.targets.fpga_fit import Budget, capacity, explain_misfit, fold_for, move_to_uram, utilisation
 from costmodel.targets.fpga_folding import folding_data, matrix_stages, read_folding
-from costmodel.targets.fpga_pipeline import Style, design_parts, intervals, latency
+from costmodel.targets.fpga_pipeline import Style, design_groups, intervals, latency
 from costmodel.targets.fpga_units import IMPLS, Fabric
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter, Target
@@ -124,10 +124,10 @@ def dataflow(
         limit = int(clock / settings["fps"]) if settings["fps"] else 0
     spent = intervals(design, folding)
     interval = max(max(spent.values()), limit)
-    parts = design_parts(design, folding, interval, style)
-    folding, parts = move_to_uram(design, folding, interval, style, target, budget, parts)
+    groups = design_groups(design, folding, interval, style)
+    folding, groups = move_to_uram(design, folding, interval, style, target, budget, groups)
 
-    used = utilisation(parts, target)
+    used = utilisation(groups, target)
     alone = settings["mode"] == "dataflow" or settings["folding"] != "auto"
     misfit = explain_misfit(used, target, budget, "a pipeline", suggest=alone)
     if misfit and not alone:
@@ -137,7 +137,7 @@ def dataflow(
 
     first = latency(design, folding, interval, style)
     per_image = (first + (settings["batch"] - 1) * interval) / settings["batch"] / clock
-    lines = resource_lines(parts)
+    lines = resource_lines(groups)
     lines += [Line(design[i].layers[0], "cycles", "interval", "control", count) for i, count in spent.items()]
     lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock))
     if "board_power" in target.constants:
@@ -176,9 +176,9 @@ def _nearest_folding(
 ) -> tuple[str, ...]:
     """The fastest folding that the device holds, in words; nothing where it holds none."""
     folding, limit = fold_for(design, style, target, budget, {**settings, "fps": 0.0})
-    parts = design_parts(design, folding, limit, style)
-    _, parts = move_to_uram(design, folding, limit, style, target, budget, parts)
-    if explain_misfit(utilisation(parts, target), target, budget, "it", suggest=False):
+    groups = design_groups(design, folding, limit, style)
+    _, groups = move_to_uram(design, folding, limit, style, target, budget, groups)
+    if explain_misfit(utilisation(groups, target), target, budget, "it", suggest=False):
         return ()
     rate = settings["clock"] / limit
     return (

@@ -15,12 +15,13 @@ from costmodel.targets.spec import Target
 RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
 
 
-def resource_lines(parts: Iterable[tuple[int, Part]]) -> list[Line]:
-    """Parts as lines of the bill, by resource; parts of nothing are left out."""
+def resource_lines(groups: Iterable[tuple[int, tuple[Part, ...]]]) -> list[Line]:
+    """The parts of groups as lines of the bill, by resource; parts of nothing are left out."""
     lines: dict[str, list[Line]] = {metric: [] for metric in RESOURCES}
-    for layer, (metric, component, kind, coefficient, factors) in parts:
-        if coefficient:
-            lines[metric].append(Line(layer, metric, component, kind, float(coefficient), factors))
+    for layer, group in groups:
+        for metric, component, kind, coefficient, factors in group:
+            if coefficient:
+                lines[metric].append(Line(layer, metric, component, kind, float(coefficient), factors))
     return [line for metric in RESOURCES for line in lines[metric]]
 
 

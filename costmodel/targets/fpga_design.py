@@ -147,7 +147,8 @@ def _stage(
     parameters: list[tuple[int, int]], byte_accumulators: bool, threshold: Layer | None, levels: int,
 ) -> Stage:  # fmt: skip
     """The stage of a layer, and of the threshold behind it where there is one, of ``levels`` comparisons a result."""
-    layers, bits_out = (layer.index,), widths.of(layer.out, raw and layer.op in INPUT_OPS)
+    layers: tuple[int, ...] = (layer.index,)
+    bits_out = widths.of(layer.out, raw and layer.op in INPUT_OPS)
     matrix, weight_bits = None, 0
     if layer.op in MATRIX_OPS and layer.b is not None and layer.n_terms:
         if threshold is not None:

@@ -22,7 +22,7 @@ from costmodel.targets.arith import ceil_div
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, Work, matrix_rows
-from costmodel.targets.fpga_fit import Adder, Budget, adder, explain_misfit, utilisation
+from costmodel.targets.fpga_fit import Adder, Budget, Groups, adder, explain_misfit, utilisation
 from costmodel.targets.fpga_pipeline import Style, operators
 from costmodel.targets.fpga_units import Fabric, Impl, MatrixShape, Part, RamStyle
 from costmodel.targets.kept import kept
@@ -54,9 +54,9 @@ def engine(
     why: tuple[str, ...],
 ) -> Estimate:  # fmt: skip
     """Price a ledger on the widest engine that the device holds. ``why`` says what spoke against a pipeline."""
-    chosen, parts = _size(design, style, target, budget)
+    chosen, groups = _size(design, style, target, budget)
     clock = settings["clock"]
-    lines = resource_lines(parts)
+    lines = resource_lines(groups)
     total, waiting, streamed = 0, 0, 0
     for passed in passes(design):
         layer = passed.stages[0].layers[0]
@@ -74,7 +74,7 @@ def engine(
         streamed += passed.moved_bits(chosen.on_chip)
     if "board_power" in target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
-    used = utilisation(parts, target)
+    used = utilisation(groups, target)
     facts = {
         "mode": "engine",
         "interval_cycles": total,
@@ -222,9 +222,7 @@ def needs(design: Sequence[Stage]) -> Needs:
     )  # fmt: skip
 
 
-def _size(
-    design: Sequence[Stage], style: Style, target: Target, budget: Budget
-) -> tuple[Engine, list[tuple[int, Part]]]:
+def _size(design: Sequence[Stage], style: Style, target: Target, budget: Budget) -> tuple[Engine, Groups]:
     """The fastest engine within what is usable of the device, feature maps on chip or not; or the narrowest."""
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
     asked, add = needs(design), adder(target)
@@ -239,7 +237,7 @@ def _size(
                 found.append((_total_cycles(design, tried, style), len(found), tried))
                 break
     best = min(found)[2] if found else tried
-    return best, [(-1, part) for group in _groups(asked, best, style) for part in group]
+    return best, [(-1, group) for group in _groups(asked, best, style)]
 
 
 def _fits(groups: Iterable[tuple[Part, ...]], usable: Mapping[str, float], add: Adder) -> bool:

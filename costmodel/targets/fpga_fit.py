@@ -10,7 +10,7 @@ from typing import Any
 
 from costmodel.targets.fpga_design import Stage
 from costmodel.targets.fpga_folding import Fold, matrix_stages
-from costmodel.targets.fpga_pipeline import Style, design_parts, group_counts
+from costmodel.targets.fpga_pipeline import Style, design_groups, group_counts
 from costmodel.targets.fpga_tables import LIMITED, UNITS_TAKE, Rates, Table, rates, tables
 from costmodel.targets.fpga_units import URAM_ASPECT, MatrixShape, Part, memory, totals
 from costmodel.targets.kept import kept
@@ -23,6 +23,7 @@ MEMORY_STRESS = (1, 16)
 #: Intervals that are looked at before the search narrows.
 COARSE = 8
 Budget = Mapping[str, float]  # resource -> how many the device has
+Groups = Sequence[tuple[int, tuple[Part, ...]]]  # (layer, parts of one unit)
 
 
 def capacity(target: Target) -> dict[str, float]:
@@ -30,14 +31,36 @@ def capacity(target: Target) -> dict[str, float]:
     return {name: target.value(f"device_{name}") for name in LIMITED}
 
 
+#: Of a part: its metric, its cost, and by how much each of its constants may lower and raise it.
+Moved = tuple[str, float, tuple[tuple[str, float, float], ...]]
+
+
 class Adder:
-    """Adds up designs under fixed constants; a group of parts that it has met is not added up again."""
+    """Adds up designs under the constants of a target; a group of parts that it has met is not priced again."""
 
     KEEP = 16384
 
-    def __init__(self, constants: Mapping[str, float]) -> None:
-        self.constants = constants
+    def __init__(self, constants: Rates) -> None:
+        self.rates = constants
+        self.constants = constants.values
         self.known: dict[int, tuple[object, tuple[tuple[int, float], ...]]] = {}
+        self.spreads: dict[int, tuple[object, list[Moved]]] = {}
+
+    def moved(self, group: tuple[Part, ...]) -> list[Moved]:
+        """The parts of a group that the device limits, with what they cost and how far that may move."""
+        found = self.spreads.get(id(group))
+        if found is None:
+            if len(self.spreads) >= self.KEEP:
+                self.spreads.clear()
+            found = self.spreads[id(group)] = (group, [self._moved(part) for part in group if part.metric in LIMITED])
+        return found[1]
+
+    def _moved(self, part: Part) -> Moved:
+        cost, spread = float(part.coefficient), self.rates.spread
+        for factor in part.factors:
+            cost *= self.constants[factor]
+        sides = tuple((f, cost * spread[f][0], cost * spread[f][1]) for f in part.factors if f in spread)
+        return part.metric, cost, sides
 
     def vector(self, group: tuple[Part, ...]) -> tuple[tuple[int, float], ...]:
         """What a group takes, as (position in ``LIMITED``, amount); its identity is its key."""
@@ -65,39 +88,31 @@ class Adder:
 @kept
 def adder(target: Target) -> Adder:
     """The adder of a target."""
-    return Adder(nominal(target))
+    return Adder(rates(target))
 
 
 def nominal(target: Target) -> dict[str, float]:
     return {name: q.value for name, q in target.constants.items()}
 
 
-def utilisation(parts: Sequence[tuple[int, Part]], target: Target) -> dict[str, Interval]:
+def utilisation(groups: Iterable[tuple[int, tuple[Part, ...]]], target: Target) -> dict[str, Interval]:
     """Share of the device that each resource takes; resources that the device lacks and the design does not use are
     left out."""
-    known = rates(target)
-    values, spread = known.values, known.spread
+    add = adder(target)
     sums = dict.fromkeys(LIMITED, 0.0)
     deviation: dict[str, dict[str, list[float]]] = {name: {} for name in LIMITED}
-    for _, (metric, _, _, coefficient, factors) in parts:
-        if metric not in sums:
-            continue
-        cost = float(coefficient)
-        for factor in factors:
-            cost *= values[factor]
-        sums[metric] += cost
-        moved = deviation[metric]
-        for factor in factors:
-            if factor in spread:
-                down, up = spread[factor]
-                sides = moved.get(factor)
+    for _, group in groups:
+        for metric, cost, moved in add.moved(group):
+            sums[metric] += cost
+            for factor, down, up in moved:
+                sides = deviation[metric].get(factor)
                 if sides is None:
-                    sides = moved[factor] = [0.0, 0.0]
-                sides[0] += cost * down
-                sides[1] += cost * up
+                    sides = deviation[metric][factor] = [0.0, 0.0]
+                sides[0] += down
+                sides[1] += up
     shares = {}
     for name, value in sums.items():
-        has = values[f"device_{name}"]
+        has = add.constants[f"device_{name}"]
         if not has and not value:
             continue
         low = sum(d * d for d, _ in deviation[name].values()) ** 0.5
@@ -234,18 +249,22 @@ def _least(found: Mapping[int, Table], limit: int) -> dict[str, float]:
 
 def move_to_uram(
     design: Sequence[Stage], folding: dict[int, Fold], interval: int, style: Style,
-    target: Target, budget: Budget, parts: list[tuple[int, Part]],
-) -> tuple[dict[int, Fold], list[tuple[int, Part]]]:  # fmt: skip
-    """Weights go to UltraRAM, those that save most block RAM an UltraRAM first, until the block RAM suffices."""
-    most = {name: budget[name] * target.value(f"usable_{name}") for name in ("bram18", "uram")}
+    target: Target, budget: Budget, groups: Groups,
+) -> tuple[dict[int, Fold], Groups]:  # fmt: skip
+    """Weights go to UltraRAM, those that save most block RAM an UltraRAM first, until the block RAM suffices: what is
+    usable of it, or else all that the device has."""
     if not budget["uram"]:
-        return folding, parts
-    blocks = totals((part for _, part in parts if part.metric == "bram18"), rates(target).values)
-    moved, _ = _plan(design, folding, float(blocks.get("bram18", 0)), most)
+        return folding, groups
+    bram = adder(target)((1, (group,)) for _, group in groups)["bram18"]
+    usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("bram18", "uram")}
+    for most in (usable, budget):
+        moved, freed = _plan(design, folding, bram, most)
+        if bram - freed <= most["bram18"]:
+            break
     if not moved:
-        return folding, parts
+        return folding, groups
     folding = {i: replace(fold, weights="ultra") if i in moved else fold for i, fold in folding.items()}
-    return folding, design_parts(design, folding, interval, style)
+    return folding, design_groups(design, folding, interval, style)
 
 
 def _plan(

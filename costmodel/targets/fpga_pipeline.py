@@ -54,17 +54,12 @@ def _window_simd(stage: Stage, fold: Fold) -> int:
 Parts = tuple[Part, ...]
 
 
-def design_parts(
-    design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
-) -> list[tuple[int, Part]]:
-    """All parts of a pipeline, each with the ledger's layer that it belongs to; -1 for the network as a whole."""
-    return [(layer, part) for layer, parts in design_groups(design, folding, interval, style) for part in parts]
-
-
 def design_groups(
     design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
 ) -> Sequence[tuple[int, Parts]]:
-    """The same in groups of parts; equal units give the very same group, so that a search adds each up once.
+    """All parts of a pipeline in groups, each with the ledger's layer that it belongs to; -1: the network as a whole.
+
+    Equal units give the very same group, so that a search adds each up once.
 
     The designs seen last are kept: the one that a search settles on is the one that is then described.
     """

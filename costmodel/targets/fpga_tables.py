@@ -123,12 +123,12 @@ def _grids(design: Sequence[Stage], impl: Impl, fabric: Fabric) -> list[Grid]:
         around = None if w is None else (w.bits, w.kernel, w.stride)
         kinds.setdefault((m.bits_a, m.bits_w, m.n_thresholds, m.depthwise, m.pow2, around), []).append((m, w))
     return [
-        _grid([(m, w, simd_choices(design[shapes[m, w][0]])) for m, w in alike], impl, fabric,
-              [shapes[each] for each in alike]) for alike in kinds.values()
+        grid_of([(m, w, simd_choices(design[shapes[m, w][0]])) for m, w in alike], impl, fabric,
+                [shapes[each] for each in alike]) for alike in kinds.values()
     ]  # fmt: skip
 
 
-def _grid(
+def grid_of(
     matrices: Sequence[tuple[MatrixShape, WindowShape | None, Sequence[int]]],
     impl: Impl,
     fabric: Fabric,

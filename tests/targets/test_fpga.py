@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import costmodel
@@ -12,12 +13,23 @@ from costmodel.domain import BINARY, FLOAT, Domain, integer
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic, Window
 from costmodel.targets import estimate, list_targets, load_target
+from costmodel.targets.fpga_alike import alike
 from costmodel.targets.fpga_design import Widths, stages
 from costmodel.targets.fpga_fit import capacity
 from costmodel.targets.fpga_folding import Fold, divisors, read_folding, write_folding
-from costmodel.targets.fpga_pipeline import Style, latency
-from costmodel.targets.fpga_tables import cheapest, pairs
-from costmodel.targets.fpga_units import MatrixShape, cycles
+from costmodel.targets.fpga_pipeline import (
+    Style,
+    design_groups,
+    group_counts,
+    latency,
+    link_groups,
+    stage_groups,
+    stream_width,
+)
+from costmodel.targets.fpga_streams import WindowShape
+from costmodel.targets.fpga_tables import cheapest, grid_of
+from costmodel.targets.fpga_units import SERIES7, MatrixShape, cycles
+from tests.targets.hand import Net, small_net
 
 WIDTHS = Widths(16, 8, 8)
 
@@ -235,19 +247,56 @@ def test_a_folding_file_that_is_missing_or_broken_is_refused(tmp_path):
 
 
 def test_the_cheapest_fold_within_an_interval_is_found_among_all():
-    shape = MatrixShape(72, 16, 64)
+    shapes = (MatrixShape(72, 16, 64), MatrixShape(30, 12, 10))
 
     def price(pe, simd):
         return 7 * pe + 2 * pe * simd + 31 // simd
 
-    pe, simd, spent = pairs(shape, divisors(72))
-    table = cheapest(pe, simd, spent, price(pe, simd), {})
-    every = [(pe, simd) for pe in divisors(16) for simd in divisors(72)]
-    for limit in (64, 100, 640, 4608, 9216, 73728):
-        feasible = [(price(p, s), p, s) for p, s in every if cycles(shape, p, s) <= limit]
-        found = table.at_most(limit)
-        assert price(found.pe, found.simd) == min(feasible)[0]
-    assert table.at_most(63) is None
+    grid = grid_of([(shape, None, divisors(shape.mw)) for shape in shapes], "hls", SERIES7, [[0], [1]])
+    tables = cheapest(grid, price(grid.pe, grid.simd), {})
+    assert len(tables) == 2
+    for shape, table in zip(shapes, tables, strict=True):
+        every = [(pe, simd) for pe in divisors(shape.mh) for simd in divisors(shape.mw)]
+        for limit in (64, 100, 640, 4608, 9216, 73728):
+            feasible = [(price(p, s), p, s) for p, s in every if cycles(shape, p, s) <= limit]
+            found = table.at_most(limit)
+            assert price(found.pe, found.simd) == min(feasible)[0]
+        assert table.at_most(shape.vectors - 1) is None
+
+
+def test_matrices_that_are_priced_together_cost_what_each_costs_alone():
+    matrices = [
+        (MatrixShape(288, 32, 100), WindowShape(12, 32, 1, 3), (1, 4, 32, 96)),
+        (MatrixShape(576, 128, 49), WindowShape(9, 64, 1, 3), (2, 64, 128)),
+        (MatrixShape(144, 8, 1, bits_acc=24), WindowShape(3, 16, 1, 3), (16,)),
+    ]
+    together = grid_of(matrices, "hls", SERIES7, [[0], [1], [2]])
+    for i, matrix in enumerate(matrices):
+        alone = grid_of([matrix], "hls", SERIES7, [[0]])
+        rows = slice(together.starts[i], together.starts[i + 1])
+        assert (together.cycles[rows] == alone.cycles).all()
+        for part, single in zip(together.parts, alone.parts, strict=True):
+            assert part[:3] == single[:3]
+            assert part.factors == single.factors
+            both = np.broadcast_arrays(part.coefficient, together.pe)[0][rows], single.coefficient
+            assert (both[0] == np.broadcast_to(both[1], both[0].shape)).all()
+
+
+def test_stages_that_are_alike_cost_what_each_costs_by_itself():
+    design = stages(small_net(), WIDTHS, True, True)
+    folding = {stage.index: Fold(2, 4) for stage in design if stage.matrix is not None}
+    kinds = alike(design)
+    assert len(set(kinds.units)) < len(design)
+    groups = design_groups(design, folding, 5000, Style())
+    alone = []
+    for stage, waiting in zip(design, kinds.waiting, strict=True):
+        fold = folding.get(stage.index)
+        entering = [64 if i < 0 else stream_width(design[i], folding, 5000, Style()) for i in stage.inputs]
+        alone += stage_groups(stage, fold, 5000, Style())
+        alone += link_groups(design, stage, fold, entering, 5000, Style(), waiting)
+    assert [group for _, group in groups[:-1]] == alone
+    counted = [group for count, some in group_counts(design, folding, 5000, Style()) for group in some * count]
+    assert sorted(map(repr, counted)) == sorted(repr(group) for _, group in groups)
 
 
 def test_a_higher_rate_never_takes_less_of_the_matrix_units():
@@ -261,6 +310,18 @@ def test_a_higher_rate_never_takes_less_of_the_matrix_units():
 
 
 # -- fit --------------------------------------------------------------------------------------------------------------
+
+
+def test_ultraram_beyond_what_is_easily_usable_is_taken_where_nothing_else_fits():
+    net = Net(1, 512, 14, 14)
+    for _ in range(5):  # 2.4 Mbit of weights each, of the 11 Mbit that the device has as block RAM
+        net.conv(net.elementwise("threshold", len(net.layers) - 1, out=BINARY), 512, weight=BINARY)
+    device = load_target("zcu104")
+    scarce = replace(device.constants["usable_uram"], value=0.02, low=0.02)
+    tight = replace(device, constants={**device.constants, "usable_uram": scarce})
+    priced = estimate(net.ledger(), tight, **options())
+    assert priced.fits
+    assert 0.02 < priced.derived["utilisation_uram"].value <= 1
 
 
 def test_what_does_not_fit_says_what_runs_out_and_which_device_has_it():

@@ -34,6 +34,8 @@ class Domain:
         Magnitude of the step: exactly one, a power of two, or a real number.
     ``per_channel``
         Whether that magnitude differs between channels.
+    ``signed``
+        Whether a value can be negative.
     ``evidence``
         ``literal`` (written in the program), ``rule`` (follows from the operation), ``observed`` (read from values).
     """
@@ -43,6 +45,14 @@ class Domain:
     scale: Scale = "one"
     per_channel: bool = False
     evidence: Evidence = "rule"
+    signed: bool = True
+
+    @property
+    def largest(self) -> int:
+        """The largest magnitude, in steps."""
+        if self.kind in ("binary", "binary01", "ternary"):
+            return 1
+        return 2 ** (self.bits - 1) if self.signed else 2**self.bits - 1
 
     @property
     def is_float(self) -> bool:
@@ -63,19 +73,32 @@ class Domain:
 
 FLOAT = Domain("float", FLOAT_BITS)
 BINARY = Domain("binary", 1)
-BINARY01 = Domain("binary01", 1)
+BINARY01 = Domain("binary01", 1, signed=False)
 TERNARY = Domain("ternary", 2)
 
 
-def integer(bits: int, scale: Scale = "one") -> Domain:
+def integer(bits: int, scale: Scale = "one", *, signed: bool = True) -> Domain:
     """A uniform grid of ``bits`` bits, such as the accumulator of a binary convolution."""
-    return Domain("int", bits, scale)
+    return Domain("int", bits, scale, signed=signed)
+
+
+def real(bits: int) -> Domain:
+    """A real number of this width."""
+    return FLOAT if bits == FLOAT_BITS else Domain("float", bits)
+
+
+def accumulator(terms: int, a: Domain = BINARY, b: Domain = BINARY) -> Domain:
+    """The narrowest integer that holds any sum of ``terms`` products of an ``a`` by a ``b``.
+
+    Two ±1 operands give ±terms: ``bit_length(terms) + 1`` bits. Operands of several bits are two's complement if they
+    are signed; a sum of products of unsigned operands needs no sign.
+    """
+    signed = a.signed or b.signed
+    bits = (terms * a.largest * b.largest).bit_length() + signed
+    return integer(max(1, bits), signed=signed)
 
 
 def accumulator_bits(terms: int, bits_a: int = 1, bits_b: int = 1) -> int:
-    """Signed width that holds any sum of ``terms`` products of ``bits_a`` by ``bits_b`` operands without overflow.
-
-    Two one-bit (±1) operands give ±terms: ``bit_length(terms) + 1`` bits.
-    """
-    magnitude = terms if bits_a == bits_b == 1 else terms << (bits_a + bits_b - 2)
-    return magnitude.bit_length() + 1
+    """The bits of :func:`accumulator` where only the widths of the operands are known: ±1, else two's complement."""
+    a, b = (BINARY if bits == 1 else integer(bits) for bits in (bits_a, bits_b))
+    return accumulator(terms, a, b).bits

@@ -14,7 +14,7 @@ from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.trace.affine import chain_class, chain_per_channel, constant_class
 from costmodel.trace.graph import Node
-from costmodel.trace.record import Ref
+from costmodel.trace.values import Ref
 
 #: ``torch.special``-like functions that have an executable form.
 FUNCTIONS = frozenset(

@@ -2,7 +2,8 @@ r"""Move scales and biases to where they cost least.
 
 Four passes over ``affine`` nodes. All are exact because a sum of products is linear:
 
-* *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum;
+* *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum,
+  with the multiplication by it if the program has one;
 * *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
 * *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
 * *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes
@@ -17,19 +18,27 @@ from costmodel.deploy.account import rewrite_row
 from costmodel.domain import FLOAT_BITS, POW2_BITS, Domain
 from costmodel.ledger.ledger import Rewrite
 from costmodel.trace.affine import Step, chain_class, scale_only
-from costmodel.trace.graph import Constant, Graph, Node, substitute
+from costmodel.trace.graph import MOVES, Constant, Graph, Node, substitute
 
 _SUMS = frozenset({"conv", "linear"})
+WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
 #: Linear ops through which a scale passes; a per-channel one only through those that keep channels apart.
 _LINEAR = frozenset({"view", "permute", "slice", "expand", "pad", "cast", "gap", "avg_pool"})
 _KEEPS_CHANNELS = frozenset({"cast", "pad", "gap", "avg_pool"})
 
 
 def defer_activation_scales(graph: Graph) -> Graph:
-    """Give every sum over scaled narrow activations that scale behind the sum."""
+    """Give every sum over scaled narrow activations that scale behind the sum.
+
+    Where the program multiplies by that scale itself, the multiplication moves; real weights take the scale in.
+    """
+    table = {node.id: node for node in graph.nodes}
+    users = graph.users()
     fresh = 1 + max((node.id for node in graph.nodes), default=0)
     names: dict[int, int] = {}
+    moved: dict[int, int] = {}  # multiplication that went behind a sum -> what it multiplied
     nodes: list[Node] = []
+    rows: list[Rewrite] = []
     outputs = dict.fromkeys(graph.outputs)
     for original in graph.nodes:
         node = substitute((original,), names)[0]
@@ -37,16 +46,44 @@ def defer_activation_scales(graph: Graph) -> Graph:
         if node.op not in (*_SUMS, "matmul") or a is None or a.kind == "float" or a.scale == "one":
             nodes.append(node)
             continue
-        kind = Domain("pow2", POW2_BITS, "pow2") if a.scale == "pow2" else Domain("float", FLOAT_BITS, "real")
-        step = Step("mul", (Constant(-1, (), kind),), "act_scale")
-        unit = Domain(a.kind, a.bits, "one", False, a.evidence)
-        nodes.append(node.with_attrs(a=unit))
-        nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None,
-                             attrs={"steps": (step,)}))  # fmt: skip
+        nodes.append(node.with_attrs(a=a.with_scale("one")))
+        if real_weights(node):
+            continue
+        written = _scale_before(original, table, users, graph.outputs)
+        if written is not None:
+            moved[written.id] = written.inputs[0]
+            steps: tuple[Step, ...] = written.attrs["steps"]
+        else:
+            kind = Domain("pow2", POW2_BITS, "pow2") if a.scale == "pow2" else Domain("float", FLOAT_BITS, "real")
+            steps = (Step("mul", (Constant(-1, (), kind),), "act_scale"),)
+        behind = replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None, attrs={"steps": steps})
+        nodes.append(behind)
+        rows.append(rewrite_row("activation scale behind the sum", [written] if written else [], [behind], WHY_DEFER))
         names[node.id] = fresh
         fresh += 1
     final = tuple(names.get(i, i) for i in outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=final)
+    kept = substitute((node for node in nodes if node.id not in moved), moved)
+    rows = [row for row in rows if row.removed]
+    return replace(graph, nodes=tuple(kept), outputs=final, rewrites=(*graph.rewrites, *rows))
+
+
+def _scale_before(
+    node: Node, table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
+) -> Node | None:
+    """The multiplication by one number that makes the operand of a sum, if nothing else reads what it makes."""
+    current, pooled = table.get(node.inputs[0]), False
+    while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
+        if current.op == "affine":
+            steps: tuple[Step, ...] = current.attrs["steps"]
+            alone = scale_only(steps) and not any(step.per_channel for step in steps)
+            # the largest of scaled values is the scaled largest only for a positive scale
+            rising = not pooled or all(c is not None and (c.literal or 0) > 0 for s in steps for c in s.constants)
+            return current if alone and rising and current.inputs[0] in table else None
+        pooled |= current.op == "max_pool"
+        if (current.op not in MOVES and current.op != "max_pool") or len(current.inputs) != 1:
+            return None
+        current = table.get(current.inputs[0])
+    return None
 
 
 def merge_chains(graph: Graph) -> Graph:

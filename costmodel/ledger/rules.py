@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from costmodel.domain import FLOAT_BITS, Domain, accumulator_bits
+from costmodel.domain import FLOAT_BITS, Domain, accumulator
 from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Role, Scale, Traffic
 from costmodel.ledger.scales import replacement
 from costmodel.trace.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
@@ -116,7 +116,7 @@ def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, ta
     One bit by one bit is XNOR (or AND, where zero is a value) and popcount; a one-bit or ternary operand with a wide
     one adds or subtracts it; a power of two shifts it; narrow integers are bit-serial; the rest multiplies.
     """
-    acc = accumulator_bits(n_terms, a.bits, b.bits) if not (a.is_float or b.is_float) else FLOAT_BITS
+    acc = accumulator(n_terms, a, b).bits if not (a.is_float or b.is_float) else FLOAT_BITS
     narrow = {"binary", "binary01", "ternary"}
     if a.is_one_bit and b.is_one_bit:
         yield ("xnor" if a.kind == b.kind == "binary" else "and", tag, macs, 1, 1, 0)

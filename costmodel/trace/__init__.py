@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from costmodel.collector import without_collector
@@ -30,16 +27,17 @@ def trace(
 
     Raises whatever the model's own code raises.
     """
+    from costmodel.trace.copying import private_arguments, private_copy
     from costmodel.trace.lower import lower
     from costmodel.trace.perturb import perturb
     from costmodel.trace.record import record
     from costmodel.trace.simplify import simplify
 
-    args, kwargs = _arguments(inputs)
+    args, kwargs = private_arguments(inputs)
     while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
         model = cast("nn.Module", model.module)
-    private = _private_copy(model)
-    parameters = sum(p.numel() for p in model.parameters())
+    private = private_copy(model, args, kwargs)
+    parameters = sum(p.numel() for p in private.parameters())
     if not trained:
         perturb(private, seed)
     recording = record(private, args, kwargs)
@@ -47,7 +45,7 @@ def trace(
     if values:
         from dataclasses import replace
 
-        exact = record(_private_copy(model), args, kwargs, keep_values=True, full=True)
+        exact = record(private_copy(model, args, kwargs), args, kwargs, keep_values=True, full=True)
         _same_program(recording, exact)
         graph = replace(graph, values=exact.kept)
     return graph
@@ -67,41 +65,6 @@ def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
             graph.network, shapes, graph.parameters, charge(graph, "as_written"), charge(deployed, "deployed"),
             deployed.rewrites, graph.caveats, {"seed": str(seed), "trained": str(trained)},
         )  # fmt: skip
-
-
-def _private_copy(model: nn.Module) -> nn.Module:
-    """A deep copy in eval mode.
-
-    Most of the time of a copy goes into empty hook tables, which are made anew, and into the memory of weights, which
-    is shared until one side writes to it.
-    """
-    import torch
-
-    memo: dict[int, Any] = {}
-    for parameter in model.parameters():
-        if type(parameter) is torch.nn.Parameter and parameter.device.type == "cpu":
-            shared = torch._lazy_clone(parameter.detach())
-            memo[id(parameter)] = torch.nn.Parameter(shared, parameter.requires_grad)
-    for module in model.modules():
-        memo.update((id(v), type(v)()) for v in vars(module).values() if type(v) in (OrderedDict, dict, set) and not v)
-    return copy.deepcopy(model, memo).eval()
-
-
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    import torch
-    from torch.utils._pytree import tree_map_only
-
-    def private_copy(tensor: torch.Tensor) -> torch.Tensor:
-        # `torch.zeros(1, 3, 224, 224)` is a common way to say a shape; what follows from zeros says nothing of images.
-        copied = tensor.detach().clone()
-        if copied.is_floating_point() and copied.numel() > 1 and bool((copied == copied.flatten()[0]).all()):
-            copied.copy_(torch.randn(copied.shape, generator=torch.Generator().manual_seed(0)))
-        return copied
-
-    private = tree_map_only(torch.Tensor, private_copy, inputs)
-    if isinstance(private, Mapping):
-        return (), private
-    return (private if isinstance(private, tuple) else (private,)), {}
 
 
 def _same_program(a: Any, b: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.trace.graph import In
 from costmodel.trace.lower import Lowering
-from costmodel.trace.record import Ref, Value
+from costmodel.trace.values import Ref, Value
 
 
 def node_of(state: Lowering, argument: Any) -> int:

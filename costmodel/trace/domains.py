@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from costmodel.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, Scale, integer
+from costmodel.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, DomainKind, Scale, integer
 
 #: Relative deviation below which two magnitudes are one: a few units in the last place of single precision.
 TOLERANCE = 3e-6
@@ -27,7 +27,7 @@ def classify(values: Tensor | None, axis: int | None = None) -> Domain:
     if values is None or values.numel() == 0:
         return FLOAT
     if values.dtype == torch.bool:
-        return Domain("binary01", 1, evidence="observed")
+        return Domain("binary01", 1, evidence="observed", signed=False)
     if not values.is_floating_point():
         return _classify_integers(values)
     values = values.float()
@@ -35,14 +35,12 @@ def classify(values: Tensor | None, axis: int | None = None) -> Domain:
         return FLOAT
     if not torch.isfinite(values).all():
         return FLOAT
-    if axis is not None and values.dim() > 1 and 1 < values.shape[axis] < values.numel():
-        rows = values.movedim(axis, 0).reshape(values.shape[axis], -1)
-        whole = _classify_rows(values.reshape(1, -1))
-        if whole.kind in ("binary", "binary01", "ternary"):
-            return whole
+    whole = _classify_rows(values.reshape(1, -1))
+    rows = _rows(values, axis)
+    if len(rows) > 1 and whole.kind not in ("binary", "binary01", "ternary"):
         by_channel = _per_channel(rows)  # powers of two that differ by channel are a scale, not a kind
         return whole if by_channel.is_float else by_channel
-    return _classify_rows(values.reshape(1, -1))
+    return whole
 
 
 def _all_different(values: Tensor) -> bool:
@@ -58,16 +56,52 @@ def _all_different(values: Tensor) -> bool:
     return False
 
 
+def confirm(tensor: Tensor, sample: Tensor, axis: int | None = None) -> Domain:
+    """The domain of a large constant, all of it.
+
+    Real numbers show in a sample; what looks quantised there is looked at in full. ``torch.sign(0)`` is 0, so a latent
+    weight that is exactly zero leaves a zero among ±1: one in a thousand at most is taken for such a tie.
+    """
+    seen = classify(sample, axis)
+    if seen.is_float or tensor.dtype == torch.bool:
+        return seen
+    if not tensor.is_floating_point():
+        return classify(tensor, axis)
+    rows = _rows(tensor, axis)
+    magnitude = rows.abs().float()
+    top = magnitude.amax(1, keepdim=True)
+    if bool((magnitude.amin(1, keepdim=True) >= top * (1 - TOLERANCE)).all()):
+        return _scaled(seen.kind, seen.bits, top, top.shape[0] > 1)
+    zero = magnitude <= top * TOLERANCE
+    if bool(((magnitude >= top * (1 - TOLERANCE)) | zero).all()):
+        alive = top.flatten() > 0  # a filter of zeros has no magnitude of its own
+        zeros = int(zero[alive].sum())
+        if seen.kind == "binary" and zeros * 1000 <= zero.numel():
+            return _scaled("binary", 1, top[alive], len(top) > 1)
+        return _one_magnitude(rows[alive], top[alive], zeros > 0, len(top) > 1)
+    if seen.kind == "pow2":
+        return seen if _all_powers_of_two(magnitude[~zero]) else FLOAT
+    return _confirm_grid(rows, sample)
+
+
+def _rows(values: Tensor, axis: int | None) -> Tensor:
+    if axis is not None and values.dim() > 1 and 1 < values.shape[axis] < values.numel():
+        return values.movedim(axis, 0).reshape(values.shape[axis], -1)
+    return values.reshape(1, -1)
+
+
 def _per_channel(rows: Tensor) -> Domain:
     if rows.shape[1] < 2:
         return FLOAT
-    domain = _classify_rows(rows)
+    domain = _classify_rows(rows[rows.abs().amax(1) > 0])  # a filter of zeros has no magnitude of its own
     # One magnitude a row proves nothing when a row holds too few values to show a second one.
     return domain if rows.shape[1] >= 4 or not domain.is_one_bit else FLOAT
 
 
 def _classify_rows(rows: Tensor) -> Domain:
     """Kind of a matrix whose rows may each have their own magnitude."""
+    if rows.numel() == 0:
+        return FLOAT
     per_channel = rows.shape[0] > 1
     magnitude = rows.abs()
     top = magnitude.amax(1, keepdim=True)
@@ -88,17 +122,31 @@ def _classify_rows(rows: Tensor) -> Domain:
 
 def _one_magnitude(rows: Tensor, top: Tensor, has_zero: bool, per_channel: bool) -> Domain:
     positive, negative = bool((rows > 0.5 * top).any()), bool((rows < -0.5 * top).any())
-    unit = bool(((top - 1).abs() <= TOLERANCE).all())
-    scale: Scale = "one" if unit else "pow2" if _all_powers_of_two(top) else "real"
     if positive and negative:
         kind = TERNARY if has_zero else BINARY
     elif has_zero:
+        # A single number among zeros is what any rectifier can leave; only if it is one does it say something.
+        if int((rows != 0).sum()) == 1 and _scale(top) != "one":
+            return FLOAT
         kind = BINARY01
     else:  # a constant: no information at all, but its size matters to a multiplication
-        if scale == "real" and not per_channel:
-            return FLOAT
-        return Domain("pow2", POW2_BITS, evidence="observed") if scale != "real" else FLOAT
-    return Domain(kind.kind, kind.bits, scale, per_channel and scale != "one", "observed")
+        real = _scale(top) == "real"
+        return FLOAT if real else Domain("pow2", POW2_BITS, evidence="observed")
+    return _scaled(kind.kind, kind.bits, top, per_channel)
+
+
+def _scaled(kind: DomainKind, bits: int, top: Tensor, per_channel: bool) -> Domain:
+    """The kind with the scale that the magnitudes ``top`` of its rows show."""
+    if per_channel and float(top.max()) <= float(top.min()) * (1 + TOLERANCE):
+        per_channel = False
+    scale = _scale(top)
+    return Domain(kind, bits, scale, per_channel and scale != "one", "observed", signed=kind != "binary01")
+
+
+def _scale(top: Tensor) -> Scale:
+    if bool(((top - 1).abs() <= TOLERANCE).all()):
+        return "one"
+    return "pow2" if _all_powers_of_two(top) else "real"
 
 
 def _all_powers_of_two(magnitude: Tensor) -> bool:
@@ -114,22 +162,49 @@ def _grid(row: Tensor) -> Domain:
         return FLOAT
     if row.numel() > 4 * _MAX_LEVELS and len(torch.unique(row[: 2 * _MAX_LEVELS])) > _MAX_LEVELS:
         return FLOAT
-    levels = torch.unique(row)
-    if len(levels) < 3 or len(levels) > _MAX_LEVELS or len(levels) * 4 > row.numel():
+    levels = _merge_close(torch.unique(row))
+    # A handful of real numbers can lie on some grid by chance; seven do not, nor do numbers that keep coming back.
+    if len(levels) < 3 or len(levels) > _MAX_LEVELS or (len(levels) < 7 and len(levels) * 4 > row.numel()):
         return FLOAT
-    levels = _merge_close(levels)
-    gaps = levels.diff()
-    step = gaps.min().item()
-    multiples = gaps / step
-    if step <= 0 or bool(((multiples - multiples.round()).abs() > 1e-3).any()):
-        return FLOAT
-    count = round((levels[-1] - levels[0]).item() / step) + 1
-    bits = max(1, math.ceil(math.log2(count)))
+    step = _common_step(levels.diff())
+    return FLOAT if step is None else _integers(levels[0].item(), levels[-1].item(), step)
+
+
+def _common_step(gaps: Tensor) -> float | None:
+    """The largest number that all gaps are multiples of, if it is not small against them."""
+    step = float(gaps.min())
+    span = float(gaps.sum())
+    for _ in range(8):  # Euclid: what is left of the division by a step that is too large is a multiple of the true one
+        if step * _MAX_LEVELS < span * (1 - 1e-3):
+            return None
+        rest = gaps / step
+        rest = (rest - rest.round()).abs()
+        wrong = rest > 1e-3
+        if not bool(wrong.any()):
+            return span / round(span / step)
+        step = float(rest[wrong].min()) * step
+    return None
+
+
+def _integers(low: float, high: float, step: float) -> Domain:
+    """The kind of a grid that reaches from ``low`` to ``high``."""
+    bits = max(1, math.ceil(math.log2(round((high - low) / step) + 1)))
     if bits > 8:
         return FLOAT
     mantissa, _ = math.frexp(step)
     scale: Scale = "one" if abs(step - 1) < TOLERANCE else "pow2" if abs(mantissa - 0.5) < TOLERANCE else "real"
-    return Domain("int", bits, scale, evidence="observed")
+    return Domain("int", bits, scale, evidence="observed", signed=low < 0)
+
+
+def _confirm_grid(rows: Tensor, sample: Tensor) -> Domain:
+    levels = _merge_close(torch.unique(sample.float()))
+    step = _common_step(levels.diff()) if len(levels) > 2 else None
+    if step is None:
+        return FLOAT
+    places = (rows.float() - levels[0]) / step
+    if bool(((places - places.round()).abs() > 2e-3).any()):
+        return FLOAT
+    return _integers(float(rows.min()), float(rows.max()), step)
 
 
 def _merge_close(levels: Tensor) -> Tensor:
@@ -143,9 +218,9 @@ def _merge_close(levels: Tensor) -> Tensor:
 def _classify_integers(values: Tensor) -> Domain:
     low, high = int(values.min()), int(values.max())
     if (low, high) == (0, 1):
-        return Domain("binary01", 1, evidence="observed")
+        return Domain("binary01", 1, evidence="observed", signed=False)
     bits = max(high, -low - 1).bit_length() + (1 if low < 0 else 0)  # two's complement: eight bits hold -128
-    return integer(max(1, bits))
+    return integer(max(1, bits), signed=low < 0)
 
 
 def classify_literal(number: float) -> Domain:

@@ -10,7 +10,7 @@ from costmodel.trace.arguments import node_of, numel, online_inputs, operands_of
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering
-from costmodel.trace.record import Ref, Value
+from costmodel.trace.values import Ref, Value
 
 
 def batch_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

@@ -15,8 +15,8 @@ from costmodel.trace.affine import Step
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant, Graph, GraphInput, Node
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
-from costmodel.trace.record import Ref, Value
 from costmodel.trace.simplify import Simplified, base_name
+from costmodel.trace.values import Ref, Value
 
 Operand = int | Constant
 Handler = Callable[["Lowering", Value, tuple[Any, ...]], None]
@@ -48,7 +48,7 @@ class Lowering:
                 return self.names[number]
             value = self.simplified.recording.values[number]
             shape = value.shape if axis is not None else distinct_shape(value)
-            return Constant(argument.id, shape, self.simplified.domain(number, axis), path=value.path)
+            return Constant(argument.id, shape, self.simplified.domain(argument.id, axis), path=value.path)
         if isinstance(argument, (int, float)):
             return Constant(-1, (), classify_literal(float(argument)), float(argument))
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from costmodel.trace.record import sample
+from costmodel.trace.values import sample
 
 _PATTERN = 16381  # prime, so that no layer's rows line up with it
 

@@ -7,13 +7,14 @@ comes from a comparison or a sign through literals alone, the few values it can 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from costmodel.domain import Domain
 from costmodel.trace.domains import classify
-from costmodel.trace.record import Ref, Value
+from costmodel.trace.values import Ref, Value
 
 Possible = frozenset[float]
 
@@ -90,4 +91,4 @@ def _few(values: Any) -> Possible | None:
 def domain_of_values(values: Possible) -> Domain | None:
     """The kind of a value that takes exactly these values, if it is one of one bit."""
     domain = classify(torch.tensor(sorted(values)))
-    return Domain(domain.kind, domain.bits, domain.scale, False, "rule") if domain.is_one_bit else None
+    return replace(domain, per_channel=False, evidence="rule") if domain.is_one_bit else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from costmodel.domain import Domain
 from costmodel.trace.domains import classify
-from costmodel.trace.record import IDENTITIES, Recording, Ref, Value
+from costmodel.trace.values import IDENTITIES, Recording, Ref, Value
 
 _RANDOM = ("rand", "bernoulli", "normal", "dropout", "multinomial", "exponential", "poisson")
 _MAX_TERMS = 64
@@ -43,6 +43,9 @@ class Simplified:
 
     def domain(self, number: int, axis: int | None = None) -> Domain:
         """Kind of a value: from its own sample or, failing that, from any value it is known to equal."""
+        whole = self.recording.values[number].whole
+        if whole is not None:
+            return whole
         canonical = self.canonical[number]
         found = classify(self.recording.values[canonical].sample, axis)
         if found.is_float:

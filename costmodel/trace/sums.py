@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from costmodel.domain import FLOAT, Domain, accumulator_bits, integer
+from costmodel.domain import FLOAT, Domain, accumulator
 from costmodel.ledger.ledger import Window
 from costmodel.trace.affine import Step
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering, window
-from costmodel.trace.record import Value
+from costmodel.trace.values import Value
 
 
 def _unit(domain: Domain) -> Domain:
     """The kind without its scale, which is applied after the sum."""
-    return Domain(domain.kind, domain.bits, "one", False, domain.evidence)
+    return domain.with_scale("one")
 
 
 def _scaled(domain: Domain) -> bool:
@@ -38,7 +38,7 @@ def sum_of_products(
     b = state.domain_of(weight) if isinstance(weight, int) else weight.domain
     out: Domain = FLOAT  # real numbers, summed: no need to look
     if a.kind != "float" and b.kind not in ("float", "pow2"):
-        out = integer(accumulator_bits(n_terms, a.bits, b.bits))
+        out = accumulator(n_terms, a, b)
     consts: dict[str, Constant] = {}
     if isinstance(weight, Constant):
         consts["weight"] = weight

@@ -11,7 +11,7 @@ from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering, window
-from costmodel.trace.record import Value
+from costmodel.trace.values import Value
 
 
 def max_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

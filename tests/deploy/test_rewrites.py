@@ -161,7 +161,7 @@ def test_one_channel_of_another_size_is_not_overlooked(channel):
     assert np.array_equal(run(made.graph, images(made, 2), 8), run(made.graph, images(made, 2)))
 
 
-def test_weights_that_are_not_what_they_were_traced_as_are_refused():
+def test_one_odd_weight_among_signs_makes_the_sum_real():
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -173,5 +173,22 @@ def test_weights_that_are_not_what_they_were_traced_as_are_refused():
 
     torch.manual_seed(0)
     made = prepare(Net(), torch.randn(1, 64, 4, 4), trained=True)
+    assert made.profile.deployed.total("xnor") == 0
+    assert verify(made, images(made, 2)).exact
+
+
+def test_weights_that_are_not_what_they_were_traced_as_are_refused():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(64, 64, 3, 3))
+
+        def forward(self, x):
+            return torch.conv2d(torch.where(x >= 0, 1.0, -1.0).to(x.dtype), torch.sign(self.weight))
+
+    torch.manual_seed(0)
+    made = prepare(Net(), torch.randn(1, 64, 4, 4))
+    (conv,) = (node for node in made.graph.nodes if node.op == "conv")
+    made.graph.values[conv.consts["weight"].id][5, 7, 1, 1] = 0.3
     with pytest.raises(CannotRunError, match="one magnitude a channel"):
         assemble(made.graph)

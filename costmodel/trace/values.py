@@ -1,0 +1,83 @@
+"""What a recording is made of: the values that operations made, and what was seen of each."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from costmodel.domain import Domain
+from costmodel.ledger.ledger import Caveat
+
+#: Elements kept of each value, about.
+_SAMPLE_SIZE = 2048
+#: Operations whose result is their first argument.
+IDENTITIES = frozenset(
+    {
+        "aten.detach.default", "aten.clone.default", "aten.alias.default", "aten.lift_fresh.default",
+        "aten.lift_fresh_copy.default", "aten.contiguous.default", "aten.positive.default", "costmodel.alias",
+        "aten.lift.default",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An argument that is a recorded value."""
+
+    id: int
+
+
+class Value:
+    """One recorded value: the operation that made it, its arguments, and what was seen of it."""
+
+    __slots__ = (
+        "args", "call", "id", "inputs", "kwargs", "leaf", "module", "op", "path", "sample", "shape", "tensor_dtype",
+        "whole",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...]
+    ) -> None:
+        self.id, self.op, self.args, self.kwargs, self.inputs = number, op, args, kwargs, inputs
+        self.shape: tuple[int, ...] = ()
+        self.tensor_dtype: torch.dtype = torch.float32
+        self.module, self.call = "", 0
+        self.leaf = ""  # "input", "param", "const" or "foreign"; "" for a computed value
+        self.path = ""  # of a parameter, buffer or input
+        self.sample: Tensor | None = None
+        self.whole: Domain | None = None  # kind of a large constant that was looked at in full
+
+
+@dataclass
+class Recording:
+    """All values in execution order, which of them are outputs, and what could not be seen."""
+
+    values: list[Value]
+    outputs: tuple[int, ...]
+    caveats: list[Caveat]
+    kept: dict[int, Tensor]
+
+
+def sample(tensor: Tensor) -> Tensor | None:
+    """A strided sample: the same places for every tensor of the same shape, so that samples of two values align."""
+    if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized or tensor.numel() == 0:
+        return None
+    if tensor.numel() <= 2 * _SAMPLE_SIZE:
+        return tensor.clone()
+    return tensor[_sample_index(tensor.shape)].clone()
+
+
+@functools.cache
+def _sample_index(shape: torch.Size) -> tuple[slice, ...]:
+    """Steps that keep small dimensions whole (kernels) and share the rest between the large ones."""
+    budget, steps = _SAMPLE_SIZE, {}
+    for position, axis in enumerate(sorted(range(len(shape)), key=lambda a: shape[a])):
+        share = max(1, math.floor(budget ** (1 / (len(shape) - position))))
+        steps[axis] = -(-shape[axis] // share)
+        budget //= min(share, -(-shape[axis] // steps[axis]))
+    return tuple(slice(None, None, steps[axis]) for axis in range(len(shape)))

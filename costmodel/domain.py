@@ -52,7 +52,7 @@ class Domain:
         """The largest magnitude, in steps."""
         if self.kind in ("binary", "binary01", "ternary"):
             return 1
-        return 2 ** (self.bits - 1) if self.signed else 2**self.bits - 1
+        return (1 << self.bits - 1) if self.signed else (1 << self.bits) - 1
 
     @property
     def is_float(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map_only
 
 from costmodel.errors import CostmodelError
@@ -35,7 +35,7 @@ def private_copy(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     with contextlib.suppress(NotImplementedError):  # some exported programs know no mode
         copied.eval()
     tensors = (*copied.parameters(), *copied.buffers())
-    if any(isinstance(t, UninitializedTensorMixin) for t in tensors):
+    if any(is_lazy(t) for t in tensors):
         with torch.no_grad():
             copied(*args, **kwargs)
     return copied

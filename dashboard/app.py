@@ -11,6 +11,7 @@ import dash_mantine_components as dmc
 from costmodel.dashboard import results
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import compare, design, explorer, sweeps
+from costmodel.dashboard.pages.choices import MAX_PINS
 from costmodel.dashboard.pages.common import aria
 from costmodel.dashboard.state import FIELDS, parse
 from costmodel.dashboard.sweeps import Sweep, open_folders
@@ -20,6 +21,8 @@ from costmodel.plots.palette import CYCLE, THEMES
 
 #: Largest request; an uploaded target file, base64-encoded, is the largest thing that a browser sends.
 MAX_REQUEST = 2 * 1024 * 1024
+#: Longest text of a pinned design: two names and a folding of a deep network.
+MAX_PIN = 1500
 TABS = (("explorer", "Explorer"), ("design", "Design"), ("compare", "Compare"), ("sweeps", "Sweeps"))
 #: What a page may load: itself. Plotly compiles small functions, hence unsafe-eval.
 POLICY = (
@@ -86,7 +89,7 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
             "compare": compare.layout(catalogue, link),
             "sweeps": sweeps.layout(found, link),
         }
-        pins = [str(p)[:300] for p in link.values["pin"]][: compare.MAX]
+        pins = list(dict.fromkeys(str(p)[:MAX_PIN] for p in link.values["pin"]))[:MAX_PINS]
         notices = [html.P(text) for text in link.messages]
         return html.Div(
             [
@@ -112,7 +115,6 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
                 ),
                 html.Div(notices, id="notice", role="alert", className="notice" if notices else ""),
                 dcc.Store(id="pins", data=pins),
-                dcc.Store(id="settings", data=link.values["set"][:30]),
                 html.Main(
                     dmc.Tabs(
                         [

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 MAX_LENGTH = 8000
+#: Longest value of a choice: a folding of a deep network in one line.
+MAX_VALUE = 1000
 
 #: key in the link -> (component, its property, default, whether it is a list)
 FIELDS: dict[str, tuple[str, str, Any, bool]] = {
@@ -57,7 +59,7 @@ class State:
 
     @property
     def settings(self) -> dict[str, str]:
-        return {name[:40]: value[:60] for name, _, value in (pair.partition("=") for pair in self.values["set"])}
+        return pairs(self.values["set"])
 
     def one(self, key: str, known: Iterable[str]) -> Any:
         """The value if it is known; else the default, or the first that is known, and a message."""
@@ -91,15 +93,26 @@ def parse(search: str | None) -> State:
     return state
 
 
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """``["clock=2e8"]`` as a mapping; names and values of unlikely length are cut."""
+    return {name[:40]: value[:MAX_VALUE] for name, _, value in (str(text).partition("=") for text in texts)}
+
+
+def written(value: Any) -> str:
+    """A value as a command line takes it: 2e8 as 200000000."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+
+
 def read_design(text: str) -> tuple[str, str, dict[str, str]]:
     """``network@target;clock=2e8`` as its parts."""
-    head, *pairs = text.split(";")
+    head, *settings = text.split(";")
     network, _, target = head.rpartition("@")
-    return network, target, dict(p.partition("=")[::2] for p in pairs)
+    return network, target, pairs(settings)
 
 
-def write_design(network: str, target: str, settings: Mapping[str, Any]) -> str:
-    return ";".join([f"{network}@{target}", *(f"{k}={v}" for k, v in sorted(settings.items()))])
+def write_design(network: str, target: str, settings: Iterable[str]) -> str:
+    """The parts as one text; ``settings`` are ``name=value``."""
+    return ";".join([f"{network}@{target}", *sorted(settings)])
 
 
 def _cut(value: object) -> str:

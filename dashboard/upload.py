@@ -33,8 +33,10 @@ def take(catalogue: Catalogue, contents: Any) -> str:
         except CostmodelError as error:
             raise CostmodelError(str(error).replace(str(path), "the file").replace(folder, "")) from None
     while len(catalogue.uploaded) >= MAX_TARGETS:
-        catalogue.uploaded.pop(next(iter(catalogue.uploaded)))
-    catalogue.uploaded[name] = target
+        oldest = next(iter(catalogue.uploaded))
+        catalogue.uploaded.pop(oldest)
+        catalogue.files.pop(oldest, None)
+    catalogue.uploaded[name], catalogue.files[name] = target, text
     return name
 
 

@@ -1,51 +1,205 @@
-"""The choices of a target as controls, and what the controls say as settings."""
+"""The choices of a design as controls, and what the controls say as settings.
+
+The settings of the design that is shown are one value, a list of ``name=value``: all that is priced, pinned, reported
+and written into the link reads that value, never the controls. A control says by its id which target it is of (a
+folding, which network too), so that a control of the design shown before, still on the page, is not taken for this
+one's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
 from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.state import written
+from dash import html
 
 from costmodel.errors import CostmodelError
 from costmodel.targets.spec import Parameter
 
 #: Units in which a choice is typed: base unit -> (shown unit, factor from base to shown).
 SHOWN = {"Hz": ("MHz", 1e-6), "B": ("KiB", 1 / 1024), "B/s": ("GB/s", 1e-9)}
+#: Choices in the order in which one asks for them; what no group names is in the last one.
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Rate", ("clock", "fps", "threads")),
+    ("Scale of binary weights", ("scale",)),
+    ("Parallelism", ("folding", "mode", "outputs", "terms", "pixels", "window", "mac_lanes", "vector_lanes", "impl")),
+    ("Number format", ("real_bits", "weight_bits", "input_bits", "real_format", "accumulator_bits", "precision")),
+    ("Technology", ("node", "voltage", "leakage", "sram_scales")),
+    ("Memory", ("activation_sram", "weight_sram", "sram_banks", "sram_table", "dram", "dram_bandwidth")),
+    ("More", ()),
+)
+OPEN = 2
+#: What the name alone does not say.
+NAMES = {
+    "fps": "target FPS",
+    "real_bits": "fixed point of real values",
+    "weight_bits": "fixed point of real weights",
+    "input_bits": "fixed point of inputs",
+    "outputs": "PE: outputs at once",
+    "terms": "SIMD: terms of a sum at once",
+    "pixels": "positions at once",
+    "folding": "folding, PE × SIMD",
+    "activation_sram": "activation SRAM",
+    "weight_sram": "weight SRAM",
+    "scale": "scale option",
+}
+WORDS = {
+    "real_bits": "bits before and behind the point together; costmodel deploy --sweep says what fewer do to the output",
+    "scale": "a multiplication (exact), shifts (pow2, csd2, csd3), one shift if trained so (tied), a table (lut)",
+}
 
 
-def panel(catalogue: Catalogue, target: str, given: Mapping[str, str]) -> list[Any]:
-    """A control for each choice of a target; what is ``given`` and may be chosen is set, else the default."""
-    try:
-        chosen = catalogue.settings(target, given)
-    except CostmodelError:
-        chosen = {}
-        for name, value in given.items():
-            try:
-                chosen |= catalogue.settings(target, {name: value})
-            except CostmodelError:
-                continue
+def panel(catalogue: Catalogue, network: str, target: str, settings: Mapping[str, Any]) -> list[Any]:
+    """A control for each choice, in groups; what ``settings`` says is set, else the default."""
     parameters = catalogue.parameters(target)
-    first = ("clock", "fps", "voltage", "node", "threads")
-    names = sorted(parameters, key=lambda n: (first.index(n) if n in first else len(first), list(parameters).index(n)))
-    return [_control(target, name, parameters[name], chosen.get(name, parameters[name].default)) for name in names]
+    named = {name for _, names in GROUPS for name in names}
+    found = []
+    for title, names in GROUPS:
+        here = [n for n in names if n in parameters] if names else [n for n in parameters if n not in named]
+        controls = []
+        for name in here:
+            value = settings.get(name, parameters[name].default)
+            if name == "folding":
+                controls += _folding(catalogue, network, target, str(value))
+            else:
+                controls.append(_control({"of": target}, name, parameters[name], value))
+        if controls:
+            changed = any(settings.get(n, parameters[n].default) != parameters[n].default for n in here)
+            opened = len(found) < OPEN or changed
+            found.append(html.Details([html.Summary(title), *controls], open=opened, className="choices"))
+    return found
 
 
-def given(catalogue: Catalogue, target: str, ids: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:
-    """Settings that the controls make. Controls of another target, which may still be on the page, are left out.
+def known(catalogue: Catalogue, target: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what a link says, the choices that may be made."""
+    chosen: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            chosen |= catalogue.settings(target, {name: value})
+        except CostmodelError:
+            continue
+    return chosen
+
+
+def given(
+    catalogue: Catalogue, network: str, target: str, ids: Sequence[Any], values: Sequence[Any]
+) -> dict[str, Any] | None:
+    """Settings that the controls make. Controls of another design, which may still be on the page, are left out; None
+    where there are no others.
 
     Raises :class:`CostmodelError` for a value that may not be chosen.
     """
     parameters = catalogue.parameters(target)
     found: dict[str, Any] = {}
-    for id, value in zip(ids or (), values or (), strict=False):
-        if not isinstance(id, dict) or id.get("of") != target:
-            continue  # of the target that was shown before: its clock is not this one's
-        name = id.get("name")
+    of = (target, _both(network, target))
+    own = [(id["name"], value) for id, value in zip(ids, values, strict=True) if id["of"] in of]
+    if not own:
+        return None
+    for name, value in own:
         if name in parameters and value is not None and value != "":
             found[name] = _base(parameters[name], value)
     return catalogue.settings(target, found)
+
+
+def texts(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as the list of ``name=value`` that the page holds; :func:`costmodel.dashboard.state.pairs` reads it."""
+    return [f"{name}={written(value)}" for name, value in settings.items()]
+
+
+# -- folding ----------------------------------------------------------------------------------------------------------
+
+
+def folding_of(catalogue: Catalogue, network: str, target: str, settings: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """(PE, SIMD) of each matrix unit, in order: the one that is set, else the one that a pipeline gets by itself."""
+    line = str(settings.get("folding", "auto"))
+    if line == "auto":
+        pipeline = catalogue.estimate(network, target, {**settings, "mode": "dataflow"})
+        units = pipeline.facts["finn_folding"]
+        return [(unit["PE"], unit["SIMD"]) for name, unit in units.items() if name.startswith("MatrixVectorActivation")]
+    pe_simd = [pair.split("x") for pair in line.split(",")]
+    return [(int(pe), int(simd)) for pe, simd in pe_simd]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """PE and SIMD of one matrix unit, and what they may be."""
+
+    pe: int
+    simd: int
+    pes: tuple[int, ...]
+    simds: tuple[int, ...]
+
+
+def fold_of(catalogue: Catalogue, network: str, target: str, settings: Mapping[str, Any], unit: Any) -> Fold | None:
+    """The fold of the unit of that number, as text; None where there is none."""
+    from costmodel.targets.fpga import units
+
+    found = units(catalogue.ledger(network, "deployed"))
+    if not str(unit).isdigit() or int(str(unit)) >= len(found):
+        return None
+    pe, simd = folding_of(catalogue, network, target, settings)[int(str(unit))]
+    return Fold(pe, simd, found[int(str(unit))].pe, found[int(str(unit))].simd)
+
+
+def refolded(
+    catalogue: Catalogue, network: str, target: str, settings: Mapping[str, Any], unit: int, pe: int, simd: int
+) -> str | None:
+    """The line of the whole folding with one unit folded otherwise; None where that is how it is folded."""
+    folds = folding_of(catalogue, network, target, settings)
+    if folds[unit] == (pe, simd):
+        return None
+    return folding_line([(pe, simd) if i == unit else fold for i, fold in enumerate(folds)])
+
+
+def folding_line(folds: Sequence[tuple[int, int]]) -> str:
+    return ",".join(f"{pe}x{simd}" for pe, simd in folds)
+
+
+def _folding(catalogue: Catalogue, network: str, target: str, value: str) -> list[Any]:
+    """The line of the whole folding, and beside it PE and SIMD of one unit at a time."""
+    from costmodel.targets.fpga import units
+
+    of = _both(network, target)
+    names = [u.name for u in units(catalogue.ledger(network, "deployed"))]
+
+    def choice(name: str, label: str, **more: Any) -> Any:
+        return dmc.Select(
+            id={"type": "fold", "of": of, "name": name},
+            label=label,
+            size="xs",
+            allowDeselect=False,
+            checkIconPosition="right",
+            **{"data": [], "value": None, **more},
+        )
+
+    parameter = Parameter("auto", "auto, or PE × SIMD of each matrix unit in order: 16x3,32x32,...")
+    return [
+        _control({"of": of}, "folding", parameter, value),
+        html.Div(
+            [
+                choice(
+                    "unit",
+                    "of unit",
+                    data=[{"value": str(i), "label": n} for i, n in enumerate(names)],
+                    placeholder="choose",
+                ),
+                choice("pe", "PE", disabled=True),
+                choice("simd", "SIMD", disabled=True),
+            ],
+            className="fold",
+        ),
+    ]
+
+
+def _both(network: str, target: str) -> str:
+    return f"{network}@{target}"
+
+
+# -- single controls --------------------------------------------------------------------------------------------------
 
 
 def _base(parameter: Parameter, value: Any) -> Any:
@@ -63,27 +217,32 @@ def _base(parameter: Parameter, value: Any) -> Any:
     return str(value)
 
 
-def _control(target: str, name: str, parameter: Parameter, value: Any) -> Any:
-    id = {"type": "whatif", "of": target, "name": name}
+def _control(of: Mapping[str, str], name: str, parameter: Parameter, value: Any) -> Any:
     unit, factor = SHOWN.get(parameter.unit, ("" if parameter.unit == "1" else parameter.unit, 1.0))
-    title = name.replace("_", " ") + (f" [{unit}]" if unit else "")
-    common: dict[str, Any] = {"id": id, "label": title, "description": parameter.description, "size": "xs"}
+    title = NAMES.get(name, name.replace("_", " ")) + (f" [{unit}]" if unit else "")
+    common: dict[str, Any] = {
+        "id": {"type": "whatif", **of, "name": name},
+        "label": title,
+        "description": WORDS.get(name, parameter.description),
+        "size": "xs",
+    }
     if parameter.choices is not None:
         data = [{"value": str(c), "label": str(c)} for c in parameter.choices]
-        return dmc.Select(**common, data=data, value=str(value), allowDeselect=False)
+        return dmc.Select(**common, data=data, value=str(value), allowDeselect=False, checkIconPosition="right")
     if isinstance(parameter.default, bool):
         data = [{"value": "true", "label": "yes"}, {"value": "false", "label": "no"}]
-        return dmc.Select(**common, data=data, value=str(bool(value)).lower(), allowDeselect=False)
+        return dmc.Select(
+            **common, data=data, value=str(bool(value)).lower(), allowDeselect=False, checkIconPosition="right"
+        )
     if isinstance(parameter.default, (int, float)):
         bounds = {k: v * factor for k, v in (("min", parameter.min), ("max", parameter.max)) if v is not None}
-        return dmc.NumberInput(
-            **common, value=_tidy(value * factor), debounce=300, step=_step(value * factor), **bounds
-        )
-    return dmc.TextInput(**common, value=str(value), debounce=500, readOnly=True)
+        shown = value * factor
+        return dmc.NumberInput(**common, value=_tidy(shown), debounce=300, step=_step(shown), **bounds)
+    return dmc.TextInput(**common, value=str(value), debounce=500, inputProps={"spellCheck": "false"})
 
 
 def _tidy(value: float) -> float | int:
-    return int(value) if value == int(value) else float(f"{value:.6g}")
+    return int(value) if value == int(value) else float(f"{value:.12g}")
 
 
 def _step(value: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +22,7 @@ from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, Widths, stages
 from costmodel.targets.fpga_engine import engine
 from costmodel.targets.fpga_fit import Budget, capacity, explain_misfit, fold_for, move_to_uram, utilisation
-from costmodel.targets.fpga_folding import folding_data, matrix_stages, read_folding
+from costmodel.targets.fpga_folding import divisors, folding_data, matrix_stages, read_folding, simd_choices
 from costmodel.targets.fpga_pipeline import Style, design_groups, intervals, latency
 from costmodel.targets.fpga_units import IMPLS, Fabric
 from costmodel.targets.quantity import Interval
@@ -91,6 +92,28 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
             return estimate
         return engine(ledger, target, settings, design, style, budget, estimate)
     return engine(ledger, target, settings, design, style, budget, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A matrix unit as a folding names it: ``rows`` x ``columns``, with the PE and SIMD that divide them evenly."""
+
+    name: str
+    rows: int
+    columns: int
+    pe: tuple[int, ...]
+    simd: tuple[int, ...]
+
+
+def units(ledger: Ledger) -> list[Unit]:
+    """What a folding has to name, in order of execution."""
+    defaults = {name: p.default for name, p in OPTIONS.items()}
+    widths = Widths(*(int(defaults[name] or 0) for name in ("real_bits", "weight_bits", "input_bits")))
+    return [
+        Unit(ledger.layers[s.layers[0]].name, s.matrix.mh, s.matrix.mw, divisors(s.matrix.mh), simd_choices(s))
+        for s in matrix_stages(stages(ledger, widths, True, True))
+        if s.matrix is not None
+    ]
 
 
 def make_fabric(structure: Structure, target: Target) -> Fabric:

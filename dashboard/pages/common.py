@@ -35,7 +35,7 @@ def select(id: Any, label: str, data: Sequence[Any], value: Any, **more: Any) ->
         allowDeselect=False,
         checkIconPosition="right",
         size="sm",
-        searchable=len(data) > 12,
+        searchable=len(data) > 12 or any("group" in d for d in data if isinstance(d, dict)),
         nothingFoundMessage="nothing of that name",
         **more,
     )

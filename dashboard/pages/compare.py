@@ -7,10 +7,12 @@ from typing import Any
 
 from costmodel.dashboard import figures
 from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.pages import reporting
+from costmodel.dashboard.pages.choices import MAX_PINS
 from costmodel.dashboard.pages.common import aria, card, graph, metric_options, plain_table, select
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import read_design
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
@@ -19,7 +21,6 @@ from costmodel.plots.palette import metric, show
 from costmodel.targets.estimate import Estimate
 
 COSTS = ("energy_J", "latency_s", "area_mm2", "lut", "ff", "bram18", "dsp", "uram")
-MAX = 4
 
 
 def layout(_: Catalogue, link: Link) -> Any:
@@ -27,6 +28,7 @@ def layout(_: Catalogue, link: Link) -> Any:
         html.Div(
             [
                 html.Div(id="c-designs", className="tiles"),
+                html.Div([reporting.button("c-report"), reporting.said("c-report")], className="row"),
                 card(
                     "Side by side",
                     select("c-metric", "Metric", metric_options(COSTS), link.one("cx", COSTS)),
@@ -57,6 +59,8 @@ def odds_table(found: list[tuple[str, Estimate]], name: str) -> Any:
 
 
 def register(app: Dash, catalogue: Catalogue) -> None:
+    reporting.register(app, catalogue, "c-report", [State("pins", "data")], lambda pins: (pins or [])[:MAX_PINS])
+
     @app.callback(
         Output("c-designs", "children"),
         Output("c-bars", "figure"),
@@ -73,7 +77,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         theme = figures.theme_of(theme_name)
         found: list[tuple[str, Estimate]] = []
         tiles = []
-        for index, text in enumerate((pins or [])[:MAX]):
+        for index, text in enumerate((pins or [])[:MAX_PINS]):
             label, problem = str(text), ""
             try:
                 network, target, settings = read_design(str(text))
@@ -90,7 +94,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
                         html.Span(problem, className="muted"),
                         html.Button(
                             "remove",
-                            id={"type": "unpin", "index": index},
+                            id={"type": "unpin", "design": str(text)},
                             className="link",
                             **aria(f"remove {label}"),
                         ),

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 from costmodel.dashboard import download, figures
-from costmodel.dashboard.catalogue import Catalogue, Item
-from costmodel.dashboard.constraints import failure, parse
+from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.constraints import parse
+from costmodel.dashboard.pages import reporting
 from costmodel.dashboard.pages.common import card, graph, metric_options, options, select, several, switch_of, table
+from costmodel.dashboard.selection import CONTROLS, brushed, build, ids_of, rows, say
 from costmodel.dashboard.state import State as Link
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from costmodel.errors import CostmodelError
-from costmodel.plots.palette import METRICS, metric, show
-from costmodel.plots.scatter import ScatterInfo, scatter
+from costmodel.plots.palette import METRICS
 
 AXES = tuple(n for n in METRICS if n != "seconds_per_image")
-#: The controls whose values choose what is shown, in the order of the callbacks' arguments.
-CONTROLS = (
-    "x",
-    "y",
-    "x-scale",
-    "y-scale",
-    "dataset",
-    "evidence",
-    "kind",
-    "target",
-    "family",
-    "topology",
-    "normaliser",
-    "bits",
-    "fit",
-    "constraints",
-    "colour",
-    "bars",
-    "theme",
-)
-#: Rows that the table shows at most.
-ROWS = 400
 COLUMNS = (
     {"field": "network", "minWidth": 190},
     {"field": "target", "minWidth": 150},
@@ -158,9 +136,11 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
                                 dmc.Button("Figure as PDF", id="get-pdf", variant="default", size="xs"),
                                 dmc.Button("SVG", id="get-svg", variant="default", size="xs"),
                                 dmc.Button("PNG", id="get-png", variant="default", size="xs"),
+                                reporting.button("x-report"),
                             ],
                             className="row",
                         ),
+                        reporting.said("x-report"),
                         table("designs", COLUMNS),
                     ),
                     dcc.Download(id="got"),
@@ -170,100 +150,6 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
         ],
         className="page split",
     )
-
-
-def choose(catalogue: Catalogue, c: dict[str, Any]) -> list[Item]:
-    """The items that pass the filters. Where accuracy is not asked for, a design appears once."""
-    wanted = {name: set(c[name] or ()) for name in ("kind", "target", "family", "topology", "normaliser", "bits")}
-    wants_accuracy = "accuracy" in (c["x"], c["y"])
-    of_network = metric(c["x"]).of_network and metric(c["y"]).of_network
-    found, seen = [], set()
-    for item in catalogue.items:
-        if item.dataset != c["dataset"] or any(v and item.attribute(n) not in v for n, v in wanted.items()):
-            continue
-        if (c["fit"] == "fits" and item.design.misfit) or (c["fit"] == "not" and not item.design.misfit):
-            continue
-        if wants_accuracy and c["evidence"] != "all" and item.design.evidence != c["evidence"]:
-            continue
-        key: Any = (item.network if of_network else item.design.id, item.conditions if wants_accuracy else "")
-        if key in seen:
-            continue
-        seen.add(key)
-        found.append(item)
-    return found
-
-
-def build(catalogue: Catalogue, c: dict[str, Any]) -> tuple[ScatterInfo, list[Item]]:
-    """The plot data of a choice of controls. Raises :class:`CostmodelError` for constraints that are none."""
-    from dataclasses import replace
-
-    bounds = parse(c["constraints"] or "")
-    items = choose(catalogue, c)
-    of_network = metric(c["x"]).of_network and metric(c["y"]).of_network
-    designs = [
-        replace(i.design, series=i.attribute(c["colour"]), label=i.network if of_network else i.design.label)
-        for i in items
-    ]
-
-    def fails(design: Any) -> str:
-        if design.misfit and c["fit"] != "not" and not of_network:
-            return f"does not fit: {design.misfit}"
-        return failure(design, bounds)
-
-    return scatter(designs, c["x"], c["y"], fails), items
-
-
-def say(info: ScatterInfo, items: Sequence[Item]) -> Any:
-    """The figure in words: how many, the best, what is missing."""
-    failing = sum(p.state == "failing" for p in info.points)
-    words: list[Any] = [f"{len(info.points)} designs, {len(info.front)} on the front"]
-    if failing:
-        words.append(f", {failing} do not fit or fail a constraint")
-    words.append(". ")
-    best = info.best()
-    if best is not None:
-        words += [
-            "Best that remains: ",
-            html.Strong(best.label),
-            f" ({info.y.title} {show(best.y.value, info.y.unit)}, {info.x.title} {show(best.x.value, info.x.unit)}). ",
-        ]
-    elif info.points:
-        words.append("None meets every constraint. ")
-    if info.left_out:
-        lacking = sorted(
-            {metric(n).title for i in items for n in (info.x.name, info.y.name) if n not in i.design.metrics}
-        )
-        words.append(f"{info.left_out} are not shown: {', '.join(lacking).lower()} is not known for them.")
-    return words
-
-
-def rows(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of the table: the brushed designs, or the front where nothing is brushed."""
-    conditions = {(i.design.id, i.design.evidence): (i.network, i.target, i.conditions) for i in items}
-    chosen = set(brushed)
-    shown = [p for p in info.points if p.id in chosen] if chosen else [info.points[i] for i in info.front]
-    found = []
-    for p in shown[:ROWS]:
-        network, target, words = conditions[p.id, p.evidence]
-        found.append(
-            {
-                "id": p.id,
-                "network": network,
-                "target": target,
-                "state": p.state,
-                "why": p.why,
-                "y": show(p.y.value, info.y.unit),
-                "x": show(p.x.value, info.x.unit),
-                "accuracy": f"{p.evidence}{': ' + words if words else ''}" if p.evidence else "not known",
-            }
-        )
-    return found
-
-
-def brushed_ids(selected: Any) -> list[str]:
-    """Ids of the designs in a selection, as the browser reports it; anything else is no selection."""
-    points = selected.get("points", []) if isinstance(selected, dict) else []
-    return [p["customdata"] for p in points if isinstance(p, dict) and isinstance(p.get("customdata"), str)]
 
 
 def register(app: Dash, catalogue: Catalogue) -> None:
@@ -282,15 +168,13 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         inputs={"values": inputs, "selected": Input("trade-off", "selectedData")},
     )
     def draw(values: list[Any], selected: Any) -> Any:
-        from dash import ctx
-
         c = dict(zip(CONTROLS, values, strict=True))
         theme = figures.theme_of(c["theme"])
         try:
             info, items = build(catalogue, c)
         except CostmodelError as error:
             return figures.message(str(error), theme), "", str(error), [], no_update, ""
-        ids = brushed_ids(selected)
+        ids = brushed(info, selected)
         listed = rows(info, items, ids)
         said = f"{len(listed)} selected" if ids else f"{len(listed)} on the front"
         columns = [dict(col) for col in COLUMNS]
@@ -314,32 +198,36 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         prevent_initial_call=True,
     )
     def get(clicks: list[Any], values: list[Any], selected: Any) -> Any:
-        from dash import ctx
-
         c = dict(zip(CONTROLS, values, strict=True))
         info, items = build(catalogue, c)
         form = str(ctx.triggered_id).removeprefix("get-")
         if form in ("csv", "parquet"):
-            return download.designs(info, items, brushed_ids(selected), form)
+            return download.designs(info, items, brushed(info, selected), form)
         return download.trade_off(info, form, c["x-scale"] == "log", c["y-scale"] == "log", c["bars"])
+
+    def reported(selected: Any, *values: Any) -> list[str]:
+        info, _ = build(catalogue, dict(zip(CONTROLS, values, strict=True)))
+        return brushed(info, selected) or [info.points[i].id for i in info.front]
+
+    reporting.register(app, catalogue, "x-report", [State("trade-off", "selectedData"), *states], reported)
 
     @app.callback(
         Output("d-network", "value"),
         Output("d-target", "value"),
         Output("tabs", "value"),
+        Output("trade-off", "clickData"),
         Input("trade-off", "clickData"),
         Input("designs", "cellClicked"),
         State("designs", "rowData"),
         prevent_initial_call=True,
     )
     def look_into(clicked: Any, cell: Any, listed: Any) -> Any:
-        from dash import ctx
-
         if ctx.triggered_id == "trade-off":
-            ids = brushed_ids(clicked)
+            ids = ids_of(clicked)
         else:
-            ids = [r["id"] for r in listed or [] if cell and str(cell.get("rowId")) == str(r.get("id"))]
+            row = str(cell.get("rowId")) if isinstance(cell, dict) else ""
+            ids = [listed[int(row)]["id"]] if row.isdigit() and int(row) < len(listed or ()) else []
         network, _, target = (ids[0] if ids else "").rpartition("@")
         if network not in catalogue.networks or target not in catalogue.targets:
-            return no_update, no_update, no_update
-        return network, target, "design"
+            return no_update, no_update, no_update, no_update
+        return network, target, "design", None  # forgotten, so that another click on the same point is one

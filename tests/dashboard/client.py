@@ -22,19 +22,18 @@ class Client:
         self.callbacks = [d for d in dependencies if not d.get("clientside_function")]
 
     def ask(self, output: str, values: dict[str, Any] | None = None, changed: str = "", wild: Any = ()) -> Any:
-        """The answer of the callback that makes ``output``; ``wild`` are (name, value) of the what-if panel, which
-        stands for the chosen target unless the name says another one: ``target.name``."""
+        """The answer of the callback that makes ``output``; ``wild`` are (id, value) of components found by a
+        pattern."""
         found = next(c for c in self.callbacks if output in _outputs(c["output"]))
         known = {**defaults(), **(values or {})}
 
         def entry(spec: dict[str, str]) -> Any:
             if spec["id"].startswith("{"):
                 kind = json.loads(spec["id"])["type"]
-                rows = wild if kind == "whatif" else ()
-                ids = [_control(kind, name, known.get("d-target.value")) for name, _ in rows]
                 return [
-                    {"id": id, "property": spec["property"], "value": v if spec["property"] == "value" else id}
-                    for id, (_, v) in zip(ids, rows, strict=True)
+                    {"id": id, "property": spec["property"], "value": id if spec["property"] == "id" else value}
+                    for id, value in wild
+                    if id["type"] == kind
                 ]
             key = f"{spec['id']}.{spec['property']}"
             return {"id": spec["id"], "property": spec["property"], "value": known.get(key)}
@@ -54,11 +53,6 @@ class Client:
             return None
         assert response.status_code == 200, response.get_data(as_text=True)[:500]
         return response.get_json()["response"]
-
-
-def _control(kind: str, name: str, chosen: Any) -> dict[str, Any]:
-    target, _, own = name.rpartition(".")
-    return {"type": kind, "of": target or chosen, "name": own}
 
 
 def _outputs(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The dashboard in a real browser: Debian's chromium, headless. Skipped where there is none."""
 
+import importlib.resources
 import shutil
 import threading
 from pathlib import Path
@@ -11,9 +12,14 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 if BROWSER is None:
     pytest.skip("no chromium", allow_module_level=True)
 
-#: Where axe-core may lie; it is not part of the project.
-AXE = [Path.home() / ".cache" / "axe-core" / "axe.min.js", Path("/usr/share/javascript/axe-core/axe.min.js")]
 PATIENCE = 60_000
+#: No callback is under way or about to be, and the page was made.
+SETTLED = """() => {
+  const { callbacks, isLoading } = window.store?.getState() ?? {};
+  if (!callbacks || isLoading || !document.querySelector('#shell')) return false;
+  return ['requested', 'prioritized', 'blocked', 'executing', 'watched', 'executed', 'stored']
+    .every(name => callbacks[name].length === 0);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ class Watched:
 
     def open(self, query=""):
         self.page.goto(self.address + query)
-        self.page.wait_for_selector("#summary:not(:empty), #d-command:not(:empty)", state="attached")
+        settle(self.page)
         return self.page
 
     def close(self):
@@ -67,8 +73,37 @@ def watched(browser, address):
     made.close()
 
 
+def settle(page):
+    """Wait until the page is what it will be: text that is waited for may be there before all else is."""
+    page.wait_for_function(SETTLED)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(SETTLED)
+
+
 def text(page, selector):
     return page.locator(selector).inner_text()
+
+
+def command(page, *words):
+    """The command line, once it has these words."""
+    for word in words:
+        page.wait_for_function("word => document.querySelector('#d-command').innerText.includes(word)", arg=word)
+    settle(page)
+    return text(page, "#d-command")
+
+
+def control(page, name):
+    """The control of a choice, found by its label, wherever its group is."""
+    group = page.locator("#whatif details").filter(has=page.get_by_label(name, exact=True))
+    group.evaluate("group => { group.open = true; }")
+    return page.locator("#whatif").get_by_label(name, exact=True)
+
+
+def choose(page, name, option):
+    """Choose from a list of the what-if panel."""
+    box = control(page, name).locator("visible=true").first
+    box.click()
+    page.locator("[role=option]:visible").get_by_text(option, exact=True).click()
 
 
 def test_from_the_cloud_to_the_layer(watched):
@@ -78,12 +113,12 @@ def test_from_the_cloud_to_the_layer(watched):
     assert "Best that remains" in text(page, "#summary")
 
     # filter and constrain
-    everything = text(page, "#summary")
     page.fill("#constraints", "energy <= 100uJ")
-    page.wait_for_function("before => document.querySelector('#summary').innerText !== before", arg=everything)
-    assert "fail a constraint" in text(page, "#summary")
+    page.wait_for_function("document.querySelector('#constraints-said').innerText.includes('100 µJ')")
+    settle(page)
     assert "Energy an image ≤ 100 µJ" in text(page, "#constraints-said")
-    page.wait_for_function("location.search.includes('where=')")
+    assert "fail a constraint" in text(page, "#summary")
+    assert "where=" in page.url
 
     # brush
     box = page.locator("#trade-off .nsewdrag").bounding_box()
@@ -103,6 +138,7 @@ def test_from_the_cloud_to_the_layer(watched):
     # a double click lets go of the selection; a click on a point of the front opens its design
     page.mouse.dblclick(box["x"] + 30, box["y"] + box["height"] - 30)
     page.wait_for_function("document.querySelector('#selection-said').innerText.includes('front')")
+    settle(page)
     page.evaluate("document.querySelector('#trade-off').scrollIntoView()")
     where = page.evaluate(
         """() => { const g = document.querySelector('#trade-off .js-plotly-plot'), l = g._fullLayout;
@@ -110,12 +146,9 @@ def test_from_the_cloud_to_the_layer(watched):
         return [r.x + l.xaxis._offset + l.xaxis.d2p(t.x[0]), r.y + l.yaxis._offset + l.yaxis.d2p(t.y[0]),
                 t.customdata[0]]; }"""
     )
-    page.mouse.move(where[0], where[1])
-    page.wait_for_timeout(300)
-    page.mouse.click(where[0], where[1])
-    page.wait_for_function("document.querySelector('#d-command').innerText.includes('costmodel profile')")
+    click_drawn(page, "#trade-off", where[:2])
     network, _, target = where[2].rpartition("@")
-    assert text(page, "#d-command") == f"costmodel profile --model {network} --target {target}"
+    assert command(page, network, target) == f"costmodel profile --model {network} --target {target}"
 
     # down to a layer, by a click on its bar
     page.wait_for_selector("#d-layers .barlayer .point path", state="attached")
@@ -125,34 +158,99 @@ def test_from_the_cloud_to_the_layer(watched):
         const boxes = paths.map(p => p.getBoundingClientRect()).sort((a, b) => b.height * b.width - a.height * a.width);
         return [boxes[0].x + boxes[0].width / 2, boxes[0].y + boxes[0].height / 2]; }"""
     )
-    page.mouse.move(*bar)
-    page.wait_for_timeout(300)
-    page.mouse.click(*bar)
+    click_drawn(page, "#d-layers", bar)
     page.wait_for_selector("#d-layer-detail table")
     assert "multiply-accumulates" in text(page, "#d-layer-detail")
 
     # what if
     before = text(page, "#d-headline")
-    clock = page.locator("#whatif input").first
-    clock.fill("123")
-    clock.press("Enter")
-    page.wait_for_function("document.querySelector('#d-command').innerText.includes('clock=123000000')")
+    control(page, "clock [MHz]").fill("123")
+    command(page, "clock=123000000")
     assert text(page, "#d-headline") != before
-    page.wait_for_function("location.search.includes('set=clock')")
-    link = page.url
+    assert "set=clock%3D123000000" in page.url
+    link, shown = page.url, text(page, "#d-headline")
 
     # the link brings all of it back
+    page.goto("about:blank")
     page.goto(link)
-    page.wait_for_function("document.querySelector('#d-command')?.innerText.includes('clock=123000000')")
+    settle(page)
     page.wait_for_selector("#d-layer-detail table")
-    assert network in text(page, "#d-command")
+    assert text(page, "#d-command") == f"costmodel profile --model {network} --target {target} --set clock=123000000"
+    assert text(page, "#d-headline") == shown
+    assert page.url == link
     page.click("#tab-explorer")
     assert page.input_value("#constraints") == "energy <= 100uJ"
 
 
+def click_drawn(page, figure, where):
+    """Click what is drawn at a place, once the figure has noticed that the mouse is there."""
+    page.mouse.move(where[0] - 1, where[1] - 1)
+    page.mouse.move(*where)
+    page.wait_for_selector(f"{figure} .hoverlayer .hovertext", state="attached")
+    page.mouse.click(*where)
+
+
+def test_what_if_is_live_and_the_command_says_all_of_it(watched):
+    page = watched.open("?tab=design&net=cnv-w1a1&on=pynq-z2")
+    shown = {text(page, "#d-headline")}
+    choose(page, "scale option", "csd2")
+    command(page, "--set scale=csd2")
+    shown.add(text(page, "#d-headline"))
+    choose(page, "of unit", "convs.0")
+    settle(page)
+    choose(page, "PE", "2")
+    said = command(page, "--set folding=2x27,64x32")
+    shown.add(text(page, "#d-headline"))
+    assert said == (
+        "costmodel profile --model cnv-w1a1 --target pynq-z2 --set scale=csd2 "
+        "--set folding=2x27,64x32,4x192,32x32,1x384,4x16,1x16,1x32,10x1"
+    )
+    page.click("#whatif-reset")
+    page.wait_for_function("!document.querySelector('#d-command').innerText.includes('--set')")
+    settle(page)
+    assert text(page, "#d-headline") in shown and len(shown) == 3
+
+    # another target knows nothing of the choices of this one, at no time
+    control(page, "clock [MHz]").fill("150")
+    command(page, "clock=150000000")
+    page.evaluate(
+        """() => { window.said = []; new MutationObserver(() =>
+        window.said.push(document.querySelector('#d-command').innerText)).observe(
+        document.querySelector('#d-command'), {childList: true, characterData: true, subtree: true}); }"""
+    )
+    page.click("#d-target")
+    page.locator("[role=option]:visible").get_by_text("asic-45nm-nangate", exact=True).click()
+    assert command(page, "asic-45nm") == "costmodel profile --model cnv-w1a1 --target asic-45nm-nangate"
+    assert all("clock" not in words for words in page.evaluate("window.said"))
+
+
+def test_the_report_of_a_design_is_downloaded(watched):
+    page = watched.open("?tab=design&net=abbnn-reactnet6-digits&on=pynq-z2&set=clock=150000000")
+    with page.expect_download() as download:
+        page.click("#d-report")
+    assert download.value.suggested_filename == "report-abbnn-reactnet6-digits-pynq-z2.pdf"
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
+    settle(page)
+    assert "1 network on 1 target" in text(page, "#d-report-said")
+
+
+def test_what_is_wrong_with_a_folder_is_said_on_the_page(browser, tmp_path):
+    from costmodel.cli.dashboard import make_server
+
+    (tmp_path / "broken" / "parts").mkdir(parents=True)
+    (tmp_path / "broken" / "parts" / "part-0.parquet").write_bytes(b"PAR1 not really")
+    server = make_server("127.0.0.1", 0, sweeps=[str(tmp_path / "broken"), str(tmp_path / "missing")])
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    watched = Watched(browser, f"http://127.0.0.1:{server.server_port}/")
+    for number, said in (("0", "can be read"), ("1", "there is no folder")):
+        page = watched.open(f"?tab=sweeps&sweep={number}")
+        assert said in text(page, "#s-cloud").replace("\n", " ")
+    watched.close()
+    server.shutdown()
+
+
 def test_compare_by_keyboard(watched):
     page = watched.open("?tab=design&net=cnv-w1a1&on=asic-45nm-nangate")
-    page.wait_for_function("document.querySelector('#d-command').innerText !== ''")
     page.focus("#pin")
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('#pinned-said').innerText.includes('1 of 4')")
@@ -179,12 +277,10 @@ def test_no_view_is_wider_than_a_phone(browser, address, tab):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("tab", ["explorer", "design", "compare", "sweeps"])
 def test_axe_finds_nothing_serious(watched, tab, theme):
-    script = next((path for path in AXE if path.exists()), None)
-    if script is None:
-        pytest.skip("axe-core is not here: npm pack axe-core, and put axe.min.js into ~/.cache/axe-core")
+    script = importlib.resources.files("axe_playwright_python") / "axe.min.js"
     page = watched.open(f"?tab={tab}&theme={theme}&pin=cnv-w1a1@asic-45nm-nangate&pin=cnv-w1a1@asic-7nm-asap7")
-    page.wait_for_timeout(1500)
-    page.evaluate(script.read_text())
+    page.evaluate("for (const group of document.querySelectorAll('details')) group.open = true")
+    page.evaluate(script.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     serious = [
         (v["id"], v["help"], [n["html"][:160] for n in v["nodes"][:3]])

@@ -86,11 +86,26 @@ def test_brushing_lists_what_was_brushed(client):
     assert "trade-off" not in answer  # the figure is not drawn again
 
 
+def test_what_was_brushed_and_then_filtered_away_is_no_selection(client):
+    selected = {"points": [{"customdata": "abbnn-reactnet18-cifar10@asic-45nm-nangate"}]}
+    values = {"trade-off.selectedData": selected, "kind.value": ["fpga"]}
+    answer = client.ask("trade-off.figure", values)
+    assert "on the front" in answer["selection-said"]["children"] and answer["designs"]["rowData"]
+
+
+def test_clicking_a_row_opens_its_design(client):
+    listed = client.ask("trade-off.figure")["designs"]["rowData"]
+    values = {"designs.cellClicked": {"rowId": "1"}, "designs.rowData": listed}
+    answer = client.ask("d-network.value", values, changed="designs.cellClicked")
+    assert f"{answer['d-network']['value']}@{answer['d-target']['value']}" == listed[1]["id"]
+
+
 def test_clicking_a_point_opens_its_design(client):
     clicked = {"points": [{"customdata": "cnv-w1a1@pynq-z2"}]}
     answer = client.ask("d-network.value", {"trade-off.clickData": clicked}, changed="trade-off.clickData")
     assert (answer["d-network"]["value"], answer["d-target"]["value"]) == ("cnv-w1a1", "pynq-z2")
     assert answer["tabs"]["value"] == "design"
+    assert answer["trade-off"]["clickData"] is None  # so that a second click on the same point is one, too
     bad = {"points": [{"customdata": "../../etc/passwd@pynq-z2"}]}
     assert client.ask("d-network.value", {"trade-off.clickData": bad}, changed="trade-off.clickData") in (None, {})
 
@@ -109,21 +124,25 @@ def test_a_design_shows_totals_layers_constants_and_its_command(client, target):
 
 def test_what_if_changes_the_price_and_the_command(client):
     base = client.ask("d-layers.figure", DESIGN)
-    other = client.ask("d-layers.figure", DESIGN, wild=[("clock", 250)])
+    other = client.ask("d-layers.figure", {**DESIGN, "settings.data": ["clock=250000000"]})
     assert "clock=250000000" in other["d-command"]["children"]
-    assert other["settings"]["data"] == ["clock=250000000"]
     assert text_of(other["d-headline"]["children"]) != text_of(base["d-headline"]["children"])
-    wrong = client.ask("d-layers.figure", DESIGN, wild=[("clock", 1e12)])
+    wrong = client.ask("d-layers.figure", {**DESIGN, "settings.data": ["clock=1e12"]})
     assert "clock" in wrong["d-error"]["children"] and "at most" in wrong["d-error"]["children"]
 
 
-def test_controls_of_the_target_shown_before_are_left_out(client):
-    """They are still on the page when the new target is first priced, and a clock is a clock of every target."""
-    shown = {**DESIGN, "d-target.value": "cortex-a72"}
-    left = [("asic-45nm-nangate.outputs", 64), ("asic-45nm-nangate.clock", 250)]
-    answer = client.ask("d-layers.figure", shown, wild=left)
-    assert answer["d-error"]["children"] == ""
-    assert "--set" not in answer["d-command"]["children"]
+def test_a_scale_option_changes_the_operations_that_are_shown_and_their_price(client):
+    def names(answer):
+        return {trace["name"] for trace in answer["d-layers"]["figure"]["data"]}
+
+    network = {**DESIGN, "d-network.value": "abbnn-reactnet18"}
+    exact = client.ask("d-layers.figure", network)
+    table = client.ask("d-layers.figure", {**network, "settings.data": ["scale=lut"]})
+    assert names(table) - names(exact) == {"lut"}
+    assert text_of(table["d-headline"]["children"]) != text_of(exact["d-headline"]["children"])
+    assert "--set scale=lut" in table["d-command"]["children"]
+    written = client.ask("d-layers.figure", {**network, "settings.data": ["scale=lut"], "d-level.value": "as_written"})
+    assert written["d-error"]["children"] == "" and "scale" not in written["d-command"]["children"]
 
 
 def test_conventions_reconcile_and_rewrites_say_what_they_saved(client):
@@ -135,7 +154,9 @@ def test_conventions_reconcile_and_rewrites_say_what_they_saved(client):
 
 
 def test_a_layer_is_shown_with_its_numbers(client):
-    clicked = {"points": [{"customdata": "stem.conv"}]}
+    bar = client.ask("d-layers.figure", DESIGN)["d-layers"]["figure"]["data"][0]["customdata"][0]
+    assert bar[0] == "stem.conv"
+    clicked = {"points": [{"customdata": bar}]}
     number = client.ask("d-layer.value", {"d-layers.clickData": clicked}, changed="d-layers.clickData")["d-layer"][
         "value"
     ]
@@ -150,6 +171,21 @@ def test_four_designs_can_be_pinned_and_not_five(client):
     assert len(pins) == 4
     fifth = client.ask("pins.data", {"d-target.value": "xnorbin", "pins.data": pins, "pin.n_clicks": 1})
     assert "Four designs are pinned" in fifth["pinned-said"]["children"] and "pins" not in fifth
+
+
+def test_a_design_is_unpinned_by_what_it_is_and_not_by_where_it_stood(client):
+    """The second of two quick clicks comes from a page that still shows the design that the first one removed."""
+    shown = ["a@x", "b@x", "c@x"]
+    buttons = [({"type": "unpin", "design": pin}, None) for pin in shown]
+    buttons[1] = (buttons[1][0], 1)
+    gone = '{"design":"b@x","type":"unpin"}.n_clicks'
+    answer = client.ask("pins.data", {"pins.data": ["b@x", "c@x"]}, changed=gone, wild=buttons)
+    assert answer["pins"]["data"] == ["c@x"]
+
+
+def test_the_layer_that_is_shown_is_let_go_of_where_its_number_means_another(client):
+    for control in ("d-network.value", "d-level.value"):
+        assert client.ask("d-layer.value", DESIGN, changed=control)["d-layer"]["value"] is None
 
 
 def test_compare_says_with_what_probability_one_is_cheaper(client):

@@ -85,24 +85,7 @@ def test_a_name_becomes_no_path(catalogue):
             catalogue.target(name)
 
 
-def test_the_folding_file_cannot_be_named_from_a_browser(catalogue):
-    assert "folding" not in catalogue.parameters("pynq-z2")
-    with pytest.raises(CostmodelError, match="folding"):
-        catalogue.estimate("cnv-w1a1", "pynq-z2", {"folding": "/etc/passwd"})
-
-
-def test_the_command_makes_the_same_design(catalogue):
-    import json
-    import shlex
-    import subprocess
-    import sys
-
-    settings = {"clock": 2e8}
-    words = shlex.split(catalogue.command("cnv-w1a1", "asic-45nm-nangate", settings))
-    done = subprocess.run(
-        [sys.executable, "-m", "costmodel.cli.main", *words[1:], "--format", "json"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    text = json.dumps(json.loads(done.stdout))
-    total = catalogue.estimate("cnv-w1a1", "asic-45nm-nangate", settings).total("energy_J").value
-    assert f"{total:.6g}"[:7] in text or repr(total) in text
+def test_a_folding_file_cannot_be_named_from_a_browser(catalogue):
+    for path in ("/etc/passwd", "folding.json", "../x"):
+        with pytest.raises(CostmodelError, match="folding"):
+            catalogue.estimate("cnv-w1a1", "pynq-z2", {"folding": path})

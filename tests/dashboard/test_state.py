@@ -27,5 +27,8 @@ def test_a_long_link_is_ignored_and_said():
 
 
 def test_designs_survive_the_link():
-    text = write_design("bn-reactnet18 (width=0.5)", "pynq-z2", {"clock": 2e8, "mode": "engine"})
-    assert read_design(text) == ("bn-reactnet18 (width=0.5)", "pynq-z2", {"clock": "200000000.0", "mode": "engine"})
+    settings = ["mode=engine", "clock=200000000", "folding=4x27,1x1"]
+    text = write_design("bn-reactnet18 (width=0.5)", "pynq-z2", settings)
+    read = {"clock": "200000000", "mode": "engine", "folding": "4x27,1x1"}
+    assert read_design(text) == ("bn-reactnet18 (width=0.5)", "pynq-z2", read)
+    assert text == write_design("bn-reactnet18 (width=0.5)", "pynq-z2", settings[::-1])

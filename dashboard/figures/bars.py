@@ -1,0 +1,99 @@
+"""Bars: layers stacked from what they are made of, and values with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from costmodel.dashboard.figures.base import Figure, base, label, legend, lines, message
+
+from costmodel.plots.breakdown import IntervalInfo, StackInfo
+from costmodel.plots.palette import CYCLE, KIND_COLOURS, ROLE_COLOURS, Theme, colours, show
+
+
+def stacked(info: StackInfo, theme: Theme) -> Figure:
+    """Bars of layers, stacked; thin series are gathered, so that the legend stays short."""
+    if info.empty:
+        return message("Nothing to show: this target does not know this metric for this network.", theme)
+    shown = _gathered(info)
+    paint = colours(shown, {**KIND_COLOURS, **ROLE_COLOURS, "other": theme.faded})
+    hover = "<b>%{customdata[0]}</b><br>%{fullData.name}: %{y:.4s}" + info.unit + "<extra></extra>"
+    figure = base(theme)
+    figure["data"] = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": list(range(len(values))),
+            "y": list(values),
+            "customdata": [list(pair) for pair in zip(info.categories, info.layers, strict=True)],
+            "hovertemplate": hover,
+            "marker": {"color": paint[name], "line": {"width": 0}},
+        }
+        for name, values in shown.items()
+        if any(values)
+    ]
+    figure["layout"] |= {
+        "barmode": "stack",
+        "bargap": 0.15,
+        "legend": legend(),
+        "hoverlabel": label(theme),
+        "xaxis": {**lines(theme), "title": {"text": "layer, in order of execution"}, "showgrid": False},
+        "yaxis": {
+            **lines(theme),
+            "title": {"text": info.title.split(" by ")[0]},
+            "tickformat": "~s",
+            "ticksuffix": info.unit,
+            "rangemode": "tozero",
+        },
+    }
+    return figure
+
+
+def _gathered(info: StackInfo) -> dict[str, Sequence[float]]:
+    """The series, the small ones as one where there are more than colours."""
+    series: dict[str, Sequence[float]] = dict(info.series)
+    if all(name in KIND_COLOURS or name in ROLE_COLOURS for name in series) or len(series) <= len(CYCLE):
+        return series
+    names = list(series)  # the largest first
+    kept, rest = names[: len(CYCLE) - 1], names[len(CYCLE) - 1 :]
+    return {**{n: series[n] for n in kept}, "other": [sum(v) for v in zip(*(series[n] for n in rest), strict=True)]}
+
+
+def intervals(info: IntervalInfo, theme: Theme) -> Figure:
+    """Horizontal bars with the interval of each; the first label on top."""
+    if not info.labels:
+        return message("Nothing to compare: none of these designs has this metric.", theme)
+    figure = base(theme)
+    text = [f" {show(v, info.unit)}" for v in info.values]
+    figure["data"] = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": list(info.labels),
+            "x": list(info.values),
+            "marker": {"color": [CYCLE[i % len(CYCLE)] for i in range(len(info.labels))]},
+            "text": text,
+            "textposition": "none",
+            "hovertemplate": "%{y}:%{text}<extra></extra>",
+            "error_x": {
+                "type": "data",
+                "symmetric": False,
+                "thickness": 1.6,
+                "color": theme.ink,
+                "array": [h - v for v, h in zip(info.values, info.high, strict=True)],
+                "arrayminus": [v - low for v, low in zip(info.values, info.low, strict=True)],
+            },
+        }
+    ]
+    figure["layout"] |= {
+        "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  "},
+        "showlegend": False,
+        "xaxis": {
+            **lines(theme),
+            "title": {"text": info.title},
+            "tickformat": "~s",
+            "ticksuffix": info.unit,
+            "rangemode": "tozero",
+        },
+        "hoverlabel": label(theme),
+    }
+    return figure

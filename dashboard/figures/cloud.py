@@ -1,0 +1,84 @@
+"""Clouds: the density of more designs than can be drawn, with fronts above it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, label, legend
+
+from costmodel.plots.density import DensityInfo
+from costmodel.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
+
+
+def cloud(
+    info: DensityInfo | None,
+    x: Metric,
+    y: Metric,
+    theme: Theme,
+    fronts: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[int]]],
+    *,
+    x_log: bool,
+    y_log: bool,
+) -> Figure:
+    """A density with fronts above it. ``fronts`` are (name, x, y, ids)."""
+    figure = base(theme)
+    traces: list[Figure] = []
+    if info is not None:
+        import numpy as np
+
+        counts = info.counts.astype(np.float32)
+        z = np.where(counts > 0, np.log10(np.maximum(counts, 1)), np.nan)
+        scale = [[i / (len(theme.density) - 1), c] for i, c in enumerate(theme.density)]
+        top = math.ceil(float(np.nanmax(z))) if info.total else 1
+        traces.append(
+            {
+                "type": "heatmap",
+                "x": info.x.tolist(),
+                "y": info.y.tolist(),
+                "z": np.round(z, 2).astype(object).tolist(),
+                "colorscale": scale,
+                "hoverinfo": "skip",
+                "name": "designs",
+                "zmin": 0,
+                "zmax": max(top, 1),
+                "colorbar": {
+                    "title": {"text": "designs"},
+                    "tickvals": list(range(top + 1)),
+                    "thickness": 12,
+                    "ticktext": [show(10.0**i) for i in range(top + 1)],
+                    "tickfont": {"color": theme.ink},
+                },
+            }
+        )
+        for row in traces[0]["z"]:
+            row[:] = [None if v != v else v for v in row]
+    paint = colours(name for name, *_ in fronts)
+    for i, (name, xs, ys, ids) in enumerate(fronts):
+        traces.append(
+            {
+                "type": "scattergl" if len(xs) > SVG_POINTS else "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": list(xs),
+                "y": list(ys),
+                "customdata": list(ids),
+                "hovertemplate": "%{x:.4s}, %{y:.4s}<extra>" + name + "</extra>",
+                "marker": {
+                    "color": paint[name] if len(fronts) > 1 else CYCLE[1],
+                    "size": 7,
+                    "symbol": SYMBOLS[i % len(SYMBOLS)],
+                    "line": {"width": 0.8, "color": theme.ground},
+                },
+            }
+        )
+    figure["data"] = traces
+    figure["layout"] |= {
+        "xaxis": axis(x, theme, x_log),
+        "yaxis": axis(y, theme, y_log),
+        "legend": legend(),
+        "dragmode": "zoom",
+        "uirevision": f"{x.name}{y.name}{x_log}{y_log}",
+        "hoverlabel": label(theme),
+    }
+    return figure

@@ -1,0 +1,171 @@
+"""A design as tiles and tables: what it costs, what it does, what prices it, and why its rewrites are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from costmodel.dashboard.pages.common import plain_table
+from dash import html
+
+from costmodel.ledger.conventions import convention
+from costmodel.plots import breakdown
+from costmodel.plots.palette import METRICS, metric, show
+
+if TYPE_CHECKING:
+    from costmodel.ledger.ledger import Ledger, Profile
+    from costmodel.targets.estimate import Estimate
+
+KNOWN_BY = {"P": "primary text", "T": "transcription", "A": "abstract", "C": "computed", "F": "fitted"}
+#: Totals of an estimate under names of its own.
+HEADLINES = (
+    "energy_J",
+    "latency_s",
+    "throughput_fps",
+    "inferences_per_s",
+    "power_W",
+    "area_mm2",
+    "lut",
+    "ff",
+    "bram18",
+    "uram",
+    "dsp",
+)
+TITLES = {"throughput_fps": METRICS["fps"], "inferences_per_s": METRICS["fps"]}
+
+
+def totals(estimate: Estimate) -> list[Any]:
+    """Tiles of the totals with their intervals."""
+    found: list[Any] = []
+    for name in HEADLINES:
+        if name in estimate.metrics() or name in estimate.derived:
+            v, m = estimate.total(name), TITLES.get(name) or metric(name)
+            bounds = "" if v.low == v.high else f"{show(v.low, m.unit)} to {show(v.high, m.unit)}"
+            found.append(
+                html.Div(
+                    [
+                        html.Span(m.title, className="label"),
+                        html.Strong(show(v.value, m.unit)),
+                        html.Span(bounds, className="muted"),
+                    ],
+                    className="tile",
+                )
+            )
+    if estimate.misfit:
+        found.append(
+            html.Div(
+                [html.Span("Does not fit", className="label"), html.Strong("; ".join(estimate.misfit))],
+                className="tile wide warn",
+            )
+        )
+    return found
+
+
+def counted(profile: Profile, name: str) -> Any:
+    """What a convention says of the network, term by term, and beside it the strict count."""
+    chosen, strict = convention(name), convention("strict").count(profile)
+    tally = chosen.count(profile)
+    lines = [html.P([html.Strong(f"{float(tally.total):,.0f}"), f" {chosen.unit}, {chosen.title}. {chosen.why}."])]
+    if name != "strict":
+        lines.append(html.P(f"Strictly, {float(strict.total):,.0f} multiplications run.", className="muted"))
+    rows = [(term, f"{float(v):,.0f}") for term, v in sorted(tally.by_term().items(), key=lambda t: -t[1])]
+    return [*lines, plain_table(("term", chosen.unit), rows, f"{name}, from {chosen.source}")]
+
+
+def constants_table(estimate: Estimate, name: str) -> Any:
+    rows = [
+        (
+            r.name,
+            show(r.value, _unit(r.unit)),
+            f"{show(r.low, _unit(r.unit))} to {show(r.high, _unit(r.unit))}",
+            f"{100 * r.priced:.1f} %",
+            f"{100 * r.variance:.1f} %",
+            r.source,
+            KNOWN_BY.get(r.confidence, r.confidence),
+        )
+        for r in breakdown.constants(estimate, name)
+    ]
+    head = ("constant", "value", "interval", "prices", "causes of the variance", "source", "known by")
+    return plain_table(head, rows, f"Constants behind {metric(name).title.lower()}, the widest cause first")
+
+
+def rewrites_table(profile: Profile) -> Any:
+    rows = [
+        (
+            r.name,
+            r.places,
+            ", ".join(f"{'−' if n > 0 else '+'}{show(abs(n))} {kind}" for kind, n in r.removed.items()) or "none",
+            r.why,
+        )
+        for r in breakdown.rewrites(profile)
+    ]
+    before, after = profile.as_written.total("mul"), profile.deployed.total("mul")
+    caption = f"Multiplications: {before:,} as written, {after:,} as deployed"
+    return plain_table(("rewrite", "places", "operations", "why it is exact"), rows, caption)
+
+
+def folding_table(estimate: Estimate) -> Any:
+    """Cycles and folding of a pipeline, or the shape of the engine or array that layers share."""
+    facts = estimate.facts
+    folding = facts.get("folding")
+    if not isinstance(folding, Mapping) or not folding:
+        shown = [
+            (k.replace("_", " "), _fact(v)) for k, v in facts.items() if isinstance(v, (str, int, float, bool, Mapping))
+        ]
+        return plain_table(("fact", "value"), shown, "Choices and exact results of the model")
+    names = estimate.layer_names
+    cycles = {names[line.layer]: int(line.coefficient) for line in estimate.lines if line.metric == "cycles"}
+    interval = int(facts.get("interval_cycles", 0))
+    rows = [
+        (
+            layer,
+            f"{pe} × {simd}",
+            f"{pe * simd:,}",
+            f"{cycles.get(layer, 0):,}",
+            f"{100 * cycles.get(layer, 0) / interval:.0f} %" if interval else "",
+        )
+        for layer, (pe, simd) in folding.items()
+    ]
+    caption = f"A result every {interval:,} cycles; the slowest unit is {facts.get('slowest_layer', 'not known')}"
+    return plain_table(("unit", "PE × SIMD", "lanes", "cycles an image", "of the interval"), rows, caption)
+
+
+def layer_detail(ledger: Ledger, estimate: Estimate | None, index: int) -> Any:
+    """Everything known about one layer."""
+    layer = next((entry for entry in ledger.layers if entry.index == index), None)
+    if layer is None:
+        return html.P("This layer is not part of this level.", className="muted")
+
+    def times(shape: Any) -> str:
+        return "×".join(map(str, shape)) or "none"
+
+    rows: list[tuple[str, Any]] = [
+        ("operation", layer.op),
+        ("input", f"{times(layer.shape_in)}, {layer.a}"),
+        ("output", f"{times(layer.shape_out)}, {layer.out}"),
+    ]
+    if layer.b is not None:
+        rows.append(("weight", f"{times(layer.shape_b)}, {layer.b}"))
+    if layer.macs:
+        rows.append(("multiply-accumulates", f"{layer.macs:,}"))
+    rows += [(f"{c.kind} ({c.tag})", f"{c.count:,}") for c in ledger.charges if c.layer == index]
+    rows += [(f"{t.role} {t.tensor}", f"{t.total_bits:,} bit") for t in ledger.traffic if t.layer == index]
+    if estimate is not None:
+        for name, v in estimate.by_layer().get(index, {}).items():
+            m = metric(name)
+            rows.append((m.title, f"{show(v.value, m.unit)} ({show(v.low, m.unit)} to {show(v.high, m.unit)})"))
+    return plain_table(("", layer.name), rows, f"Layer {layer.name}")
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_fact(v)}" for k, v in list(value.items())[:8])
+    return str(value)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit

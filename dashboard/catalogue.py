@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -161,7 +161,13 @@ class Catalogue:
         """The choices that a browser may make: those of a target, of its model, and of the network."""
         spec = self.target(target)
         own = import_module(f"costmodel.targets.{spec.kind}").OPTIONS
-        return {"scale": SCALE, **spec.parameters, **own}
+        found = {"scale": SCALE, **own, **spec.parameters}
+        if "sram_table" in found:
+            tables = dict.fromkeys(
+                name.partition(".")[0] for name in spec.constants if name.startswith("sram_") and "." in name
+            )
+            found["sram_table"] = replace(found["sram_table"], choices=tuple(tables))
+        return found
 
     def settings(self, target: str, given: Mapping[str, Any], level: str = "deployed") -> dict[str, Any]:
         """The choices that differ from the default. Raises :class:`CostmodelError` for what may not be chosen.

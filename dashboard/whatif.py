@@ -1,9 +1,9 @@
 """The choices of a design as controls, and what the controls say as settings.
 
 The settings of the design that is shown are one value, a list of ``name=value``: all that is priced, pinned, reported
-and written into the link reads that value, never the controls. A control says by its id which target it is of (a
-folding, which network too), so that a control of the design shown before, still on the page, is not taken for this
-one's.
+and written into the link reads that value, never the controls. A control says by its id which target it is of (where
+it is made for the layers of a network, which network too), so that a control of the design shown before, still on the
+page, is not taken for this one's.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ SHOWN = {"Hz": ("MHz", 1e-6), "B": ("KiB", 1 / 1024), "B/s": ("GB/s", 1e-9)}
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Rate", ("clock", "fps", "threads")),
     ("Scale of binary weights", ("scale",)),
-    ("Parallelism", ("folding", "mode", "outputs", "terms", "pixels", "window", "mac_lanes", "vector_lanes", "impl")),
+    ("Parallelism", ("folding", "mode", "impl", "outputs", "terms", "pixels", "window", "mac_lanes", "vector_lanes")),
+    ("Order of the work", ("dataflow", "mapping", "batch")),
     ("Number format", ("real_bits", "weight_bits", "input_bits", "real_format", "accumulator_bits", "precision")),
     ("Technology", ("node", "voltage", "leakage", "sram_scales")),
     ("Memory", ("activation_sram", "weight_sram", "sram_banks", "sram_table", "dram", "dram_bandwidth")),
     ("More", ()),
 )
 OPEN = 2
+#: Choices that are made for the layers of one network.
+OF_NETWORK = ("folding", "mapping")
 #: What the name alone does not say.
 NAMES = {
     "fps": "target FPS",
@@ -66,7 +69,8 @@ def panel(catalogue: Catalogue, network: str, target: str, settings: Mapping[str
             if name == "folding":
                 controls += _folding(catalogue, network, target, str(value))
             else:
-                controls.append(_control({"of": target}, name, parameters[name], value))
+                of = _both(network, target) if name in OF_NETWORK else target
+                controls.append(_control({"of": of}, name, parameters[name], value))
         if controls:
             changed = any(settings.get(n, parameters[n].default) != parameters[n].default for n in here)
             opened = len(found) < OPEN or changed

@@ -114,8 +114,9 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         try:
             if "d-target" in changed or "whatif-reset" in changed:
                 settings: dict[str, Any] = {}
-            elif "d-network" in changed:  # a folding is of one network; all else is of the target
-                settings = whatif.known(catalogue, target, {k: v for k, v in pairs(now).items() if k != "folding"})
+            elif "d-network" in changed:
+                kept = {k: v for k, v in pairs(now).items() if k not in whatif.OF_NETWORK}
+                settings = whatif.known(catalogue, target, kept)
             else:
                 given = whatif.given(catalogue, network, target, ids, values)
                 unchanged = given is None or given == whatif.known(catalogue, target, pairs(now))

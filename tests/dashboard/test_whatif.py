@@ -14,8 +14,7 @@ from costmodel.errors import CostmodelError
 NETWORK = "abbnn-reactnet6-digits"
 FOLDED = "4x27,64x32,4x192,32x32,1x384,4x16,1x16,1x32,10x1"
 #: Values that are not the defaults, where three quarters of those will not do.
-OTHER = {"sram_table": "sram_45_hp", "folding": FOLDED}
-NEAR = {"voltage": 0.9, "node": 28, "fps": 60, "window": 9, "threads": 4}
+OTHER = {"folding": FOLDED, "mapping": "owowowo", "voltage": 0.9, "node": 28.0, "fps": 60.0, "window": 9, "threads": 4}
 
 
 @pytest.fixture(scope="module")
@@ -112,10 +111,7 @@ def other_than(name, parameter):
         return not parameter.default
     low = parameter.min if parameter.min is not None else 0
     high = parameter.max if parameter.max is not None else 1e9
-    near = {"voltage": 0.9, "node": 28, "fps": 60, "window": 9, "ports": 2, "threads": 4}.get(
-        name, parameter.default * 3 // 4 or 8
-    )
-    return type(parameter.default)(min(max(near, low), high))
+    return type(parameter.default)(min(max(parameter.default * 3 // 4 or 8, low), high))
 
 
 @pytest.mark.parametrize("target", ["asic-45nm-nangate", "pynq-z2", "zcu102", "raspberry-pi-4b"])

@@ -142,17 +142,16 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
     # there is one.
     keys = [k for k in FIELDS if found or k not in ("sweep", "sx", "sy")]
     defaults = {k: FIELDS[k][2] for k in keys}
-    app.clientside_callback(
+    clientside: Any = app.clientside_callback
+    clientside(
         ClientsideFunction("costmodel", "write"),
         Output("written", "data"),
         [Input(FIELDS[k][0], FIELDS[k][1]) for k in keys],
         State("keys", "data"),
     )
     app.layout.children.append(dcc.Store(id="keys", data={"keys": keys, "defaults": defaults}))
-    app.clientside_callback(
-        ClientsideFunction("costmodel", "paint"), Output("mantine", "forceColorScheme"), Input("theme", "value")
-    )
-    app.clientside_callback(
+    clientside(ClientsideFunction("costmodel", "paint"), Output("mantine", "forceColorScheme"), Input("theme", "value"))
+    clientside(
         ClientsideFunction("costmodel", "copy"),
         Output("copied", "children"),
         Input("copy-link", "n_clicks"),
@@ -161,17 +160,18 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
 
 
 def _guard(app: Dash, hosts: Sequence[str] | None) -> None:
-    from flask import Response, abort, request
+    from flask import Flask, Response, abort, request
 
-    app.server.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
+    server: Flask = app.server
+    server.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
 
-    @app.server.before_request
+    @server.before_request
     def addressed() -> None:
         name = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
         if hosts is not None and name not in hosts:
             abort(403, "This address is not served.")
 
-    @app.server.after_request
+    @server.after_request
     def headers(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -34,6 +34,7 @@ SCALE = Parameter(
     "What multiplies by the scale of binary weights after the exact rewrites: a multiplication, shifts, or a table",
     choices=SCALE_OPTIONS,
 )
+NO_ACCURACY: list[tuple[None, str, str]] = [(None, "", "")]
 _HELD = 128
 
 
@@ -79,7 +80,7 @@ class Catalogue:
             network, target = self.networks[row.network], self.targets[row.target]
             metrics = {name: Interval(*values) for name, values in row.metrics.items()}
             metrics |= {name: Interval.exact(value) for name, value in network.metrics.items()}
-            for top1, evidence, conditions in accuracies.get(row.network) or [(None, "", "")]:
+            for top1, evidence, conditions in accuracies.get(row.network) or NO_ACCURACY:
                 own = metrics if top1 is None else {**metrics, "accuracy": Interval.exact(top1)}
                 design = Design(
                     f"{row.network}@{row.target}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 from collections.abc import Sequence
 from typing import Any
 
 from costmodel.dashboard.catalogue import Item
-from dash import dcc
 
 from costmodel.plots import draw
 from costmodel.plots.scatter import ScatterInfo
@@ -45,11 +45,16 @@ def table(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str]) -> t
     return head, rows
 
 
-def designs(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str], form: str) -> Any:
+def sent(data: bytes, name: str) -> dict[str, Any]:
+    """A file as the browser takes it from a callback."""
+    return {"content": base64.b64encode(data).decode(), "filename": name, "type": None, "base64": True}
+
+
+def designs(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str], form: str) -> dict[str, Any]:
     head, rows = table(info, items, brushed)
     if form == "csv":
-        return dcc.send_string(as_csv(head, rows), "designs.csv")
-    return dcc.send_bytes(as_parquet(head, rows), "designs.parquet")
+        return sent(as_csv(head, rows).encode(), "designs.csv")
+    return sent(as_parquet(head, rows), "designs.parquet")
 
 
 def as_csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -70,4 +75,4 @@ def as_parquet(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def trade_off(info: ScatterInfo, form: str, x_log: bool, y_log: bool, bars: str) -> Any:
-    return dcc.send_bytes(draw.trade_off(info, form, x_log=x_log, y_log=y_log, bars=bars), f"trade-off.{form}")
+    return sent(draw.trade_off(info, form, x_log=x_log, y_log=y_log, bars=bars), f"trade-off.{form}")

@@ -60,7 +60,7 @@ def panel(catalogue: Catalogue, network: str, target: str, settings: Mapping[str
     """A control for each choice, in groups; what ``settings`` says is set, else the default."""
     parameters = catalogue.parameters(target)
     named = {name for _, names in GROUPS for name in names}
-    found = []
+    found: list[Any] = []
     for title, names in GROUPS:
         here = [n for n in names if n in parameters] if names else [n for n in parameters if n not in named]
         controls = []

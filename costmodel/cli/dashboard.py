@@ -67,9 +67,10 @@ def make_server(host: str, port: int, results: str | None = None, sweeps: list[s
     from werkzeug.serving import make_server as bind
 
     from costmodel.dashboard import app as application
+    from costmodel.dashboard.results import DATA
 
     hosts = application.LOCAL if host in LOCAL else None
-    folder = Path(results) if results else application.results.DATA
+    folder = Path(results) if results else DATA
     app = application.make_app(folder, [Path(s) for s in sweeps or ()], hosts)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:

@@ -15,10 +15,11 @@ import numpy as np
 from costmodel.deploy import deploy
 from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, run_batches
-from costmodel.deploy.multipliers import ScaleOption, replace_multipliers
+from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.program import Array, Instruction, Program
 from costmodel.ledger.ledger import Profile
 from costmodel.ledger.rules import charge
+from costmodel.ledger.scales import ScaleOption
 from costmodel.trace.graph import Graph
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ def trade_off(
     groups: dict[tuple[str, str, str], list[Point]] = {}
     for p in info.points:
         groups.setdefault((p.state, p.series if p.state != "failing" else "", p.evidence), []).append(p)
-    traces = []
+    traces: list[Figure] = []
     order = {"failing": 0, "dominated": 1, "front": 2}
     listed: set[str] = set()
     for (state, name, evidence), points in sorted(groups.items(), key=lambda g: (order[g[0][0]], g[0])):

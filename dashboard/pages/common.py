@@ -77,8 +77,9 @@ def switch_of(id: str, label: str, data: Sequence[tuple[str, str]], value: str) 
 
 def graph(id: str, label: str, height: str = "tall") -> Any:
     """A figure, described in words for those who cannot see it."""
+    config: Any = CONFIG
     return html.Div(
-        dcc.Graph(id=id, config=CONFIG, className="figure", responsive=True),
+        dcc.Graph(id=id, config=config, className="figure", responsive=True),
         className=f"figure-box {height}",
         role="group",
         **aria(label),
@@ -122,6 +123,5 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str
     )
 
 
-def card(title: str, *children: Any, className: str = "", id: str | None = None) -> Any:
-    more = {"id": id} if id else {}
-    return html.Section([html.H2(title), *children], className=f"card {className}", **more)
+def card(title: str, *children: Any) -> Any:
+    return html.Section([html.H2(title), *children], className="card")

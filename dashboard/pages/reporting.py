@@ -8,6 +8,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from costmodel.dashboard import report
 from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.download import sent
 from costmodel.dashboard.state import read_design
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
@@ -60,7 +61,7 @@ def register(
             words += f", {len(wanted)} reports, since their choices differ"
         if variants:
             words += f"; {_count(variants, 'variant')} left out, since a report holds networks as they are listed"
-        return dcc.send_bytes(data, name), words + "."
+        return sent(data, name), words + "."
 
 
 def _count(number: int, thing: str) -> str:

@@ -7,7 +7,10 @@ working on and nothing else: they run again.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import islice
 from typing import Any, TypeVar
@@ -18,8 +21,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 Engine = Callable[[Callable[[Any], Any], Sequence[Any], int, "str | None"], Iterator[Any]]
 
-#: Times that a chunk may lose its worker before it is held to be the cause.
+#: Times in a row that all workers may be lost without a result before a chunk is held to be the cause.
 RETRIES = 5
+#: Seconds that a Dask scheduler may be without a worker before its workers are held to be lost for good.
+WORKERLESS_S = 60.0
+_POLL_S = 2.0
+
+
+class WorkersLostError(Exception):
+    """No worker is left, or a chunk has lost several: what is missing needs new ones."""
 
 
 def serial(function: Callable[[T], R], items: Sequence[T], workers: int, address: str | None = None) -> Iterator[R]:
@@ -33,24 +43,36 @@ def local(function: Callable[[T], R], items: Sequence[T], workers: int, address:
 
     from joblib import Parallel, delayed
 
+    def pool(left: list[tuple[int, T]]) -> Iterator[tuple[int, R]]:
+        run = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", pre_dispatch="3*n_jobs")
+        try:
+            yield from run(delayed(_numbered)(function, i, item) for i, item in left)
+        except BrokenProcessPool as error:
+            raise WorkersLostError(str(error)) from error
+
     if workers == 1:
         yield from serial(function, items, 1)
-        return
+    else:
+        yield from _until_done(pool, items, RETRIES)
+
+
+def _until_done(pool: Callable[[list[tuple[int, T]]], Iterator[tuple[int, R]]], items: Sequence[T], losses: int) -> Any:
+    """Results of pools, each for what the ones before have left, until all is done or ``losses`` in a row
+    bring nothing."""
     left = dict(enumerate(items))
-    losses = 0
+    lost = 0
     while left:
         before = len(left)
         try:
-            pool = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", pre_dispatch="3*n_jobs")
-            for index, result in pool(delayed(_numbered)(function, i, item) for i, item in list(left.items())):
+            for index, result in pool(list(left.items())):
                 del left[index]
                 yield result
-        except BrokenProcessPool as error:
-            losses = losses + 1 if len(left) == before else 0
-            if losses >= RETRIES:
+        except WorkersLostError as error:
+            lost = lost + 1 if len(left) == before else 0
+            if lost >= losses:
                 raise CostmodelError(
                     f"workers die again and again ({error}). The finished parts are kept; try fewer --workers, as each "
-                    "needs about 300 MB of memory"
+                    "needs about 300 MB of memory, and continue with --resume"
                 ) from error
 
 
@@ -63,32 +85,79 @@ def _numbered(function: Callable[[T], R], index: int, item: T) -> tuple[int, R]:
 
 
 def dask(function: Callable[[T], R], items: Sequence[T], workers: int, address: str | None = None) -> Iterator[R]:
-    """Futures of Dask: at ``address`` (a scheduler), or on a cluster of local processes started for this run."""
+    """Futures of Dask: at ``address`` (a scheduler), or on a cluster of local processes started for this run.
+
+    Dask starts a killed worker anew, unless it is killed while it starts: then the scheduler waits for workers that
+    never come. So a scheduler without workers is watched, and a local cluster is replaced by a new one.
+    """
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
         raise MissingExtraError("--engine dask", "distributed", "distributed") from None
-    cluster = None
-    if address is None:
-        cluster = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
-        )
-    client = distributed.Client(address or cluster)
+
+    def pool(left: list[tuple[int, T]]) -> Iterator[tuple[int, R]]:
+        import dask
+
+        with dask.config.set({"distributed.scheduler.allowed-failures": RETRIES}), _client(
+            distributed, workers, address
+        ) as client:  # fmt: skip
+            yield from _futures(distributed, client, function, left, workers)
+
+    yield from _until_done(pool, items, RETRIES if address is None else 1)
+
+
+@contextmanager
+def _client(distributed: Any, workers: int, address: str | None) -> Iterator[Any]:
+    cluster = client = None
     try:
-        waiting = iter(items)
-        ahead = 4 * max(workers, len(client.scheduler_info(n_workers=-1)["workers"]))
-        first = [client.submit(function, item, retries=RETRIES, pure=False) for item in islice(waiting, ahead)]
-        queue = distributed.as_completed(first)
-        for future in queue:
+        try:
+            if address is None:
+                cluster = distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                )
+            client = distributed.Client(address or cluster)
+        except (OSError, RuntimeError) as error:  # no scheduler there, or workers killed while they started
+            raise WorkersLostError(f"{address or 'a local cluster'} cannot be reached or started: {error}") from error
+        yield client
+    finally:
+        for opened in (client, cluster):
+            with suppress(Exception):  # what is lost cannot be closed in good order
+                if opened is not None:
+                    opened.close(timeout=10)
+
+
+def _futures(
+    distributed: Any, client: Any, function: Callable[[T], R], left: list[tuple[int, T]], workers: int
+) -> Iterator[tuple[int, R]]:
+    waiting = iter(left)
+
+    def submit(count: int) -> set[Any]:
+        return {client.submit(_numbered, function, i, item, pure=False) for i, item in islice(waiting, count)}
+
+    running = submit(4 * max(workers, len(client.scheduler_info(n_workers=-1)["workers"])))
+    alive = time.monotonic()
+    while running:
+        try:
+            done = distributed.wait(running, timeout=_POLL_S, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            if client.scheduler_info(n_workers=-1)["workers"]:
+                alive = time.monotonic()
+            elif time.monotonic() - alive > WORKERLESS_S:
+                raise WorkersLostError(f"no worker for {WORKERLESS_S:.0f} s") from None
+            continue
+        except CancelledError as error:
+            raise WorkersLostError("the scheduler is gone") from error
+        alive = time.monotonic()
+        for future in done:
+            running.remove(future)
+            if future.cancelled():
+                raise WorkersLostError("the scheduler is gone")
+            failure = future.exception()
+            if isinstance(failure, distributed.scheduler.KilledWorker):
+                raise WorkersLostError(f"a chunk has lost {RETRIES} workers")
             yield future.result()
             future.release()
-            for item in waiting:
-                queue.add(client.submit(function, item, retries=RETRIES, pure=False))
-                break
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+            running |= submit(1)
 
 
 def ray(function: Callable[[T], R], items: Sequence[T], workers: int, address: str | None = None) -> Iterator[R]:

@@ -140,24 +140,77 @@ def test_a_chunk_that_always_kills_its_worker_ends_in_an_error(monkeypatch):
         list(engines.local(always_dies, [1, 2], 2))
 
 
+def in_a_process(tmp_path, lines):
+    """What a script prints; cluster engines start processes that import the main script again."""
+    path = tmp_path / "run.py"
+    path.write_text("import sys\n" + "\n".join(lines))
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=240, cwd=root,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize("engine", ["dask", "ray"])
 def test_a_cluster_that_loses_a_worker_ends_in_the_same_front(tmp_path, engine):
     pytest.importorskip("distributed" if engine == "dask" else "ray")
     (tmp_path / "flags").mkdir()
     items = [(str(tmp_path / "flags"), n) for n in range(8)]
-    script = (
-        "from tests.explore.test_sweep import suicidal\n"
-        "from costmodel.explore.engines import ENGINES\n"
-        f"if __name__ == '__main__': print(sorted(ENGINES[{engine!r}](suicidal, {items!r}, 2, None)))\n"
-    )
-    path = tmp_path / "run.py"
-    path.write_text(script)
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=240, cwd=root,
-        env={**os.environ, "PYTHONPATH": root},
-    )  # fmt: skip
-    assert done.stdout.strip().endswith(str(list(range(8)))), done.stderr[-2000:]
+    printed = in_a_process(tmp_path, [
+        "from tests.explore.test_sweep import suicidal",
+        "from costmodel.explore.engines import ENGINES",
+        f"if __name__ == '__main__': print(sorted(ENGINES[{engine!r}](suicidal, {items!r}, 2, None)))",
+    ])  # fmt: skip
+    assert printed.endswith(str(list(range(8))))
+
+
+def same_number(number):
+    return number
+
+
+def refused(number):
+    raise CostmodelError(f"no space left for {number}")
+
+
+def test_a_cluster_whose_workers_never_come_back_is_replaced(tmp_path):
+    pytest.importorskip("distributed")
+    printed = in_a_process(tmp_path, [
+        "from costmodel.explore import engines",
+        "from tests.explore.test_sweep import same_number",
+        "def main():",
+        "    from distributed import LocalCluster",
+        "    engines.WORKERLESS_S = engines._POLL_S = 0.2",
+        "    started, found = [], []",
+        "    init = LocalCluster.__init__",
+        "    LocalCluster.__init__ = lambda self, *a, **k: started.append(self) or init(self, *a, **k)",
+        "    for result in engines.dask(same_number, range(40), 2):",
+        "        found.append(result)",
+        "        if len(found) == 3: started[0].scale(0)",
+        "    print(len(started), sorted(found) == list(range(40)))",
+        "if __name__ == '__main__': main()",
+    ])  # fmt: skip
+    assert printed == "2 True"
+
+
+def test_a_scheduler_without_workers_ends_in_an_error_and_an_error_in_a_chunk_is_its_own(tmp_path):
+    pytest.importorskip("distributed")
+    printed = in_a_process(tmp_path, [
+        "from costmodel.explore import engines",
+        "from tests.explore.test_sweep import refused, same_number",
+        "def main():",
+        "    from distributed import LocalCluster",
+        "    engines.WORKERLESS_S = engines._POLL_S = 0.2",
+        "    for workers, function in ((0, same_number), (1, refused)):",
+        "        with LocalCluster(n_workers=workers, dashboard_address=None) as cluster:",
+        "            try: list(engines.dask(function, [1, 2], 2, cluster.scheduler_address))",
+        "            except Exception as error: print(type(error).__name__, error)",
+        "if __name__ == '__main__': main()",
+    ])  # fmt: skip
+    first, second = printed.splitlines()
+    assert first.startswith("CostmodelError workers die again and again (no worker for 0 s)")
+    assert second in ("CostmodelError no space left for 1", "CostmodelError no space left for 2")
 
 
 def test_a_run_that_is_killed_and_resumed_ends_in_the_same_front(tmp_path, monkeypatch):

@@ -139,25 +139,25 @@ def _futures(
     while running:
         try:
             done = distributed.wait(running, timeout=_POLL_S, return_when="FIRST_COMPLETED").done
+            for future in done:
+                # The result may have been lost with its worker, and waits for another to be computed anew.
+                result = future.result(timeout=_POLL_S)
+                running.remove(future)
+                yield result
+                alive = time.monotonic()
+                future.release()
+                running |= submit(1)
         except TimeoutError:
+            if any(f.status == "error" and isinstance(f.exception(), TimeoutError) for f in running):
+                raise  # of a chunk, not of the waiting
             if client.scheduler_info(n_workers=-1)["workers"]:
                 alive = time.monotonic()
             elif time.monotonic() - alive > WORKERLESS_S:
                 raise WorkersLostError(f"no worker for {WORKERLESS_S:.0f} s") from None
-            continue
+        except distributed.scheduler.KilledWorker as error:
+            raise WorkersLostError(f"a chunk has lost {RETRIES} workers") from error
         except CancelledError as error:
             raise WorkersLostError("the scheduler is gone") from error
-        alive = time.monotonic()
-        for future in done:
-            running.remove(future)
-            if future.cancelled():
-                raise WorkersLostError("the scheduler is gone")
-            failure = future.exception()
-            if isinstance(failure, distributed.scheduler.KilledWorker):
-                raise WorkersLostError(f"a chunk has lost {RETRIES} workers")
-            yield future.result()
-            future.release()
-            running |= submit(1)
 
 
 def ray(function: Callable[[T], R], items: Sequence[T], workers: int, address: str | None = None) -> Iterator[R]:

@@ -21,7 +21,15 @@ from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga_bill import notes, resource_lines
 from costmodel.targets.fpga_design import Stage, Widths, stages
 from costmodel.targets.fpga_engine import engine
-from costmodel.targets.fpga_fit import Budget, capacity, explain_misfit, fold_for, move_to_uram, utilisation
+from costmodel.targets.fpga_fit import (
+    Budget,
+    capacity,
+    explain_misfit,
+    fold_for,
+    move_to_uram,
+    too_many_weights,
+    utilisation,
+)
 from costmodel.targets.fpga_folding import divisors, folding_data, matrix_stages, read_folding, simd_choices
 from costmodel.targets.fpga_pipeline import Style, design_groups, intervals, latency
 from costmodel.targets.fpga_units import IMPLS, Fabric
@@ -139,6 +147,9 @@ def dataflow(
 ) -> Estimate | tuple[str, ...]:
     """The network as a pipeline with a unit a layer; where there is a choice and none fits, only the reasons."""
     clock = settings["clock"]
+    alone = settings["mode"] == "dataflow" or settings["folding"] != "auto"
+    if not alone and (why := too_many_weights(design, style, target, budget)):
+        return why
     if settings["folding"] == "auto":
         folding, limit = fold_for(design, style, target, budget, settings)
     else:
@@ -151,7 +162,6 @@ def dataflow(
     folding, groups = move_to_uram(design, folding, interval, style, target, budget, groups)
 
     used = utilisation(groups, target)
-    alone = settings["mode"] == "dataflow" or settings["folding"] != "auto"
     misfit = explain_misfit(used, target, budget, "a pipeline", suggest=alone)
     if misfit and not alone:
         return misfit

@@ -139,7 +139,7 @@ def fold_for(
         limit = max(int(settings["clock"] / settings["fps"]), fastest)
         return _folds(found, limit), limit
     usable = {name: budget[name] * target.value(f"usable_{name}") for name in LIMITED}
-    if sum(stage.weight_bits for stage in design) > _memory_bits(budget, style):
+    if too_many_weights(design, style, target, budget):
         found = tables(design, style, known, 1)
         limit = max(table.cycles[-1] for table in found.values())
         return _folds(found, limit), limit  # no folding fits
@@ -157,13 +157,17 @@ def fold_for(
     return _folds(found, limit), limit
 
 
-def _memory_bits(budget: Budget, style: Style) -> float:
-    """All bits that a device can hold: block RAM, UltraRAM, and every LUT as memory."""
+def too_many_weights(design: Sequence[Stage], style: Style, target: Target, budget: Budget) -> tuple[str, ...]:
+    """Why no folding can fit: the weights are more than block RAM, UltraRAM and every LUT as memory hold. Else empty."""
     depth, width = style.fabric.ram[0]
+    ram = budget["bram18"] * depth * width + budget["uram"] * prod(URAM_ASPECT)
+    luts = budget["lut"] * style.fabric.lutram_depth
+    weights = sum(stage.weight_bits for stage in design)
+    if weights <= ram + luts:
+        return ()
     return (
-        budget["bram18"] * depth * width
-        + budget["uram"] * prod(URAM_ASPECT)
-        + budget["lut"] * style.fabric.lutram_depth
+        f"the weights of a pipeline are {weights / 1e6:,.1f} Mbit; all memory of {target.name} holds "
+        f"{ram / 1e6:,.1f} Mbit as blocks and {luts / 1e6:,.1f} Mbit in LUTs",
     )
 
 
@@ -211,11 +215,14 @@ class _Search:
         """Whether the design of that interval stays within ``most``. The matrix units alone are quickly added up, and
         where they are too much already the rest need not be priced."""
         if limit not in self._least:
-            self._least[limit] = _least(self.tables, limit)
+            # a hair less, since the order of a sum moves its last digits
+            self._least[limit] = {name: a * (1 - 1e-9) for name, a in _taken(self.tables, limit).items()}
         if not self._within(limit, self._least[limit], most):
             return False
         if limit not in self._used:
-            self._used[limit] = self.add(group_counts(self.design, self.folding(limit), limit, self.style))
+            around = self.add(group_counts(self.design, self.folding(limit), limit, self.style))
+            units = _taken(self.tables, limit)
+            self._used[limit] = {name: amount + units.get(name, 0.0) for name, amount in around.items()}
         return self._within(limit, self._used[limit], most)
 
     def _within(self, limit: int, used: Mapping[str, float], most: Budget) -> bool:
@@ -238,10 +245,10 @@ def _folds(found: Mapping[int, Table], limit: int) -> dict[int, Fold]:
     return {index: fold for index, fold in folds.items() if fold is not None}
 
 
-def _least(found: Mapping[int, Table], limit: int) -> dict[str, float]:
-    """What the matrix units and their windows take; a hair less, since the order of a sum moves its last digits."""
+def _taken(found: Mapping[int, Table], limit: int) -> dict[str, float]:
+    """What the matrix units and their windows take."""
     taken = zip(*[table.taken(limit) for table in found.values()], strict=True)
-    return {name: sum(amounts) * (1 - 1e-9) for name, amounts in zip(UNITS_TAKE, taken, strict=True)}
+    return {name: sum(amounts) for name, amounts in zip(UNITS_TAKE, taken, strict=True)}
 
 
 # -- UltraRAM ---------------------------------------------------------------------------------------------------------

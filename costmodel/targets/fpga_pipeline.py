@@ -86,10 +86,13 @@ def _host(style: Style) -> Parts:
 def group_counts(
     design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
 ) -> list[tuple[int, tuple[Parts, ...]]]:
-    """The groups of a pipeline with how often each set of them occurs, for a search that only adds them up."""
+    """What a pipeline has besides its matrix units and their windows: sets of groups, and how often each occurs.
+
+    For a search, which only adds up, and knows from tables what the rest takes.
+    """
     counts: dict[int, int] = {}
     groups: dict[int, tuple[Parts, ...]] = {}
-    for _, *both in _units(design, tuple(folding.items()), interval, style):
+    for _, *both in _units(design, tuple(folding.items()), interval, style, False):
         for each in both:
             counts[id(each)] = counts.get(id(each), 0) + 1
             groups[id(each)] = each
@@ -98,9 +101,10 @@ def group_counts(
 
 @kept
 def _units(
-    design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style
+    design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style, matrices: bool = True
 ) -> list[tuple[Stage, tuple[Parts, ...], tuple[Parts, ...]]]:
-    """Every stage with the groups of its unit and of what is in front of it, computed once for those that are alike."""
+    """Every stage with the groups of its unit and of what is in front of it, computed once for those that are alike;
+    ``matrices`` as for :func:`stage_groups`."""
     folding, same = dict(folds), alike(design)
     units: dict[tuple[int, Fold | None], tuple[tuple[Parts, ...], int]] = {}
     links: dict[tuple[int, ...], tuple[Parts, ...]] = {}
@@ -111,7 +115,7 @@ def _units(
         unit = units.get((number, fold))
         if unit is None:
             width = stream_width(stage, folding, interval, style)
-            unit = units[number, fold] = tuple(stage_groups(stage, fold, interval, style)), width
+            unit = units[number, fold] = tuple(stage_groups(stage, fold, interval, style, matrices)), width
         groups, width = unit
         widths.append(width)
         around = (link, id(groups), *[widths[i] for i in stage.inputs if i >= 0])
@@ -124,14 +128,21 @@ def _units(
     return found
 
 
-def stage_groups(stage: Stage, fold: Fold | None, interval: int, style: Style) -> Iterator[Parts]:
-    """One unit: matrix, window and threshold, or as many element-wise operators as finish in ``interval`` cycles."""
+def stage_groups(
+    stage: Stage, fold: Fold | None, interval: int, style: Style, matrices: bool = True
+) -> Iterator[Parts]:
+    """One unit: matrix, window and threshold, or as many element-wise operators as finish in ``interval`` cycles.
+
+    Without ``matrices`` the matrix and its window are left out, and what surrounds them is there.
+    """
     if stage.matrix is not None:
         assert fold is not None
-        yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
+        if matrices:
+            yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
         if stage.window is not None:
             simd = _window_simd(stage, fold)
-            yield _window(stage.window, simd, style.impl, fold.window, style.fabric)
+            if matrices:
+                yield _window(stage.window, simd, style.impl, fold.window, style.fabric)
             yield _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
         for work in stage.work:
             yield operators(work, ceil_div(stage.elements, interval), stage.channels, style)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -295,8 +296,14 @@ def test_stages_that_are_alike_cost_what_each_costs_by_itself():
         alone += stage_groups(stage, fold, 5000, Style())
         alone += link_groups(design, stage, fold, entering, 5000, Style(), waiting)
     assert [group for _, group in groups[:-1]] == alone
-    counted = [group for count, some in group_counts(design, folding, 5000, Style()) for group in some * count]
-    assert sorted(map(repr, counted)) == sorted(repr(group) for _, group in groups)
+    around = [group for count, some in group_counts(design, folding, 5000, Style()) for group in some * count]
+    rest = Counter(repr(group) for _, group in groups) - Counter(map(repr, around))
+    units = [
+        part for stage in design if stage.matrix is not None
+        for part in list(stage_groups(stage, folding[stage.index], 5000, Style()))[: 2 if stage.window else 1]
+    ]  # fmt: skip
+    assert rest == Counter(map(repr, units))
+    assert len(around) + len(units) == len(groups)
 
 
 def test_a_higher_rate_never_takes_less_of_the_matrix_units():
@@ -352,7 +359,7 @@ def test_what_does_not_fit_as_a_pipeline_runs_on_an_engine_that_fits():
     priced = estimate(network(huge), "pynq-z2")
     assert priced.facts["mode"] == "engine"
     assert priced.fits
-    assert "a pipeline needs" in priced.facts["why_no_pipeline"]
+    assert "the weights of a pipeline are 268.4 Mbit" in priced.facts["why_no_pipeline"]
     # every weight comes over the port once an image: 64 bits a cycle
     assert priced.facts["interval_cycles"] >= 16384 * 16384 // 64
     moved = priced.derived["memory_bandwidth_B_per_s"].value / priced.derived["throughput_fps"].value

@@ -228,4 +228,4 @@ class Bill:
 
 
 def is_zero(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value == 0
+    return value.__class__ in (int, float) and value == 0

@@ -97,7 +97,7 @@ class Law:
     def __call__(self, width: Any) -> Any:
         """Value at a width, or at an array of widths."""
         at = _terms(self.terms, width) if isinstance(width, int) else [TERMS[t](width) for t in self.terms]
-        return sum(c * value for value, c in zip(at, self.coefficients, strict=True))
+        return sum([c * value for value, c in zip(at, self.coefficients, strict=True)])
 
 
 @lru_cache(maxsize=4096)
@@ -110,7 +110,8 @@ def _terms(terms: tuple[str, ...], width: int) -> tuple[float, ...]:
 def fit(points: tuple[Point, ...], terms: tuple[str, ...]) -> Law:
     """Least squares of relative deviations. Where there are fewer points than terms the last terms are left out."""
     used = terms[: len(points)]
-    rows = [[term / y for term in _terms(used, int(n))] for n, y in points]
+    at = [_terms(used, int(n)) for n, _ in points]
+    rows = [[term / y for term in row] for row, (_, y) in zip(at, points, strict=True)]
     size = len(used)
     matrix = [[0.0] * (size + 1) for _ in used]
     for i in range(size):
@@ -119,8 +120,10 @@ def fit(points: tuple[Point, ...], terms: tuple[str, ...]) -> Law:
         matrix[i][size] = sum([r[i] for r in rows])
     if size > 1 and _singular(matrix):
         return fit(points, used[:-1])
-    law = Law(used, tuple(_solve(matrix)), 0.0, points)
-    return Law(used, law.coefficients, max(abs(law(int(n)) / y - 1) for n, y in points), points)
+    solved = _solve(matrix)
+    found = [sum([c * t for t, c in zip(row, solved, strict=True)]) for row in at]
+    residual = max([abs(value / y - 1) for value, (_, y) in zip(found, points, strict=True)])
+    return Law(used, tuple(solved), residual, points)
 
 
 def _singular(matrix: Sequence[Sequence[float]]) -> bool:

@@ -158,7 +158,7 @@ def fold_for(
 
 
 def too_many_weights(design: Sequence[Stage], style: Style, target: Target, budget: Budget) -> tuple[str, ...]:
-    """Why no folding can fit: the weights are more than block RAM, UltraRAM and every LUT as memory hold. Else empty."""
+    """Why no folding can fit: weights beyond block RAM, UltraRAM and every LUT as memory. Else empty."""
     depth, width = style.fabric.ram[0]
     ram = budget["bram18"] * depth * width + budget["uram"] * prod(URAM_ASPECT)
     luts = budget["lut"] * style.fabric.lutram_depth

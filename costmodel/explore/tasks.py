@@ -21,6 +21,8 @@ from costmodel.explore.space import MAXIMISED, DesignSpace, Entry, Network
 #: Designs that a chunk holds: a second or so of work.
 SAMPLES_A_CHUNK = 1 << 21
 GRID_A_CHUNK = 128
+#: The same of chips and cores, whose settings are priced all at once.
+SETTINGS_A_CHUNK = 1 << 16
 #: Numbers that a case may use; the global id of a design is ``case * STRIDE + number``.
 STRIDE = 1 << 40
 
@@ -93,7 +95,8 @@ def chunks(space: DesignSpace, keep: int = 0) -> Iterator[Chunk]:
     priced = sum(case.designs for case in work if case.entry.search != "exact")
     keep, before = min(keep, priced), 0
     for case in work:
-        step = SAMPLES_A_CHUNK if case.entry.search == "samples" else GRID_A_CHUNK
+        grid = GRID_A_CHUNK if case.entry.kind == "fpga" else SETTINGS_A_CHUNK
+        step = SAMPLES_A_CHUNK if case.entry.search == "samples" else grid
         for start in range(0, case.designs, step):
             stop = min(start + step, case.designs)
             share = 0

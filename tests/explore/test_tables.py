@@ -5,6 +5,8 @@ import costmodel
 from costmodel.errors import CostmodelError
 from costmodel.explore.choices import independent
 from costmodel.explore.dataflow import space
+from costmodel.explore.evaluators import metrics_of, metrics_of_all
+from costmodel.explore.space import read_space
 from costmodel.explore.tables import FoldingTables, draw, unrank
 
 from .finnr import random_unit
@@ -55,3 +57,18 @@ def test_a_design_of_one_unit_is_evaluated():
     design = independent([random_unit(np.random.default_rng(0), "only", 9)])
     rows = FoldingTables(design).evaluate(unrank([9], 0, 9))
     assert rows[:, 0].tolist() == design.units[0].cycles.tolist()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"target": "asic-45nm-nangate", "clock": [1e8, 5e8], "outputs": [8, 32], "activation_sram": [2048, 262144]},
+        {"target": "raspberry-pi-4b", "clock": [6e8, 1.8e9], "threads": [1, 4], "precision": ["fp32", "int8"]},
+    ],
+)
+def test_settings_priced_at_once_are_the_single_ones_to_the_last_bit(entry):
+    one = read_space({"networks": ["tfc-w1a1"], "targets": [entry]}).entries[0]
+    ledger, settings = costmodel.profile("tfc-w1a1").deployed, list(one.settings())
+    table = metrics_of_all(ledger, one, settings)
+    for i, setting in enumerate(settings):
+        assert {name: values[i] for name, values in table.items()} == metrics_of(ledger, one, setting)

@@ -61,6 +61,7 @@ bench: $(VENV)/.installed-test
 	@$(PIP) ptflops torchinfo calflops transformers
 	@$(BIN)/python benchmarks/counters.py
 	@$(BIN)/python benchmarks/cached.py
+	@$(BIN)/python benchmarks/report.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -13,25 +13,44 @@ from costmodel.targets.load import references
 #: Marks a key that stands for itself: a source that is no entry of ``sources.bib``.
 OUTSIDE = "x:"
 _ARXIV = re.compile(r"arXiv[: ](\d{4}\.\d{4,5})")
+#: owner/name@commit:path of a repository, with a commit or a path; and a paper as people name it: Horowitz ISSCC 2014.
+_REPOSITORY = re.compile(r"(?:github\.com/)?([\w\-]+/[\w\-.]+)(?:@([0-9a-f]{6,40}))?(?::([^\s)]+))")
+_PAPER = re.compile(r"([A-Z]\w+) [\w ]*?((?:19|20)\d\d)\b(.*)")
 
 
 def cite(source: str) -> str:
-    """The marked text for ``key, where; key2, where``, for a publication, or for an address."""
+    """The marked text for ``key, where; key2, where``, for a publication, for a repository, or for an address.
+
+    What leads nowhere (``computed``) stays text.
+    """
     known = references()
     marked: list[str] = []
     for part in filter(None, (p.strip() for p in source.split(";"))):
         key = part.split(",")[0].strip()
+        paper = _PAPER.match(part)
         if key in known:
             marked.append(f"[[cite:{_plain(part)}]]")
         elif _ARXIV.search(part):
             marked.append(f"[[cite:{_by_arxiv(part)}]]")
         elif re.fullmatch(r"[A-Za-z0-9_\-]+", key):
             marked.append(f"[[cite:{_plain(part)}]]")  # a source that the target's own file brings along
-        elif part.startswith("costmodel "):
-            marked.append(literal(re.sub(r"\b([0-9a-f]{10})[0-9a-f]{20,}", r"\1", part)))
-        else:
+        elif paper and (name := f"{paper[1].lower()}{paper[2]}") in known:
+            marked.append(f"[[cite:{name}{_where(paper[3])}]]")
+        elif place := _REPOSITORY.search(part):
+            commit = f"@{place[2]}" if place[2] else ""
+            around = f"{part[: place.start()]} {place[3]} {part[place.end() :]}"
+            marked.append(f"[[cite:{OUTSIDE}github.com/{place[1]}{commit}{_where(around)}]]")
+        elif "://" in part:
             marked.append(f"[[cite:{OUTSIDE}{_plain(part).replace(',', ' ')}]]")
+        else:
+            marked.append(literal(re.sub(r"\b([0-9a-f]{10})[0-9a-f]{20,}", r"\1", part)))
     return "; ".join(marked)
+
+
+def _where(text: str) -> str:
+    """The place inside of a source as a mark has it, without the brackets that the source stood in."""
+    words = " ".join(text.replace("(", " ").replace(")", " ").split()).strip(" ,")
+    return f", {_plain(words)}" if words else ""
 
 
 def number(document: Document, own: Mapping[str, str] | None = None) -> Document:
@@ -104,8 +123,7 @@ def _by_arxiv(text: str) -> str:
     _, number, after = _ARXIV.split(text, maxsplit=1)
     for key, entry in references().items():
         if fields(entry).get("eprint") == number:
-            where = ", ".join(filter(None, (part.strip() for part in after.split(","))))
-            return f"{key}, {_plain(where)}" if where else key
+            return key + _where(after)
     return OUTSIDE + _plain(text).replace(",", " ")
 
 
@@ -114,9 +132,8 @@ def _address(text: str) -> str:
         return match[0]
     if match := _ARXIV.search(text):
         return f"https://arxiv.org/abs/{match[1]}"
-    if match := re.match(r"(?:github\.com/)?([\w\-]+/[\w\-.]+)(?:@([0-9a-f]{6,40}))?(?::(\S+))?", text):
-        tree = f"/blob/{match[2] or 'HEAD'}/{match[3]}" if match[3] else f"/tree/{match[2]}" if match[2] else ""
-        return f"https://github.com/{match[1]}{tree}"
+    if match := re.match(r"github\.com/([\w\-]+/[\w\-.]+)(?:@([0-9a-f]{6,40}))?", text):
+        return f"https://github.com/{match[1]}" + (f"/tree/{match[2]}" if match[2] else "")
     return ""
 
 

@@ -192,6 +192,7 @@ def escape_latex(text: str) -> str:
         "│": "",
         "±": r"$\pm$",
     }
+    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}  # other characters in an old encoding
     special |= {"≤": r"$\leq$", "≥": r"$\geq$", "−": "-", "·": r"$\cdot$", "→": r"$\rightarrow$"}
     return "".join(special.get(char, char) for char in text)
 

@@ -143,6 +143,11 @@ def spans(text: str) -> list[Span]:
     return found
 
 
+def plain(text: str) -> str:
+    """A marked text without its marks."""
+    return "".join(span.text for span in spans(text))
+
+
 def texts(block: Block) -> Iterator[str]:
     """The marked texts of a block, in the order in which they are read."""
     if isinstance(block, (Heading, Paragraph)):

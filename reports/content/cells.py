@@ -99,6 +99,15 @@ def constants(unit: str, values: Sequence[float]) -> tuple[str, list[Cell]]:
     return shown.replace("mm2", "mm²"), [Cell(f"{v / factor:.4g}".replace("-", "−"), (v,)) for v in values]
 
 
+def plain(value: object) -> str:
+    """A setting or fact in words: whole numbers with all digits, others with four."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and abs(value) < 10_000:
+        return f"{value:.4g}"
+    return f"{value:,.0f}" if isinstance(value, (int, float)) else str(value)
+
+
 def column(title: str, align: str = "right", *, prose: bool = False) -> Column:
     """A column of cells. Columns of prose share the room that is left and may break lines.
 

@@ -76,7 +76,7 @@ def _facts(target: str, columns: Sequence[Mapping[str, Any]]) -> list[Row]:
             [
                 cells.text(target),
                 cells.text(k),
-                *(cells.text(_fact(c[k]) if k in c and _plain(c[k]) else "") for c in columns),
+                *(cells.text(cells.plain(c[k]) if k in c and _plain(c[k]) else "") for c in columns),
             ]
         )
         for k in names
@@ -90,14 +90,6 @@ def own_sources(subject: Subject) -> Mapping[str, str]:
 
 def _plain(value: Any) -> bool:
     return isinstance(value, (int, float, bool)) or (isinstance(value, str) and 0 < len(value) <= 160)
-
-
-def _fact(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and abs(value) < 10_000:
-        return f"{value:.4g}"
-    return f"{value:,.0f}" if isinstance(value, (int, float)) else str(value)
 
 
 def _version(name: str) -> str:

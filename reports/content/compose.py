@@ -60,16 +60,18 @@ def _target(subject: Subject) -> tuple[str, list[Block]]:
 def _validation(subject: Subject) -> tuple[str, list[Block]]:
     parts = []
     for kind, report in subject.validation.items():
+        name = evidence.NAMES.get(kind, kind)
         errors = [s for s in report.summaries() if s.estimator == "costmodel" and s.split == "hold-out"]
         if errors:
             worst = max(errors, key=lambda s: s.mape)
             rows = sum(s.rows for s in errors)
+            groups = f"{len(errors)} groups" if len(errors) > 1 else "one group"
             parts.append(
-                f"Of {kind}, {rows} hold-out figures in {len(errors)} groups are met with a mean error of at most "
+                f"{name}: {rows} hold-out figures in {groups} are met with a mean error of at most "
                 f"{100 * worst.mape:.1f} % a group ({literal(worst.group)})."
             )
         else:
-            parts.append(f"Of {kind}, {len(report.results)} published figures are compared, none of them a hold-out.")
+            parts.append(f"{name}: {len(report.results)} published figures are compared, none of them a hold-out.")
     said: list[Block] = [Paragraph(" ".join(parts), "answer")]
     return "Estimates against measurements", said + evidence.validation(subject, every_row=True)
 

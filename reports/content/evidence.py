@@ -25,6 +25,7 @@ SPLITS = {
     "exact": "published figures, exact",
     "all": "all rows",
 }
+NAMES = {"counts": "Operation counts", "arm": "Arm", "fpga": "FPGA", "asic": "ASIC"}
 #: A constant matters where it prices, or makes uncertain, at least this share of a metric of an estimate.
 MATTERS = 0.001
 #: What a table of constants is sorted by.
@@ -45,7 +46,7 @@ def validation(subject: Subject, every_row: bool = False) -> list[Block]:
             blocks.append(Paragraph(f"There are no measurements for {literal(kind)}.", "note"))
             continue
         blocks += [
-            Heading(kind if kind == "counts" else kind.upper() if kind != "arm" else "Arm", 2),
+            Heading(NAMES.get(kind, kind), 2),
             *_scores(kind, report),
             *_agreement(kind, report),
         ]
@@ -211,7 +212,7 @@ def all_constants(subject: Subject) -> list[Block]:
             Row(
                 [
                     cells.text(n),
-                    cells.Cell(str(p.default)),
+                    cells.text(cells.plain(p.default)),
                     cells.text("" if p.unit == "1" else p.unit),
                     cells.text(p.description),
                 ]

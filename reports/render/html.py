@@ -14,6 +14,7 @@ from costmodel.reports.content.blocks import (
     Items,
     Paragraph,
     Table,
+    plain,
     spans,
 )
 from costmodel.reports.figures.draw import svg
@@ -46,7 +47,7 @@ def html(document: Document) -> str:
     title = _inline(document.title, numbers, names)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{escape(_plain(document.title))}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{escape(plain(document.title))}</title>\n'
         f'<meta name="date" content="{document.date}">\n'
         f'<meta name="keywords" content="{escape(", ".join(document.keywords))}">\n'
         f'<style>{STYLE}</style></head>\n<body><header><p class="sub">costmodel report</p>\n'
@@ -62,7 +63,7 @@ def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
             level = block.level + 1
             return f"<h{level}>{_inline(block.text, numbers, names)}</h{level}>"
         case Paragraph(style="code"):
-            return f"<pre>{escape(_plain(block.text))}</pre>"
+            return f"<pre>{escape(plain(block.text))}</pre>"
         case Paragraph():
             return f'<p class="{block.style}">{_inline(block.text, numbers, names)}</p>'
         case Items():
@@ -122,7 +123,3 @@ def _inline(text: str, numbers: dict[str, int], names: dict[str, str]) -> str:
             tag = {"code": "code", "strong": "strong"}.get(span.kind)
             made.append(f"<{tag}>{escape(span.text)}</{tag}>" if tag else escape(span.text))
     return "".join(made)
-
-
-def _plain(text: str) -> str:
-    return "".join(span.text for span in spans(text))

@@ -5,28 +5,39 @@ from __future__ import annotations
 import re
 
 from costmodel.reports.bibliography import OUTSIDE
-from costmodel.reports.content.blocks import Document, Table, spans
+from costmodel.reports.content.blocks import Document, Table, plain, spans
+from costmodel.reports.render.fit import fit, widths
 
 from costmodel.cli.table import Column, escape_latex
 
-PREAMBLE = r"""% Tables of a costmodel report. In the preamble:
-%   \usepackage{booktabs,longtable,hyperref}
-% The keys of \cite are those of arch_specs/sources.bib.
+PREAMBLE = r"""% Tables of a costmodel report, for a block of text 166 mm wide in a class of 10 pt. In the preamble:
+%   \usepackage[T1]{fontenc}
+%   \usepackage{array,booktabs,longtable,hyperref}
+% The keys of \cite are those of arch_specs/sources.bib. A longtable needs one column of text.
 """
 #: Rows from which a table may break across pages.
 LONG = 40
+#: By points that a table needs at least: the command of that size in a class of 10 pt, its points, and how much wider
+#: Computer Modern runs there than the type of the PDF.
+SIZES = (
+    (9.0, r"\small", 9.0, 1.05),
+    (8.0, r"\footnotesize", 8.0, 1.1),
+    (7.0, r"\scriptsize", 7.0, 1.16),
+    (0.0, r"\tiny", 5.0, 1.3),
+)
 
 
 def latex(document: Document) -> str:
     """All tables of the report; figures and text stay behind."""
-    title = " ".join("".join(s.text for s in spans(document.title)).split())
+    title = " ".join(plain(document.title).split())
     return f"{PREAMBLE}% {title}, {document.date}\n\n" + "\n".join(map(_table, document.tables()))
 
 
 def _table(table: Table) -> str:
     grid = table.grid
-    long = len(grid.rows) > LONG
-    columns = "".join(_column(c.align, c.prose, len(grid.columns)) for c in grid.columns)
+    shares, size = fit(grid)
+    _, command, points, wider = next(row for row in SIZES if size >= row[0])
+    columns = "".join(map(_column, grid.columns, widths(grid, shares, points * wider)))
     heads = _line([_head(c) for c in grid.columns])
     rows = []
     for row in grid.rows:
@@ -38,36 +49,45 @@ def _table(table: Table) -> str:
     footer = [_line([rf"\textbf{{{_inline(t)}}}" if t else "" for t in grid.texts(row)]) for row in grid.footer]
     body = [*rows, *([r"  \midrule", *footer] if footer else [])]
     caption = rf"\caption{{{_inline(table.caption)}}}\label{{{table.label}}}"
-    notes = [f"% {''.join(s.text for s in spans(note))}" for note in grid.notes]
+    notes = [f"% {plain(note)}" for note in grid.notes]
     notes += [f"% from {expression}" for expression in table.api]
-    if long:
+    style = rf"{command}\setlength{{\tabcolsep}}{{3pt}}"
+    top = [r"  \toprule", heads, r"  \midrule"]
+    if len(grid.rows) > LONG:
         lines = [
+            rf"\begingroup{style}",
             rf"\begin{{longtable}}{{{columns}}}",
             rf"  {caption}\\",
-            r"  \toprule",
-            heads,
-            r"  \midrule",
+            *top,
             r"  \endfirsthead",
+            *top,
+            r"  \endhead",
+            r"  \bottomrule",
+            r"  \endlastfoot",
+            *body,
+            r"\end{longtable}",
+            r"\endgroup",
         ]
-        lines += [r"  \toprule", heads, r"  \midrule", r"  \endhead", r"  \bottomrule", r"  \endlastfoot", *body]
-        lines += [r"\end{longtable}"]
     else:
         lines = [
             r"\begin{table}",
-            r"  \centering",
+            rf"  \centering{style}",
             f"  {caption}",
             rf"  \begin{{tabular}}{{{columns}}}",
-            r"  \toprule",
-            heads,
+            *top,
+            *body,
+            r"  \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
         ]
-        lines += [r"  \midrule", *body, r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
     return "\n".join([*lines, *notes]) + "\n"
 
 
-def _column(align: str, prose: bool, columns: int) -> str:
-    if prose:
-        return rf"p{{{0.9 / max(columns, 3):.2f}\linewidth}}"
-    return "l" if align == "left" else "r"
+def _column(column: Column, width: float) -> str:
+    if width > 0:
+        side = "raggedright" if column.align == "left" else "raggedleft"
+        return rf">{{\{side}\arraybackslash}}p{{{width:.3f}\linewidth}}"
+    return "l" if column.align == "left" else "r"
 
 
 def _head(column: Column) -> str:
@@ -84,7 +104,7 @@ def _line(cells: list[str]) -> str:
 def _inline(text: str) -> str:
     made = []
     for span in spans(text):
-        escaped = escape_latex(span.text).replace("\u2026", r"\ldots{}")
+        escaped = _breakable(escape_latex(span.text).replace("\u2026", r"\ldots{}"))
         if span.kind == "cite":
             made.append(_cite(span.text, span.where))
         elif span.kind == "ref":
@@ -96,8 +116,15 @@ def _inline(text: str) -> str:
     return "".join(made)
 
 
+def _breakable(text: str) -> str:
+    """Names may go on in the next line behind their joints."""
+    return re.sub(r"(?<=[A-Za-z0-9])(\.|\\_|/|:)(?=[A-Za-z0-9])", r"\1\\allowbreak{}", text)
+
+
 def _cite(key: str, where: str) -> str:
+    inside = _breakable(escape_latex(where))
     if key.startswith(OUTSIDE):
         address = key.removeprefix(OUTSIDE)
-        return rf"\url{{{address}}}" if re.match(r"\S+$", address) else escape_latex(address)
-    return rf"\cite[{{{escape_latex(where)}}}]{{{key}}}" if where else rf"\cite{{{key}}}"
+        shown = rf"\url{{{address}}}" if re.match(r"\S+$", address) else escape_latex(address)
+        return f"{shown}, {inside}" if where else shown
+    return rf"\cite[{{{inside}}}]{{{key}}}" if where else rf"\cite{{{key}}}"

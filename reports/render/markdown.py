@@ -14,6 +14,7 @@ from costmodel.reports.content.blocks import (
     Items,
     Paragraph,
     Table,
+    plain,
     spans,
 )
 from costmodel.reports.figures.draw import svg
@@ -32,7 +33,7 @@ def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
         case Heading():
             return f"{'#' * (block.level + 1)} {_inline(block.text, numbers, names)}"
         case Paragraph(style="code"):
-            return "```\n" + "".join(span.text for span in spans(block.text)) + "\n```"
+            return "```\n" + plain(block.text) + "\n```"
         case Paragraph(style="warning"):
             return f"> {_inline(block.text, numbers, names)}"
         case Paragraph():

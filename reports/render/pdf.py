@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,30 +17,29 @@ from costmodel.reports.content.blocks import (
     Items,
     Paragraph,
     Table,
+    plain,
     spans,
 )
 from costmodel.reports.figures.draw import svg
+from costmodel.reports.render.fit import fit
 
-from costmodel.cli.table import Table as Grid
 from costmodel.errors import CostmodelError, MissingExtraError
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "report.typ"
 Paper = Literal["a4", "letter"]
+#: Tags, alternative texts, title and language for those who do not see the page; fonts inside, nothing from outside.
+STANDARDS = ("ua-1", "a-2a")
 #: Lines of a listing that fit the page in the size of code.
 CODE_COLUMNS = 96
 #: Names up to this length are not broken in the answer.
 WHOLE_NAME = 32
-#: Points of the block of text, of both insets of a cell; the width of a character over the size of type.
-TEXT_WIDTH, CELL_INSET, CHARACTER = 469.0, 8.0, 0.5
-#: Characters that a column which shares has at least; the smallest size of type.
-NARROW, SMALLEST = 16, 6.0
+#: Behind these a name may go on in the next line; a file keeps its ending.
+JOINT = re.compile(r"(?<=[_/:(,])|(?<=\.)(?!(?:csv|h|hpp|json|md|png|py|txt)\b)|(?<=[a-z0-9])(?=[A-Z][a-z])")
 NUMBER = re.compile(r"[−+-]?[\d,.]+%?")
-#: Characters from which a column is no longer as wide as what it holds.
-WIDE_HEAD, WIDE_CELL = 26, 36
 
 
 def pdf(document: Document, paper: Paper = "a4") -> bytes:
-    """The report as tagged PDF, the same bytes for the same document.
+    """The report as accessible and archivable PDF (:data:`STANDARDS`), the same bytes for the same document.
 
     Raises :class:`MissingExtraError` without typst or matplotlib.
     """
@@ -67,7 +65,7 @@ def _compile(document: Document, paper: Paper, **options: Any) -> Any:
     }
     files |= {f"{f.label}.svg": svg(f.plot, f.label) for f in document.figures()}
     if options["format"] == "pdf":
-        options["pdf_tags"] = True
+        options["pdf_standards"] = list(STANDARDS)
     try:
         made, warnings = typst.compile_with_warnings(
             files,
@@ -88,8 +86,8 @@ def _data(document: Document) -> dict[str, Any]:
     numbers = {r.key: r.number for r in document.bibliography()}
     return {
         "title": _marked(document.title, numbers),
-        "plain_title": _plain(document.title),
-        "short_title": _cut(_plain(document.title), 84),
+        "plain_title": plain(document.title),
+        "short_title": _cut(plain(document.title), 84),
         "subtitle": document.subtitle,
         "date": document.date,
         "keywords": list(document.keywords),
@@ -103,9 +101,10 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
         case Heading():
             return {"kind": "heading", "level": block.level, "body": _marked(block.text, numbers)}
         case Paragraph(style="code"):
-            return {"kind": "code", "lines": [p for line in _plain(block.text).splitlines() for p in _wrapped(line)]}
+            return {"kind": "code", "lines": [p for line in plain(block.text).splitlines() for p in _wrapped(line)]}
         case Paragraph():
-            return {"kind": "paragraph", "style": block.style, "body": _marked(block.text, numbers)}
+            body = _marked(block.text, numbers)
+            return {"kind": "paragraph", "style": block.style, "body": body, "leads": block.text.endswith(":")}
         case Items():
             return {"kind": "items", "items": [_marked(text, numbers) for text in block.texts]}
         case Figure():
@@ -133,7 +132,7 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         }
         for row in (*grid.rows, *grid.footer)
     ]
-    shares, size = _fitted(grid)
+    shares, size = fit(grid)
     return {
         "kind": "table",
         "size": size,
@@ -147,40 +146,6 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         "rows": rows,
         "notes": [_marked(n, numbers) for n in grid.notes],
     }
-
-
-def _fitted(grid: Grid) -> tuple[list[int], float]:
-    """The share of each column (0: as wide as it needs), and the size of type in points at which the table fits.
-
-    A column that takes what it needs leaves nothing to the others, so where even the smallest type does not fit, all
-    columns share.
-    """
-    shares = [_share(grid, i) for i in range(len(grid.columns))]
-    needs = [float(NARROW) if share else _length(grid, i) for i, share in enumerate(shares)]
-    usual = 7.5 if len(needs) > 7 else 8.0 if len(needs) > 5 or len(grid.rows) > 40 else 9.0
-    fits = (TEXT_WIDTH - CELL_INSET * len(needs)) / (CHARACTER * sum(needs))
-    if fits >= SMALLEST:
-        return shares, min(usual, math.floor(2 * fits) / 2)
-    return [share or round(10 * math.sqrt(need)) for share, need in zip(shares, needs, strict=True)], SMALLEST
-
-
-def _length(grid: Grid, index: int) -> int:
-    """Characters of the longest line of a column."""
-    lines = _plain(grid.columns[index].title).split("\n")
-    lines += [_plain(grid.texts(row)[index]) for row in (*grid.rows, *grid.footer) if row.style != "title"]
-    return max(map(len, lines))
-
-
-def _share(grid: Grid, index: int) -> int:
-    """How much of the room that the others leave a column may fill, by what it holds; 0 where each line fits."""
-    column = grid.columns[index]
-    lengths = [len(_plain(grid.texts(row)[index])) for row in grid.rows if row.style != "title"]
-    head, longest = max(map(len, _plain(column.title).split("\n"))), max(lengths, default=0)
-    if not column.prose and head <= WIDE_HEAD and longest <= WIDE_CELL:
-        return 0
-    typical = sum(lengths) // max(len(lengths), 1)
-    word = max((len(w) for row in grid.rows for w in _plain(grid.texts(row)[index]).split()), default=0)
-    return round(10 * math.sqrt(max(typical + min(longest, 2 * typical), head // 3, min(word, 24), 12)))
 
 
 def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[dict[str, Any]]:
@@ -202,8 +167,7 @@ def _words(text: str, longest: int) -> str:
 
 def _breakable(text: str) -> str:
     """Zero-width spaces where a long name may go on in the next line: behind joints, and in what has none."""
-    for joint in (".", "_", "/", ":", "(", ","):
-        text = text.replace(joint, joint + "\u200b")
+    text = JOINT.sub("\u200b", text)
     return re.sub(r"[^\s\u200b-]{24}(?=[^\s\u200b-])", lambda m: m[0] + "\u200b", text)
 
 
@@ -220,7 +184,3 @@ def _wrapped(line: str) -> list[str]:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _plain(text: str) -> str:
-    return "".join(span.text for span in spans(text))

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from costmodel.reports.content.blocks import Document
+from costmodel.reports.content.compose import document
+from costmodel.reports.content.subject import Subject
 from costmodel.reports.render.html import html
 from costmodel.reports.render.latex import latex
 from costmodel.reports.render.markdown import markdown
@@ -37,6 +44,37 @@ def test_latex_is_balanced_and_cites_keys_of_the_bibliography(report: Document) 
     cited = set(re.findall(r"\\cite(?:\[\{[^}]*\}\])?\{([^}]+)\}", text))
     assert cited and cited <= set(references())
     assert not re.search(r"(?<!\\)[&]\S*%[^\n]*\\\\", text)
+
+
+def test_every_row_of_latex_has_a_cell_for_every_column(report: Document) -> None:
+    for table in report.tables():
+        lines = latex(replace(report, blocks=(table,))).splitlines()
+        rows = [line for line in lines if " & " in line and not line.startswith("%")]
+        assert len(rows) >= len([row for row in table.grid.rows if row.style != "title"])
+        for line in rows:
+            assert len(re.findall(r"(?<!\\)&", line)) == len(table.grid.columns) - 1, line
+            assert line.endswith(r"\\")
+        for line in lines:
+            keys = r"\\cite(?:\[\{[^]]*\}\])?\{[^}]*\}|\\(?:label|url|autoref)\{[^}]*\}"
+            bare = re.sub(r"\\[#$_^%&{}]|\$[^$]*\$", "", re.sub(keys, "", line))
+            assert line.startswith("%") or not re.search(r"[#$_^]", bare), line
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles_and_fits_the_text(subject: Subject, renamed: Subject, tmp_path: Path) -> None:
+    for name, of in (("plain", subject), ("long", renamed)):
+        (tmp_path / "tables.tex").write_text(latex(document(of, "compare", "2026-01-31")))
+        (tmp_path / f"{name}.tex").write_text(
+            r"\documentclass[10pt,a4paper]{article}\usepackage[T1]{fontenc}\usepackage[margin=22mm]{geometry}"
+            r"\usepackage{array,booktabs,longtable,hyperref}\begin{document}\input{tables}\end{document}"
+        )
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", name]
+        for _ in range(2):  # the widths of long tables and the references are known the second time
+            ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+            assert ran.returncode == 0, ran.stdout[-2000:]
+        wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", ran.stdout)]
+        assert max(wide, default=0.0) < 6.0, (name, wide)
+        assert not re.search(r"Reference `[^']*' .*undefined", ran.stdout)
 
 
 def test_all_formats_say_the_strict_count(report: Document) -> None:

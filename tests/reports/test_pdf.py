@@ -60,6 +60,13 @@ def test_fonts_are_embedded_and_text_is_tagged(reader: pypdf.PdfReader) -> None:
     assert seen
 
 
+def test_the_file_says_that_it_is_accessible_and_archivable(reader: pypdf.PdfReader) -> None:
+    metadata = reader.trailer["/Root"]["/Metadata"].get_data().decode()
+    assert "<pdfuaid:part>1</pdfuaid:part>" in metadata
+    assert "<pdfaid:part>2</pdfaid:part>" in metadata and "<pdfaid:conformance>A</pdfaid:conformance>" in metadata
+    assert reader.trailer["/Root"]["/Lang"].startswith("en")
+
+
 def test_metadata_say_title_author_and_date(reader: pypdf.PdfReader) -> None:
     assert reader.metadata is not None
     assert "reactnet6" in (reader.metadata.title or "") and reader.metadata.author == "costmodel"

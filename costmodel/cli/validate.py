@@ -115,11 +115,11 @@ def rows(group: str, results: tuple[Result, ...]) -> Table:
         ]  # fmt: skip
         table.append(Row(values, "plain" if r.row.split != "reference" else "dim"))
     notes = [f"baseline {i}: {name}" for i, name in enumerate(baselines, 1)]
-    notes += [
+    notes += dict.fromkeys(
         f"{r.row.model}, {r.row.metric}: {r.note}"
         for r in results
         if r.note and (r.error or r.row.split == "reference")
-    ]
+    )
     return Table(group, group, columns, table, notes=notes)
 
 

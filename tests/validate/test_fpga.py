@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from costmodel.explore.dataflow import space
+from costmodel.explore.greedy import greedy
 from costmodel.targets import list_targets, load_target
+from costmodel.targets.fpga_design import Widths, stages
 from costmodel.targets.fpga_units import MatrixShape
+from costmodel.targets.fpga_units import cycles as unit_cycles
 from costmodel.validate import finn_formula
+from costmodel.validate import mlperf_tiny as tiny
 from costmodel.validate.cases_fpga import FINN, results
 from costmodel.validate.rows import Result, load_rows
 
@@ -53,6 +58,35 @@ def test_rate_and_board_energy_of_single_images_are_within_10_percent(found, boa
     assert abs(found[f"mlpt_{board}_cnv-w1a1_thr"].error) < 0.10
     assert abs(found[f"mlpt_{board}_cnv-w1a1_e"].error) < 0.10
     assert abs(found[f"mlpt_{board}_rn07_e"].error) < 0.10
+
+
+@pytest.mark.parametrize("row", ["mlpt_pynq_rn07_thr", "mlpt_arty_rn07_thr"])
+def test_a_design_with_reuse_factors_is_within_10_percent(found, row):
+    assert abs(found[row].error) < 0.1
+
+
+def test_images_of_microseconds_are_estimated_without_the_software_around_them_and_say_so(found):
+    for row in ("mlpt_pynq_kws-w3a3_thr", "mlpt_pynq_ad08_thr"):
+        assert found[row].error > 0
+        assert "software" in found[row].note
+
+
+def test_a_reuse_factor_is_the_cycles_of_a_matrix_for_one_vector():
+    def cycles(ledger, folding, bits=16):
+        units = [stage.matrix for stage in stages(ledger, Widths(bits, 8, 8), True, True)]
+        return [unit_cycles(m, pe, simd) // m.vectors for m, (pe, simd) in zip(units, folding, strict=True)]
+
+    assert cycles(tiny.ad08(), tiny.AD08_FOLDING) == [144, 144, 8, 144, 144, 144]
+    products = [layer.n_terms * layer.shape_out[1] for layer in tiny.rn07().layers]
+    assert products == [96, 2048, 2048, 16384, 16384, 20480]
+    assert cycles(tiny.rn07(), tiny.RN07_FOLDING) == products
+
+
+def test_the_folding_of_keyword_spotting_is_what_the_pass_of_the_compiler_gives():
+    found = space(tiny.kws(), "pynq-z2", mode="dataflow")
+    choices = greedy(found, 500)
+    units = found.design.units
+    assert tuple(tuple(u.settings[c, :2].tolist()) for u, c in zip(units, choices, strict=True)) == tiny.KWS_FOLDING
 
 
 def test_no_hold_out_row_was_fitted():

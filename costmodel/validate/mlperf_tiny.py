@@ -2,8 +2,8 @@
 
 Layers and widths are those of the training files (``mlperf_tiny_v07``); activations are part of the matrices here, as
 in the designs, so that only the matrices are written down. FINN's folding of keyword spotting follows from its folding
-pass and the rate that the build asks for. hls4ml states a *reuse factor*: the cycles that a matrix takes for one vector,
-so a fold of as many lanes as its products over that factor; a factor beyond the products means one lane.
+pass and the rate that the build asks for. hls4ml states a *reuse factor*: the cycles that a matrix takes for one
+vector, so a fold of as many lanes as its products over that factor; a factor beyond the products means one lane.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def ad08() -> Ledger:
 
 
 def rn07() -> Ledger:
-    """Image classification: five convolutions without shortcuts on 32 x 32 pixels and a classifier, weights of 8 bits."""
+    """Image classification: five convolutions without shortcuts on 32 x 32 pixels and a classifier, 8-bit weights."""
     shapes = ((3, 32, 32, 1, 1), (32, 4, 32, 4, 1), (4, 32, 32, 4, 1), (32, 32, 32, 4, 4), (32, 32, 8, 4, 1))
     layers = [_conv(i, *shape, bits=8 if i == 0 else 9) for i, shape in enumerate(shapes)]
     return Ledger("RN07", "deployed", (*layers, _dense(5, 32 * 8 * 8, 10, 9, 8)), (), ())

@@ -120,12 +120,17 @@ def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 def relu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     source = node_of(state, args[0])
-    state.emit(value, "relu", (source,), domain=_continuous(state, source), tags=("relu",))
+    state.emit(value, "relu", (source,), domain=_continuous(state, value, source), tags=("relu",))
 
 
-def _continuous(state: Lowering, source: int) -> Domain | None:
-    """What cuts off real numbers leaves real numbers, however few of them were seen and however many are at the cut."""
-    return FLOAT if state.domain_of(source).is_float else None
+def _continuous(state: Lowering, value: Value, source: int) -> Domain | None:
+    """What cuts off real numbers leaves real numbers, however few of them were seen and however many are at the cut.
+
+    A grid of several levels is another matter: rounded numbers of any range are few once they are cut off.
+    """
+    if not state.domain_of(source).is_float or state.simplified.domain(value.id).kind == "int":
+        return None
+    return FLOAT
 
 
 def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -136,7 +141,7 @@ def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         return
     attrs = {"min": low, "max": high, "sides": (low is not None) + (high is not None)}
     source = node_of(state, args[0])
-    state.emit(value, "clamp", (source,), attrs=attrs, domain=_continuous(state, source), tags=("clamp",))
+    state.emit(value, "clamp", (source,), attrs=attrs, domain=_continuous(state, value, source), tags=("clamp",))
 
 
 def clamp_min(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

@@ -12,6 +12,7 @@ from costmodel.deploy.cone import thresholds_of
 from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
 from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.program import REAL, Array, Type
+from costmodel.ledger.rules import gate_kind
 from costmodel.trace.affine import chain_class, chain_per_channel, constant_class
 from costmodel.trace.graph import Node
 from costmodel.trace.values import Ref
@@ -158,6 +159,8 @@ def pointwise(state: Assembler, node: Node) -> None:
         params["fn"] = node.attrs["fn"]
     elif node.op == "round":
         params["fn"] = node.attrs["fn"]
+    if node.op == "mul":
+        params["kind"] = gate_kind(node.attrs.get("a", node.domain), node.attrs.get("b", node.domain))
     if "bound" in node.consts:
         arrays["bound"] = state.constants.array(node.consts["bound"], len(node.shape))
     if node.op == "special" and node.attrs["fn"] not in FUNCTIONS:

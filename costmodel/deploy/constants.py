@@ -50,7 +50,7 @@ class Constants:
         """For a tensor of ``rank`` dimensions; ``channels`` says that a vector lies along dimension 1."""
         if constant.literal is not None:
             return np.full((1,) * rank, constant.literal, dtype=np.float64)
-        value = self.tensor(constant)
+        value = self.tensor(constant) * constant.factor
         if channels and value.ndim == 1 and rank > 1:
             value = value.reshape((-1,) + (1,) * (rank - 2))
         if value.ndim > rank:

@@ -273,7 +273,7 @@ def extremum_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
 
 def mul_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = x[0] * x[-1]
-    count(tally, i, "mul", result.size)
+    count(tally, i, i.params.get("kind", "mul"), result.size)
     return result
 
 

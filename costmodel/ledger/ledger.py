@@ -33,7 +33,7 @@ KINDS: tuple[Kind, ...] = (
 TAGS: tuple[str, ...] = (
     "stem_conv", "fp_conv", "fp_linear", "matmul", "binary_conv", "binary_linear", "weight_scale", "act_scale",
     "bn_scale", "bn_bias", "const_mul", "prelu", "relu", "clamp", "avgpool", "gap", "maxpool", "residual", "bias",
-    "binarize", "quantize", "gate", "activation", "normalize", "other",
+    "binarize", "quantize", "gate", "activation", "normalize", "resample", "other",
 )  # fmt: skip
 
 

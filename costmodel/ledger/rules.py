@@ -143,12 +143,15 @@ def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, ta
 
 def sum_of_products(node: Node) -> Iterable[Row]:
     a, b = node.attrs["a"], node.attrs["b"]
-    yield from product_rows(a, b, node.attrs["macs"], node.numel, node.attrs["n_terms"], product_tag(node))
+    yield from product_rows(
+        a, b, node.attrs["macs"], node.attrs.get("results", node.numel), node.attrs["n_terms"], product_tag(node)
+    )
     post = node.attrs.get("post", ())
     # A scale that is folded into the weights takes the bias before it along: one addition for all of them.
     biases = ["bias"] * ("bias" in node.consts) + [bias_tags(post)] * any(step.has_bias for step in post)
     if biases:
-        yield ("add", "+".join(dict.fromkeys(biases)), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+        width = _width(node)
+        yield ("add", "+".join(dict.fromkeys(biases)), node.numel, width, width, width)
 
 
 def product_tag(node: Node) -> str:
@@ -171,19 +174,21 @@ def affine(node: Node) -> Iterable[Row]:
     if "multiplier" in node.attrs:
         yield from replaced_multiplication(node)
     else:
-        yield from scale_rows(chain_class(steps), chain_per_channel(steps), scale_tags(steps), node.numel, steps)
+        yield from scale_rows(node, chain_class(steps), chain_per_channel(steps), scale_tags(steps), steps)
     if any(step.has_bias for step in steps):
-        yield ("add", bias_tags(steps), node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+        width = _width(node)
+        yield ("add", bias_tags(steps), node.numel, width, width, width)
 
 
-def scale_rows(scale: str, per_channel: bool, tag: str, count: int, steps: tuple[Step, ...] = ()) -> Iterable[Row]:
+def scale_rows(node: Node, scale: str, per_channel: bool, tag: str, steps: tuple[Step, ...] = ()) -> Iterable[Row]:
     """One multiplication by a constant: free, a sign, a shift, or a real one."""
+    count, width = node.numel, _width(node)
     if scale == "real":
-        yield ("mul", tag, count, FLOAT_BITS, FLOAT_BITS, 0)
+        yield ("mul", tag, count, width, width, 0)
     elif scale == "pow2":
-        yield ("shift_channel" if per_channel else "shift_const", tag, count, FLOAT_BITS, 0, 0)
+        yield ("shift_channel" if per_channel else "shift_const", tag, count, width, 0, 0)
     elif scale == "sign" and not any(step.has_bias for step in steps):
-        yield ("signflip", tag, count, FLOAT_BITS, 1, 0)
+        yield ("signflip", tag, count, width, 1, 0)
 
 
 def replaced_multiplication(node: Node) -> Iterable[Row]:
@@ -207,9 +212,9 @@ def prelu(node: Node) -> Iterable[Row]:
     # The sign bit of x selects; only the negative branch computes.
     slope = node.consts["slope"]
     if slope.literal == 0:
-        yield ("compare", "relu", node.numel, FLOAT_BITS, 0, 0)
+        yield ("compare", "relu", node.numel, _width(node), 0, 0)
         return
-    yield from scale_rows(constant_class(slope), slope.numel > 1, "prelu", node.numel)
+    yield from scale_rows(node, constant_class(slope), slope.numel > 1, "prelu")
 
 
 def threshold(node: Node) -> Iterable[Row]:
@@ -217,19 +222,52 @@ def threshold(node: Node) -> Iterable[Row]:
            node.attrs["bits_in"], 0)  # fmt: skip
 
 
-def _each(kind: Kind, bits_a: int = FLOAT_BITS, bits_b: int = FLOAT_BITS, times: int = 1) -> Rule:
+def _width(node: Node) -> int:
+    """Bits of a real number in the arithmetic of this node."""
+    return node.domain.bits if node.domain.is_float else FLOAT_BITS
+
+
+def _each(kind: Kind, bits_b: int = FLOAT_BITS) -> Rule:
     def rule(node: Node) -> Iterable[Row]:
-        yield (kind, (node.tags or ("other",))[0], node.numel * times, bits_a, bits_b, 0)
+        width = _width(node)
+        yield (kind, (node.tags or ("other",))[0], node.numel, width, width if bits_b == FLOAT_BITS else bits_b, 0)
 
     return rule
 
 
 def clamp(node: Node) -> Iterable[Row]:
-    yield ("compare", "clamp", node.numel * node.attrs["sides"], FLOAT_BITS, FLOAT_BITS, 0)
+    width = _width(node)
+    yield ("compare", "clamp", node.numel * node.attrs["sides"], width, width, 0)
 
 
 def residual(node: Node) -> Iterable[Row]:
-    yield ("add", (node.tags or ("residual",))[0], node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    width = _width(node)
+    yield ("add", (node.tags or ("residual",))[0], node.numel, width, width, width)
+
+
+def gate(node: Node) -> Iterable[Row]:
+    """A product of two activations, element by element: what it takes is what their kinds say."""
+    a, b = node.attrs.get("a", node.domain), node.attrs.get("b", node.domain)
+    tag = (node.tags or ("gate",))[0]
+    width = max((d.bits for d in (a, b) if not d.is_one_bit and d.kind != "ternary"), default=1)
+    yield (gate_kind(a, b), tag, node.numel, width, min(a.bits, b.bits), 0)
+
+
+def gate_kind(a: Domain, b: Domain) -> Kind:
+    """What multiplying an ``a`` by a ``b`` takes: zero or one selects, a sign flips, a power of two shifts."""
+    kinds = {a.kind, b.kind}
+    if "binary01" in kinds:
+        return "and"
+    if kinds == {"binary"}:
+        return "xnor"
+    if kinds & {"binary", "ternary"}:
+        return "signflip"
+    return "shift_var" if "pow2" in kinds else "mul"
+
+
+def where(node: Node) -> Iterable[Row]:
+    if not node.attrs.get("static"):
+        yield ("lut", (node.tags or ("other",))[0], node.numel, _width(node), 1, 0)
 
 
 def logical(node: Node) -> Iterable[Row]:
@@ -237,7 +275,7 @@ def logical(node: Node) -> Iterable[Row]:
 
 
 def special(node: Node) -> Iterable[Row]:
-    yield ("special", "activation", node.numel, FLOAT_BITS, 0, 0)
+    yield ("special", "activation", node.numel, _width(node), 0, 0)
 
 
 # -- windows and reductions -------------------------------------------------------------------------------------------
@@ -249,35 +287,55 @@ def max_pool(node: Node) -> Iterable[Row]:
 
 
 def pooled_sum(node: Node) -> Iterable[Row]:
-    tag = (node.tags or ("other",))[0]
-    yield ("add", tag, node.numel * (node.attrs["count"] - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    tag, width = (node.tags or ("other",))[0], _width(node)
+    additions = node.attrs.get("additions", node.numel * (node.attrs["count"] - 1))
+    yield ("add", tag, additions, width, width, width)
 
 
 def reduce(node: Node) -> Iterable[Row]:
-    yield (node.attrs["fn"], "other", node.numel * (node.attrs["count"] - 1), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
+    fn, width = node.attrs["fn"], 1 if node.attrs["fn"] == "and" else _width(node)
+    yield (fn, "other", node.numel * (node.attrs["count"] - 1), width, width, width if fn == "add" else 0)
 
 
 def variance(node: Node) -> Iterable[Row]:
-    # sum of squared distances from the mean: two sums, one square, one scale
-    count = node.attrs["count"]
-    yield ("add", "normalize", node.numel * (3 * count - 2), FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
-    yield ("mul", "normalize", node.numel * (count + 2), FLOAT_BITS, FLOAT_BITS, 0)
+    # sum of squared distances from the mean: two sums, one square, one scale; a root for the standard deviation
+    count, width = node.attrs["count"], _width(node)
+    yield ("add", "normalize", node.numel * (3 * count - 2), width, width, width)
+    yield ("mul", "normalize", node.numel * (count + 2), width, width, 0)
+    if node.attrs.get("root"):
+        yield ("special", "normalize", node.numel, width, 0, 0)
 
 
 def norm(node: Node) -> Iterable[Row]:
-    # mean, variance, subtract, scale by 1/sigma and by the gain, add the bias: per element 3 products and 4 sums,
-    # and one reciprocal root a group
-    yield ("mul", "normalize", 3 * node.numel, FLOAT_BITS, FLOAT_BITS, 0)
-    yield ("add", "normalize", 4 * node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
-    yield ("special", "normalize", node.attrs["groups"], FLOAT_BITS, 0, 0)
+    """Of n elements in g groups: sum and scale (mean), subtract, square, sum, scale, eps, root, scale, gain, shift."""
+    n, g, width = node.numel, node.attrs["groups"], _width(node)
+    centred = node.attrs["fn"] != "_fused_rms_norm"
+    gain, shift = node.attrs.get("gain", True), node.attrs.get("shift", True)
+    yield ("mul", "normalize", 2 * n + (2 if centred else 1) * g + n * gain, width, width, 0)
+    yield ("add", "normalize", (3 * n - g if centred else n) + n * shift, width, width, width)
+    yield ("special", "normalize", g, width, 0, 0)
 
 
 def softmax(node: Node) -> Iterable[Row]:
-    # subtract the maximum, exponentiate, sum, scale
-    yield ("compare", "activation", node.numel, FLOAT_BITS, FLOAT_BITS, 0)
-    yield ("special", "activation", node.numel, FLOAT_BITS, 0, 0)
-    yield ("add", "activation", 2 * node.numel, FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)
-    yield ("mul", "activation", node.numel, FLOAT_BITS, FLOAT_BITS, 0)
+    """Of n elements in g groups: maximum, subtract, exponentiate, sum, reciprocal, scale; or subtract the logarithm."""
+    n, width = node.numel, _width(node)
+    arguments = node.attrs.get("args", ())
+    axis = arguments[1] if len(arguments) > 1 else -1
+    g = n // node.shape[axis] if node.shape else 1
+    logarithm = node.attrs.get("fn") == "_log_softmax"
+    yield ("compare", "activation", n - g, width, width, 0)
+    yield ("special", "activation", n + g, width, 0, 0)
+    yield ("add", "activation", 3 * n - g if logarithm else 2 * n - g, width, width, width)
+    if not logarithm:
+        yield ("mul", "activation", n, width, width, 0)
+
+
+def stated(node: Node) -> Iterable[Row]:
+    """What the handler counted, at the width of the result."""
+    width = _width(node)
+    for kind, tag, count, *bits in node.attrs["rows"]:
+        a, b, acc = (width if size == FLOAT_BITS else size for size in bits)
+        yield (kind, tag, count, a, b, acc)
 
 
 def free(node: Node) -> Iterable[Row]:
@@ -285,19 +343,20 @@ def free(node: Node) -> Iterable[Row]:
 
 
 def unknown(node: Node) -> Iterable[Row]:
-    yield ("unknown", "other", max(1, node.numel), FLOAT_BITS, FLOAT_BITS, 0)
+    yield ("unknown", "other", max(1, node.numel), _width(node), _width(node), 0)
 
 
 RULES: dict[str, Rule] = {
     "conv": sum_of_products, "linear": sum_of_products, "matmul": sum_of_products,
-    "affine": affine, "add": residual, "mul": _each("mul"), "square": _each("mul"),
+    "affine": affine, "add": residual, "mul": gate, "square": _each("mul"),
     "prelu": prelu, "relu": _each("compare", bits_b=0), "clamp": clamp,
     "minimum": _each("compare"), "maximum": _each("compare"), "abs": _each("signflip", bits_b=1),
-    "round": _each("add"), "where": _each("lut", bits_b=1),
+    "round": _each("add"), "where": where,
     "sign": _each("compare", bits_b=0), "compare": _each("compare"), "logical": logical, "threshold": threshold,
     "max_pool": max_pool, "avg_pool": pooled_sum, "gap": pooled_sum, "mean": pooled_sum, "reduce": reduce,
     "variance": variance, "norm": norm, "softmax": softmax, "special": special,
-    "embedding": _each("lut", bits_b=0), "concat": free, "unknown": unknown,
+    "embedding": _each("lut", bits_b=0), "concat": free, "stated": stated, "resample": stated,
+    "unknown": unknown,
 }  # fmt: skip
 
 

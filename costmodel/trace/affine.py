@@ -80,9 +80,11 @@ def constant_class(constant: Constant | None) -> ScaleClass:
     domain = constant.domain
     if domain.kind == "pow2":
         return "one" if domain.scale == "one" and constant.literal is None and domain.evidence == "rule" else "pow2"
-    if domain.kind == "binary" and domain.scale == "one":
+    if domain.kind == "binary01" and domain.scale == "one":  # a choice that is known offline
+        return "one"
+    if domain.kind in ("binary", "ternary") and domain.scale == "one":
         return "sign"
-    if domain.kind in ("binary", "ternary") and domain.scale == "pow2":
+    if domain.kind in ("binary", "binary01", "ternary") and domain.scale == "pow2":
         return "pow2"
     return "real"
 

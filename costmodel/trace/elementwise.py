@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from costmodel.domain import FLOAT, Domain
+from costmodel.domain import BINARY01, FLOAT, Domain, integer
 from costmodel.trace.affine import Step
 from costmodel.trace.arguments import node_of, numel, online_inputs, operands_of
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant
+from costmodel.trace.graph import Constant, In
 from costmodel.trace.lower import Lowering
 from costmodel.trace.values import Ref, Value
 
@@ -38,11 +39,13 @@ def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     constants = {f"const{i}": c for i, a in enumerate(args[1:]) if isinstance(a, Ref) and (c := state.constant(a))}
     fn = value.op.split(".")[1]
     groups = value.shape[1] if len(value.shape) > 1 else 1  # how many means and variances there are
+    gain, shift = args[1:3]
     if fn == "native_group_norm":
         groups = value.shape[0] * args[6]
     elif fn != "native_batch_norm":
         groups = numel(value.shape[: len(value.shape) - len(args[1])])
-    attrs = {"fn": fn, "args": args, "groups": groups}
+        gain, shift = args[2], args[3] if fn == "native_layer_norm" else None
+    attrs = {"fn": fn, "args": args, "groups": groups, "gain": gain is not None, "shift": shift is not None}
     state.emit(value, "norm", (node_of(state, args[0]),), consts=constants, attrs=attrs, tags=("normalize",))
 
 
@@ -50,7 +53,8 @@ def mul(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     a, b = state.operand(args[0]), state.operand(args[1])
     if isinstance(a, int) and isinstance(b, int):
         op = "square" if a == b else "mul"
-        state.emit(value, op, (a,) if a == b else (a, b), tags=("gate",))
+        kinds = {"a": state.domain_of(a), "b": state.domain_of(b)}
+        state.emit(value, op, (a,) if a == b else (a, b), attrs=kinds, tags=("gate",))
         return
     x, c = (a, b) if isinstance(a, int) else (b, a)
     assert isinstance(x, int) and isinstance(c, Constant)
@@ -86,27 +90,31 @@ def _sum(state: Lowering, value: Value, left: Any, right: Any, alpha: float, sig
     if isinstance(a, int) and isinstance(b, int):
         inputs = (a, b)
         if alpha != 1:
-            literal = Constant(-1, (), classify_literal(float(alpha)), float(alpha))
-            inputs = (a, state.affine(value, b, Step("mul", (literal,), "const_mul"), domain=FLOAT))
+            inputs = (a, state.affine(value, b, Step("mul", (literal_constant(alpha),), "const_mul"), domain=FLOAT))
         state.emit(value, "add", inputs, tags=("residual",), attrs={"subtract": sign < 0})
     elif isinstance(a, int) and isinstance(b, Constant):
         state.affine(value, a, Step("add" if sign > 0 else "sub", (_times(b, alpha),), "bias"))
     elif isinstance(b, int) and isinstance(a, Constant):
+        if alpha != 1:
+            b = state.affine(value, b, Step("mul", (literal_constant(alpha),), "const_mul"), domain=FLOAT)
         fn: Any = "add" if sign > 0 else "rsub"
         state.affine(value, b, Step(fn, (a,), "bias"))
+
+
+def literal_constant(number: float) -> Constant:
+    return Constant(-1, (), classify_literal(float(number)), float(number))
 
 
 def _times(constant: Constant, alpha: float) -> Constant:
     if alpha == 1:
         return constant
-    if constant.literal is None:  # a tensor times alpha is no recorded value: reported rather than computed wrongly
-        raise ValueError("a scaled addition of a constant tensor")
-    return Constant(constant.id, constant.shape, constant.domain, constant.literal * alpha, constant.path)
+    if constant.literal is not None:
+        return literal_constant(constant.literal * alpha)
+    return replace(constant, factor=constant.factor * alpha, domain=FLOAT)
 
 
 def neg(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    minus = Constant(-1, (), classify_literal(-1.0), -1.0)
-    state.affine(value, node_of(state, args[0]), Step("mul", (minus,), "const_mul"))
+    state.affine(value, node_of(state, args[0]), Step("mul", (literal_constant(-1.0),), "const_mul"))
 
 
 def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -205,11 +213,6 @@ def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
 
 
-def where(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    attrs = {"fn": "where", "operands": operands_of(state, value)}
-    state.emit(value, "where", online_inputs(state, value), attrs=attrs, tags=("other",))
-
-
 def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     attrs = {"fn": value.op.split(".")[1], "args": value.args}
     state.emit(value, "softmax", (node_of(state, args[0]),), attrs=attrs, tags=("activation",))
@@ -221,10 +224,103 @@ def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def power(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    if state.is_online(args[0]) and args[1] == 2 and not isinstance(args[1], Ref):
-        state.emit(value, "square", (node_of(state, args[0]),), tags=("other",))
-    else:
+    # x ** n by squaring: x ** 3 = x ** 2 * x, x ** 4 = (x ** 2) ** 2
+    if not state.is_online(args[0]) or args[1] not in (2, 3, 4) or isinstance(args[1], Ref):
         special(state, value, args)
+        return
+    x = node_of(state, args[0])
+    square = state.emit(value, "square", (x,), tags=("other",))
+    if args[1] == 3:
+        state.emit(value, "mul", (square, x), tags=("gate",), attrs={"a": FLOAT, "b": FLOAT})
+    elif args[1] == 4:
+        state.emit(value, "square", (square,), tags=("other",))
+
+
+def hard_sigmoid(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = relu6(x + 3) / 6, and x times that for hardswish
+    x = node_of(state, args[0])
+    shifted = state.affine(value, x, Step("add", (literal_constant(3.0),), "bias"), domain=FLOAT)
+    bounds = {"min": 0.0, "max": 6.0, "sides": 2}
+    cut = state.emit(value, "clamp", (shifted,), attrs=bounds, domain=FLOAT, tags=("clamp",))
+    if "hardswish" in value.op:
+        cut = state.emit(value, "mul", (x, cut), attrs={"a": FLOAT, "b": FLOAT}, domain=FLOAT, tags=("gate",))
+    state.affine(value, cut, Step("mul", (literal_constant(1 / 6),), "const_mul"), domain=FLOAT)
+
+
+def glu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = a * sigmoid(b) for the two halves a, b of x
+    x = node_of(state, args[0])
+    gate = state.emit(value, "special", (x,), domain=FLOAT, attrs={"fn": "glu", "operands": ()}, tags=("activation",))
+    half = state.emit(value, "gather", (x,), domain=FLOAT)
+    state.emit(value, "mul", (half, gate), attrs={"a": FLOAT, "b": FLOAT}, domain=FLOAT, tags=("gate",))
+
+
+def add_product(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = x + factor * a * b, or x + factor * a / b
+    x, a, b = args[:3]
+    factor = value.kwargs.get("value", args[3] if len(args) > 3 else 1)
+    if not (state.is_online(a) or state.is_online(b)):
+        state.unknown(value, "a scaled product of two constants")
+        return
+    (div if "addcdiv" in value.op else mul)(state, value, (a, b))
+    _plus(state, value, x, state.names[value.id], factor)
+
+
+def lerp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = x + weight * (end - x)
+    x, end, weight = args[:3]
+    _sum(state, value, end, x, 1, -1)
+    difference = state.names[value.id]
+    factor = state.operand(weight)
+    if isinstance(factor, int):
+        kinds = {"a": FLOAT, "b": state.domain_of(factor)}
+        difference = state.emit(value, "mul", (difference, factor), attrs=kinds, domain=FLOAT, tags=("gate",))
+    elif factor is not None:
+        difference = state.affine(value, difference, Step("mul", (factor,), "const_mul"), domain=FLOAT)
+    _plus(state, value, x, difference, 1)
+
+
+def _plus(state: Lowering, value: Value, x: Any, term: int, factor: float) -> None:
+    """x + factor * term, for an argument and a node."""
+    if factor != 1:
+        term = state.affine(value, term, Step("mul", (literal_constant(factor),), "const_mul"), domain=FLOAT)
+    left = state.operand(x)
+    if isinstance(left, int):
+        state.emit(value, "add", (left, term), tags=("residual",), attrs={"subtract": False})
+    elif left is not None:
+        state.affine(value, term, Step("add", (left,), "bias"))
+
+
+def fake_quantize(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = (clamp(round(x / scale) + zero, low, high) - zero) * scale
+    if ":" in value.op:
+        state.unknown(value, "the mask of a fake quantisation is used")
+        return
+    x, scale = node_of(state, args[0]), state.constant(args[1])
+    low, high = (a for a in args[-2:])
+    if scale is None or not isinstance(low, int):
+        state.unknown(value, "a quantisation whose step depends on the input")
+        return
+    bits = (high - low).bit_length()
+    grid = integer(bits, signed=low < 0)
+    divided = state.affine(value, x, Step("div", (scale,), "const_mul"), domain=FLOAT)
+    rounded = state.emit(value, "round", (divided,), attrs={"fn": "round"}, domain=FLOAT, tags=("quantize",))
+    bounds = {"min": float(low), "max": float(high), "sides": 2}
+    cut = state.emit(value, "clamp", (rounded,), attrs=bounds, domain=grid, tags=("clamp",))
+    real_step = replace(grid, scale="real", per_channel=scale.numel > 1, evidence="rule")
+    state.affine(value, cut, Step("mul", (scale,), "act_scale"), domain=real_step)
+
+
+def threshold(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+    # y = x where x > threshold, else a number
+    x = node_of(state, args[0])
+    if args[1] == 0 and args[2] == 0:
+        relu(state, value, args)
+        return
+    attrs = {"fn": "aten.gt.Scalar", "bound": args[1], "operands": (In(0), args[1])}
+    above = state.emit(value, "compare", (x,), attrs=attrs, domain=BINARY01, tags=("binarize",))
+    attrs = {"fn": "where", "operands": (In(0), In(1), args[2]), "static": False}
+    state.emit(value, "where", (above, x), attrs=attrs, tags=("other",))
 
 
 def absolute(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -238,18 +334,6 @@ def rounding(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 def logical(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
     state.emit(value, "logical", online_inputs(state, value), attrs=attrs, tags=("binarize",))
-
-
-def masked_write(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # x[mask] = v, masked_fill: a selection by element
-    attrs = {"fn": value.op.split(".")[1].strip("_"), "operands": operands_of(state, value)}
-    state.emit(value, "where", online_inputs(state, value), attrs=attrs, tags=("other",))
-
-
-def lookup(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    table = next((c for a in args if isinstance(a, Ref) and (c := state.constant(a)) is not None), None)
-    op = "embedding" if table is not None and table.path else "gather"
-    state.emit(value, op, online_inputs(state, value), consts={"table": table} if op == "embedding" and table else {})
 
 
 def dropout(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

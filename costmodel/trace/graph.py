@@ -32,7 +32,8 @@ class Constant:
     """An operand that does not depend on the input.
 
     ``id`` is its value in the recording (-1 for a literal), ``domain`` what its values are known to be, ``literal`` the
-    number itself if it was written in the program. ``shape`` leaves out dimensions along which the values only repeat.
+    number itself if it was written in the program, ``factor`` what the recorded value is multiplied by. ``shape``
+    leaves out dimensions along which the values only repeat.
     """
 
     id: int
@@ -40,6 +41,7 @@ class Constant:
     domain: Domain
     literal: float | None = None
     path: str = ""
+    factor: float = 1.0
 
     @property
     def numel(self) -> int:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from costmodel.domain import FLOAT, Domain
+from costmodel.domain import FLOAT, Domain, real
 from costmodel.ledger.ledger import Caveat, Window
 from costmodel.trace.affine import Step
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant, Graph, GraphInput, Node
+from costmodel.trace.graph import Constant, Graph, GraphInput, In, Node
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.simplify import Simplified, base_name
 from costmodel.trace.values import Ref, Value
@@ -47,8 +47,12 @@ class Lowering:
             if self.simplified.online[number]:
                 return self.names[number]
             value = self.simplified.recording.values[number]
+            if self.simplified.random[argument.id] and not any(c.kind == "nondeterministic" for c in self.caveats):
+                message = "the program draws random numbers at inference; drawing them is not counted"
+                self.caveats.append(Caveat("nondeterministic", value.module, message))
             shape = value.shape if axis is not None else distinct_shape(value)
-            return Constant(argument.id, shape, self.simplified.domain(argument.id, axis), path=value.path)
+            domain = self.simplified.domain(argument.id, axis)
+            return Constant(argument.id, shape, real(float_bits(value)) if domain.is_float else domain, path=value.path)
         if isinstance(argument, (int, float)):
             return Constant(-1, (), classify_literal(float(argument)), float(argument))
         return None
@@ -77,9 +81,10 @@ class Lowering:
         """Append a node that computes ``value`` (or a step towards it); returns its id."""
         number = value.id if value.id not in self.names else self._next
         self._next += number == self._next
+        kind = self._kind(value) if domain is None else domain
         node = Node(
             number, op, inputs, value.shape if shape is None else shape,
-            self._kind(value) if domain is None else domain,
+            real(float_bits(value)) if kind.is_float else kind,
             value.module, value.call, source=value.op, **fields,
         )  # fmt: skip
         self.nodes.append(node)
@@ -132,7 +137,7 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             domain = simplified.domain(value.id)
             # A float input is whatever the caller made it; only a declared integer or boolean type is evidence.
             if value.tensor_dtype.is_floating_point:
-                domain = FLOAT
+                domain = real(float_bits(value))
             state.inputs.append(GraphInput(value.id, value.path, value.shape, domain))
             state.names[value.id] = value.id
             state._domains[value.id] = domain
@@ -141,7 +146,9 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         if value.leaf == "input":
             continue
         if value.leaf == "foreign":
-            state.inputs.append(GraphInput(value.id, f"foreign{value.id}", value.shape, FLOAT, foreign=True))
+            state.inputs.append(
+                GraphInput(value.id, f"foreign{value.id}", value.shape, real(float_bits(value)), foreign=True)
+            )
             state.names[value.id] = value.id
             state.escaped.extend(i for i in value.inputs if simplified.online[i])
             continue
@@ -181,6 +188,8 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
 
 def _move(state: Lowering, value: Value, op: str) -> None:
     """Only renames, reorders or copies elements."""
+    if op == "cast" and _to_integers(state, value):
+        return
     inputs: list[int] = []
     consts: dict[str, Constant] = {}
     for index, number in enumerate(value.inputs):
@@ -193,6 +202,26 @@ def _move(state: Lowering, value: Value, op: str) -> None:
     padded = op == "pad" and inputs and state.domain_of(inputs[0]).kind == "binary"
     state.emit(value, op, tuple(inputs), consts=consts, attrs={"args": value.args, "kwargs": value.kwargs},
                domain=state.domain_of(inputs[0]) if padded else None)  # fmt: skip
+
+
+def float_bits(value: Value) -> int:
+    """Width of a real number in the type that it was computed in."""
+    return value.tensor_dtype.itemsize * 8 if value.tensor_dtype.is_floating_point else FLOAT.bits
+
+
+def _to_integers(state: Lowering, value: Value) -> bool:
+    """A real number that becomes an integer or a truth value is rounded or compared."""
+    if not value.inputs or value.tensor_dtype.is_floating_point or value.tensor_dtype.is_complex:
+        return False
+    source = state.operand(Ref(value.inputs[-1]))
+    if not isinstance(source, int) or not state.domain_of(source).is_float:
+        return False
+    if str(value.tensor_dtype) == "torch.bool":
+        state.emit(value, "compare", (source,), attrs={"fn": "aten.ne.Scalar", "bound": 0.0, "operands": (In(0), 0.0)},
+                   tags=("binarize",))  # fmt: skip
+    else:
+        state.emit(value, "round", (source,), attrs={"fn": "trunc"}, tags=("quantize",))
+    return True
 
 
 def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 1, transposed: bool = False) -> Window:

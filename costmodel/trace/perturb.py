@@ -3,7 +3,7 @@
 Initial values look like structure: all-positive weights make ``sign(w)`` constant, a PReLU slope of 0.25 is a power of
 two, a fresh batch norm multiplies by one. None of that survives training, so it must not decide what an operation
 costs. Values that are structure stay: a tensor that is not constant keeps its set of magnitudes, so that stored ±1 or
-2^k weights are still seen as such.
+2^k weights are still seen as such. Buffers are no initial values, except for those that statistics start from.
 """
 
 from __future__ import annotations
@@ -23,27 +23,46 @@ def perturb(model: nn.Module, seed: int = 0) -> None:
     jitter = torch.rand(_PATTERN, generator=generator).mul_(0.5).add_(0.75)  # 0.75 ... 1.25
     seen: set[int] = set()
     with torch.no_grad():
-        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-            if id(tensor) in seen or not tensor.is_floating_point() or tensor.numel() == 0:
-                continue
-            seen.add(id(tensor))
-            _perturb(name, tensor.data, signs.to(tensor.dtype), jitter.to(tensor.dtype))
+        for parameter in model.parameters():
+            if id(parameter) not in seen and parameter.is_floating_point() and parameter.numel():
+                seen.add(id(parameter))
+                kind = parameter.dtype
+                _perturb_parameter(parameter.data, signs.to(kind), jitter.to(kind))
+        for name, tensor in model.named_buffers():
+            if id(tensor) not in seen and tensor.is_floating_point() and tensor.numel():
+                seen.add(id(tensor))
+                _perturb_buffer(name, tensor.data, jitter.to(tensor.dtype))
 
 
-def _perturb(name: str, tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:
+def _perturb_parameter(tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:
     part = sample(tensor)
-    if part is not None and part.min() < 0.0 < part.max() and not name.endswith("running_var"):
+    if part is not None and part.min() < 0.0 < part.max():
         return  # a few values show it: neither constant nor of one sign
     low, high = (bound.item() for bound in tensor.aminmax())
+    if low == high:
+        _jitter(tensor, low, jitter)
+    elif tensor.dim() >= 2 and low >= 0.0:
+        if int((tensor != 0).sum()) <= max(tensor.shape[:2]):  # an identity, as eye_ and dirac_ leave it
+            _jitter(tensor, 0.0, jitter)
+        else:
+            _multiply_tiled(tensor, signs)
+
+
+def _perturb_buffer(name: str, tensor: Tensor, jitter: Tensor) -> None:
+    """Running statistics and the steps of quantisers start from zero and one; any other constant is meant."""
     if name.endswith("running_var"):
         tensor.mul_(_tile(jitter, tensor))
-    elif low == high:
-        if low == 0.0:
-            tensor.add_(_tile(jitter, tensor).sub_(1.0).mul_(0.2))
-        else:
-            tensor.mul_(_tile(jitter, tensor))
-    elif tensor.dim() >= 2 and low >= 0.0:
-        _multiply_tiled(tensor, signs)
+        return
+    low, high = (bound.item() for bound in tensor.aminmax())
+    if low == high and low in (0.0, 1.0):
+        _jitter(tensor, low, jitter)
+
+
+def _jitter(tensor: Tensor, value: float, jitter: Tensor) -> None:
+    if value == 0.0:
+        tensor.add_(_tile(jitter, tensor).sub_(1.0).mul_(0.2))
+    else:
+        tensor.mul_(_tile(jitter, tensor))
 
 
 def _tile(pattern: Tensor, like: Tensor) -> Tensor:

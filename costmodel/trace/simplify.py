@@ -37,6 +37,7 @@ class Simplified:
     live: list[int]
     outputs: tuple[int, ...]
     aliases: dict[int, list[int]]
+    random: list[bool]  # which values are drawn, or computed from such
 
     def value(self, number: int) -> Value:
         return self.recording.values[self.canonical[number]]
@@ -74,9 +75,11 @@ def simplify(recording: Recording) -> Simplified:
     known: dict[Any, int] = {}
     online: list[bool] = []
     aliases: dict[int, list[int]] = {}
+    random: list[bool] = []
 
     for value in values:
         op = base_name(value.op)
+        random.append(_is_random(op) or any(random[i] for i in value.inputs))
         online.append(value.leaf in ("input", "foreign") or any(online[i] for i in value.inputs))
         form = _form(op, value, values, canonical, numbers, forms)
         target = _single_atom(form)
@@ -94,7 +97,7 @@ def simplify(recording: Recording) -> Simplified:
 
     outputs = tuple(dict.fromkeys(canonical[i] for i in recording.outputs))
     live = _live(values, canonical, online, outputs)
-    return Simplified(recording, canonical, numbers, online, live, outputs, aliases)
+    return Simplified(recording, canonical, numbers, online, live, outputs, aliases, random)
 
 
 def _live(values: list[Value], canonical: list[int], online: list[bool], outputs: tuple[int, ...]) -> list[int]:

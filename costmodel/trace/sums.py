@@ -27,6 +27,7 @@ def _scaled(domain: Domain) -> bool:
 def sum_of_products(
     state: Lowering, value: Value, op: str, x: int, weight: int | Constant, bias: Any, n_terms: int, macs: int,
     geometry: Window | None, weight_shape: tuple[int, ...], stem: bool = False, exchanged: bool = False,
+    made: int | None = None,
 ) -> None:  # fmt: skip
     """``y[o] = sum over n_terms of x * w``, then the scale of the weights and the bias.
 
@@ -49,7 +50,8 @@ def sum_of_products(
     node = state.emit(
         value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry,
         domain=out, attrs={"a": a, "b": _unit(b), "n_terms": n_terms, "macs": macs, "weight_shape": weight_shape,
-               "weight_domain": b, "dynamic": online, "stem": stem, "exchanged": exchanged},
+               "weight_domain": b, "dynamic": online, "stem": stem, "exchanged": exchanged,
+               **({} if made is None else {"results": made})},
     )  # fmt: skip
     if rescale and isinstance(weight, Constant):
         scale = Constant(weight.id, (weight_shape[0],) if b.per_channel else (), _scale_domain(b), path=weight.path)
@@ -89,7 +91,18 @@ def convolution(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         n_terms = shape[1] * numel(kernel)
         macs = numel(value.shape) * n_terms
     stem = state.names[state.simplified.canonical[x.id]] in {leaf.id for leaf in state.inputs}
-    sum_of_products(state, value, "conv", node_of(state, x), w, bias, n_terms, macs, geometry, shape, stem)
+    made = _touched(state.shape(x), value.shape, geometry) if transposed else None
+    sum_of_products(state, value, "conv", node_of(state, x), w, bias, n_terms, macs, geometry, shape, stem, made=made)
+
+
+def _touched(shape_in: tuple[int, ...], shape_out: tuple[int, ...], w: Window) -> int:
+    """How many results of a transposed convolution have a term at all: a stride beyond the kernel leaves gaps."""
+    count = numel(shape_out[:2])
+    places = zip(shape_in[2:], shape_out[2:], w.kernel, w.stride, w.padding, w.dilation, strict=True)
+    for size, out, kernel, stride, padding, dilation in places:
+        hit = {i * stride + k * dilation - padding for i in range(size) for k in range(kernel)}
+        count *= sum(0 <= place < out for place in hit)
+    return count
 
 
 def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> None:
@@ -114,8 +127,28 @@ def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> Non
 
 
 def addmm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # [n, p] = [n, m] @ [m, p] + bias
-    linear(state, value, args[1], args[2], args[0])
+    # [n, p] = alpha * [n, m] @ [m, p] + beta * bias
+    alpha, beta = value.kwargs.get("alpha", 1), value.kwargs.get("beta", 1)
+    bias = args[0] if beta != 0 else None
+    if alpha == beta == 1 or (bias is None and alpha == 1):
+        linear(state, value, args[1], args[2], bias)
+        return
+    linear(state, value, args[1], args[2], None)
+    node = state.names[value.id]
+    if alpha != 1:
+        node = state.affine(value, node, Step("mul", (_literal(alpha),), "const_mul"), domain=FLOAT)
+    offset = state.operand(bias) if bias is not None else None
+    if isinstance(offset, Constant):
+        scaled = offset if beta == 1 else replace(offset, factor=offset.factor * beta, domain=FLOAT)
+        state.affine(value, node, Step("add", (scaled,), "bias"))
+    elif isinstance(offset, int):
+        if beta != 1:
+            offset = state.affine(value, offset, Step("mul", (_literal(beta),), "const_mul"), domain=FLOAT)
+        state.emit(value, "add", (node, offset), tags=("bias",))
+
+
+def _literal(number: float) -> Constant:
+    return Constant(-1, (), classify_literal(float(number)), float(number))
 
 
 def mm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -137,7 +170,13 @@ def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     factor = float(given) if isinstance(given, (int, float)) else width**-0.5
     step = Step("mul", (Constant(-1, (), classify_literal(factor), factor),), "const_mul")
     scaled = state.emit(value, "affine", (logits,), shape=scores, domain=FLOAT, attrs={"steps": (step,)})
-    weights = state.emit(value, "softmax", (scaled,), shape=scores, domain=FLOAT)
+    mask = state.operand(value.kwargs.get("attn_mask"))
+    if isinstance(mask, Constant):
+        bias = Step("add", (mask,), "bias")
+        scaled = state.emit(value, "affine", (scaled,), shape=scores, domain=FLOAT, attrs={"steps": (bias,)})
+    elif isinstance(mask, int):
+        scaled = state.emit(value, "add", (scaled, mask), shape=scores, domain=FLOAT, tags=("bias",))
+    weights = state.emit(value, "softmax", (scaled,), shape=scores, domain=FLOAT, attrs={"fn": "_softmax", "dim": -1})
     state.emit(value, "matmul", (weights, v), domain=FLOAT, attrs={
         "a": FLOAT, "b": _unit(state.domain_of(v)), "n_terms": span, "macs": numel(value.shape) * span,
         "weight_shape": state.shape(val), "weight_domain": state.domain_of(v), **product})  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,19 +12,22 @@ from costmodel.errors import CostmodelError
 def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> Path:
     """Write ``data`` to a temporary file beside ``path``, flush it to disk, and rename it into place.
 
-    Raises :class:`CostmodelError` when the folder does not exist or cannot be written, or the disk is full; ``path`` is
-    then what it was before.
+    Raises :class:`CostmodelError` when the folder does not exist or cannot be written, the disk is full, or ``path`` is
+    a folder or a device; ``path`` is then what it was before.
     """
     final = Path(path)
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     payload = data.encode() if isinstance(data, str) else data
     try:
+        if final.exists() and not final.is_file():  # a device would be replaced by a file
+            raise CostmodelError(f"cannot write {final}: it is no regular file. Give a file.")
         with open(temporary, "wb") as file:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, final)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise CostmodelError(f"cannot write {final}: {error.strerror or error}. Give a writable path.") from error
     return final

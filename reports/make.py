@@ -48,12 +48,15 @@ def check(path: str | os.PathLike[str], format: Format) -> None:
         if find_spec(package) is None:
             raise MissingExtraError(f"a report as {format}", package, "reports")
     final = Path(path)
-    if final.is_dir():
-        raise CostmodelError(f"cannot write {final}: it is a folder. Give a file.")
-    if not final.parent.is_dir():
-        raise CostmodelError(f"cannot write {final}: there is no folder {final.parent}. Make it first.")
-    if not os.access(final.parent, os.W_OK) or (final.exists() and not os.access(final, os.W_OK)):
-        raise CostmodelError(f"cannot write {final}: no permission. Give a writable path.")
+    try:
+        if final.exists() and not final.is_file():
+            raise CostmodelError(f"cannot write {final}: it is no regular file. Give a file.")
+        if not final.parent.is_dir():
+            raise CostmodelError(f"cannot write {final}: there is no folder {final.parent}. Make it first.")
+        if not os.access(final.parent, os.W_OK) or (final.exists() and not os.access(final, os.W_OK)):
+            raise CostmodelError(f"cannot write {final}: no permission. Give a writable path.")
+    except OSError as error:  # a name that the file system does not take
+        raise CostmodelError(f"cannot write {final}: {error.strerror or error}. Give a writable path.") from error
 
 
 def render(document: Document, format: Format, paper: Paper = "a4") -> bytes:

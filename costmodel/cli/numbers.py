@@ -12,6 +12,7 @@ _PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "
 METRICS = {
     "energy_J": ("energy", "J", True),
     "latency_s": ("latency", "s", True),
+    "seconds_per_image": ("time an image", "s", True),
     "area_mm2": ("area", "mm²", False),
     "power_W": ("power", "W", True),
     "fps": ("rate", "fps", False),

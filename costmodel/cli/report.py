@@ -21,7 +21,7 @@ examples:
   costmodel report --model abbnn --target fpga -o report.pdf
   costmodel report --model abbnn --model reactnet18 --target fpga --target arm --target asic -o report.pdf
   costmodel report --model abbnn --target fpga -o tables.tex           (booktabs, for pasting)
-  costmodel report --kind front --front results/front-fpga.parquet -o front.html
+  costmodel report --kind front --front results -o front.html            (a folder of costmodel explore)
   costmodel report --kind validation -o validation.pdf --paper letter --date 2026-01-31
 
 The same input and --date give the same bytes.
@@ -55,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--front",
-        metavar="FILE",
+        metavar="PATH",
         action="append",
         default=[],
-        help="a front of `costmodel explore`: front-KIND.parquet (repeatable)",
+        help="a front of `costmodel explore`, or the folder of its results (repeatable)",
     )
     parser.add_argument(
         "--kind", choices=("model", "compare", "front", "target", "validation"), help="default: by what is given"
@@ -129,7 +129,10 @@ def _day(text: str | None) -> str:
         except ValueError as error:
             raise CostmodelError(f"--date {text!r}: expected YYYY-MM-DD, such as 2026-01-31") from error
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    try:
+        moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise CostmodelError(f"SOURCE_DATE_EPOCH={epoch!r}: expected seconds since 1970, such as 1767225600") from error
     return moment.date().isoformat()
 
 

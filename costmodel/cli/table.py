@@ -184,7 +184,6 @@ def escape_latex(text: str) -> str:
     special |= {char: f"\\{char}" for char in "&%$#_{}"}
     special |= {
         "µ": r"$\mu$",
-        "²": r"\textsuperscript{2}",
         "–": "--",
         "─": "-",
         "├": "",
@@ -193,6 +192,7 @@ def escape_latex(text: str) -> str:
         "±": r"$\pm$",
     }
     special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}  # other characters in an old encoding
+    special |= {char: rf"\textsuperscript{{{i}}}" for i, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
     special |= {"≤": r"$\leq$", "≥": r"$\geq$", "−": "-", "·": r"$\cdot$", "→": r"$\rightarrow$"}
     return "".join(special.get(char, char) for char in text)
 

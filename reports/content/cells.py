@@ -40,6 +40,14 @@ def count(value: int | Fraction) -> Cell:
     return Cell(f"{int(value):,}", (int(value),))
 
 
+def many(value: int) -> str:
+    """A number of designs: all digits up to a million millions, else three and a power of ten."""
+    if value < 10**12:
+        return f"{value:,}"
+    digits, power = f"{value:.2e}".split("e+")
+    return f"{digits} × 10{power.translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
 def bits(value: int) -> Cell:
     return Cell(numbers.bits(value), (value,))
 
@@ -55,10 +63,11 @@ def interval(metric: str, given: Interval) -> tuple[Cell, Cell]:
     return nominal, Cell(f"{low} – {high}", (given.low, given.high))
 
 
-def amounts(metric: str, values: Sequence[float | None]) -> tuple[str, list[Cell]]:
+def amounts(metric: str, values: Sequence[float | None], digits: int = 0) -> tuple[str, list[Cell]]:
     """A column of values of one metric in one unit, which is the first answer; nothing for zero.
 
-    The largest has four digits or more, and all have as many decimals, so that they can be compared at a glance.
+    The largest has four digits or more, and all have as many decimals, so that they can be compared at a glance; with
+    ``digits``, each has that many digits, for values of very different sizes.
     """
     most = max((abs(v) for v in values if v), default=1.0)
     factor, unit = numbers.one_unit(metric, most)
@@ -66,6 +75,8 @@ def amounts(metric: str, values: Sequence[float | None]) -> tuple[str, list[Cell
     decimals = 0 if whole else max(0, 3 - math.floor(math.log10(most / factor)))
     made = []
     for v in values:
+        if v and digits and not whole:
+            decimals = max(0, digits - 1 - math.floor(math.log10(abs(v) / factor)))
         text = f"{v / factor:,.{decimals}f}" if v else ""
         if v and not text.strip("-0.,"):
             text = f"< {10.0**-decimals:.{decimals}f}"

@@ -41,8 +41,9 @@ def _compare(subject: Subject) -> tuple[str, list[Block]]:
 def _front(subject: Subject) -> tuple[str, list[Block]]:
     from costmodel.reports.content import fronts  # needs what explores, which the other kinds do not
 
-    said: list[Block] = [Paragraph(text, "answer") for text in fronts.sentences(subject)]
-    title = ", ".join(dict.fromkeys(front.name for _, front in subject.fronts))
+    said: list[Block] = [Paragraph(" ".join(fronts.sentences(subject)), "answer")]
+    names = list(dict.fromkeys(front.name for _, front in subject.fronts))
+    title = ("Design spaces " if len(names) > 1 else "Design space ") + literal(join(names))
     return title, said + fronts.fronts(subject) + (evidence.validation(subject) if subject.validation else [])
 
 

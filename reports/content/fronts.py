@@ -1,51 +1,113 @@
-"""A front that ``costmodel explore`` found: its plot, its members, and how each is made again."""
+"""Fronts that ``costmodel explore`` found: what each holds, its plots and members, and how the best are made again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from costmodel.reports.content import cells
+from costmodel.reports.content.answer import title_of
 from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
+from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.figures.data import Panel, Plot
 
 from costmodel.cli import numbers
-from costmodel.cli.table import Row
+from costmodel.cli.table import Column, Row
 from costmodel.cli.table import Table as Grid
-from costmodel.explore.front import Front
+from costmodel.explore.front import Front, Member
 from costmodel.plots.scatter import Design, scatter
 from costmodel.targets.quantity import Interval
 
 #: Members that a table lists, spread over the front; all are in the file.
 LISTED = 60
-
-
-def fronts(subject: Subject) -> list[Block]:
-    """One section a front."""
-    return [block for i, (path, front) in enumerate(subject.fronts) for block in _front(i, path, front)]
+#: Members from which a figure shows more than the table.
+DRAWN = 3
 
 
 def sentences(subject: Subject) -> list[str]:
-    """What each front holds, and how sure it is that nothing is missing."""
-    said = []
-    for path, front in subject.fronts:
-        best = [
-            f"{numbers.metric_title(o)} {numbers.metric_value(o, front.best(o).metrics[o])}"
-            for o in front.objectives
-            if len(front)
-        ]
-        said.append(
-            f"{literal(front.name)} has **{len(front):,}** non-dominated {front.kind} designs of {front.priced:,} "
-            f"priced (`{path}`). The best of each objective: {literal(', '.join(best) or 'none')}. "
-            f"{literal(front.guarantee[:1].upper() + front.guarantee[1:])}."
-        )
-    return said
+    """How many designs were priced, how many are worth having, and what the best of them reach."""
+    fronts = [front for _, front in subject.fronts]
+    priced, kept = sum(f.priced for f in fronts), sum(map(len, fronts))
+    number = f"{len(fronts)} fronts hold" if len(fronts) > 1 else "The front holds"
+    designs = "design" if kept == 1 else "designs"
+    said = [f"{number} **{kept:,}** {designs} that nothing beats in every objective, of {cells.many(priced)} priced."]
+    objectives = list(dict.fromkeys(o for f in fronts for o in f.objectives))
+    best = []
+    for objective in objectives:
+        having = [f.best(objective) for f in fronts if objective in f.objectives and len(f)]
+        if having:
+            pick = max if metric_is_maximised(objective) else min
+            member = pick(having, key=lambda m: m.metrics[objective])
+            value = numbers.metric_value(objective, member.metrics[objective])
+            best.append(
+                f"{numbers.metric_title(objective)} {value} ({literal(member.network)} on {literal(member.target)})"
+            )
+    return [*said, f"The best of each objective: {join(best)}."] if best else said
 
 
-def _front(index: int, path: str, front: Front) -> list[Block]:
-    title = f"{literal(front.name)}: {front.kind} designs" + (f", {literal(front.label)}" if front.label else "")
+def fronts(subject: Subject) -> list[Block]:
+    """A table of all fronts, then one section a front."""
+    blocks: list[Block] = [_overview(subject)] if len(subject.fronts) > 1 else []
+    return blocks + [b for i, (_, front) in enumerate(subject.fronts) for b in _front(i, front, not blocks)]
+
+
+def metric_is_maximised(objective: str) -> bool:
+    from costmodel.explore.space import MAXIMISED
+
+    return objective in MAXIMISED
+
+
+def name_of(front: Front) -> str:
+    """What a front is of: FPGA designs of one network, or of all that compete."""
+    kind = {"arm": "Arm", "fpga": "FPGA", "asic": "ASIC"}.get(front.kind, front.kind)
+    return f"{kind} designs" + (f", {literal(front.label)}" if front.label else "")
+
+
+def _overview(subject: Subject) -> Table:
+    made = [front for _, front in subject.fronts]
+    objectives = list(dict.fromkeys(o for f in made for o in f.objectives))
+    columns = [cells.column("Front", "left", prose=True), cells.column("Priced"), cells.column("Kept")]
+    rows = [[cells.Cell(name_of(f)), cells.Cell(cells.many(f.priced), (f.priced,)), cells.count(len(f))] for f in made]
+    for o in objectives:
+        columns.append(cells.column(f"Best\n{numbers.metric_title(o)}"))
+        for row, f in zip(rows, made, strict=True):
+            value = f.best(o).metrics[o] if o in f.objectives and len(f) else None
+            row.append(cells.EMPTY if value is None else cells.Cell(numbers.metric_value(o, value), (value,)))
+    columns.append(cells.column("How complete", "left", prose=True))
+    for row, f in zip(rows, made, strict=True):
+        row.append(cells.text(f.guarantee))
+    return Table(
+        "tab-fronts",
+        "The fronts: designs priced, designs that nothing beats in every objective, and the best of each objective.",
+        Grid("fronts", "", columns, [Row(row) for row in rows]),
+        (
+            "[f.priced for f in fronts]",
+            "[len(f) for f in fronts]",
+            "[[f.best(o).metrics[o] for o in f.objectives if len(f)] for f in fronts]",
+            "[f.guarantee for f in fronts]",
+        ),
+    )
+
+
+def _front(index: int, front: Front, alone: bool) -> list[Block]:
     if not len(front):
-        return section(title)
+        return section(name_of(front))
+    blocks: list[Block] = []
+    if len(front) >= DRAWN and len(front.objectives) > 1:
+        blocks.append(_figure(index, front))
+    blocks.append(_members(index, front))
+    if alone:
+        blocks.append(Paragraph(f"{literal(front.guarantee[:1].upper() + front.guarantee[1:])}.", "note"))
+    best = dict.fromkeys((front.best(o).id, front.best(o).command) for o in front.objectives)
+    blocks += [
+        Paragraph("The best design of each objective is made again by:"),
+        Items(tuple(f"design {number}: `{literal(command)}`" for number, command in best)),
+    ]
+    return section(name_of(front)[:1].upper() + name_of(front)[1:], blocks)
+
+
+def _figure(index: int, front: Front) -> Figure:
     designs = [
         Design(
             str(m.id),
@@ -57,47 +119,56 @@ def _front(index: int, path: str, front: Front) -> list[Block]:
     ]
     pairs = list(pairwise(front.objectives))[:4]
     panels = tuple(Panel(scatter(designs, x, y), "trade-off", "") for x, y in pairs)
-    columns = [
-        cells.column("Design"),
-        cells.column("Network", "left", prose=True),
-        cells.column("Target", "left", prose=True),
-        cells.column("Settings", "left", prose=True),
-        *(cells.column(numbers.metric_title(o)) for o in front.objectives),
-    ]
+    return Figure(
+        f"fig-front-{index}",
+        f"{name_of(front)}: in the planes of two objectives; the line is the front of that plane alone.",
+        Plot(panels, min(len(panels), 2), 56.0),
+        "Designs in the plane of two objectives",
+        (f"f{index + 1}.members",),
+    )
+
+
+def _members(index: int, front: Front) -> Table:
+    """The members, or so many of them, by the first objective; what all have in common is said in the caption."""
     order = sorted(front.members, key=lambda m: tuple(m.metrics[o] for o in front.objectives))
     step = max(1, -(-len(order) // LISTED))
-    rows = [
-        Row(
-            [
-                cells.Cell(str(m.id), (m.id,)),
-                cells.text(m.network),
-                cells.text(m.target),
-                cells.text(", ".join(f"{k} {v}" for k, v in m.settings.items())),
-                *(cells.Cell(numbers.metric_value(o, m.metrics[o]), (m.metrics[o],)) for o in front.objectives),
-            ]
-        )
-        for m in order[::step]
+    listed = order[::step]
+    common, columns, made = _descriptions(front.members, listed)
+    rows: list[list[cells.Cell]] = [
+        [cells.Cell(str(m.id), (m.id,)), *words] for m, words in zip(listed, made, strict=True)
     ]
-    listed = "all of them" if step == 1 else f"every {step}th of them"
-    api = (f"f{index + 1}.members",)
-    best = dict.fromkeys((front.best(o).id, front.best(o).command) for o in front.objectives)
-    return section(
-        title,
-        Figure(
-            f"fig-front-{index}",
-            "The designs in the planes of two objectives; the line is the front of that plane alone.",
-            Plot(panels, min(len(panels), 2), 66.0),
-            "Designs in the plane of two objectives",
-            api,
-        )
-        if panels
-        else None,
-        Table(
-            f"tab-front-{index}",
-            f"Designs of the front, by {numbers.metric_title(front.objectives[0])}: {listed}.",
-            Grid("front", "", columns, rows),
-            api,
-        ),
-        Paragraph("The best design of each objective is made again by:"),
-        Items(tuple(f"design {number}: `{literal(command)}`" for number, command in best)),
+    heads = [cells.column("Design"), *columns]
+    for o in front.objectives:
+        unit, amounts = cells.amounts(o, [m.metrics[o] for m in listed], digits=4)
+        heads.append(cells.column(title_of(o) + (f" [{unit}]" if unit else "")))
+        for row, cell in zip(rows, amounts, strict=True):
+            row.append(cell)
+    which = (
+        f"all {len(order):,}" if step == 1 and len(order) > 1 else "the only one" if step == 1 else f"every {step}th"
     )
+    caption = f"{name_of(front)}, by {numbers.metric_title(front.objectives[0])}: {which}." + (
+        f" All: {literal(', '.join(common))}." if common else ""
+    )
+    return Table(
+        f"tab-front-{index}", caption, Grid("front", "", heads, [Row(row) for row in rows]), (f"f{index + 1}.members",)
+    )
+
+
+def _descriptions(
+    members: Sequence[Member], listed: Sequence[Member]
+) -> tuple[list[str], list[Column], list[list[cells.Cell]]]:
+    """What all members share, and columns of network, target and settings for what they do not."""
+    shown: list[list[cells.Cell]] = [[] for _ in listed]
+    common, columns = [], []
+    for title, of in (
+        ("Network", lambda m: m.network),
+        ("Target", lambda m: m.target),
+        ("Settings", lambda m: ", ".join(f"{k} {cells.plain(v)}" for k, v in m.settings.items())),
+    ):
+        if len({of(m) for m in members}) == 1:
+            common += [of(members[0])] if of(members[0]) else []
+            continue
+        columns.append(cells.column(title, "left", prose=True))
+        for row, m in zip(shown, listed, strict=True):
+            row.append(cells.text(of(m)))
+    return common, columns, shown

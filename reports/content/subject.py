@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel import api
+from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.ledger import cache
 from costmodel.ledger.ledger import Profile
 from costmodel.train.records import Accuracy, accuracies
@@ -98,6 +100,8 @@ class Subject:
         if self.rivals:
             lines.append(f"others = {[r.name for r in self.rivals]!r}")
         lines += [f"f{i + 1} = read_front({path!r})" for i, (path, _) in enumerate(self.fronts)]
+        if self.fronts:
+            lines.append(f"fronts = [{', '.join(f'f{i + 1}' for i, _ in enumerate(self.fronts))}]")
         return lines
 
 
@@ -124,6 +128,7 @@ def gather(
     from costmodel.targets import load_target
 
     say = announce or (lambda _: None)
+    read = tuple(_front(file) for path in fronts for file in _front_files(path))
     loaded = [load_target(name) for name in dict.fromkeys(targets)]
     for model in models:
         resolve(model)
@@ -133,8 +138,10 @@ def gather(
         bills = tuple(_priced(n, given, options or {}, use_cache, say) for n in found)
         hardware.append(Hardware(given, target, bills))
     others = _rivals(found, hardware, use_cache, say) if rivals and hardware else ()
-    scores = {kind: _scores(kind, use_cache, say) for kind in dict.fromkeys([*(t.kind for t in loaded), *kinds])}
-    read = tuple((path, _front(path)) for path in fronts)
+    scores = {
+        kind: _scores(kind, use_cache, say)
+        for kind in dict.fromkeys([*(t.kind for t in loaded), *(f.kind for _, f in read), *kinds])
+    }
     return Subject(found, tuple(hardware), scores, command, dict(options or {}), others, read)
 
 
@@ -159,7 +166,6 @@ def _rivals(
     networks: Sequence[Network], hardware: Sequence[Hardware], use_cache: bool, say: Announce
 ) -> tuple[Rival, ...]:
     """Networks of the zoo that are published on the images of the first network; those that are priced by default."""
-    from costmodel.errors import CostmodelError
     from costmodel.zoo import registry
 
     datasets = {n.dataset for n in networks if n.dataset}
@@ -193,7 +199,22 @@ def _scores(kind: str, use_cache: bool, say: Announce) -> Report:
     return made
 
 
-def _front(path: str) -> Front:
-    from costmodel.explore.front import read_front
+def _front_files(path: str) -> list[str]:
+    """The file itself, or the fronts in a folder of results."""
+    if not Path(path).is_dir():
+        return [path]
+    found = sorted(str(file) for file in Path(path).glob("front-*.parquet"))
+    if not found:
+        raise CostmodelError(
+            f"there is no front-*.parquet in {path}: make them with `costmodel explore SPACE.yaml -o DIR`"
+        )
+    return found
 
-    return read_front(path)
+
+def _front(path: str) -> tuple[str, Front]:
+    try:
+        from costmodel.explore.front import read_front
+
+        return path, read_front(path)
+    except ImportError as error:
+        raise MissingExtraError("a report of a front", error.name or "pyarrow", "explore") from error

@@ -23,7 +23,7 @@ INCH = 25.4
 MARGINS = {
     "layers": (9.0, 23.0, 5.5, 3.5),
     "intervals": (31.0, 4.0, 5.0, 6.0),
-    "trade-off": (12.0, 3.0, 5.0, 10.0),
+    "trade-off": (14.5, 2.5, 5.0, 10.0),
     "agreement": (14.0, 4.0, 5.0, 9.0),
 }
 STYLE: dict[str, Any] = {
@@ -231,6 +231,10 @@ def _trade_off(axes: Any, panel: Panel) -> None:
         _plain_ticks(axes.xaxis)
     else:
         axes.locator_params(axis="x", nbins=4)  # numbers of five digits stay apart
+    heights = [p.y.value for p in info.points]
+    if not panel.marked and min(heights) > 0 and max(heights) > 8 * min(heights):
+        axes.set_yscale("log")
+        _plain_ticks(axes.yaxis)
     axes.set_xlabel(_label(info.x, x_unit))
     axes.set_ylabel(_label(info.y, y_unit))
     handles, _ = axes.get_legend_handles_labels()

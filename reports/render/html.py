@@ -30,6 +30,7 @@ figure{margin:1.5rem 0;overflow-x:auto}figure img{width:100%}
 table{border-collapse:collapse;border-top:2px solid;border-bottom:2px solid;width:100%;font-size:.85rem;
 font-variant-numeric:tabular-nums}
 th{border-bottom:1px solid;text-align:left;vertical-align:bottom}td,th{padding:.12rem .45rem;vertical-align:top}
+td.r{white-space:nowrap}p,li,h1,h2,h3,.from{overflow-wrap:anywhere}
 .r{text-align:right}tr.total td{border-top:1px solid;font-weight:bold}tr.bold td,tr.title td{font-weight:bold}
 tr.title td{padding-top:.5rem}.from,.small{font-size:.7rem}code,pre{font-size:.85em}
 pre{border-left:2px solid var(--line);padding-left:.8rem;white-space:pre-wrap}a{color:var(--accent)}

@@ -32,6 +32,8 @@ def test_a_report_appears_and_is_the_same_under_any_name(tmp_path: Path) -> None
         (["--kind", "compare", "--model", "abbnn", "-o", "{}/r.pdf"], "needs --model twice or more"),
         (["--kind", "front", "-o", "{}/r.pdf"], "needs --front"),
         (["-o", "{}/r.pdf"], "needs --target"),
+        (["--model", "abbnn", "-o", "/dev/null", "--format", "pdf"], "no regular file"),
+        (["--model", "abbnn", "-o", "{}/" + "r" * 300 + ".pdf"], "cannot write"),
         (["--front", "{}/none.parquet", "-o", "{}/r.pdf"], "none.parquet"),
     ],
 )

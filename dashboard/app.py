@@ -140,7 +140,7 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
 
     # A link's values are read in the browser from these components, in the order of FIELDS; a sweep's exist only where
     # there is one.
-    keys = [k for k in FIELDS if found or k not in ("sweep", "sx", "sy")]
+    keys = [k for k in FIELDS if found or (not FIELDS[k][0].startswith("s-") and FIELDS[k][0] != "sweep")]
     defaults = {k: FIELDS[k][2] for k in keys}
     clientside: Any = app.clientside_callback
     clientside(

@@ -93,10 +93,9 @@ def say(info: ScatterInfo, items: Sequence[Item]) -> Any:
     elif info.points:
         words.append("None meets every constraint. ")
     if info.left_out:
-        lacking = sorted(
-            {metric(n).title for i in items for n in (info.x.name, info.y.name) if n not in i.design.metrics}
-        )
-        words.append(f"{info.left_out} are not shown: {', '.join(lacking).lower()} is not known for them.")
+        lacking = dict.fromkeys(n for n in (info.y.name, info.x.name) for i in items if n not in i.design.metrics)
+        known = " or ".join(metric(n).word for n in lacking)
+        words.append(f"{info.left_out} are not shown, since their {known} is not known.")
     return words
 
 

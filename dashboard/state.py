@@ -44,9 +44,12 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "layer": ("d-layer", "value", "", False),
     "pin": ("pins", "data", [], True),
     "cx": ("c-metric", "value", "energy_J", False),
+    "cs": ("c-scale", "value", "linear", False),
     "sweep": ("sweep", "value", [], True),
     "sx": ("s-x", "value", "", False),
     "sy": ("s-y", "value", "", False),
+    "sxs": ("s-x-scale", "value", "log", False),
+    "sys": ("s-y-scale", "value", "log", False),
 }
 
 

@@ -88,6 +88,12 @@ class Metric:
     def maximised(self) -> bool:
         return self.better == "high"
 
+    @property
+    def word(self) -> str:
+        """The title inside of a sentence: “energy an image”, but “LUTs”."""
+        first = self.title.split()[0]
+        return self.title if first[1:] != first[1:].lower() else self.title[0].lower() + self.title[1:]
+
 
 METRICS: dict[str, Metric] = {
     m.name: m
@@ -124,6 +130,9 @@ _PREFIXES = (
     (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"),
 )  # fmt: skip
 
+#: Units that are used in thousandths; half an image a second is 0.5 /s and not 500 m/s.
+_SMALL = ("J", "s", "W", "V", "A", "F", "m")
+
 
 def show(value: float, unit: str = "") -> str:
     """Three digits with an SI prefix: 0.00657 J is ``6.57 mJ``. Percent and mm² take no prefix."""
@@ -134,7 +143,14 @@ def show(value: float, unit: str = "") -> str:
     size = abs(value)
     if size == 0:
         return f"0 {unit}".strip()
-    if not unit and size < 1:
-        return f"{value:.3g}"
+    if size < 1 and unit.partition("/")[0] not in _SMALL:
+        return f"{value:.3g} {unit}".strip()
     factor, prefix = next((p for p in _PREFIXES if size >= p[0] * 0.9995), _PREFIXES[-1])
     return f"{value / factor:.3g} {prefix}{unit}".strip()
+
+
+def between(low: float, high: float, unit: str = "") -> str:
+    """An interval, its unit said once where both ends have the same prefix: ``173 to 493 µJ``."""
+    a, b = show(low, unit), show(high, unit)
+    (start, _, suffix), (_, _, other) = a.partition(" "), b.partition(" ")
+    return f"{start} to {b}" if suffix == other else f"{a} to {b}"

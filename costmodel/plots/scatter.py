@@ -125,11 +125,11 @@ def _beaten(winner: Design, loser: Design, mx: Metric, my: Metric) -> str:
     for m in (my, mx):
         a, b = winner.metrics[m.name].value, loser.metrics[m.name].value
         if a == b:
-            gains.append(f"the same {m.title.lower()}")
+            gains.append(f"the same {m.word}")
         elif m.unit == "%":
-            gains.append(f"{abs(a - b):.2g} points {'more' if a > b else 'less'} {m.title.lower()}")
+            gains.append(f"{abs(a - b):.2g} points {'more' if a > b else 'less'} {m.word}")
         elif min(a, b) > 0 and max(a, b) / min(a, b) >= 1.01:
-            gains.append(f"{max(a, b) / min(a, b):.3g} times {'more' if a > b else 'less'} {m.title.lower()}")
+            gains.append(f"{max(a, b) / min(a, b):.3g} times {'more' if a > b else 'less'} {m.word}")
         else:
-            gains.append(f"{m.title.lower()} {show(a, m.unit)} instead of {show(b, m.unit)}")
+            gains.append(f"{m.word} {show(a, m.unit)} instead of {show(b, m.unit)}")
     return f"beaten by {winner.label}: {' and '.join(gains)}"

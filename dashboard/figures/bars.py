@@ -36,10 +36,14 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
         "bargap": 0.15,
         "legend": legend(),
         "hoverlabel": label(theme),
-        "xaxis": {**lines(theme), "title": {"text": "layer, in order of execution"}, "showgrid": False},
+        "xaxis": {
+            **lines(theme),
+            "title": {"text": "layer, in order of execution", "font": {"size": 14}},
+            "showgrid": False,
+        },
         "yaxis": {
             **lines(theme),
-            "title": {"text": info.title.split(" by ")[0]},
+            "title": {"text": info.title.split(" by ")[0], "font": {"size": 14}},
             "tickformat": "~s",
             "ticksuffix": info.unit,
             "rangemode": "tozero",
@@ -58,22 +62,23 @@ def _gathered(info: StackInfo) -> dict[str, Sequence[float]]:
     return {**{n: series[n] for n in kept}, "other": [sum(v) for v in zip(*(series[n] for n in rest), strict=True)]}
 
 
-def intervals(info: IntervalInfo, theme: Theme) -> Figure:
-    """Horizontal bars with the interval of each; the first label on top."""
+def intervals(info: IntervalInfo, theme: Theme, *, log: bool = False, names: Sequence[str] = ()) -> Figure:
+    """Horizontal bars with the interval of each, the first label on top; on a logarithmic axis, which has no zero for a
+    bar to begin at, marks. ``names`` are longer ones for whoever points at a bar."""
     if not info.labels:
         return message("Nothing to compare: none of these designs has this metric.", theme)
+    paint = [CYCLE[i % len(CYCLE)] for i in range(len(info.labels))]
+    marks = {"type": "scatter", "mode": "markers", "marker": {"color": paint, "size": 13}}
+    bars = {"type": "bar", "orientation": "h", "marker": {"color": paint}, "textposition": "none"}
     figure = base(theme)
-    text = [f" {show(v, info.unit)}" for v in info.values]
     figure["data"] = [
         {
-            "type": "bar",
-            "orientation": "h",
+            **(marks if log else bars),
             "y": list(info.labels),
             "x": list(info.values),
-            "marker": {"color": [CYCLE[i % len(CYCLE)] for i in range(len(info.labels))]},
-            "text": text,
-            "textposition": "none",
-            "hovertemplate": "%{y}:%{text}<extra></extra>",
+            "customdata": list(names or info.labels),
+            "text": [f" {show(v, info.unit)}" for v in info.values],
+            "hovertemplate": "%{customdata}:%{text}<extra></extra>",
             "error_x": {
                 "type": "data",
                 "symmetric": False,
@@ -85,14 +90,14 @@ def intervals(info: IntervalInfo, theme: Theme) -> Figure:
         }
     ]
     figure["layout"] |= {
-        "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  "},
+        "yaxis": {"autorange": "reversed", "automargin": True, "ticksuffix": "  ", "type": "category"},
         "showlegend": False,
         "xaxis": {
             **lines(theme),
-            "title": {"text": info.title},
+            "title": {"text": info.title, "font": {"size": 14}},
             "tickformat": "~s",
             "ticksuffix": info.unit,
-            "rangemode": "tozero",
+            **({"type": "log"} if log else {"rangemode": "tozero"}),
         },
         "hoverlabel": label(theme),
     }

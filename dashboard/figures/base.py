@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from costmodel.plots.palette import CYCLE, THEMES, Metric, Theme
@@ -55,7 +56,7 @@ def axis(m: Metric, theme: Theme, log: bool) -> Figure:
     unit = f" [{m.unit}]" if m.unit else ""
     table = {
         **lines(theme),
-        "title": {"text": f"{m.title}{unit}{arrow}", "standoff": 8},
+        "title": {"text": f"{m.title}{unit}{arrow}", "standoff": 8, "font": {"size": 14}},
         "exponentformat": "SI",
         "automargin": True,
     }
@@ -64,6 +65,16 @@ def axis(m: Metric, theme: Theme, log: bool) -> Figure:
     if log:
         table |= {"type": "log", "minor": {"ticks": "outside", "ticklen": 3}, "nticks": 6}
     return table
+
+
+def decades(axis: Figure, values: Iterable[float]) -> Figure:
+    """The axis with labels that do not collide: a logarithmic one is labelled at each decade, or at 1, 2 and 5 where
+    there are few."""
+    known = [v for v in values if v > 0]
+    ratio = max(known) / min(known) if known else 1.0
+    if axis.get("type") == "log" and ratio > 2:
+        axis["dtick"] = 1 if ratio >= 100 else "D2"
+    return axis
 
 
 def base(theme: Theme) -> Figure:
@@ -105,5 +116,5 @@ def label(theme: Theme) -> Figure:
     }
 
 
-def wrap(text: str, width: int = 62) -> str:
+def wrap(text: str, width: int = 44) -> str:
     return "<br>".join(textwrap.wrap(text, width)) or text

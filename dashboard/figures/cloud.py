@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, label, legend
+from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend
 
 from costmodel.plots.density import DensityInfo
 from costmodel.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
@@ -60,6 +61,7 @@ def cloud(
                 "type": "scattergl" if len(xs) > SVG_POINTS else "scatter",
                 "mode": "markers",
                 "name": name,
+                "showlegend": True,
                 "x": list(xs),
                 "y": list(ys),
                 "customdata": list(ids),
@@ -74,11 +76,18 @@ def cloud(
         )
     figure["data"] = traces
     figure["layout"] |= {
-        "xaxis": axis(x, theme, x_log),
-        "yaxis": axis(y, theme, y_log),
+        "xaxis": decades(axis(x, theme, x_log), _ends(info.x if info else (), [f[1] for f in fronts])),
+        "yaxis": decades(axis(y, theme, y_log), _ends(info.y if info else (), [f[2] for f in fronts])),
         "legend": legend(),
         "dragmode": "zoom",
-        "uirevision": f"{x.name}{y.name}{x_log}{y_log}",
+        # counted for this window, so a figure that is made anew also goes back to it
+        "uirevision": f"{x.name}{y.name}{x_log}{y_log}{theme.name}",
         "hoverlabel": label(theme),
     }
     return figure
+
+
+def _ends(cells: Any, fronts: Sequence[Sequence[float]]) -> list[float]:
+    """Smallest and largest of what an axis shows: the window of the density, or without one all fronts."""
+    shown = [float(v) for v in cells] or [v for front in fronts for v in front]
+    return [min(shown), max(shown)] if shown else []

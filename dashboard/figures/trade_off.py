@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, label, legend, message, wrap
+from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend, message, wrap
 
-from costmodel.plots.palette import SYMBOLS, Theme, colours, show
+from costmodel.plots.palette import SYMBOLS, Theme, between, colours, show
 from costmodel.plots.scatter import Point, ScatterInfo
 
 
@@ -45,7 +45,7 @@ def trade_off(
         trace = {
             "type": kind,
             "mode": "markers",
-            "name": name or "fails a constraint",
+            "name": name or "does not fit, or fails",
             "legendgroup": name,
             "marker": marker,
             "x": [p.x.value for p in points],
@@ -75,8 +75,8 @@ def trade_off(
     figure = base(theme)
     figure["data"] = traces
     figure["layout"] |= {
-        "xaxis": _decades(axis(info.x, theme, x_log), [p.x.value for p in info.points]),
-        "yaxis": _decades(axis(info.y, theme, y_log), [p.y.value for p in info.points]),
+        "xaxis": decades(axis(info.x, theme, x_log), [p.x.value for p in info.points]),
+        "yaxis": decades(axis(info.y, theme, y_log), [p.y.value for p in info.points]),
         "dragmode": "select",
         "hovermode": "closest",
         "legend": legend(),
@@ -85,14 +85,6 @@ def trade_off(
         "clickmode": "event",
     }
     return figure
-
-
-def _decades(axis: Figure, values: Sequence[float]) -> Figure:
-    """A logarithmic axis over many decades is labelled at each of them and nowhere else, or labels collide."""
-    known = [v for v in values if v > 0]
-    if axis.get("type") == "log" and known and max(known) >= 100 * min(known):
-        axis["dtick"] = 1
-    return axis
 
 
 def _error(points: Sequence[Point], name: str) -> Figure:
@@ -114,8 +106,8 @@ def _error(points: Sequence[Point], name: str) -> Figure:
 def _hover(p: Point, info: ScatterInfo) -> str:
     lines = [f"<b>{p.label}</b>"]
     for m, v in ((info.y, p.y), (info.x, p.x)):
-        bounds = "" if v.low == v.high else f" ({show(v.low, m.unit)} to {show(v.high, m.unit)})"
+        bounds = "" if v.low == v.high else f" ({between(v.low, v.high, m.unit)})"
         lines.append(f"{m.title}: {show(v.value, m.unit)}{bounds}")
     if p.evidence:
         lines.append(f"accuracy {p.evidence}{' here' if p.evidence == 'measured' else ''}")
-    return "<br>".join([*lines, wrap(p.why)])
+    return "<br>".join([*lines, wrap(p.why, 62)])

@@ -12,6 +12,11 @@ from dash import dcc, html
 
 from costmodel.plots.palette import metric
 
+#: Columns whose text takes as many lines as it needs.
+WRAPPED = {"wrapText": True, "autoHeight": True}
+#: Cells of so many characters are not broken.
+SHORT = 12
+
 
 def aria(label: str) -> dict[str, Any]:
     """The name of a thing for those who do not see it."""
@@ -92,8 +97,14 @@ def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", **m
         columnDefs=list(columns),
         rowData=[],
         className="ag-theme-quartz grid",
-        columnSize="responsiveSizeToFit",
-        defaultColDef={"sortable": True, "resizable": True, "minWidth": 90, "filter": False},
+        defaultColDef={
+            "sortable": True,
+            "resizable": True,
+            "minWidth": 90,
+            "filter": False,
+            "wrapHeaderText": True,
+            "autoHeaderHeight": True,
+        },
         dashGridOptions={
             "animateRows": False,
             "enableCellTextSelection": True,
@@ -113,7 +124,7 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str
             [
                 html.Caption(caption) if caption else None,
                 html.Thead(html.Tr([html.Th(h, scope="col") for h in head])),
-                html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows]),
+                html.Tbody([html.Tr([_cell(cell) for cell in row]) for row in rows]),
             ]
         ),
         className="table-box",
@@ -121,6 +132,12 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str
         role="region",
         **aria(caption or ", ".join(head)),
     )
+
+
+def _cell(content: Any) -> Any:
+    """A number with its unit stays on one line."""
+    short = isinstance(content, str) and len(content) <= SHORT
+    return html.Td(content, className="short") if short else html.Td(content)
 
 
 def card(title: str, *children: Any) -> Any:

@@ -9,7 +9,8 @@ from costmodel.dashboard import figures
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import reporting
 from costmodel.dashboard.pages.choices import MAX_PINS
-from costmodel.dashboard.pages.common import aria, card, graph, metric_options, plain_table, select
+from costmodel.dashboard.pages.common import aria, card, graph, metric_options, plain_table, select, switch_of
+from costmodel.dashboard.pages.tables import interval
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import read_design
 from dash import Dash, Input, Output, State, html
@@ -20,6 +21,8 @@ from costmodel.plots import breakdown
 from costmodel.plots.palette import metric, show
 from costmodel.targets.estimate import Estimate
 
+LETTERS = "ABCD"
+SCALES = (("linear", "linear"), ("log", "log"))
 COSTS = ("energy_J", "latency_s", "area_mm2", "lut", "ff", "bram18", "dsp", "uram")
 
 
@@ -28,10 +31,17 @@ def layout(_: Catalogue, link: Link) -> Any:
         html.Div(
             [
                 html.Div(id="c-designs", className="tiles"),
-                html.Div([reporting.button("c-report"), reporting.said("c-report")], className="row"),
                 card(
                     "Side by side",
-                    select("c-metric", "Metric", metric_options(COSTS), link.one("cx", COSTS)),
+                    html.Div(
+                        [
+                            select("c-metric", "Metric", metric_options(COSTS), link.one("cx", COSTS)),
+                            switch_of("c-scale", "Scale", SCALES, link.one("cs", [v for v, _ in SCALES])),
+                            reporting.button("c-report"),
+                        ],
+                        className="row",
+                    ),
+                    reporting.said("c-report"),
                     graph("c-bars", "Chosen metric of the pinned designs, with intervals", "short"),
                 ),
                 card("Which is cheaper", html.Div(id="c-odds")),
@@ -49,13 +59,15 @@ def odds_table(found: list[tuple[str, Estimate]], name: str) -> Any:
 
     having = [(label, e) for label, e in found if name in e.metrics()]
     if len(having) < 2:
-        return html.P(f"At least two pinned designs must have {metric(name).title.lower()}.", className="muted")
+        return html.P(f"At least two pinned designs must have {metric(name).word}.", className="muted")
     rows = []
     for i, (label, e) in enumerate(having):
-        cells = ["" if i == j else _percent(probability_cheaper(e, other, name)) for j, (_, other) in enumerate(having)]
+        cells = [
+            "–" if i == j else _percent(probability_cheaper(e, other, name)) for j, (_, other) in enumerate(having)
+        ]
         rows.append((label, *cells))
-    caption = f"Probability that the row needs less {metric(name).title.lower()} than the column"
-    return plain_table(("", *(label for label, _ in having)), rows, caption)
+    caption = f"Probability that the row needs less {metric(name).word} than the column"
+    return plain_table(("", *(_letter(label) for label, _ in having)), rows, caption)
 
 
 def register(app: Dash, catalogue: Catalogue) -> None:
@@ -68,10 +80,11 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Output("c-table", "children"),
         Input("pins", "data"),
         Input("c-metric", "value"),
+        Input("c-scale", "value"),
         Input("theme", "value"),
         Input("tabs", "value"),
     )
-    def draw(pins: Any, name: str, theme_name: str, tab: str) -> Any:
+    def draw(pins: Any, name: str, scale: str, theme_name: str, tab: str) -> Any:
         if tab != "compare":  # drawn when it is looked at
             raise PreventUpdate
         theme = figures.theme_of(theme_name)
@@ -83,13 +96,13 @@ def register(app: Dash, catalogue: Catalogue) -> None:
                 network, target, settings = read_design(str(text))
                 chosen = catalogue.settings(target, settings)
                 label = f"{network} on {target}" + _settings(catalogue, target, chosen)
-                found.append((label, catalogue.estimate(network, target, settings)))
+                found.append((f"{LETTERS[index]}  {label}", catalogue.estimate(network, target, settings)))
             except CostmodelError as error:
                 problem = str(error)
             tiles.append(
                 html.Div(
                     [
-                        html.Span(f"Design {index + 1}", className="label"),
+                        html.Span(f"Design {LETTERS[index]}", className="label"),
                         html.Strong(label),
                         html.Span(problem, className="muted"),
                         html.Button(
@@ -100,6 +113,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
                         ),
                     ],
                     className="tile wide",
+                    style={"borderLeft": f"4px solid var(--c{len(found) - 1})"} if not problem else None,
                 )
             )
         if not found:
@@ -112,16 +126,16 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             cells = []
             for _, e in found:
                 known = n in e.metrics() or n in e.derived
-                v = e.total(n) if known else None
-                cells.append(
-                    "not known"
-                    if v is None
-                    else f"{show(v.value, m.unit)} ({show(v.low, m.unit)} to {show(v.high, m.unit)})"
-                )
+                cells.append(interval(e.total(n), m) if known else "not known")
             rows.append((m.title, *cells))
         rows.append(("Fits", *("no: " + "; ".join(e.misfit) if e.misfit else "yes" for _, e in found)))
-        bars = figures.intervals(breakdown.side_by_side(found, name), theme)
+        shown = breakdown.side_by_side([(_letter(label), e) for label, e in found], name)
+        bars = figures.intervals(shown, theme, log=scale == "log", names=[label for label, _ in found])
         return tiles, bars, odds_table(found, name), plain_table(("", *(label for label, _ in found)), rows)
+
+
+def _letter(label: str) -> str:
+    return label.partition(" ")[0]
 
 
 def _percent(probability: float) -> str:

@@ -9,7 +9,17 @@ from costmodel.dashboard import download, figures
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.constraints import parse
 from costmodel.dashboard.pages import reporting
-from costmodel.dashboard.pages.common import card, graph, metric_options, options, select, several, switch_of, table
+from costmodel.dashboard.pages.common import (
+    WRAPPED,
+    card,
+    graph,
+    metric_options,
+    options,
+    select,
+    several,
+    switch_of,
+    table,
+)
 from costmodel.dashboard.selection import CONTROLS, brushed, build, ids_of, rows, say
 from costmodel.dashboard.state import State as Link
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -19,13 +29,13 @@ from costmodel.plots.palette import METRICS
 
 AXES = tuple(n for n in METRICS if n != "seconds_per_image")
 COLUMNS = (
-    {"field": "network", "minWidth": 190},
-    {"field": "target", "minWidth": 150},
-    {"field": "y", "headerName": "y"},
-    {"field": "x", "headerName": "x"},
-    {"field": "accuracy", "minWidth": 120},
-    {"field": "state", "minWidth": 110},
-    {"field": "why", "minWidth": 320},
+    {"field": "network", "flex": 2, "minWidth": 150, **WRAPPED},
+    {"field": "target", "flex": 1, "minWidth": 110, **WRAPPED},
+    {"field": "y", "headerName": "y", "width": 96},
+    {"field": "x", "headerName": "x", "width": 96},
+    {"field": "accuracy", "flex": 2, "minWidth": 150, **WRAPPED},
+    {"field": "state", "width": 92},
+    {"field": "why", "flex": 3, "minWidth": 210, **WRAPPED},
 )
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from costmodel.dashboard import figures
-from costmodel.dashboard.pages.common import card, graph, metric_options, select, several, switch_of, table
+from costmodel.dashboard.pages.common import WRAPPED, card, graph, metric_options, select, several, switch_of, table
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.sweeps import Sweep
 from dash import Dash, Input, Output, State, ctx, html, no_update
@@ -17,15 +17,16 @@ from costmodel.plots.density import DensityInfo, density
 from costmodel.plots.palette import metric, show
 
 COLUMNS = (
-    {"field": "sweep"},
-    {"field": "network"},
-    {"field": "target"},
-    {"field": "x"},
-    {"field": "y"},
-    {"field": "settings", "minWidth": 180},
-    {"field": "command", "minWidth": 420},
+    {"field": "sweep", "width": 110, **WRAPPED},
+    {"field": "network", "width": 140, **WRAPPED},
+    {"field": "target", "width": 120, **WRAPPED},
+    {"field": "x", "width": 100},
+    {"field": "y", "width": 100},
+    {"field": "settings", "flex": 1, "minWidth": 180, **WRAPPED},
+    {"field": "command", "flex": 2, "minWidth": 320, **WRAPPED},
 )
 ROWS = 400
+SCALES = (("log", "log"), ("linear", "linear"))
 
 
 def layout(sweeps: list[Sweep], link: Link) -> Any:
@@ -51,9 +52,9 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
                     [
                         several("sweep", "Result folders", data, chosen),
                         select("s-y", "Vertical axis", metric_options(objectives), y),
-                        switch_of("s-y-scale", "Its scale", (("log", "log"), ("linear", "linear")), "log"),
+                        switch_of("s-y-scale", "Its scale", SCALES, link.one("sys", ("log", "linear"))),
                         select("s-x", "Horizontal axis", metric_options(objectives), x),
-                        switch_of("s-x-scale", "Its scale", (("log", "log"), ("linear", "linear")), "log"),
+                        switch_of("s-x-scale", "Its scale", SCALES, link.one("sxs", ("log", "linear"))),
                     ],
                     className="group",
                 ),
@@ -190,7 +191,12 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
             words.append(f"{first.broken} parts cannot be read and are left out")
         return figure, ", ".join(words) + "."
 
-    @app.callback(Output("s-members", "rowData"), Input("s-cloud", "selectedData"), *controls[:3])
+    @app.callback(
+        Output("s-members", "rowData"),
+        Output("s-members", "columnDefs"),
+        Input("s-cloud", "selectedData"),
+        *controls[:3],
+    )
     def listed(selected: Any, chosen: Any, x: str, y: str) -> Any:
         box = None
         if isinstance(selected, dict) and selected.get("points"):
@@ -198,10 +204,12 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
             ys = [p["y"] for p in selected["points"] if isinstance(p.get("y"), (int, float))]
             if xs and ys:
                 box = min(xs), max(xs), min(ys), max(ys)
+        columns = [dict(column) for column in COLUMNS]
+        columns[3]["headerName"], columns[4]["headerName"] = metric(x or "x").title, metric(y or "y").title
         try:
-            return members(_picked(sweeps, chosen), x, y, box)
+            return members(_picked(sweeps, chosen), x, y, box), columns
         except CostmodelError:
-            return []
+            return [], columns
 
     @app.callback(Output("sweep", "error"), Input("sweep", "value"), State("theme", "value"))
     def check(chosen: Any, _: Any) -> Any:

@@ -10,11 +10,12 @@ from dash import html
 
 from costmodel.ledger.conventions import convention
 from costmodel.plots import breakdown
-from costmodel.plots.palette import METRICS, metric, show
+from costmodel.plots.palette import METRICS, Metric, between, metric, show
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Profile
     from costmodel.targets.estimate import Estimate
+    from costmodel.targets.quantity import Interval
 
 KNOWN_BY = {"P": "primary text", "T": "transcription", "A": "abstract", "C": "computed", "F": "fitted"}
 #: Totals of an estimate under names of its own.
@@ -37,10 +38,15 @@ TITLES = {"throughput_fps": METRICS["fps"], "inferences_per_s": METRICS["fps"]}
 def totals(estimate: Estimate) -> list[Any]:
     """Tiles of the totals with their intervals."""
     found: list[Any] = []
+    if estimate.misfit:
+        words = "; ".join(estimate.misfit)
+        found.append(
+            html.Div([html.Span("Does not fit", className="label"), html.Strong(words)], className="tile whole warn")
+        )
     for name in HEADLINES:
         if name in estimate.metrics() or name in estimate.derived:
             v, m = estimate.total(name), TITLES.get(name) or metric(name)
-            bounds = "" if v.low == v.high else f"{show(v.low, m.unit)} to {show(v.high, m.unit)}"
+            bounds = "" if v.low == v.high else between(v.low, v.high, m.unit)
             found.append(
                 html.Div(
                     [
@@ -51,13 +57,6 @@ def totals(estimate: Estimate) -> list[Any]:
                     className="tile",
                 )
             )
-    if estimate.misfit:
-        found.append(
-            html.Div(
-                [html.Span("Does not fit", className="label"), html.Strong("; ".join(estimate.misfit))],
-                className="tile wide warn",
-            )
-        )
     return found
 
 
@@ -65,7 +64,8 @@ def counted(profile: Profile, name: str) -> Any:
     """What a convention says of the network, term by term, and beside it the strict count."""
     chosen, strict = convention(name), convention("strict").count(profile)
     tally = chosen.count(profile)
-    lines = [html.P([html.Strong(f"{float(tally.total):,.0f}"), f" {chosen.unit}, {chosen.title}. {chosen.why}."])]
+    why = f"{chosen.why[:1].upper()}{chosen.why[1:]}"
+    lines = [html.P([html.Strong(f"{float(tally.total):,.0f}"), f" {chosen.unit}: {chosen.title}. {why}."])]
     if name != "strict":
         lines.append(html.P(f"Strictly, {float(strict.total):,.0f} multiplications run.", className="muted"))
     rows = [(term, f"{float(v):,.0f}") for term, v in sorted(tally.by_term().items(), key=lambda t: -t[1])]
@@ -77,7 +77,7 @@ def constants_table(estimate: Estimate, name: str) -> Any:
         (
             r.name,
             show(r.value, _unit(r.unit)),
-            f"{show(r.low, _unit(r.unit))} to {show(r.high, _unit(r.unit))}",
+            between(r.low, r.high, _unit(r.unit)) if r.low < r.high else "exact",
             f"{100 * r.priced:.1f} %",
             f"{100 * r.variance:.1f} %",
             r.source,
@@ -86,7 +86,7 @@ def constants_table(estimate: Estimate, name: str) -> Any:
         for r in breakdown.constants(estimate, name)
     ]
     head = ("constant", "value", "interval", "prices", "causes of the variance", "source", "known by")
-    return plain_table(head, rows, f"Constants behind {metric(name).title.lower()}, the widest cause first")
+    return plain_table(head, rows, f"Constants behind {metric(name).word}, the widest cause first")
 
 
 def rewrites_table(profile: Profile) -> Any:
@@ -104,29 +104,36 @@ def rewrites_table(profile: Profile) -> Any:
     return plain_table(("rewrite", "places", "operations", "why it is exact"), rows, caption)
 
 
+def interval(v: Interval, m: Metric) -> str:
+    """A value, and its bounds where it has any."""
+    return show(v.value, m.unit) + ("" if v.low == v.high else f" ({between(v.low, v.high, m.unit)})")
+
+
 def folding_table(estimate: Estimate) -> Any:
     """Cycles and folding of a pipeline, or the shape of the engine or array that layers share."""
     facts = estimate.facts
     folding = facts.get("folding")
     if not isinstance(folding, Mapping) or not folding:
         shown = [
-            (k.replace("_", " "), _fact(v)) for k, v in facts.items() if isinstance(v, (str, int, float, bool, Mapping))
+            (k.removesuffix("_Hz").removesuffix("_hz").replace("_", " "), _fact(v, k))
+            for k, v in facts.items()
+            if isinstance(v, (str, int, float, bool, Mapping))
         ]
         return plain_table(("fact", "value"), shown, "Choices and exact results of the model")
     names = estimate.layer_names
     cycles = {names[line.layer]: int(line.coefficient) for line in estimate.lines if line.metric == "cycles"}
-    interval = int(facts.get("interval_cycles", 0))
+    every = int(facts.get("interval_cycles", 0))
     rows = [
         (
             layer,
             f"{pe} × {simd}",
             f"{pe * simd:,}",
             f"{cycles.get(layer, 0):,}",
-            f"{100 * cycles.get(layer, 0) / interval:.0f} %" if interval else "",
+            f"{100 * cycles.get(layer, 0) / every:.0f} %" if every else "",
         )
         for layer, (pe, simd) in folding.items()
     ]
-    caption = f"A result every {interval:,} cycles; the slowest unit is {facts.get('slowest_layer', 'not known')}"
+    caption = f"A result every {every:,} cycles; the slowest unit is {facts.get('slowest_layer', 'not known')}"
     return plain_table(("unit", "PE × SIMD", "lanes", "cycles an image", "of the interval"), rows, caption)
 
 
@@ -153,17 +160,22 @@ def layer_detail(ledger: Ledger, estimate: Estimate | None, index: int) -> Any:
     if estimate is not None:
         for name, v in estimate.by_layer().get(index, {}).items():
             m = metric(name)
-            rows.append((m.title, f"{show(v.value, m.unit)} ({show(v.low, m.unit)} to {show(v.high, m.unit)})"))
+            rows.append((m.title, interval(v, m)))
     return plain_table(("", layer.name), rows, f"Layer {layer.name}")
 
 
-def _fact(value: Any) -> str:
-    if isinstance(value, float):
+def _fact(value: Any, name: str = "") -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and name.lower().endswith("_hz"):
+        return show(value, "Hz")
+    if isinstance(value, float) and not value.is_integer():
         return f"{value:.4g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
+    if isinstance(value, (int, float)):
+        return f"{value:,.0f}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_fact(v)}" for k, v in list(value.items())[:8])
+        more = f", and {len(value) - 8} more" if len(value) > 8 else ""
+        return ", ".join(f"{k} {_fact(v)}" for k, v in list(value.items())[:8]) + more
     return str(value)
 
 

@@ -197,6 +197,18 @@ def test_compare_says_with_what_probability_one_is_cheaper(client):
     assert "Nothing is pinned" in words(empty["c-bars"]["figure"])
 
 
+def test_designs_are_compared_on_a_logarithmic_axis_by_marks(client):
+    """A bar begins at zero, which a logarithmic axis has not."""
+    pins = ["abbnn-reactnet18-cifar10@asic-45nm-nangate", "bn-reactnet18-cifar10@asic-7nm-asap7"]
+    values = {"tabs.value": "compare", "pins.data": pins}
+    [bars] = client.ask("c-bars.figure", values)["c-bars"]["figure"]["data"]
+    figure = client.ask("c-bars.figure", {**values, "c-scale.value": "log"})["c-bars"]["figure"]
+    [marks] = figure["data"]
+    assert (bars["type"], marks["type"], figure["layout"]["xaxis"]["type"]) == ("bar", "scatter", "log")
+    assert marks["x"] == bars["x"] and marks["y"] == ["A", "B"]
+    assert marks["customdata"][0] == "A  abbnn-reactnet18-cifar10 on asic-45nm-nangate"
+
+
 def sweep_values(**more):
     return {"tabs.value": "sweeps", "sweep.value": ["0"], "s-x.value": "lut", "s-y.value": "seconds_per_image",
             "s-x-scale.value": "log", "s-y-scale.value": "log", **more}  # fmt: skip

@@ -3,7 +3,7 @@ from itertools import combinations
 import pytest
 
 from costmodel.ledger.ledger import KINDS
-from costmodel.plots.palette import CYCLE, KIND_COLOURS, METRICS, THEMES, colours, show
+from costmodel.plots.palette import CYCLE, KIND_COLOURS, METRICS, THEMES, between, colours, metric, show
 
 
 def luminance(colour: str) -> float:
@@ -67,3 +67,24 @@ def test_numbers_have_three_digits_and_a_prefix(value, unit, text):
 def test_metrics_say_which_end_is_wanted():
     assert METRICS["accuracy"].maximised and METRICS["fps"].maximised
     assert not METRICS["energy_J"].maximised
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [(1.73e-4, 4.93e-4, "J", "173 to 493 µJ"), (3.05e-4, 1.08e-3, "J", "305 µJ to 1.08 mJ"),
+     (30100, 38800, "", "30.1 to 38.8 k"), (-7, -2, "LUT/unit", "-7 to -2 LUT/unit"), (0, 12, "", "0 to 12")],
+)  # fmt: skip
+def test_an_interval_says_its_unit_once(low, high, unit, text):
+    assert between(low, high, unit) == text
+
+
+def test_titles_inside_of_sentences_keep_their_abbreviations():
+    words = {name: metric(name).word for name in ("energy_J", "lut", "uram", "accuracy", "tops_per_watt", "dsp")}
+    assert words == {
+        "energy_J": "energy an image", "lut": "LUTs", "uram": "UltraRAM", "accuracy": "top-1 accuracy",
+        "tops_per_watt": "TOPS/W", "dsp": "DSP slices",
+    }  # fmt: skip
+
+
+def test_half_an_image_a_second_is_no_metre():
+    assert show(0.5, "/s") == "0.5 /s" and show(0.9, "LUT/bit") == "0.9 LUT/bit" and show(3e-12, "J/bit") == "3 pJ/bit"

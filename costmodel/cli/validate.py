@@ -34,15 +34,17 @@ SPLITS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help="counts, arm, fpga or asic (default: all of them)")
     parser.add_argument("--rows", action="store_true", help="every row with its estimate, not only the scores")
-    parser.add_argument(
-        "--figures", metavar="DIR", help="draw estimates against measurements into a folder that exists"
-    )
+    parser.add_argument("--figures", metavar="DIR", help="draw estimates against measurements into a folder")
     add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from costmodel.validate import KINDS, validate
 
+    if args.figures:
+        from costmodel.validate.figures import draw, folder_for
+
+        figures = folder_for(Path(args.figures))  # before anything that takes time
     with progress() as announce:
         report = validate(args.kinds or KINDS, announce)
     tables = [scores(report.summaries())]
@@ -52,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
         tables.append(skipped(report))
     emit(tables, args, report.to_dict)
     if args.figures:
-        from costmodel.validate.figures import draw
-
-        for path in draw(report, Path(args.figures)):
+        for path in draw(report, figures):
             print(f"wrote {path}")
     return 0
 

@@ -49,14 +49,12 @@ def _scatter(group: str, unit: str, results: list[Result]) -> Scatter:
 def draw(report: Report, folder: Path) -> list[Path]:
     """Write one SVG a scatter into ``folder``.
 
-    Raises :class:`CostmodelError` where the folder does not exist and :class:`MissingExtraError` without matplotlib.
+    Raises :class:`CostmodelError` where a file cannot be written and :class:`MissingExtraError` without matplotlib.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("drawing figures", "matplotlib", "reports") from error
-    if not folder.is_dir():
-        raise CostmodelError(f"no folder {folder}: make it first, or give one that exists")
     written = []
     for scatter in scatters(report):
         figure = Figure(figsize=(5.2, 4.6), layout="constrained")
@@ -70,11 +68,26 @@ def draw(report: Report, folder: Path) -> list[Path]:
     return written
 
 
+def limits(scatter: Scatter) -> tuple[float, float]:
+    """Ends of both axes: they hold every measurement, estimate, interval and baseline."""
+    values = [v for point in scatter.points for v in point[:4] if v > 0]
+    values += [v for pair in scatter.baseline_points for v in pair]
+    return min(values) / 1.3, max(values) * 1.3
+
+
+def folder_for(figures: Path) -> Path:
+    """The folder of figures, made where it is not there; raises :class:`CostmodelError` where it cannot be made."""
+    try:
+        figures.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CostmodelError(f"cannot make the folder {figures} for figures: {error.strerror or error}") from error
+    return figures
+
+
 def _axes(axes: Any, scatter: Scatter) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    values = [v for point in scatter.points for v in point[:2]]
-    low, high = min(values) / 1.5, max(values) * 1.5
+    low, high = limits(scatter)
     axes.plot([low, high], [low, high], color="black", linewidth=0.8)
     axes.fill_between([low, high], [0.9 * low, 0.9 * high], [1.1 * low, 1.1 * high], color="black", alpha=0.08,
                       linewidth=0, label="within 10 %")  # fmt: skip
@@ -89,7 +102,7 @@ def _axes(axes: Any, scatter: Scatter) -> None:
                       color=COLOURS.get(split, "black"), label=split)  # fmt: skip
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), title=scatter.group)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(f"measured [{scatter.unit}]")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costmodel.errors import CostmodelError
 from costmodel.targets.quantity import Interval
-from costmodel.validate.figures import draw, scatters
+from costmodel.validate.figures import draw, folder_for, limits, scatters
 from costmodel.validate.report import Report, ranks, score, spearman
 from costmodel.validate.rows import Result, Row, Split
 
@@ -60,3 +62,17 @@ def test_the_report_is_plain_data_and_pictures(tmp_path: object) -> None:
     assert [p[:2] for p in picture.points] == [(100, 110), (200, 190)]
     (path,) = draw(report, tmp_path)  # type: ignore[arg-type]
     assert path.read_text().startswith("<?xml")
+
+
+def test_a_picture_holds_every_interval_and_baseline() -> None:
+    (picture,) = scatters(Report((result(100, 110), result(200, 20))))
+    low, high = limits(picture)
+    assert low < 0.9 * 20
+    assert high > 2 * 200
+
+
+def test_a_folder_of_figures_is_made_and_one_that_cannot_be_is_said_before_anything_is_computed(tmp_path: Path) -> None:
+    assert folder_for(tmp_path / "new" / "figures").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CostmodelError, match="cannot make the folder"):
+        folder_for(tmp_path / "file")

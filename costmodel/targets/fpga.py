@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from costmodel.errors import CostmodelError
+from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga_bill import notes, resource_lines
@@ -126,6 +126,10 @@ def units(ledger: Ledger) -> list[Unit]:
 
 def make_fabric(structure: Structure, target: Target) -> Fabric:
     """The geometry of the device's blocks; raises :class:`CostmodelError` for a field that does not exist."""
+    known = Fabric.__dataclass_fields__
+    for name in structure.fabric:
+        if name not in known:
+            raise UnknownNameError(f"field of structure.fabric in {target.file or target.name}:", name, known)
     try:
         return _fabric(json.dumps(structure.fabric, sort_keys=True))
     except (msgspec.ValidationError, TypeError) as error:

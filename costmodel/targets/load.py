@@ -138,6 +138,11 @@ def _find(name: str, beside: Path | None = None) -> Path | None:
     return None
 
 
+def _specs() -> list[str]:
+    """Names of all packaged files, parts included."""
+    return sorted(path.stem for kind in KINDS for path in (specs_folder() / kind).glob("*.yaml"))
+
+
 @lru_cache(maxsize=64)
 def _load(path: str, _changed: int) -> Target:
     file = Path(path)
@@ -153,7 +158,10 @@ def _load(path: str, _changed: int) -> Target:
         each = part.spec
         if each.kind != spec.kind:
             raise CostmodelError(f"{path}: kind {spec.kind!r} cannot inherit from {where}, which is {each.kind!r}")
-        constants.update(part.constants)
+        for name, quantity in part.constants.items():
+            if name in constants:
+                _check_replaced(f"{where}: constant {name!r}", constants[name], quantity)
+            constants[name] = quantity
         for name, rows in part.tables.items():
             under = tables.get(name)
             tables[name] = {**under, **{r: {**under.get(r, {}), **rows[r]} for r in rows}} if under else rows
@@ -167,13 +175,32 @@ def _load(path: str, _changed: int) -> Target:
         if quantity.source in found:
             continue
         found.add(quantity.source)
-        for key in citation_keys(quantity.source):
+        keys = citation_keys(quantity.source)
+        if not keys:
+            raise CostmodelError(f"{path}: constant {name!r}: source {quantity.source!r} names no citation key")
+        for key in keys:
             if key not in known:
                 raise CostmodelError(
                     f"{path}: constant {name!r}: source {key!r} is not in sources.bib nor under 'sources' of the file"
                 )
     title = title or file.stem
     return Target(file.stem, spec.kind, title, description, constants, parameters, structure, sources, path, tables)
+
+
+_SIZED = re.compile(r"(LUT|CARRY)[46]")
+
+
+def _check_replaced(where: str, base: Quantity, own: Quantity) -> None:
+    """A constant that replaces one of a base stands in the same formulas.
+
+    So it has its unit (LUTs and carries of any size), and is negative only where that may be.
+    """
+    if _SIZED.sub(r"\1", own.unit) != _SIZED.sub(r"\1", base.unit):
+        raise CostmodelError(
+            f"{where}: unit {own.unit}, but the constant of the base that it replaces is in {base.unit}"
+        )
+    if own.low < 0 <= base.low:
+        raise CostmodelError(f"{where}: the lower bound {own.low:g} is negative; that of the base is {base.low:g}")
 
 
 @dataclass(frozen=True)
@@ -195,7 +222,9 @@ def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, _Part]]:
     for base in [part.spec.base] if isinstance(part.spec.base, str) else part.spec.base:
         found = _find(base, path.parent)
         if found is None:
-            raise CostmodelError(f"{path}: base {base!r} is neither a packaged spec nor a file beside it")
+            raise UnknownNameError(
+                f"base in {path}:", base, _specs(), "A base is a packaged spec or a file beside this one."
+            )
         links += [link for link in _chain(found, (*above, path)) if link[0] not in {known for known, _ in links}]
     return [*links, (str(path), part)]
 

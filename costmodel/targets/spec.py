@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -192,6 +193,8 @@ def _cell(where: str, table: TableSpec, column: str, cell: Any) -> Quantity:
 def _checked(
     where: str, value: float, low: float, high: float, unit: str, source: str, confidence: Any, note: str, rows: Any
 ) -> Quantity:
+    if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high)):
+        raise CostmodelError(f"{where}: value and bounds must be finite numbers, got {value:g} in [{low:g}, {high:g}]")
     if not low <= value <= high:
         raise CostmodelError(f"{where}: the interval [{low:g}, {high:g}] does not hold the value {value:g}")
     if confidence == "F" and not rows:

@@ -395,6 +395,13 @@ def test_weights_move_to_ultraram_before_a_design_is_given_up():
     assert with_uram.total("uram").value > 0
 
 
+def test_a_field_that_a_fabric_does_not_have_is_refused():
+    device = load_target("pynq-z2")
+    typo = replace(device, structure={**device.structure, "fabric": {"dsp_wid": 3}})
+    with pytest.raises(CostmodelError, match=r"dsp_wid.*Did you mean dsp_wide"):
+        estimate(small(), typo)
+
+
 def test_a_network_without_a_matrix_is_refused():
     lone = Layer(0, "relu", 0, "relu", (-1,), (1, 8, 4, 4), (1, 8, 4, 4), FLOAT, FLOAT)
     with pytest.raises(CostmodelError, match="nothing to fold"):

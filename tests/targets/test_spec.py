@@ -76,6 +76,12 @@ def test_unit_conversion_is_a_power_of_ten(value: float, unit: str) -> None:
     assert to_base(value, power) == pytest.approx(value * 10.0**power, rel=1e-15)
 
 
+REPLACED = (
+    "kind: arm\nbase: raspberry-pi-4b\n"
+    "constants: {{call_cycles: {{{}, source: larq_docs, confidence: P}}}}"
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -107,6 +113,14 @@ def test_unit_conversion_is_a_power_of_ten(value: float, unit: str) -> None:
             "fitted_to",
         ),
         (HEAD + "base: nowhere", "nowhere"),
+        ("kind: arm\nbase: raspbery-pi-4b", "Did you mean raspberry-pi-4b"),
+        (one("horowitz2014", "' ; '"), "names no citation key"),
+        (
+            HEAD + "constants: {a: {value: .inf, low: 1, high: .inf, unit: J, source: horowitz2014, confidence: T}}",
+            "finite",
+        ),
+        (REPLACED.format("value: 3, low: 1, high: 5, unit: J"), "unit J, but the constant of the base"),
+        (REPLACED.format("value: 3, low: -1, high: 5, unit: cycle"), "is negative"),
         (HEAD + "parameters: {clock: {default: 3, max: 2, description: x}}", "parameters.clock"),
         (
             HEAD + "tables: {t: {source: own_cacti, confidence: C, units: {e: pJ}, rows: {8KB: {e: 1}}}}",

@@ -1,72 +1,115 @@
-"""How long the dashboard takes: from the start of the process to its first answer, and for each callback.
+"""How long the dashboard takes: from the start of the process to its first answer and figure, and for each callback.
 
-``python benchmarks/dashboard.py [--points 10000000] [--repeat 15]``. Callbacks are asked over HTTP dispatch as the
-browser asks them, encoding included; times are medians, wall and processor.
+``python benchmarks/dashboard.py [--points 10000000] [--repeat 15] [--sweep DIR]``. The points are those of a sweep of
+``costmodel explore --keep-points``, which is run first where no folder is given. Callbacks are asked over HTTP dispatch
+as the browser asks them, encoding included; times are medians, wall and processor. Figures are timed in Debian's
+Chromium, where there is one, up to the pixels.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+CLI = [sys.executable, "-m", "costmodel.cli.main"]
+SWEEP = "?tab=sweeps&sx=lut&sy=seconds_per_image"
+#: Of the foldings that are drawn at random, the device holds two in five.
+SPACE = """\
+networks: [cnv-w1a1]
+targets:
+  - {{target: zcu104, clock: [100e6, 200e6], folding: {{samples: {samples}, seed: 1}}}}
+objectives: [seconds_per_image, lut, bram18]
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=10_000_000)
     parser.add_argument("--repeat", type=int, default=15)
+    parser.add_argument("--sweep", type=Path, help="result folder of costmodel explore --keep-points")
     args = parser.parse_args()
-    start_up()
     with tempfile.TemporaryDirectory() as folder:
-        sweep = Path(folder) / "cloud"
-        make_cloud(sweep, args.points)
+        sweep = args.sweep or make_sweep(Path(folder), args.points)
+        start_up()
+        first_figure("the shipped results", "", [], "#trade-off .scatterlayer .point")
+        first_figure("the sweep", SWEEP, ["--sweep", str(sweep)], "#s-cloud .heatmaplayer .hm image")
         callbacks(sweep, args.repeat)
 
 
-def start_up() -> None:
-    """Start the command, ask for the page, its layout and the first figure."""
+def make_sweep(folder: Path, points: int) -> Path:
+    (folder / "space.yaml").write_text(SPACE.format(samples=int(1.4 * points)))
+    words = ["explore", str(folder / "space.yaml"), "-o", str(folder / "sweep"), "--keep-points", str(points)]
     begin = time.perf_counter()
-    command = [sys.executable, "-m", "costmodel.cli.main", "dashboard", "--no-browser", "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    subprocess.run([*CLI, *words, "--quiet"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    print(f"the sweep itself: {time.perf_counter() - begin:.1f} s wall")
+    return folder / "sweep"
+
+
+@contextmanager
+def served(options: list[str]) -> Iterator[tuple[str, int]]:
+    """The command as it is started by its user: its address and process."""
+    words = [*CLI, "dashboard", "--no-browser", "--port", "0", *options]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None
-        address = process.stdout.readline().split()[2]
-        urllib.request.urlopen(address).read()
-        wall = time.perf_counter() - begin
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        cpu = (int(fields[11]) + int(fields[12])) / 100
-        print(f"start to first page: {wall:.2f} s wall, {cpu:.2f} s processor")
+        yield process.stdout.readline().split()[2], process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-def make_cloud(folder: Path, points: int) -> None:
-    """Parts as a sweep writes them, of random designs."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def start_up() -> None:
+    """Start the command and ask for the page."""
+    begin = time.perf_counter()
+    with served([]) as (address, pid):
+        urllib.request.urlopen(address).read()
+        wall = time.perf_counter() - begin
+        print(f"start to first page: {wall:.2f} s wall, {_processor(pid):.2f} s processor")
 
-    (folder / "parts").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    size = 1_000_000
-    for part, begin in enumerate(range(0, points, size)):
-        n = min(size, points - begin)
-        lut = 10 ** rng.normal(4.5, 0.3, n)
-        seconds = 10 ** rng.normal(-3, 0.5, n) * (3e4 / lut) ** 0.8
-        bram = rng.integers(10, 400, n).astype(float)
-        table = pa.table({"id": np.arange(begin, begin + n), "seconds_per_image": seconds, "lut": lut, "bram18": bram})
-        pq.write_table(table, folder / "parts" / f"part-{part:05d}.parquet", compression="zstd")
+
+def first_figure(what: str, query: str, options: list[str], drawn: str) -> None:
+    """From the start of the process, and from the request of the page, to the figure on the screen."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        print("no chromium: figures are not timed")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = opened.new_page(viewport={"width": 1366, "height": 820})
+        page.goto("about:blank")
+        begin = time.perf_counter()
+        with served(options) as (address, pid):
+            asked = time.perf_counter()
+            page.goto(address + query)
+            page.wait_for_selector(drawn, state="attached", timeout=120_000)
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            end = time.perf_counter()
+            print(
+                f"first figure of {what}: {end - begin:.2f} s wall after the process started, {end - asked:.2f} s "
+                f"after the page was asked for; {_processor(pid):.2f} s processor of the server"
+            )
+        opened.close()
+
+
+def _processor(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def callbacks(sweep: Path, repeat: int) -> None:
@@ -78,9 +121,18 @@ def callbacks(sweep: Path, repeat: int) -> None:
     design = {"tabs.value": "design"}
     clouds = {"tabs.value": "sweeps", "sweep.value": ["0"], "s-x.value": "lut", "s-y.value": "seconds_per_image",
               "s-x-scale.value": "log", "s-y-scale.value": "log"}  # fmt: skip
-    zoom = {f"{a}axis.range[{i}]": v for a, r in (("x", (4.2, 4.8)), ("y", (-3.5, -2.5))) for i, v in enumerate(r)}
-    pins = ["abbnn-reactnet18-cifar10@asic", "bn-reactnet18-cifar10@asic-45nm-nangate", "cnv-w1a1@asic-45nm-nangate"]
+    zoom = {f"{a}axis.range[{i}]": v for a, r in (("x", (4.3, 4.6)), ("y", (-3.5, -2.5))) for i, v in enumerate(r)}
+    pins = [f"{n}@asic-45nm-nangate" for n in ("abbnn-reactnet18", "bn-reactnet18", "cnv-w1a1", "bn-bireal18")]
     clocks = iter(range(100, 10_000))
+    scales = cycle(("pow2", "csd2", "csd3", "lut"))
+    networks = cycle(("abbnn-reactnet18", "abbnn-reactnet18", "bn-reactnet18", "bn-reactnet18"))
+
+    def what_if(setting: str, target: str = "asic-45nm-nangate", network: str = "abbnn-reactnet18-cifar10") -> Any:
+        chosen = {"d-network.value": network, "d-target.value": target, "settings.data": setting.split()}
+        answer = client.ask("d-layers.figure", {**design, **chosen})
+        assert answer["d-error"]["children"] == "", answer["d-error"]
+        return answer
+
     cases: dict[str, Callable[[], Any]] = {
         "page": lambda: client.ask("root.children"),
         "explorer": lambda: client.ask("trade-off.figure"),
@@ -90,17 +142,18 @@ def callbacks(sweep: Path, repeat: int) -> None:
         ),
         "explorer, ImageNet": lambda: client.ask("trade-off.figure", {"dataset.value": "imagenet"}),
         "design, known": lambda: client.ask("d-layers.figure", design),
-        "design, ASIC, a new clock": lambda: client.ask("d-layers.figure", design, wild=[("clock", next(clocks))]),
-        "design, FPGA, a new clock": lambda: client.ask(
-            "d-layers.figure", {**design, "d-target.value": "pynq-z2"}, wild=[("clock", next(clocks) / 10)]
+        "design, ASIC, a new clock": lambda: what_if(f"clock={next(clocks)}e6"),
+        "design, ASIC, a new SRAM": lambda: what_if(f"activation_sram={1024 * next(clocks)}"),
+        "design, FPGA, a new clock": lambda: what_if(f"clock={next(clocks) / 100}e6", "pynq-z2"),
+        "design, FPGA, a folding by hand": lambda: what_if(
+            f"folding={next(clocks) % 64 + 1}x27,64x32,4x192,32x32,1x384,4x16,1x16,1x32,10x1", "pynq-z2", "cnv-w1a1"
         ),
-        "design, ARM, a new clock": lambda: client.ask(
-            "d-layers.figure",
-            {**design, "d-target.value": "raspberry-pi-4b"},
-            wild=[("clock", 600 + next(clocks) / 10)],
+        "design, ARM, a new clock": lambda: what_if(f"clock={600 + next(clocks) / 10}e6", "raspberry-pi-4b"),
+        "design, another scale option": lambda: what_if(
+            f"scale={next(scales)} clock={next(clocks)}e6", "asic-45nm-nangate", next(networks)
         ),
         "conventions": lambda: client.ask("d-counted.children", design),
-        "compare": lambda: client.ask("c-bars.figure", {"tabs.value": "compare", "pins.data": pins[1:]}),
+        "compare": lambda: client.ask("c-bars.figure", {"tabs.value": "compare", "pins.data": pins}),
         "sweep, whole": lambda: client.ask("s-cloud.figure", clouds, changed="s-x.value"),
         "sweep, zoomed": lambda: client.ask(
             "s-cloud.figure", {**clouds, "s-cloud.relayoutData": zoom}, changed="s-cloud.relayoutData"

@@ -106,24 +106,38 @@ class Sweep:
         with self._lock:
             if key not in self._columns:
                 paths = [path for path, names in self._schemas if {name, beside} <= names]
-                pieces = [pq.read_table(p, columns=[name]).column(0).to_numpy().astype(np.float32) for p in paths]
-                values = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+                pieces = [chunk for p in paths for chunk in pq.read_table(p, columns=[name]).column(0).chunks]
+                values = np.empty(sum(len(piece) for piece in pieces), np.float32)
+                begin = 0
+                for piece in pieces:
+                    values[begin : begin + len(piece)] = piece.to_numpy(zero_copy_only=False)
+                    begin += len(piece)
                 if log:
                     with np.errstate(divide="ignore", invalid="ignore"):
-                        values = np.log10(values)
+                        np.log10(values, out=values)
                 self._columns[key] = values
             return self._columns[key]
 
     def front(self, x: str, y: str) -> NDArray[np.float64]:
-        """The front [n, 2] of the whole cloud in two objectives, in units of the data, by rising x."""
+        """The front [n, 2] of all designs in two objectives, in units of the data, by rising x.
+
+        The first row group of a part is its front in all of its objectives, and no design that it stands for is better
+        in two of them than all of that front's members.
+        """
         import numpy as np
+        import pyarrow.parquet as pq
 
         from costmodel.explore.pareto import nondominated
 
         if (x, y) not in self._fronts:
-            points = np.column_stack([self.column(x, False, y), self.column(y, False, x)])
-            keep = nondominated(points, maximise=[metric(x).maximised, metric(y).maximised])
-            found = points[keep].astype(np.float64)
+            pieces = [np.zeros((0, 2))]
+            for path in (path for path, names in self._schemas if {x, y} <= names):
+                with pq.ParquetFile(path) as file:
+                    if file.num_row_groups:
+                        table = file.read_row_group(0, columns=list(dict.fromkeys((x, y))))
+                        pieces.append(np.column_stack([table.column(x).to_numpy(), table.column(y).to_numpy()]))
+            points = np.concatenate(pieces)
+            found = points[nondominated(points, maximise=[metric(x).maximised, metric(y).maximised])]
             self._fronts[x, y] = found[np.argsort(found[:, 0])]
         return self._fronts[x, y]
 

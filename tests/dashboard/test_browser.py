@@ -12,7 +12,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 if BROWSER is None:
     pytest.skip("no chromium", allow_module_level=True)
 
-PATIENCE = 60_000
+PATIENCE = 240_000
 #: No callback is under way or about to be, and the page was made.
 SETTLED = """() => {
   const { callbacks, isLoading } = window.store?.getState() ?? {};

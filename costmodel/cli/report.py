@@ -39,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="input of networks that are not of the zoo: 1x3x224x224 (repeatable)",
     )
     parser.add_argument(
+        "--checkpoint",
+        metavar="[MODEL=]FILE",
+        action="append",
+        default=[],
+        help="weights of a trained network; with MODEL= where several are given (repeatable)",
+    )
+    parser.add_argument(
         "--target",
         metavar="TARGET",
         action="append",
@@ -87,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
             args.model,
             args.target,
             inputs=args.input,
+            checkpoints=_checkpoints(args.checkpoint, args.model),
             options=parse_pairs(args.options, "--set"),
             command=_command(args, kind, format, day),
             fronts=args.front,
@@ -121,6 +129,23 @@ def _kind(args: argparse.Namespace) -> Kind:
     return kind  # type: ignore[no-any-return]
 
 
+def _checkpoints(given: list[str], models: list[str]) -> dict[str, str]:
+    """The file of weights for each model that has one."""
+    found: dict[str, str] = {}
+    for text in given:
+        model, equals, path = text.partition("=")
+        if not (equals and model in models):
+            if len(models) != 1:
+                raise CostmodelError(
+                    f"--checkpoint {text}: say for which of the {len(models)} models, as MODEL=FILE with MODEL as given"
+                )
+            model, path = models[0], text
+        if model in found:
+            raise CostmodelError(f"--checkpoint: {model} is given two files, {found[model]} and {path}")
+        found[model] = path
+    return found
+
+
 def _day(text: str | None) -> str:
     """The date of the report as ISO 8601."""
     if text is not None:
@@ -142,6 +167,7 @@ def _command(args: argparse.Namespace, kind: str, format: str, day: str) -> str:
     for flag, values in (
         ("--model", args.model),
         ("--input", args.input),
+        ("--checkpoint", args.checkpoint),
         ("--target", args.target),
         ("--set", args.options),
         ("--front", args.front),

@@ -31,6 +31,7 @@ class Network:
     profile: Profile
     accuracies: tuple[Accuracy, ...]
     dataset: str = ""
+    checkpoint: str = ""
 
     @property
     def name(self) -> str:
@@ -86,6 +87,7 @@ class Subject:
         lines = ["from costmodel.reports.names import *"]
         for i, network in enumerate(self.networks):
             more = f", {list(network.inputs)!r}" if network.inputs else ""
+            more += f", checkpoint={network.checkpoint!r}" if network.checkpoint else ""
             lines.append(f"{self.network_name(i)} = costmodel.profile({network.given!r}{more})")
         if self.networks:
             lines.append(f"nets = [{', '.join(map(self.network_name, range(len(self.networks))))}]")
@@ -110,6 +112,7 @@ def gather(
     targets: Sequence[str],
     *,
     inputs: Sequence[str] = (),
+    checkpoints: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
     command: str = "",
     fronts: Sequence[str] = (),
@@ -120,9 +123,10 @@ def gather(
 ) -> Subject:
     """Ask for everything that a report of these networks on these targets prints.
 
-    ``kinds`` are those whose scores are wanted besides those of the targets. ``rivals`` asks for the networks of the
-    zoo with published accuracy on the same images. Raises :class:`CostmodelError` for names that do not exist, before
-    anything that takes time.
+    ``checkpoints`` has a file of weights for networks that are trained, by the name in ``models``. ``kinds`` are those
+    whose scores are wanted besides those of the targets. ``rivals`` asks for the networks of the zoo with published
+    accuracy on the same images. Raises :class:`CostmodelError` for names that do not exist, before anything that takes
+    time.
     """
     from costmodel.reference import resolve
     from costmodel.targets import load_target
@@ -132,7 +136,8 @@ def gather(
     loaded = [load_target(name) for name in dict.fromkeys(targets)]
     for model in models:
         resolve(model)
-    found = tuple(_network(m, inputs, use_cache, say) for m in dict.fromkeys(models))
+    weights = checkpoints or {}
+    found = tuple(_network(m, inputs, weights.get(m, ""), use_cache, say) for m in dict.fromkeys(models))
     hardware = []
     for given, target in zip(dict.fromkeys(targets), loaded, strict=True):
         bills = tuple(_priced(n, given, options or {}, use_cache, say) for n in found)
@@ -145,19 +150,19 @@ def gather(
     return Subject(found, tuple(hardware), scores, command, dict(options or {}), others, read)
 
 
-def _network(model: str, inputs: Sequence[str], use_cache: bool, say: Announce) -> Network:
+def _network(model: str, inputs: Sequence[str], checkpoint: str, use_cache: bool, say: Announce) -> Network:
     given = tuple(inputs) if ":" in model else ()
-    profile = api.profile(model, given or None, use_cache=use_cache, announce=say)
+    profile = api.profile(model, given or None, checkpoint=checkpoint or None, use_cache=use_cache, announce=say)
     if ":" in model:
-        return Network(model, given, profile, ())
+        return Network(model, given, profile, (), checkpoint=checkpoint)
     from costmodel.zoo import registry
 
     entry = registry.entry(model)
-    return Network(model, given, profile, tuple(accuracies(entry.name)), entry.dataset)
+    return Network(model, given, profile, tuple(accuracies(entry.name)), entry.dataset, checkpoint)
 
 
 def _priced(network: Network, target: str, options: Mapping[str, Any], use_cache: bool, say: Announce) -> Estimate:
-    request = api.make_request(network.given, network.inputs or None)
+    request = api.make_request(network.given, network.inputs or None, checkpoint=network.checkpoint or None)
     pricing = cache.Pricing(request, target, options=dict(options))
     return api.price(pricing, use_cache=use_cache, announce=say)[1]
 

@@ -20,6 +20,15 @@ def test_a_report_appears_and_is_the_same_under_any_name(tmp_path: Path) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pdf", "b.pdf"]
 
 
+def test_trained_weights_are_reported_on_and_named_in_the_command(tmp_path: Path) -> None:
+    weights = ["--checkpoint", "abbnn-reactnet6-digits"]
+    for name, more in (("plain.md", []), ("trained.md", weights)):
+        assert main(["report", *SMALL, *more, "-o", str(tmp_path / name)]) == 0
+    plain, trained = ((tmp_path / name).read_text() for name in ("plain.md", "trained.md"))
+    assert "--checkpoint abbnn-reactnet6-digits" in trained and "checkpoint='abbnn-reactnet6-digits'" in trained
+    assert "--checkpoint" not in plain
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -32,6 +41,8 @@ def test_a_report_appears_and_is_the_same_under_any_name(tmp_path: Path) -> None
         (["--kind", "compare", "--model", "abbnn", "-o", "{}/r.pdf"], "needs --model twice or more"),
         (["--kind", "front", "-o", "{}/r.pdf"], "needs --front"),
         (["-o", "{}/r.pdf"], "needs --target"),
+        (["--model", "abbnn", "--model", "reactnet18", "--checkpoint", "x.pt", "-o", "{}/r.pdf"], "as MODEL=FILE"),
+        (["--model", "abbnn", "--checkpoint", "{}/none.pt", "-o", "{}/r.pdf"], "no checkpoint"),
         (["--model", "abbnn", "-o", "/dev/null", "--format", "pdf"], "no regular file"),
         (["--model", "abbnn", "-o", "{}/" + "r" * 300 + ".pdf"], "cannot write"),
         (["--front", "{}/none.parquet", "-o", "{}/r.pdf"], "none.parquet"),

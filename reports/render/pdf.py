@@ -113,7 +113,7 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
                 "label": block.label,
                 "caption": _marked(block.caption, numbers),
                 "alt": block.alt,
-                "api": [_breakable(e) for e in block.api],
+                "api": [breakable(e) for e in block.api],
             }
         case Table():
             return _table(block, numbers)
@@ -138,7 +138,7 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         "size": size,
         "label": table.label,
         "caption": _marked(table.caption, numbers),
-        "api": [_breakable(e) for e in table.api],
+        "api": [breakable(e) for e in table.api],
         "columns": [
             {"title": _marked(c.title, numbers, True), "align": c.align, "share": share}
             for c, share in zip(grid.columns, shares, strict=True)
@@ -162,10 +162,10 @@ def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[di
 
 def _words(text: str, longest: int) -> str:
     """The text with break points in words that are longer; figures stay whole."""
-    return re.sub(rf"\S{{{longest},}}", lambda m: m[0] if NUMBER.fullmatch(m[0]) else _breakable(m[0]), text)
+    return re.sub(rf"\S{{{longest},}}", lambda m: m[0] if NUMBER.fullmatch(m[0]) else breakable(m[0]), text)
 
 
-def _breakable(text: str) -> str:
+def breakable(text: str) -> str:
     """Zero-width spaces where a long name may go on in the next line: behind joints, and in what has none."""
     text = JOINT.sub("\u200b", text)
     return re.sub(r"[^\s\u200b-]{24}(?=[^\s\u200b-])", lambda m: m[0] + "\u200b", text)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
 import pypdf
 import pytest
-from costmodel.reports.content.blocks import Document
+from costmodel.reports.content.blocks import Document, plain
 from costmodel.reports.content.compose import document
 from costmodel.reports.content.subject import Subject, gather
-from costmodel.reports.render.pdf import Paper, pdf, png
+from costmodel.reports.render.fit import CELL_INSET, CHARACTER, TEXT_WIDTH, fit, widths
+from costmodel.reports.render.pdf import Paper, breakable, pdf, png
 
 from costmodel.ledger.ledger import Ledger
 
@@ -107,6 +109,40 @@ def test_nothing_runs_over_the_edge_of_a_page(report: Document, paper: Paper) ->
 
 def test_a_very_long_name_stays_on_the_page(renamed: Subject) -> None:
     assert_margins_are_empty(document(renamed, "compare", DATE), "a4")
+
+
+def test_many_networks_on_many_targets_stay_on_the_page(subject: Subject) -> None:
+    def named(name: str, k: int) -> str:
+        return f"{name}-{k}"
+
+    networks, estimates = [], [[] for _ in subject.hardware]  # type: ignore[var-annotated]
+    for k in range(3):
+        for i, n in enumerate(subject.networks):
+            networks.append(replace(n, profile=replace(n.profile, network=named(n.name, k))))
+            for j, h in enumerate(subject.hardware):
+                estimates[j].append(replace(h.estimates[i], network=named(n.name, k)))
+    hardware = [replace(h, estimates=tuple(e)) for h, e in zip(subject.hardware, estimates, strict=True)]
+    made = document(replace(subject, networks=tuple(networks), hardware=(*hardware, *hardware)), "compare", DATE)
+    assert_margins_are_empty(made, "letter")
+    assert_no_word_is_wider_than_its_column(made)
+    assert any(table.label == "tab-totals" for table in made.tables())
+
+
+def test_no_word_runs_into_the_next_column(report: Document, renamed: Subject) -> None:
+    validation = gather((), (), kinds=("counts", "arm", "fpga", "asic"), command="costmodel report")
+    for made in (report, document(renamed, "compare", DATE), document(validation, "validation", DATE)):
+        assert_no_word_is_wider_than_its_column(made)
+
+
+def assert_no_word_is_wider_than_its_column(made: Document) -> None:
+    for table in made.tables():
+        shares, size = fit(table.grid)
+        for i, (column, width) in enumerate(zip(table.grid.columns, widths(table.grid, shares, size), strict=True)):
+            if width:
+                held = [column.title, *(table.grid.texts(row)[i] for row in table.grid.rows if row.style != "title")]
+                for word in (w for text in held for w in re.split(r"[\s\u200b-]+", breakable(plain(text)))):
+                    room = width * TEXT_WIDTH + CELL_INSET / 2
+                    assert len(word) * CHARACTER * size <= room, f"{table.label}: {word} in {room:.0f} pt"
 
 
 def test_a_table_of_many_layers_breaks_across_pages_and_repeats_its_head(subject: Subject) -> None:

@@ -10,7 +10,13 @@ from collections.abc import Callable
 
 from costmodel.deploy.duplicates import share_duplicates
 from costmodel.deploy.prelu import recognise_prelu
-from costmodel.deploy.scales import absorb_into_next_weights, defer_activation_scales, fold_into_weights, merge_chains
+from costmodel.deploy.scales import (
+    absorb_into_next_weights,
+    defer_activation_scales,
+    drop_before_signs,
+    fold_into_weights,
+    merge_chains,
+)
 from costmodel.deploy.thresholds import to_thresholds
 from costmodel.trace.graph import Graph
 
@@ -22,6 +28,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     to_thresholds,
     defer_activation_scales,
     merge_chains,
+    drop_before_signs,
     fold_into_weights,
     absorb_into_next_weights,
 )

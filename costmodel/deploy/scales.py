@@ -1,10 +1,11 @@
 r"""Move scales and biases to where they cost least.
 
-Four passes over ``affine`` nodes. All are exact because a sum of products is linear:
+Five passes over ``affine`` nodes. All are exact because a sum of products is linear:
 
 * *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum,
   with the multiplication by it if the program has one;
 * *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
+* *drop*: :math:`\mathrm{sign}(c x) = \mathrm{sign}(x)` for :math:`c > 0`, wherever the elements were moved to before;
 * *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
 * *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes
   with moving elements and with summing windows (pooling), so it passes through them; zero padding stays zero.
@@ -21,6 +22,7 @@ from costmodel.trace.affine import Step, chain_class, scale_only
 from costmodel.trace.graph import MOVES, Constant, Graph, Node, substitute
 
 _SUMS = frozenset({"conv", "linear"})
+WHY_SIGN = "the sign of a positive multiple is the sign"
 WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
 #: Linear ops through which a scale passes; a per-channel one only through those that keep channels apart.
 _LINEAR = frozenset({"view", "permute", "slice", "expand", "pad", "cast", "gap", "avg_pool"})
@@ -121,28 +123,72 @@ def fold_into_weights(graph: Graph) -> Graph:
     index: dict[int, int] = {}
     for original in graph.nodes:
         node = substitute((original,), names)[0]
-        producer = table.get(node.inputs[0]) if node.op == "affine" else None
-        if (
-            producer is not None
-            and producer.op in _SUMS
-            and real_weights(producer)
-            and len(users[producer.id]) == 1
-            and producer.id not in graph.outputs
-            and not producer.attrs.get("post")
-        ):
+        producer = _sum_before(node, table, users, graph.outputs) if node.op == "affine" else None
+        if producer is not None and real_weights(producer) and not producer.attrs.get("post"):
             folded = producer.with_attrs(post=node.attrs["steps"])
             why = "the scale goes into the real weights of the sum before it"
             row = rewrite_row("scale into weights", [producer, node], [folded], why, producer.module)
             if row.removed:
                 rows.append(row)
             nodes[index[producer.id]] = table[producer.id] = folded
-            names[node.id] = producer.id
+            names[node.id] = node.inputs[0]
             continue
         index[node.id] = len(nodes)
         nodes.append(node)
         table[node.id] = node
     outputs = tuple(names.get(i, i) for i in graph.outputs)
     return replace(graph, outputs=outputs).with_nodes(nodes, rows)
+
+
+def _sum_before(
+    node: Node, table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
+) -> Node | None:
+    """The sum whose result a chain acts on, alone, seen through reshapes that leave the chain's channels in place."""
+    steps: tuple[Step, ...] = node.attrs["steps"]
+    constants = [c for step in steps for c in step.constants if c is not None]
+    current = table.get(node.inputs[0])
+    while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
+        if current.op in _SUMS:
+            return current
+        last = node.shape[-1:]
+        along_last = all(c.numel == 1 or (c.shape[-1:] == last and c.numel == last[0]) for c in constants)
+        source = table.get(current.inputs[0])
+        if current.op != "view" or not along_last or source is None or source.shape[-1:] != last:
+            return None
+        current = source
+    return None
+
+
+def drop_before_signs(graph: Graph) -> Graph:
+    """A positive scale that only a comparison with zero reads, moved elements or not, changes nothing."""
+    users = graph.users()
+    names: dict[int, int] = {}
+    rows: list[Rewrite] = []
+    for node in graph.nodes:
+        if node.op != "affine" or not all(_positive(step) for step in node.attrs["steps"]):
+            continue
+        readers, current = users[node.id], node
+        while len(readers) == 1 and readers[0].op in MOVES and current.id not in graph.outputs:
+            current = readers[0]
+            readers = users[current.id]
+        signs = all(reader.op == "threshold" and _at_zero(reader) for reader in readers)
+        if readers and signs and current.id not in graph.outputs:
+            names[node.id] = node.inputs[0]
+            rows.append(rewrite_row("scale before a sign", [node], [], WHY_SIGN, node.module))
+    return graph.with_nodes(substitute((n for n in graph.nodes if n.id not in names), names), rows)
+
+
+def _positive(step: Step) -> bool:
+    """Whether a step multiplies by a number that is known to be positive: a literal, or the size of weights."""
+    constant = step.constants[0]
+    return step.fn in ("mul", "div") and constant is not None and (
+        step.tag == "weight_scale" or (constant.literal or 0) > 0
+    )  # fmt: skip
+
+
+def _at_zero(node: Node) -> bool:
+    first = node.attrs["cone"][0]
+    return first.op == "sign" or (first.op == "compare" and first.attrs.get("bound") == 0)
 
 
 def absorb_into_next_weights(graph: Graph) -> Graph:

@@ -10,7 +10,7 @@ from costmodel.trace.affine import Step
 from costmodel.trace.arguments import node_of, numel, online_inputs, operands_of
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant, In
-from costmodel.trace.lower import Lowering
+from costmodel.trace.lower import SUMS, Lowering
 from costmodel.trace.values import Ref, Value
 
 
@@ -195,12 +195,8 @@ def sign(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     domain = state.simplified.domain(value.id)
     # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. Elsewhere a zero is meant, as in
     # the sign of a rectified value.
-    meant = domain.kind in ("ternary", "binary01") and state.op_of(source) not in _SUMS
+    meant = domain.kind in ("ternary", "binary01") and state.op_of(source) not in SUMS
     state.emit(value, "sign", (source,), tags=("binarize",), domain=domain if meant else None)
-
-
-#: Ops whose results are sums: a zero among them is a tie, not a third value that was meant.
-_SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_pool", "input"})
 
 
 def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

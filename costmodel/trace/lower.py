@@ -13,10 +13,13 @@ from costmodel.domain import FLOAT, Domain, real
 from costmodel.ledger.ledger import Caveat, Window
 from costmodel.trace.affine import Step
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant, Graph, GraphInput, In, Node
+from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, In, Node
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.simplify import Simplified, base_name
 from costmodel.trace.values import Ref, Value
+
+#: Ops whose results are sums: a zero among them is a tie, not a third value that was meant.
+SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_pool", "input"})
 
 Operand = int | Constant
 Handler = Callable[["Lowering", Value, tuple[Any, ...]], None]
@@ -69,6 +72,7 @@ class Lowering:
         return self._domains.get(node, FLOAT)
 
     def op_of(self, node: int) -> str:
+        """The operation that made a value, seen through moves."""
         return self._ops.get(node, "input")
 
     def shape(self, argument: Any) -> tuple[int, ...]:
@@ -89,7 +93,11 @@ class Lowering:
         )  # fmt: skip
         self.nodes.append(node)
         self.names[value.id] = number
-        self._domains[number], self._ops[number] = node.domain, op
+        self._domains[number] = node.domain
+        if op in MOVES and inputs:  # of several sources one that is no sum, if there is one
+            sources = [self.op_of(i) for i in inputs]
+            op = next((source for source in sources if source not in SUMS), sources[0])
+        self._ops[number] = op
         return number
 
     def _kind(self, value: Value) -> Domain:

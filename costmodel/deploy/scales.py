@@ -187,7 +187,7 @@ def _positive(step: Step) -> bool:
 
 
 def _at_zero(node: Node) -> bool:
-    first = node.attrs["cone"][0]
+    first: Node = node.attrs["cone"][0]
     return first.op == "sign" or (first.op == "compare" and first.attrs.get("bound") == 0)
 
 

@@ -1,7 +1,7 @@
 """Accounts of small networks that were worked out by hand, and how they are checked; see test_written_*.py.
 
-``written`` and ``deployed`` are all operations by kind; a network whose levels agree states one. Names in the arithmetic
-are those of the comments beside it.
+``written`` and ``deployed`` are all operations by kind; a network whose levels agree states one.
+The terms of each sum stand in the order of the comment above it.
 """
 
 from __future__ import annotations

@@ -111,6 +111,12 @@ def with_computed_weight() -> nn.Module:
     return model
 
 
+def in_a_list() -> nn.Module:
+    model = Net(lambda m, x: m.parts[0](x))
+    model.parts = [linear()]
+    return model
+
+
 BUILT = {
     "lazy": lambda: nn.LazyLinear(4),
     "with a lock and a generator": with_lock,
@@ -130,7 +136,7 @@ BUILT = {
         lambda m, x: torch.utils.checkpoint.checkpoint(m.part, x, use_reentrant=False), part=linear()
     ),
     "in inference mode": lambda: Net(torch.inference_mode()(lambda m, x: m.part(x)), part=linear()),
-    "layers in a plain list": lambda: Net(lambda m, x, parts=[linear()]: parts[0](x)),  # noqa: B006
+    "layers in a plain list": in_a_list,
 }
 
 

@@ -95,7 +95,8 @@ class LearnableBias(nn.Module):
 )  # fmt: skip
 def reactnet() -> nn.Module:
     parts = {"stem": stem(), "move": LearnableBias(8), "conv": BinConv(8, 8, 3, padding=1, bias=False),
-             "bn": nn.BatchNorm2d(8), "pre": LearnableBias(8), "act": nn.PReLU(8), "post": LearnableBias(8)}  # fmt: skip
+             "bn": nn.BatchNorm2d(8), "pre": LearnableBias(8), "act": nn.PReLU(8),
+             "post": LearnableBias(8)}  # fmt: skip
 
     def run(m: Any, x: Tensor) -> Tensor:
         r = m.stem(x)
@@ -369,7 +370,8 @@ def dense() -> nn.Module:
     # stem | scale, shift, sign | sum, scale | * 1/4 | shortcut | shift, slope, shift
     written=total(STEM, {"mul": 512, "add": 512, "compare": 512}, xnor(36864), {"mul": 512}, {"shift_const": 512},
                   {"add": 512}, {"add": 1024, "shift_channel": 512}),
-    deployed=total(STEM, {"compare": 512}, xnor(36864), {"mul": 512}, {"add": 512}, {"add": 1024, "shift_channel": 512}),
+    deployed=total(STEM, {"compare": 512}, xnor(36864), {"mul": 512}, {"add": 512},
+                   {"add": 1024, "shift_channel": 512}),
 )  # fmt: skip
 def abbnn() -> nn.Module:
     parts = {"stem": stem(), "conv": BinConv(8, 8, 3, padding=1, bias=False), "pre": LearnableBias(8),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -98,7 +98,10 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
         estimate = dataflow(ledger, target, settings, design, style, budget)
         if isinstance(estimate, Estimate):
             return estimate
-        return engine(ledger, target, settings, design, style, budget, estimate)
+        shared = engine(ledger, target, settings, design, style, budget, estimate)
+        if not shared.misfit:
+            return shared
+        return replace(shared, misfit=(*shared.misfit, *_nearest_folding(design, style, target, budget, settings)))
     return engine(ledger, target, settings, design, style, budget, ())
 
 
@@ -180,6 +183,7 @@ def dataflow(
     if "board_power" in target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", per_image, ("board_power",)))
     derived = {
+        "cycles": Interval.exact(interval),  # of the whole: its slowest unit, not the sum of all
         "throughput_fps": Interval.exact(clock / interval),
         "images_per_second": Interval.exact(1 / per_image),
         **{f"utilisation_{name}": share for name, share in used.items()},
@@ -212,6 +216,8 @@ def _nearest_folding(
     design: Sequence[Stage], style: Style, target: Target, budget: Budget, settings: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """The fastest folding that the device holds, in words; nothing where it holds none."""
+    if too_many_weights(design, style, target, budget):
+        return ()
     folding, limit = fold_for(design, style, target, budget, {**settings, "fps": 0.0})
     groups = design_groups(design, folding, limit, style)
     _, groups = move_to_uram(design, folding, limit, style, target, budget, groups)
@@ -219,5 +225,5 @@ def _nearest_folding(
         return ()
     rate = settings["clock"] / limit
     return (
-        f"the fastest folding that {target.name} holds gives a result every {limit:,} cycles, {rate:,.0f} a second",
+        f"the fastest pipeline that {target.name} holds gives a result every {limit:,} cycles, {rate:,.0f} a second",
     )

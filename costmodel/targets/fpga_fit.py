@@ -330,7 +330,11 @@ def explain_misfit(
         return tuple(reasons)
     needed = {name: share.value * budget[name] for name, share in used.items() if budget[name]}
     other = nearest_device(needed, target)
-    reasons.append(f"the smallest device with as much is {other}" if other else "no device listed has as much")
+    reasons.append(
+        f"the smallest device with as much is {other}"
+        if other
+        else "no listed device of this kind of logic has as much"
+    )
     return tuple(reasons)
 
 

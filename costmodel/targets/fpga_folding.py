@@ -95,9 +95,10 @@ def read_folding(source: str | os.PathLike[str] | Mapping[str, Any], design: Seq
             fold = replace(fold, fifo=_size(where, fifos[position], "depth"))
         assert stage.matrix is not None
         for name, value, limit in (("PE", fold.pe, stage.matrix.mh), ("SIMD", fold.simd, stage.matrix.mw)):
-            if value > max(limit, 1) and name == "SIMD":
+            if value > max(limit, 1):
+                what = "columns" if name == "SIMD" else "rows"
                 raise CostmodelError(
-                    f"{where}: matrix unit {position}: {name}={value}, but its matrix has only {limit} columns"
+                    f"{where}: matrix unit {position}: {name}={value}, but its matrix has only {limit} {what}"
                 )
         result[stage.index] = fold
     return result

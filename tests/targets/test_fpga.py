@@ -340,13 +340,15 @@ def test_what_does_not_fit_says_what_runs_out_and_which_device_has_it():
     other = named[0].rsplit(" ", 1)[1]
     assert estimate(network(large), other, **options(folding=priced.facts["finn_folding"])).fits
     huge = dense(0, (-1,), 16384, 16384)
-    assert "no device listed has as much" in estimate(network(huge), "pynq-z2", **options()).misfit
+    assert (
+        "no listed device of this kind of logic has as much" in estimate(network(huge), "pynq-z2", **options()).misfit
+    )
 
 
 def test_a_folding_that_does_not_fit_is_answered_with_one_that_does():
     large = conv(0, (-1,), 64, 256, 16, pad=1)
     everything = estimate(network(large), "pynq-z2", **options(folding={"MVAU_0": {"PE": 256, "SIMD": 576}}))
-    assert any("fastest folding that pynq-z2 holds" in reason for reason in everything.misfit)
+    assert any("fastest pipeline that pynq-z2 holds" in reason for reason in everything.misfit)
 
 
 def test_a_rate_beyond_the_widest_folding_is_refused_in_words():
@@ -393,6 +395,29 @@ def test_weights_move_to_ultraram_before_a_design_is_given_up():
     assert not estimate(network(wide), without, **options(folding=folding)).fits
     with_uram = estimate(network(wide), device, **options(folding=folding))
     assert with_uram.total("uram").value > 0
+
+
+def test_a_rate_that_neither_pipeline_nor_engine_reaches_names_the_fastest_pipeline():
+    ledger = network(conv(0, (-1,), 64, 64, 34))  # 1024 vectors: at 100 MHz all lanes at once give 97 656 a second
+    found = estimate(ledger, "pynq-z2", fps=97_000)
+    assert not found.fits
+    assert any("97000 images a second are asked for" in reason for reason in found.misfit)
+    best = estimate(ledger, "pynq-z2")
+    rate = best.derived["throughput_fps"].value
+    assert any(f"{rate:,.0f} a second" in reason for reason in found.misfit)
+
+
+def test_the_cycles_of_a_pipeline_are_those_of_its_slowest_unit():
+    found = estimate(small(), "pynq-z2")
+    assert found.total("cycles").value == found.facts["interval_cycles"]
+    assert max(v.value for v in found.by_layer("cycles").values()) == found.facts["interval_cycles"]
+
+
+def test_a_folding_wider_than_its_matrix_is_refused():
+    for unit, said in (({"PE": 17, "SIMD": 1}, "only 16 rows"), ({"PE": 1, "SIMD": 73}, "only 72 columns")):
+        folding = {"MVAU_0": unit, "MVAU_1": {"PE": 1, "SIMD": 1}}
+        with pytest.raises(CostmodelError, match=said):
+            estimate(small(), "pynq-z2", folding=folding)
 
 
 def test_a_field_that_a_fabric_does_not_have_is_refused():

@@ -69,5 +69,5 @@ def test_the_verb_prints_scores_and_writes_json(
     assert main(["validate", "arm", "--format", "json", "-o", str(path), "--figures", str(tmp_path)]) == 0
     assert len(json.loads(path.read_text())["rows"]) == len(report.results)
     assert list(tmp_path.glob("*.svg"))
-    assert main(["validate", "arm", "--figures", str(tmp_path / "missing")]) == 2
+    assert main(["validate", "arm", "--figures", str(path)]) == 2  # a file, not a folder
     assert main(["validate", "gpu"]) == 2

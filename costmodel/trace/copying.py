@@ -23,14 +23,20 @@ def private_copy(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     is shared until one side writes to it. Lazy modules are given their shapes by a first run.
     """
     memo: dict[int, Any] = {}
-    for parameter in model.parameters():
-        if type(parameter) is nn.Parameter and parameter.device.type == "cpu":
-            shared = torch._lazy_clone(parameter.detach())
-            memo[id(parameter)] = nn.Parameter(shared, parameter.requires_grad)
     for module in model.modules():
-        memo.update((id(v), type(v)()) for v in vars(module).values() if type(v) in (OrderedDict, dict, set) and not v)
-        for value in vars(module).values():  # what autograd made, such as the weight of a weight_norm, refuses copies
-            memo.update((id(t), t.detach().clone()) for t in _tensors(value) if not t.is_leaf)
+        for value in vars(module).values():
+            kind = type(value)
+            if kind is bool or kind is int or value is None:
+                continue
+            if kind in (OrderedDict, dict, set) and not value:
+                memo[id(value)] = kind()
+                continue
+            for tensor in _tensors(value):
+                if type(tensor) is nn.Parameter and tensor.device.type == "cpu":
+                    shared = torch._lazy_clone(tensor.detach())
+                    memo[id(tensor)] = nn.Parameter(shared, tensor.requires_grad)
+                elif not tensor.is_leaf:  # what autograd made, such as the weight of a weight_norm, refuses copies
+                    memo[id(tensor)] = tensor.detach().clone()
     copied = _to_cpu(_deepcopy(model, memo))
     with contextlib.suppress(NotImplementedError):  # some exported programs know no mode
         copied.eval()
@@ -68,7 +74,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield value
     elif isinstance(value, (list, tuple)):
         yield from (item for item in value if isinstance(item, Tensor))
-    elif type(value) is dict:
+    elif isinstance(value, dict):
         yield from (item for item in value.values() if isinstance(item, Tensor))
 
 

@@ -17,6 +17,8 @@ from costmodel.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain
 TOLERANCE = 3e-6
 #: More distinct values than this are not a quantisation grid.
 _MAX_LEVELS = 256
+#: Elements of a large constant that are looked at together.
+_CHUNK = 1 << 18
 
 
 def classify(values: Tensor | None, axis: int | None = None) -> Domain:
@@ -35,12 +37,10 @@ def classify(values: Tensor | None, axis: int | None = None) -> Domain:
         return FLOAT
     if not torch.isfinite(values).all():
         return FLOAT
-    whole = _classify_rows(values.reshape(1, -1))
     rows = _rows(values, axis)
-    if len(rows) > 1 and whole.kind not in ("binary", "binary01", "ternary"):
-        by_channel = _per_channel(rows)  # powers of two that differ by channel are a scale, not a kind
-        return whole if by_channel.is_float else by_channel
-    return whole
+    # powers of two that differ by channel are a scale, not a kind
+    by_channel = _per_channel(rows) if len(rows) > 1 else FLOAT
+    return by_channel if not by_channel.is_float else _classify_rows(values.reshape(1, -1))
 
 
 def _all_different(values: Tensor) -> bool:
@@ -68,10 +68,10 @@ def confirm(tensor: Tensor, sample: Tensor, axis: int | None = None) -> Domain:
     if not tensor.is_floating_point():
         return classify(tensor, axis)
     rows = _rows(tensor, axis)
-    magnitude = rows.abs().float()
-    top = magnitude.amax(1, keepdim=True)
-    if bool((magnitude.amin(1, keepdim=True) >= top * (1 - TOLERANCE)).all()):
+    low, top = _magnitudes(rows)
+    if bool((low >= top * (1 - TOLERANCE)).all()):
         return _scaled(seen.kind, seen.bits, top, top.shape[0] > 1)
+    magnitude = rows.abs().float()
     zero = magnitude <= top * TOLERANCE
     if bool(((magnitude >= top * (1 - TOLERANCE)) | zero).all()):
         alive = top.flatten() > 0  # a filter of zeros has no magnitude of its own
@@ -82,6 +82,18 @@ def confirm(tensor: Tensor, sample: Tensor, axis: int | None = None) -> Domain:
     if seen.kind == "pow2":
         return seen if _all_powers_of_two(magnitude[~zero]) else FLOAT
     return _confirm_grid(rows, sample)
+
+
+def _magnitudes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest magnitude of each row, a few rows at a time: what fits a cache is read once."""
+    step = max(1, _CHUNK // max(1, rows.shape[1]))
+    buffer = torch.empty(step, rows.shape[1], dtype=rows.dtype)
+    low, top = [], []
+    for part in rows.split(step):
+        magnitude = torch.abs(part, out=buffer[: len(part)])
+        low.append(magnitude.amin(1, keepdim=True))
+        top.append(magnitude.amax(1, keepdim=True))
+    return torch.cat(low).float(), torch.cat(top).float()
 
 
 def _rows(values: Tensor, axis: int | None) -> Tensor:

@@ -25,7 +25,7 @@ def batch_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if training or mean is None or state.is_online(mean) or not state.is_online(x):
         norm(state, value, args)
         return
-    constants = tuple(state.constant(c) for c in (weight, bias, mean, var))
+    constants = tuple(state.constant(c, look=False) for c in (weight, bias, mean, var))
     source = node_of(state, x)
     real = FLOAT if state.domain_of(source).is_float else None
     state.affine(value, source, Step("batch_norm", constants, "bn_scale", eps), domain=real)

@@ -43,8 +43,11 @@ class Lowering:
 
     # -- operands ----------------------------------------------------------------------------------------------------
 
-    def operand(self, argument: Any, axis: int | None = None) -> Operand | None:
-        """A node id for what depends on the input, a :class:`Constant` for the rest, None for an absent argument."""
+    def operand(self, argument: Any, axis: int | None = None, look: bool = True) -> Operand | None:
+        """A node id for what depends on the input, a :class:`Constant` for the rest, None for an absent argument.
+
+        Without ``look`` a constant is taken for real numbers.
+        """
         if isinstance(argument, Ref):
             number = self.simplified.canonical[argument.id]
             if self.simplified.online[number]:
@@ -54,14 +57,14 @@ class Lowering:
                 message = "the program draws random numbers at inference; drawing them is not counted"
                 self.caveats.append(Caveat("nondeterministic", value.module, message))
             shape = value.shape if axis is not None else distinct_shape(value)
-            domain = self.simplified.domain(argument.id, axis)
+            domain = self.simplified.domain(argument.id, axis) if look else FLOAT
             return Constant(argument.id, shape, real(float_bits(value)) if domain.is_float else domain, path=value.path)
         if isinstance(argument, (int, float)):
             return Constant(-1, (), classify_literal(float(argument)), float(argument))
         return None
 
-    def constant(self, argument: Any, axis: int | None = None) -> Constant | None:
-        operand = self.operand(argument, axis)
+    def constant(self, argument: Any, axis: int | None = None, look: bool = True) -> Constant | None:
+        operand = self.operand(argument, axis, look)
         return operand if isinstance(operand, Constant) else None
 
     def is_online(self, argument: Any) -> bool:

@@ -97,7 +97,7 @@ def _idle_modules(model: nn.Module, called: set[str], values: list[Value]) -> li
     read = {values[i].path for value in values for i in value.inputs}
     idle = []
     for path, module in model.named_modules():
-        own = [f"{path}.{name}".lstrip(".") for name, _ in module.named_parameters(recurse=False)]
+        own = [f"{path}.{name}".lstrip(".") for name, tensor in module._parameters.items() if tensor is not None]
         if own and path not in called and not read.intersection(own):
             idle.append(Caveat("uncalled", path, f"{path} holds parameters that this input does not use"))
     return idle

@@ -17,6 +17,8 @@ PREAMBLE = r"""% Tables of a costmodel report, for a block of text 166 mm wide i
 """
 #: Rows from which a table may break across pages.
 LONG = 40
+#: Characters from which a name is broken.
+LONG_WORD = 14
 #: By points that a table needs at least: the command of that size in a class of 10 pt, its points, and how much wider
 #: Computer Modern runs there than the type of the PDF.
 SIZES = (
@@ -117,8 +119,10 @@ def _inline(text: str) -> str:
 
 
 def _breakable(text: str) -> str:
-    """Names may go on in the next line behind their joints."""
-    return re.sub(r"(?<=[A-Za-z0-9])(\.|\\_|/|:)(?=[A-Za-z0-9])", r"\1\\allowbreak{}", text)
+    """Long names may go on in the next line behind their joints and before a capital; numbers and short words stay."""
+    joints = r"(?<=[A-Za-z])(?:\.|\\_|/|:)(?=[A-Za-z0-9])|(?<=[0-9])(?:\.|\\_|/|:)(?=[A-Za-z])"
+    humps = r"(?<=[a-z0-9])(?=[A-Z][a-z])"
+    return re.sub(rf"\S{{{LONG_WORD},}}", lambda m: re.sub(f"{joints}|{humps}", r"\g<0>\\allowbreak{}", m[0]), text)
 
 
 def _cite(key: str, where: str) -> str:

@@ -13,7 +13,7 @@ from costmodel.cli.table import FORMATS, Column, Row, Table, paint, use_color, w
 from costmodel.errors import CostmodelError
 
 if TYPE_CHECKING:
-    from costmodel.deploy.study import Deployment, Effect, Verdict
+    from costmodel.deploy.study import Deployment, Verdict
     from costmodel.reference import Reference
 
 HELP = "Rewrite a network for deployment, prove it by running it, and write it to a compact file."
@@ -84,9 +84,11 @@ def run(args: argparse.Namespace) -> int:
             emit(tables, args, preface=_preface(made, refusal))
             return int(args.strict)
         assert verdict is not None
+        from costmodel.cli.deploy_tables import verdict_table
+
         images, labels, about = _images(args, reference, made)
         announce("running in fixed point")
-        tables.append(_verdict_table(verdict))
+        tables.append(verdict_table(verdict))
         tables += _effects(args, made, images, labels, about)
         if args.target:
             announce("pricing")
@@ -132,14 +134,16 @@ def _prepare(args: argparse.Namespace, announce: Any) -> tuple[Reference, Deploy
 def _random_images(args: argparse.Namespace, made: Deployment, count: int) -> Any:
     import numpy as np
 
-    shape = made.graph.inputs[0].shape
-    return np.random.default_rng(args.seed).standard_normal((count, *shape[1:]))
+    generator = np.random.default_rng(args.seed)
+    return tuple(generator.standard_normal((count, *leaf.shape[1:])) for leaf in made.graph.inputs)
 
 
 def _images(args: argparse.Namespace, reference: Reference, made: Deployment) -> tuple[Any, Any, str]:
     if args.data is None:
         count = args.images or 8
         return _random_images(args, made, count), None, f"{count} random inputs"
+    if len(made.graph.inputs) != 1:
+        raise CostmodelError(f"--data gives one image at a time, and the network takes {len(made.graph.inputs)} inputs")
     images, labels = _test_images(args, made.graph.inputs[0].shape)
     count = min(args.images or 8, len(images))
     return images[:count], labels[:count], f"{count} test images of {args.data}"
@@ -171,139 +175,52 @@ def _run_file(path: Path, args: argparse.Namespace) -> int:
     from costmodel.deploy.executor import Executor, run_batches
 
     program = packed.load(path)
-    shape = program.inputs[0][2]
+    shapes = [shape for _, _, shape in program.inputs]
     rows = [
-        Row(["network", program.network]), Row(["input", "x".join(map(str, shape))]),
+        Row(["network", program.network]), Row(["input", ", ".join("x".join(map(str, shape)) for shape in shapes)]),
         Row(["fraction bits", str(program.fraction_bits)]), Row(["scale", program.scale]),
         Row(["binary weights", f"{packed.binary_weights(program):,}"]),
         Row(["file", f"{path.stat().st_size:,} bytes"]),
     ]  # fmt: skip
     if args.data:
-        images, labels = _test_images(args, shape)
+        images, labels = _test_images(args, shapes[0])
         logits = run_batches(Executor(program), images, threads=2)
         rows.append(Row(["images", f"{len(images)} of {args.data}"]))
         rows.append(Row(["top-1 accuracy", f"{100 * float((logits.argmax(1) == labels).mean()):.2f} %"]))
     else:
         generator = np.random.default_rng(args.seed)
-        logits = Executor(program).run(generator.standard_normal((args.images or 1, *shape[1:])))[0]
+        images = [generator.standard_normal((args.images or 1, *shape[1:])) for shape in shapes]
+        logits = Executor(program).run(*images)[0]
         rows.append(Row(["output for a random input", np.array2string(logits[0], precision=5, threshold=10)]))
     columns = [Column("what", "deployed network", "left"), Column("value", "", "left", prose=True)]
     emit([Table("file", "", columns, rows, notes=list(program.notes))], args)
     return 0
 
 
-def _verdict_table(verdict: Verdict) -> Table:
-    from costmodel.deploy.study import ROUNDING
-
-    near = ROUNDING[verdict.precision]
-    rows = [
-        Row(["largest difference of two outputs", f"{verdict.deviation:.2e}"]),
-        Row(["largest output", f"{verdict.scale:.3g}"]),
-        Row(["same first class", f"{100 * verdict.agreement:.1f} %"]),
-        Row([f"decisions within {near:.0e} of their threshold", f"{verdict.ties:,} of {verdict.decisions:,}"]),
-        Row(["verdict", f"exact but for rounding in {verdict.precision} precision" if verdict.exact else "DIFFERENT"],
-            "good" if verdict.exact else "bad"),
-    ]  # fmt: skip
-    columns = [
-        Column("what", f"on {verdict.images} random inputs, {verdict.precision} precision", "left"),
-        Column("value", ""),
-    ]
-    notes = []
-    if not verdict.exact and verdict.ties:
-        notes.append("At a tie (an integer sum that is exactly zero) PyTorch's answer depends on the order of its sum; "
-                     "the deployed network takes it as +1.")  # fmt: skip
-    return Table("verdict", "The deployed network against PyTorch", columns, rows, notes=notes)
-
-
 def _effects(args: argparse.Namespace, made: Deployment, images: Any, labels: Any, about: str) -> list[Table]:
+    from costmodel.cli import deploy_tables
     from costmodel.deploy.study import effect
 
     options: tuple[Any, ...] = SCALES[:-1] if args.scale == "all" else (args.scale,)
     found = [effect(made, option, args.fraction_bits, images, labels) for option in options]
+    labelled = labels is not None
     title = f"In fixed point, against double precision, on {about}"
-    tables = [_effect_table("effect", title, found, made, labels is not None)]
+    tables = [deploy_tables.effects("effect", title, found, made, labelled), deploy_tables.flips(found)]
     if args.sweep:
         option: Any = "exact" if args.scale == "all" else args.scale
         sweep = [effect(made, option, bits, images, labels) for bits in SWEEP]
-        tables.append(
-            _effect_table("sweep", f"Fraction bits, scale {option}, {about}", sweep, made, labels is not None)
-        )
-    if args.scale != "all":
-        tables.append(_flips(found[0]))
+        title = f"Fraction bits, scale {option}, {about}"
+        tables.append(deploy_tables.effects("sweep", title, sweep, made, labelled))
     return tables
 
 
-def _effect_table(key: str, title: str, effects: list[Effect], made: Deployment, labelled: bool) -> Table:
-    from costmodel.deploy.multipliers import replace_multipliers, table_entries
-    from costmodel.deploy.streams import multiplications_left
-
-    rows = []
-    notes: list[str] = []
-    for e in effects:
-        option: Any = e.option
-        left = sum(node.numel for node in multiplications_left(replace_multipliers(made.graph, option)))
-        row = [e.option, e.fraction_bits, left, 100 * e.flipped, 100 * e.error, 100 * e.agreement, e.stream_bits]
-        rows.append(Row(row + ([100 * (e.accuracy or 0.0)] if labelled else [])))
-        if e.option == "tied" and left:
-            notes.append("tied: these scales are not equal up to powers of two within their streams, so the "
-                         "multiplications stay; train with --model-args scale=tied to remove them exactly")  # fmt: skip
-        if e.option == "lut":
-            entries = table_entries(replace_multipliers(made.graph, option))
-            size = f"{entries:,} entries of {e.stream_bits} bits"
-            notes.append(f"lut: its tables have {size}, which the price of a look-up does not include.")
-        if e.option == "lut" and left:
-            notes.append("lut: what multiplies a wide number and not the integer sum of signs has no table.")
-    percent = _percent
-    columns = [
-        Column("option", "scale", "left"), Column("bits", "fraction bits"), Column("left", "multiplications left"),
-        Column("flips", "signs flipped %", show=percent), Column("error", "logit error %", show=percent),
-        Column("agreement", "same class %", show=percent), Column("stream", "stream bits"),
-    ]  # fmt: skip
-    if labelled:
-        columns.append(Column("accuracy", "top-1 %", show=percent))
-        exact = effects[0].exact_accuracy
-        notes.append(f"top-1 of the network in double precision: {100 * (exact or 0.0):.2f} %")
-    return Table(key, title, columns, rows, notes=list(dict.fromkeys(notes)))
-
-
-def _percent(value: Any) -> str:
-    return "0" if value == 0 else f"{value:.4f}" if abs(value) < 0.1 else f"{value:.2f}"
-
-
-def _flips(e: Effect) -> Table:
-    rows = [Row([module or "(network)", n, flips, 100 * flips / max(1, n)]) for module, flips, n in e.flips]
-    columns = [
-        Column("module", "threshold", "left"), Column("decisions", "decisions"), Column("flips", "flipped"),
-        Column("share", "%", show=_percent),
-    ]  # fmt: skip
-    return Table("flips", f"Signs that differ, scale {e.option}, {e.fraction_bits} fraction bits", columns, rows)
-
-
-#: What is compared on each kind of hardware.
-METRICS = ("energy_J", "latency_s", "area_mm2", "lut", "dsp", "bram18")
-
-
 def _prices(args: argparse.Namespace, made: Deployment) -> Table:
-    from costmodel.ledger.scales import with_scale
-    from costmodel.targets import estimate, list_targets
+    from costmodel.cli import deploy_tables
+    from costmodel.targets import list_targets
 
     names = list(list_targets()) if args.target == ["all"] else args.target
-    options: tuple[Any, ...] = SCALES[:-1] if args.scale == "all" else tuple(dict.fromkeys(("exact", args.scale)))
-    ledgers = {option: with_scale(made.profile.deployed, option) for option in options}
-    rows = []
-    for name in names:
-        for option, ledger in ledgers.items():
-            answer = estimate(ledger, name)
-            totals = {m: answer.total(m).value for m in METRICS if m in answer.totals()}
-            rows.append(Row([name, option, *(totals.get(m) for m in METRICS), "yes" if answer.fits else "no"]))
-    columns = [Column("target", "target", "left"), Column("option", "scale", "left")]
-    columns += [Column(m, m, show=lambda v: "" if v is None else numbers.engineering(float(v))) for m in METRICS]
-    columns.append(Column("fits", "fits"))
-    notes = ["tied is priced as the network would be if it were trained so."] if "tied" in ledgers else []
-    notes.append("Where all prices of a target are equal, its kernels apply a scale on the way out at no extra cost.")
-    return Table(
-        "prices", "One inference on each target, by what replaces the multiplications", columns, rows, notes=notes
-    )
+    options = SCALES[:-1] if args.scale == "all" else tuple(dict.fromkeys(("exact", args.scale)))
+    return deploy_tables.prices(made, names, options)
 
 
 def _write(args: argparse.Namespace, made: Deployment) -> list[str]:

@@ -16,6 +16,7 @@ from costmodel.deploy.scales import (
     drop_before_signs,
     fold_into_weights,
     merge_chains,
+    split_biases,
 )
 from costmodel.deploy.thresholds import to_thresholds
 from costmodel.trace.graph import Graph
@@ -25,6 +26,7 @@ __all__ = ["PASSES", "deploy"]
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     share_duplicates,
     recognise_prelu,
+    split_biases,
     to_thresholds,
     defer_activation_scales,
     merge_chains,

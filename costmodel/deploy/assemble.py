@@ -18,7 +18,9 @@ from costmodel.errors import CostmodelError
 from costmodel.trace.graph import MOVES, Constant, Graph, In, Node
 
 #: Value types for which a node has a form on integers; everything else runs in double precision.
-_ON_GRID = frozenset({"affine", "prelu", "add", "max_pool", "avg_pool", "gap", "relu", "clamp", "threshold"})
+_ON_GRID = frozenset(
+    {"affine", "prelu", "add", "max_pool", "avg_pool", "gap", "mean", "reduce", "relu", "clamp", "threshold"}
+)
 
 
 class CannotRunError(CostmodelError):
@@ -109,6 +111,15 @@ class Assembler:
             f"{where}: {node.op} ({node.source or 'rewritten'}) cannot be executed: {reason}. Its cost "
             "is in the ledger; only running the deployed network needs it."
         )
+
+
+def inherit(state: Assembler, node: Node) -> None:
+    """One-bit values that are moved or compared keep the size that their unit stands for."""
+    sizes = {state.magnitude.get(i) for i in node.inputs} - {None}
+    if len(sizes) > 1:
+        raise state.refuse(node, "it joins one-bit values of different size")
+    if sizes:
+        state.magnitude[node.id] = float(sizes.pop() or 1.0)
 
 
 def assemble(graph: Graph, fraction_bits: int | None = None, scale: str = "exact") -> Program:

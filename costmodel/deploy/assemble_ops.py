@@ -6,22 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.deploy.assemble import Assembler
+from costmodel.deploy import moves
+from costmodel.deploy.assemble import Assembler, inherit
 from costmodel.deploy.assemble_sums import sum_of_products
-from costmodel.deploy.cone import thresholds_of
+from costmodel.deploy.assemble_windows import max_pool, norm, pooled_sum, reduce, softmax
+from costmodel.deploy.cone import recoding_of, thresholds_of
 from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
 from costmodel.deploy.multipliers import nearest_sums, terms
+from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.ledger.rules import gate_kind
 from costmodel.trace.affine import chain_class, chain_per_channel, constant_class
-from costmodel.trace.graph import Node
+from costmodel.trace.graph import Constant, In, Node
 from costmodel.trace.values import Ref
-
-#: ``torch.special``-like functions that have an executable form.
-FUNCTIONS = frozenset(
-    {"tanh", "sigmoid", "exp", "sqrt", "rsqrt", "reciprocal", "silu", "hardsigmoid", "hardswish", "erf", "div", "pow",
-     "log", "softplus", "gelu", "atan"}
-)  # fmt: skip
 
 
 def affine(state: Assembler, node: Node) -> None:
@@ -51,9 +48,11 @@ def affine(state: Assembler, node: Node) -> None:
     if mode in ("pow2", "sign", "one", "csd2", "csd3"):
         arrays |= {"factor": factor, "left": exponent + state.fraction - have.fraction}
     elif mode == "lut":
+        if source not in state.levels_of:
+            raise state.refuse(node, "its operand has too many values for a table")
         levels = state.levels_of[source]
         arrays["table"] = _table(scale, levels, grid)
-        common["levels"] = levels
+        common |= {"levels": levels, "rows": list(scale.shape)}
     else:
         arrays["scale"] = scale * grid
     state.emit(node, "affine_int", (source,), state.stream, arrays, **common)
@@ -114,27 +113,6 @@ def add(state: Assembler, node: Node) -> None:
     state.emit(node, "add", inputs, out, subtract=bool(node.attrs.get("subtract")))
 
 
-def pooled_sum(state: Assembler, node: Node) -> None:
-    if node.op == "mean" or node.window is None:
-        raise state.refuse(node, "it is a mean over dimensions that are not those of a map")
-    (source,) = node.inputs
-    if state.types[source].kind == "bits":
-        source = state.cast(source, Type("int", 0))
-    window = node.window
-    state.emit(node, "pooled_sum", (source,), state.types[source], kernel=list(window.kernel),
-               stride=list(window.stride), padding=list(window.padding))  # fmt: skip
-
-
-def max_pool(state: Assembler, node: Node) -> None:
-    window = node.window
-    assert window is not None
-    if set(window.dilation) != {1} or len(window.kernel) != 2:
-        raise state.refuse(node, "only undilated windows of two dimensions have an executable form")
-    _inherit(state, node)
-    state.emit(node, "max_pool", node.inputs, state.types[node.inputs[0]], kernel=list(window.kernel),
-               stride=list(window.stride), padding=list(window.padding))  # fmt: skip
-
-
 def relu(state: Assembler, node: Node) -> None:
     state.emit(node, "relu", node.inputs, state.types[node.inputs[0]])
 
@@ -161,18 +139,32 @@ def pointwise(state: Assembler, node: Node) -> None:
         params["fn"] = node.attrs["fn"]
     if node.op == "mul":
         params["kind"] = gate_kind(node.attrs.get("a", node.domain), node.attrs.get("b", node.domain))
+    if node.op == "where":
+        params["static"] = bool(node.attrs.get("static"))
     if "bound" in node.consts:
         arrays["bound"] = state.constants.array(node.consts["bound"], len(node.shape))
-    if node.op == "special" and node.attrs["fn"] not in FUNCTIONS:
+    if node.op == "special" and not _has_form(node):
         raise state.refuse(node, f"there is no executable form of {node.attrs['fn']}")
     inputs = tuple(state.real(i) for i in node.inputs)
     state.emit(node, f"{node.op}_real", inputs, REAL, arrays, **params)
 
 
+def _has_form(node: Node) -> bool:
+    """Whether a function can be run; an option that changes it, such as an approximation, is not supported."""
+    options = [v for v in node.attrs.get("kwargs", {}).values() if v not in (None, False, "none")]
+    return node.attrs["fn"] in SPECIAL and "operands" in node.attrs and not options
+
+
 def move(state: Assembler, node: Node) -> None:
     """Renames, reorders or copies elements; the type stays."""
-    if node.op in ("alias_write", "gather"):
-        raise state.refuse(node, "it writes or reads through computed places")
+    if node.op == "alias_write":
+        raise state.refuse(node, "it writes through a view")
+    if node.op == "gather":
+        _take(state, node)
+        return
+    if node.consts:
+        _join_constants(state, node)
+        return
     types = [state.types[i] for i in node.inputs]
     inputs = node.inputs
     if len(set(types)) > 1:  # a concatenation of different formats
@@ -182,23 +174,89 @@ def move(state: Assembler, node: Node) -> None:
             out = state.stream
         inputs = tuple(state.cast(i, out) for i in inputs)
     have = state.types[inputs[0]]
-    _inherit(state, node)
+    inherit(state, node)
     if node.attrs.get("recode"):  # a one-bit value under other names for its two values
-        rising, magnitude = thresholds_of(state, node).recoding()
+        rising, magnitude = recoding_of(state, node)
         state.magnitude[node.id] = magnitude
-        state.emit(node, "recode", inputs, Type("bits", zero=node.domain.kind == "binary01"), invert=not rising)
+        zero = node.domain.kind == "binary01"
+        state.emit(node, "recode", inputs, Type("bits", zero=zero), invert=not rising, zero=zero)
         return
-    padded = node.op == "pad"
-    if padded and have.kind == "bits":  # zeros are a third value
-        have = Type("int", 0)
-        inputs = (state.cast(inputs[0], have),)
-    if node.consts:
-        raise state.refuse(node, "it joins the data with constants")
     name = node.source.split(".")[1].rstrip("_") if "." in node.source else node.source
+    if name not in moves.SUPPORTED:
+        raise state.refuse(node, f"there is no executable form of {name}")
     arguments = [_plain(a) for a in node.attrs.get("args", ())]
     output = int(node.source.rsplit(":", 1)[1]) if ":" in node.source else 0
+    fill = moves.filler(name, arguments)
+    if name == "constant_pad_nd":
+        fill = float(arguments[2] or 0.0) if len(arguments) > 2 else 0.0
+    filled: dict[str, Any] = {}
+    if fill is not None:
+        inputs, have, filled["fill"] = _with_fill(state, node, inputs, fill, name == "constant_pad_nd")
+        source = state.nodes.get(inputs[0])  # none inside a function of single elements, where all shapes are equal
+        filled["same"] = source is None or source.shape == node.shape
     state.emit(node, "move", inputs, have, fn=name, arguments=arguments, output=output,
-               traced=list(node.shape))  # fmt: skip
+               traced=list(node.shape), **filled)  # fmt: skip
+
+
+def _join_constants(state: Assembler, node: Node) -> None:
+    """A concatenation of data and constants."""
+    if "operands" not in node.attrs or any(state.magnitude.get(i, 1.0) != 1.0 for i in node.inputs):
+        raise state.refuse(node, "it joins the data with constants")
+    out = state.stream
+    arrays: dict[str, Array] = {}
+    parts: list[int | str] = []
+    for operand in node.attrs["operands"][0]:
+        if isinstance(operand, In):
+            parts.append(operand.position)
+            continue
+        parts.append(f"part{len(parts)}")
+        value = state.constants.tensor(operand)
+        arrays[str(parts[-1])] = value if out.kind == "real" else _to_grid(value, out.fraction)
+    inputs = tuple(state.cast(i, out) for i in node.inputs)
+    axis = node.attrs["operands"][1] if len(node.attrs["operands"]) > 1 else 0
+    state.emit(node, "move", inputs, out, arrays, fn="concat" if node.op == "concat" else "stack", output=0,
+               arguments=[None, axis], traced=list(node.shape), parts=parts)  # fmt: skip
+
+
+def _take(state: Assembler, node: Node) -> None:
+    """Elements at places that are known offline, along one dimension."""
+    fn, operands = node.attrs.get("fn"), node.attrs.get("operands", ((), ()))
+    axis, places = 0, None
+    if fn == "index_select":
+        axis, places = operands[1], operands[2]
+    elif fn == "index" and isinstance(operands[1], tuple):
+        given = [(k, place) for k, place in enumerate(operands[1]) if place is not None]
+        axis, places = given[0] if len(given) == 1 else (0, None)
+    if not isinstance(places, Constant) or len(places.shape) > 1 or not axis or operands[0] != In(0):
+        raise state.refuse(node, "it reads from computed places")
+    index = state.constants.tensor(places)
+    if index.ndim != 1:
+        raise state.refuse(node, "it reads from computed places")
+    inherit(state, node)
+    arrays = {"places": index.astype(np.int64)}
+    state.emit(node, "move", node.inputs, state.types[node.inputs[0]], arrays, fn="take", arguments=[None, axis],
+               output=0, traced=list(node.shape))  # fmt: skip
+
+
+def _with_fill(
+    state: Assembler, node: Node, inputs: tuple[int, ...], fill: float, keeps: bool
+) -> tuple[tuple[int, ...], Type, float | int]:
+    """Operands and type of what puts one number beside the data (``keeps``) or in its place, and that number."""
+    have, size = state.types[inputs[0]], state.magnitude.get(inputs[0], 1.0)
+    if not keeps:
+        have, size = (REAL if state.fraction is None else state.stream), 1.0
+    if have.kind == "bits":
+        unit = fill / size
+        if unit in ((0.0, 1.0) if have.zero else (-1.0, 1.0)):
+            return inputs, have, int(unit)
+        have = Type("int", 0)  # a third value
+        inputs = (state.cast(inputs[0], have), *inputs[1:])
+    if have.kind == "real":
+        return inputs, have, fill
+    scaled = fill / size * 2.0**have.fraction
+    if scaled != round(scaled) and have.fraction == 0:
+        raise state.refuse(node, f"it puts {fill} beside integers")
+    return inputs, have, round(scaled)
 
 
 def _plain(argument: Any) -> Any:
@@ -209,18 +267,11 @@ def _plain(argument: Any) -> Any:
     return argument if isinstance(argument, (int, float, bool)) or argument is None else str(argument)
 
 
-def _inherit(state: Assembler, node: Node) -> None:
-    sizes = {state.magnitude.get(i) for i in node.inputs} - {None}
-    if len(sizes) > 1:
-        raise state.refuse(node, "it joins one-bit values of different size")
-    if sizes:
-        state.magnitude[node.id] = float(sizes.pop() or 1.0)
-
-
 BUILDERS = {
     "conv": sum_of_products, "linear": sum_of_products, "matmul": sum_of_products, "affine": affine, "prelu": prelu,
     "threshold": threshold, "add": add, "avg_pool": pooled_sum, "gap": pooled_sum, "mean": pooled_sum,
-    "max_pool": max_pool, "relu": relu, "clamp": clamp, "move": move,
+    "max_pool": max_pool, "reduce": reduce, "norm": norm, "softmax": softmax, "relu": relu, "clamp": clamp,
+    "move": move,
     **dict.fromkeys(("sign", "compare", "where", "logical", "round", "abs", "minimum", "maximum", "mul", "square",
                      "special"), pointwise),
 }  # fmt: skip

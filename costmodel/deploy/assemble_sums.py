@@ -8,6 +8,7 @@ import numpy as np
 
 from costmodel.deploy.constants import one_magnitude
 from costmodel.deploy.program import REAL, Array, Type
+from costmodel.deploy.scales import real_weights
 from costmodel.domain import Domain
 from costmodel.trace.graph import Node
 
@@ -20,24 +21,41 @@ _NARROW = ("binary", "binary01", "ternary")
 def sum_of_products(state: Assembler, node: Node) -> None:
     """``y[o] = sum x w (+ bias)``, with the scales that were folded into real weights."""
     weight_domain: Domain = node.attrs["weight_domain"]
-    if node.attrs["dynamic"] or node.op == "matmul":
-        raise state.refuse(node, "it multiplies two values that both depend on the input")
-    if node.window is not None and (node.window.transposed or len(node.window.kernel) != 2):
-        raise state.refuse(node, "only plain convolutions of two dimensions have an executable form")
-    weight = _oriented(state, node)
+    if node.op == "matmul":
+        _product(state, node)
+        return
+    if node.attrs["dynamic"]:
+        raise state.refuse(node, "it is a convolution whose weights depend on the input")
+    weight = state.constants.oriented(node)
+    if node.op == "linear" and weight.ndim != 2:
+        raise state.refuse(node, "its weights are not a matrix")
+    flat = node.window is None or (len(node.window.kernel) <= 2 and not node.window.transposed)
     if weight_domain.kind in _NARROW and not one_magnitude(weight):
         raise state.refuse(node, "its weights do not have one magnitude a channel, as those it was traced with had")
     a = state.types[node.inputs[0]]
-    if weight_domain.is_one_bit and a.kind == "bits" and weight_domain.kind == "binary":
+    if weight_domain.kind == "binary" and "bias" in node.consts and flat:
+        raise state.refuse(node, "its bias is not a step of its own")  # split_biases leaves none behind
+    if weight_domain.kind == "binary" and a.kind == "bits" and flat:
         arrays = {"signs": np.where(weight >= 0, 1, -1).astype(np.int8)}
         _emit(state, node, "xnor_sum", node.inputs[0], Type("int", 0), arrays, zero=a.zero)
-        state.levels_of[node.id] = node.attrs["n_terms"]
-    elif weight_domain.kind == "binary":
+    elif weight_domain.kind == "binary" and flat:
         _signed_sum(state, node, weight)
     else:
         _real_sum(state, node, weight)
-    if a.kind == "bits" and node.inputs[0] in state.magnitude:  # applied behind the sum
+    if weight_domain.kind == "binary" and node.attrs["a"].is_one_bit and state.types[node.id].fraction == 0:
+        state.levels_of[node.id] = node.attrs["n_terms"]
+    if node.inputs[0] in state.magnitude and not real_weights(node):  # applied behind the sum
         state.magnitude[node.id] = state.magnitude[node.inputs[0]]
+
+
+def _product(state: Assembler, node: Node) -> None:
+    """Both factors depend on the input; the sizes of one-bit factors come behind the product."""
+    if node.attrs.get("masked"):
+        raise state.refuse(node, "it is attention under a mask")
+    sizes = [state.magnitude.get(i, 1.0) for i in node.inputs]
+    inputs = tuple(state.real(i) for i in node.inputs)
+    state.emit(node, "matmul_real", inputs, REAL, products=_products(node), turned=bool(node.attrs.get("turned")))
+    state.magnitude[node.id] = sizes[0] * sizes[-1]
 
 
 def _signed_sum(state: Assembler, node: Node, weight: Array) -> None:
@@ -47,9 +65,13 @@ def _signed_sum(state: Assembler, node: Node, weight: Array) -> None:
     if state.fraction is None:
         source, have = state.real(source), REAL
     elif have.kind != "int":
-        have = Type("int", 0) if have.kind == "bits" else state.stream
+        have = Type("int", 0) if have.kind == "bits" or _is_units(node.attrs["a"]) else state.stream
         source = state.cast(source, have)
     _emit(state, node, "signed_sum", source, have, {"signs": signs}, products=_products(node))
+
+
+def _is_units(domain: Domain) -> bool:
+    return domain.kind in _NARROW and domain.scale == "one"
 
 
 def _real_sum(state: Assembler, node: Node, weight: Array) -> None:
@@ -63,9 +85,11 @@ def _real_sum(state: Assembler, node: Node, weight: Array) -> None:
     if "bias" in node.consts:
         bias = state.constants.array(node.consts["bias"], rank, channels=node.op == "conv")
     if "pre" in node.attrs:
-        scale, _ = state.constants.chain(node.attrs["pre"], 4 if node.op == "conv" else rank)
+        scale, _ = state.constants.chain(node.attrs["pre"], weight.ndim if node.op == "conv" else rank)
         weight = weight * (_channels_in(scale, weight, node))
     weight = weight * node.attrs.get("rescale_in", 1.0)
+    if real_weights(node):
+        weight = weight * state.magnitude.get(node.inputs[0], 1.0)
     if "post" in node.attrs:
         scale, offset = state.constants.chain(node.attrs["post"], rank)
         outputs = np.broadcast_to(scale.reshape(-1), (weight.shape[0],)) if scale.size > 1 else scale.reshape(-1)
@@ -95,16 +119,6 @@ def _channels_in(scale: Array, weight: Array, node: Node) -> Array:
     return scale.reshape((1, -1) + (1,) * (weight.ndim - 2))
 
 
-def _oriented(state: Assembler, node: Node) -> Array:
-    """The weights with output channels first: ``[o, i / groups, kh, kw]`` or ``[o, i]``."""
-    weight = state.constants.tensor(node.consts["weight"])
-    if node.op == "conv":
-        return weight
-    if weight.ndim != 2:
-        raise state.refuse(node, "its weights are not a matrix")
-    return weight if node.attrs.get("exchanged") else np.ascontiguousarray(weight.T)
-
-
 def _products(node: Node) -> list[list[Any]]:
     """How the ledger counts one product: [kind, operations a product, whether a sum of n takes one less]."""
     a, b = node.attrs["a"], node.attrs["b"]
@@ -129,6 +143,8 @@ def _emit(
     if window is not None:
         geometry = {"conv": True, "stride": list(window.stride), "padding": list(window.padding),
                     "dilation": list(window.dilation), "groups": window.groups}  # fmt: skip
+        if window.transposed:
+            geometry["transposed"] = True
     elif node.attrs.get("exchanged"):
         raise state.refuse(node, "the constant is the first factor of the product")
     state.emit(node, op, (source,), type, arrays, **geometry, **params)

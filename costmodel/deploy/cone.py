@@ -36,15 +36,21 @@ class Thresholds:
     rising: Array
     magnitude: float
 
-    def recoding(self) -> tuple[bool, float]:
-        """Whether the higher of two source values gives the higher result, and that result's size."""
-        return bool(self.rising.all()), self.magnitude
+
+def recoding_of(state: Assembler, node: Node) -> tuple[bool, float]:
+    """For two values under other names: whether the higher gives the higher result, and the size of that result."""
+    function = _Function(state, node, node.attrs["cone"])
+    source = node.inputs[0]
+    size = state.magnitude.get(source, 1.0)
+    high = np.unique(function(np.full(function.shape, size)))
+    low = np.unique(function(np.full(function.shape, 0.0 if state.types[source].zero else -size)))
+    if len(low) != 1 or len(high) != 1:
+        raise state.refuse(node, "its two values differ between channels")
+    return bool(high[0] > low[0]), float(max(abs(high[0]), abs(low[0])))
 
 
 def thresholds_of(state: Assembler, node: Node) -> Thresholds:
-    """The thresholds behind a ``threshold`` node or a recoding ``cast``."""
-    if node.attrs.get("steps_per_element", 1) != 1:
-        raise state.refuse(node, "its result changes more than once as its operand grows")
+    """The thresholds behind a ``threshold`` node."""
     cone: tuple[Node, ...] = node.attrs["cone"]
     function = _Function(state, node, cone)
     if any(part.op == "sign" for part in cone):

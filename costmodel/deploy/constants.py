@@ -10,7 +10,7 @@ import numpy as np
 from costmodel.deploy.program import Array
 from costmodel.errors import CostmodelError
 from costmodel.trace.affine import Step
-from costmodel.trace.graph import Constant, Graph
+from costmodel.trace.graph import Constant, Graph, Node
 
 #: Relative deviation that straight-through estimators leave on magnitudes that are equal; see trace/domains.py.
 RESIDUE = 3e-6
@@ -29,13 +29,12 @@ class Constants:
         if not graph.values:
             raise CostmodelError("the graph has no values: trace the network with values=True")
         self._values = graph.values
-        self._output_axis: dict[int, int] = {}  # dimension of the output channels of each weight
+        self._sums: dict[int, Node] = {}  # a sum that reads each weight
         self._grids: set[int] = set()  # weights on a grid of several levels
         for node in graph.nodes:
             if "weight" in node.consts:
                 weight = node.consts["weight"]
-                last = node.op == "linear" and not node.attrs.get("exchanged")
-                self._output_axis[weight.id] = self.tensor(weight).ndim - 1 if last else 0
+                self._sums[weight.id] = node
                 if node.attrs["weight_domain"].kind == "int":
                     self._grids.add(weight.id)
 
@@ -46,11 +45,25 @@ class Constants:
         value: Any = self._values[constant.id]
         return np.asarray(value.detach().double().cpu().numpy(), dtype=np.float64)
 
+    def oriented(self, node: Node) -> Array:
+        """The weights of a sum with output channels first: ``[o, i / groups, *kernel]`` or ``[o, i]``."""
+        weight = self.tensor(node.consts["weight"])
+        if node.op != "conv":
+            return weight if node.attrs.get("exchanged") else np.ascontiguousarray(weight.swapaxes(0, -1))
+        if node.window is None or not node.window.transposed:
+            return weight
+        inputs, outputs, *kernel = weight.shape
+        groups = node.window.groups
+        turned = weight.reshape(groups, inputs // groups, outputs, *kernel).swapaxes(1, 2)
+        return np.ascontiguousarray(turned).reshape(groups * outputs, inputs // groups, *kernel)
+
     def array(self, constant: Constant, rank: int, channels: bool = False) -> Array:
         """For a tensor of ``rank`` dimensions; ``channels`` says that a vector lies along dimension 1."""
         if constant.literal is not None:
             return np.full((1,) * rank, constant.literal, dtype=np.float64)
         value = self.tensor(constant) * constant.factor
+        if len(constant.shape) > value.ndim == 1:
+            value = value.reshape(constant.shape)
         if channels and value.ndim == 1 and rank > 1:
             value = value.reshape((-1,) + (1,) * (rank - 2))
         if value.ndim > rank:
@@ -64,9 +77,9 @@ class Constants:
         """
         if constant.id in self._grids:
             return np.full((1,) * rank, _step(self.tensor(constant)))
-        weight = np.abs(self.tensor(constant))
-        axis = self._output_axis.get(constant.id, 0)
-        sizes = _typical(np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1))
+        node = self._sums.get(constant.id)
+        weight = np.abs(self.oriented(node) if node is not None else self.tensor(constant))
+        sizes = _typical(weight.reshape(len(weight), -1))
         where = 1 if weight.ndim > 2 else rank - 1
         return compress(sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank))))
 

@@ -89,7 +89,8 @@ def by_channel(x: Array, *constants: Array) -> tuple[Array, ...] | None:
     channels = x.shape[1]
     rows = []
     for constant in constants:
-        if constant.size != 1 and (constant.ndim != x.ndim or constant.size != constant.shape[1]):
+        along = constant.ndim == x.ndim and constant.size == constant.shape[1] == channels
+        if constant.size != 1 and not along:
             return None
         kind = np.float64 if constant.dtype.kind == "f" else np.int64
         rows.append(np.ascontiguousarray(np.broadcast_to(constant.reshape(-1), (channels,)), dtype=kind))

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.deploy.ops import OPS, Tally
+from costmodel.deploy.moves import moves_batch
+from costmodel.deploy.ops import OPS
 from costmodel.deploy.program import Array, Instruction, Program
-from costmodel.deploy.sums import pack_weights
+from costmodel.deploy.sums import flat_filters, pack_weights
+from costmodel.deploy.tally import Tally
 from costmodel.errors import CostmodelError
 
 Probe = Callable[[Instruction, list[Array], Array], None]
@@ -29,6 +31,7 @@ class Executor:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._instructions = [_packed(i) for i in program.instructions]
+        self.one_by_one = any(i.op == "move" and moves_batch(i) for i in program.instructions)
         self._last: dict[int, int] = {}
         for position, instruction in enumerate(self._instructions):
             self._last.update(dict.fromkeys(instruction.inputs, position))
@@ -39,16 +42,23 @@ class Executor:
         ``probe`` is called with every instruction, its operands and its result. Raises :class:`CostmodelError` for
         inputs that do not fit.
         """
-        values: dict[int, Array] = {}
         expected = self.program.inputs
         if len(inputs) != len(expected):
             raise CostmodelError(f"{self.program.network} has {len(expected)} inputs; {len(inputs)} were given")
-        for (number, name, shape), given in zip(expected, inputs, strict=True):
+        arrays = []
+        for (_, name, shape), given in zip(expected, inputs, strict=True):
             array = np.asarray(given, dtype=np.float64)
             if array.shape[1:] != shape[1:]:
                 raise CostmodelError(f"{name} of {self.program.network} is [n, {', '.join(map(str, shape[1:]))}]; "
                                      f"an array of shape {list(array.shape)} was given")  # fmt: skip
-            values[number] = array
+            arrays.append(array)
+        if self.one_by_one and len(arrays[0]) > 1:
+            parts = [self._run([a[k : k + 1] for a in arrays], tally, probe) for k in range(len(arrays[0]))]
+            return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+        return self._run(arrays, tally, probe)
+
+    def _run(self, arrays: list[Array], tally: Tally | None, probe: Probe | None) -> list[Array]:
+        values = {number: array for (number, *_), array in zip(self.program.inputs, arrays, strict=True)}
         kept = set(self.program.outputs)
         for position, instruction in enumerate(self._instructions):
             arguments = [values[i] for i in instruction.inputs]
@@ -97,7 +107,5 @@ def per_image(tally: Tally, images: int) -> Mapping[tuple[str, int, str, str], i
 def _packed(instruction: Instruction) -> Instruction:
     if instruction.op != "xnor_sum":
         return instruction
-    signs = instruction.arrays["signs"]
-    filters = signs if signs.ndim == 4 else signs.reshape(*signs.shape, 1, 1)
-    packed = pack_weights(filters, int(instruction.params.get("groups", 1)))
+    packed = pack_weights(flat_filters(instruction.arrays["signs"]), int(instruction.params.get("groups", 1)))
     return replace(instruction, arrays={**instruction.arrays, **packed})

@@ -46,15 +46,11 @@ def pack_signs(signs: Array) -> Array:
 
 @njit(cache=True, nogil=True)
 def gather(words: Array, image: int, row: int, kernel: tuple[int, int], stride: tuple[int, int],
-           pads: tuple[int, int], dilation: tuple[int, int], first: int, count: int, patches: Array,
-           classes: Array) -> None:  # fmt: skip
-    """The windows of one row of outputs, ``[w_out, kh * kw * count]``, and a number for the taps outside of each.
-
-    ``first`` and ``count`` choose the words of a group. A window's class is the sum of ``2^tap`` over its taps outside.
-    """
-    h, w = words.shape[1], words.shape[2]
+           pads: tuple[int, int], dilation: tuple[int, int], patches: Array, inside: Array) -> None:  # fmt: skip
+    """The windows of one row of outputs, ``[w_out, kh * kw * words]``, and how many taps of each lie in the map."""
+    h, w, count = words.shape[1], words.shape[2], words.shape[3]
     for x in range(patches.shape[0]):
-        outside = 0
+        inside[x] = 0
         place = 0
         for ky in range(kernel[0]):
             iy = row * stride[0] - pads[0] + ky * dilation[0]
@@ -62,13 +58,25 @@ def gather(words: Array, image: int, row: int, kernel: tuple[int, int], stride: 
                 ix = x * stride[1] - pads[1] + kx * dilation[1]
                 if 0 <= iy < h and 0 <= ix < w:
                     for j in range(count):
-                        patches[x, place + j] = words[image, iy, ix, first + j]
+                        patches[x, place + j] = words[image, iy, ix, j]
+                    inside[x] += 1
                 else:
-                    outside |= 1 << (ky * kernel[1] + kx)
                     for j in range(count):
                         patches[x, place + j] = np.uint64(0)
                 place += count
-        classes[x] = outside
+
+
+@njit(cache=True, nogil=True)
+def take_back(sums: Array, ones: Array, size: tuple[int, int], row: int, x: int, kernel: tuple[int, int],
+              stride: tuple[int, int], pads: tuple[int, int], dilation: tuple[int, int]) -> None:  # fmt: skip
+    """Of the differing bits of window ``x``, those that its cleared taps outside the map counted."""
+    for ky in range(kernel[0]):
+        iy = row * stride[0] - pads[0] + ky * dilation[0]
+        for kx in range(kernel[1]):
+            ix = x * stride[1] - pads[1] + kx * dilation[1]
+            if not (0 <= iy < size[0] and 0 <= ix < size[1]):
+                for c in range(sums.shape[1]):
+                    sums[x, c] -= np.uint64(ones[ky * kernel[1] + kx, c])
 
 
 @njit(cache=True, nogil=True)
@@ -147,11 +155,12 @@ def xnor_conv(words: Array, weights: Array, ones: Array, channels: int, kernel: 
     n, c_out, h_out, w_out = out.shape
     taps = kernel[0] * kernel[1]
     patches = np.empty((w_out, weights.shape[0]), np.uint64)
-    classes = np.empty(w_out, np.int64)
+    inside = np.empty(w_out, np.int64)
     sums = np.empty((w_out, c_out), np.uint64)
+    size = (words.shape[1], words.shape[2])
     for image in range(n):
         for y in range(h_out):
-            gather(words, image, y, kernel, stride, pads, dilation, 0, words.shape[3], patches, classes)
+            gather(words, image, y, kernel, stride, pads, dilation, patches, inside)
             if zero:
                 and_row(patches, weights, sums)
                 for c in range(c_out):
@@ -159,16 +168,13 @@ def xnor_conv(words: Array, weights: Array, ones: Array, channels: int, kernel: 
                         out[image, c, y, x] = np.int32(np.int64(sums[x, c]))
                 continue
             xnor_row(patches, weights, sums)
+            for x in range(w_out):
+                if inside[x] < taps:
+                    take_back(sums, ones, size, y, x, kernel, stride, pads, dilation)
             for c in range(c_out):
                 row = out[image, c, y]
                 for x in range(w_out):
-                    row[x] = np.int32(taps * channels - 2 * np.int64(sums[x, c]))
-            for x in range(w_out):
-                if classes[x]:
-                    for tap in range(taps):
-                        if classes[x] >> tap & 1:  # channels - 2 * ones is what the cleared bits of this tap added
-                            for c in range(c_out):
-                                out[image, c, y, x] -= np.int32(channels - 2 * ones[tap, c])
+                    row[x] = np.int32(inside[x] * channels - 2 * np.int64(sums[x, c]))
 
 
 @njit(cache=True, nogil=True)

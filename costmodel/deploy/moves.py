@@ -14,6 +14,26 @@ RESHAPES = frozenset(
      "resize", "alias"}
 )  # fmt: skip
 SAME = frozenset({"_to_copy", "clone", "contiguous", "detach", "lift_fresh"})
+_ORDERS = frozenset({"permute", "transpose", "t", "movedim", "swapaxes", "flip", "roll", "pixel_shuffle",
+                     "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle"})  # fmt: skip
+_CUTS = frozenset(
+    {"slice", "select", "split", "split_with_sizes", "unsafe_split", "chunk", "unsafe_chunk", "narrow", "unbind"}
+)
+_PADS = {"reflection_pad1d": "reflect", "reflection_pad2d": "reflect", "replication_pad1d": "edge",
+         "replication_pad2d": "edge"}  # fmt: skip
+_FILLERS = {"zeros_like": 0.0, "zero": 0.0, "new_zeros": 0.0, "ones_like": 1.0, "new_ones": 1.0, "empty_like": 0.0}
+_FILLED = {"full_like": 1, "fill": 1, "new_full": 2}
+#: The names that :func:`move` knows.
+SUPPORTED = (
+    RESHAPES | SAME | _ORDERS | _CUTS | frozenset(_PADS) | frozenset(_FILLERS) | frozenset(_FILLED)
+    | {"copy", "cat", "concat", "stack", "expand", "expand_as", "broadcast_to", "repeat", "constant_pad_nd",
+       "upsample_nearest2d"}
+)  # fmt: skip
+
+
+def filler(name: str, arguments: list[Any]) -> float | None:
+    """The one number that a tensor is filled with, or None if it is not filled with one."""
+    return float(arguments[_FILLED[name]]) if name in _FILLED else _FILLERS.get(name)
 
 
 def move(i: Instruction, x: list[Any], tally: Any) -> Array:
@@ -24,39 +44,72 @@ def move(i: Instruction, x: list[Any], tally: Any) -> Array:
         return value.reshape(_batched(value, traced))
     if name in SAME:
         return value
-    if name in (
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "zero",
-        "fill",
-        "new_zeros",
-        "new_ones",
-        "new_full",
-        "empty_like",
-    ):
-        filler = {"ones_like": 1, "new_ones": 1}.get(name, 0)
-        if name in ("full_like", "fill", "new_full"):
-            filler = arguments[2 if name == "new_full" else 1]
-        return np.full(value.shape, filler, dtype=value.dtype)
+    if filler(name, arguments) is not None:
+        return np.full(value.shape if i.params["same"] else _batched_like(value, traced), i.params["fill"])
     if name == "copy":
         return np.broadcast_to(x[-1], value.shape).copy()
-    if name in ("permute", "transpose", "t", "movedim", "swapaxes", "flip"):
+    if name in _ORDERS:
         return _reorder(name, value, arguments)
-    if name in ("slice", "select", "split", "split_with_sizes", "chunk", "narrow", "unbind"):
+    if name in _CUTS:
         return _cut(name, value, arguments, i.params["output"])
+    if "parts" in i.params:
+        x = [_part(i, x, part) for part in i.params["parts"]]
     if name in ("cat", "concat"):
         return np.concatenate(x, arguments[1] if len(arguments) > 1 else 0)
     if name == "stack":
         return np.stack(x, arguments[1] if len(arguments) > 1 else 0)
     if name in ("expand", "expand_as", "broadcast_to"):
         return np.broadcast_to(value, _batched_like(value, traced)).copy()
+    if name == "take":
+        return value.take(i.arrays["places"], arguments[1])
+    if name == "repeat":
+        return np.tile(value, arguments[1])
     if name == "constant_pad_nd":
-        return _pad(value, arguments)
+        return _pad(value, arguments[1], i.params["fill"])
+    if name in _PADS:
+        return np.pad(value, _widths(value.ndim, arguments[1]), mode=_PADS[name])  # type: ignore[call-overload]
     if name == "upsample_nearest2d":
-        factors = [b // a for a, b in zip(value.shape[2:], traced[2:], strict=True)]
-        return value.repeat(factors[0], 2).repeat(factors[1], 3)
+        scales = [*arguments[2:4], None, None]
+        rows, columns = (_nearest(a, b, s) for a, b, s in zip(value.shape[2:], traced[2:], scales[:2], strict=True))
+        return value[:, :, rows[:, None], columns]
     raise CostmodelError(f"{i.module or 'the network'}: there is no executable form of {name}")
+
+
+def _nearest(given: int, wanted: int, scale: float | None) -> Array:
+    """The elements that PyTorch takes, which computes their places in single precision."""
+    step = np.float32(1.0 / scale) if scale else np.float32(given) / np.float32(wanted)
+    return np.minimum(np.floor(np.arange(wanted, dtype=np.float32) * step).astype(np.int64), given - 1)
+
+
+def _part(i: Instruction, x: list[Array], part: int | str) -> Array:
+    """An operand, or a constant, which every image gets."""
+    if isinstance(part, int):
+        return x[part]
+    constant = i.arrays[part]
+    return np.broadcast_to(constant, (len(x[0]), *constant.shape[1:]))
+
+
+def moves_batch(i: Instruction) -> bool:
+    """Whether the images of a batch do not stay apart along the first dimension."""
+    name, arguments = i.params["fn"], i.params["arguments"]
+    match name:
+        case "permute" | "movedim":
+            return bool(arguments[1] and (arguments[1][0] if name == "permute" else 0 in (arguments[1], arguments[2])))
+        case "transpose" | "swapaxes":
+            return 0 in arguments[1:3] or -len(i.shape) in arguments[1:3]
+        case "t":
+            return True
+        case "slice" | "select" | "narrow":
+            return len(arguments) < 2 or arguments[1] in (0, -len(i.shape), None)
+        case "cat" | "concat" | "stack" | "unbind":
+            return len(arguments) < 2 or arguments[1] in (0, -len(i.shape))
+        case "split" | "split_with_sizes" | "unsafe_split" | "chunk" | "unsafe_chunk":
+            return len(arguments) < 3 or arguments[2] in (0, -len(i.shape))
+        case "flip" | "roll":
+            return (name == "roll" and len(arguments) < 3) or 0 in arguments[-1]
+        case "repeat":
+            return bool(arguments[1][0] != 1)
+    return False
 
 
 def _batched(value: Array, traced: tuple[int, ...]) -> tuple[int, ...]:
@@ -78,7 +131,19 @@ def _reorder(name: str, value: Array, arguments: list[Any]) -> Array:
         return value.T
     if name == "movedim":
         return np.moveaxis(value, arguments[1], arguments[2])
-    return np.flip(value, arguments[1])
+    if name == "flip":
+        return np.flip(value, arguments[1])
+    if name == "roll":
+        return np.roll(value, arguments[1], arguments[2] if len(arguments) > 2 and arguments[2] else None)
+    n, c, *size = value.shape
+    r = int(arguments[1])
+    if name == "pixel_shuffle":
+        h, w = size
+        return value.reshape(n, c // r**2, r, r, h, w).transpose(0, 1, 4, 2, 5, 3).reshape(n, -1, h * r, w * r)
+    if name == "pixel_unshuffle":
+        h, w = size
+        return value.reshape(n, c, h // r, r, w // r, r).transpose(0, 1, 3, 5, 2, 4).reshape(n, -1, h // r, w // r)
+    return value.reshape(n, r, c // r, *size).swapaxes(1, 2).reshape(value.shape)  # channels, shuffled
 
 
 def _cut(name: str, value: Array, arguments: list[Any], output: int) -> Array:
@@ -95,7 +160,7 @@ def _cut(name: str, value: Array, arguments: list[Any], output: int) -> Array:
         return value.take(output, given[0] or 0)
     dim = given[1] or 0
     size = value.shape[dim]
-    if name == "chunk":
+    if name.endswith("chunk"):
         step = -(-size // given[0])
         starts = list(range(0, size, step))
     elif isinstance(given[0], list):
@@ -106,12 +171,16 @@ def _cut(name: str, value: Array, arguments: list[Any], output: int) -> Array:
     return value[(slice(None),) * (dim % value.ndim) + (slice(starts[output], stop),)]
 
 
-def _pad(value: Array, arguments: list[Any]) -> Array:
-    """``constant_pad_nd``: pairs of widths from the last dimension backwards; negative ones crop."""
-    amounts = arguments[1]
-    fill = arguments[2] if len(arguments) > 2 and arguments[2] is not None else 0
-    widths = [(0, 0)] * value.ndim
+def _widths(rank: int, amounts: list[int]) -> list[tuple[int, int]]:
+    """Pairs of widths from the last dimension backwards."""
+    widths = [(0, 0)] * rank
     for k in range(len(amounts) // 2):
-        widths[value.ndim - 1 - k] = (amounts[2 * k], amounts[2 * k + 1])
+        widths[rank - 1 - k] = (amounts[2 * k], amounts[2 * k + 1])
+    return widths
+
+
+def _pad(value: Array, amounts: list[int], fill: float) -> Array:
+    """Negative widths crop."""
+    widths = _widths(value.ndim, amounts)
     cropped = value[tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(value.shape, widths, strict=True))]
     return np.pad(cropped, [(max(0, a), max(0, b)) for a, b in widths], constant_values=fill)

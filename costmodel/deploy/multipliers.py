@@ -21,9 +21,9 @@ import numpy as np
 
 from costmodel.deploy.program import Array
 from costmodel.errors import UnknownNameError
-from costmodel.ledger.rules import table_bits
+from costmodel.ledger.rules import table_bits, table_entries
 from costmodel.ledger.scales import SCALE_OPTIONS, TERMS, ScaleOption
-from costmodel.trace.affine import chain_class, chain_per_channel
+from costmodel.trace.affine import chain_class
 from costmodel.trace.graph import Graph, Node
 
 
@@ -46,21 +46,10 @@ def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:
         bits = table_bits(node, table)
         if option == "lut" and not bits:
             return node
-        return node.with_attrs(multiplier=option, bits_in=bits)
+        entries = table_entries(node, table) if option == "lut" else 0
+        return node.with_attrs(multiplier=option, bits_in=bits, table_entries=entries)
 
     return replace(graph, nodes=tuple(mark(node) for node in graph.nodes))
-
-
-def table_entries(graph: Graph) -> int:
-    """Entries of all tables that ``lut`` put in place of multiplications: every sum from -n to n, by channel."""
-    table = graph.by_id()
-    total = 0
-    for node in graph.nodes:
-        source = table[node.inputs[0]] if node.attrs.get("multiplier") == "lut" else None
-        if isinstance(source, Node):
-            channels = node.shape[1] if chain_per_channel(node.attrs["steps"]) else 1
-            total += channels * (2 * source.attrs["n_terms"] + 1)
-    return total
 
 
 def terms(option: str) -> int:

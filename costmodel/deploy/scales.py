@@ -2,6 +2,7 @@ r"""Move scales and biases to where they cost least.
 
 Five passes over ``affine`` nodes. All are exact because a sum of products is linear:
 
+* *split*: the bias of an integer sum is a step behind it, where a threshold or a batch norm takes it up;
 * *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum,
   with the multiplication by it if the program has one;
 * *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
@@ -9,6 +10,9 @@ Five passes over ``affine`` nodes. All are exact because a sum of products is li
 * *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
 * *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes
   with moving elements and with summing windows (pooling), so it passes through them; zero padding stays zero.
+
+Precondition of the last two: the scale is one number, or differs only along the channels that the weights sum over or
+make; one that differs by position stays where it is.
 """
 
 from __future__ import annotations
@@ -16,9 +20,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.domain import FLOAT_BITS, POW2_BITS, Domain
+from costmodel.domain import FLOAT, FLOAT_BITS, POW2_BITS, Domain
 from costmodel.ledger.ledger import Rewrite
-from costmodel.trace.affine import Step, chain_class, scale_only
+from costmodel.trace.affine import Step, along_channels, chain_class, scale_only
 from costmodel.trace.graph import MOVES, Constant, Graph, Node, substitute
 
 _SUMS = frozenset({"conv", "linear"})
@@ -27,6 +31,24 @@ WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
 #: Linear ops through which a scale passes; a per-channel one only through those that keep channels apart.
 _LINEAR = frozenset({"view", "permute", "slice", "expand", "pad", "cast", "gap", "avg_pool"})
 _KEEPS_CHANNELS = frozenset({"cast", "pad", "gap", "avg_pool"})
+
+
+def split_biases(graph: Graph) -> Graph:
+    """Make the bias of every sum over narrow weights an addition of its own."""
+    fresh = 1 + max((node.id for node in graph.nodes), default=0)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        weight: Domain | None = node.attrs.get("weight_domain")
+        if "bias" not in node.consts or weight is None or weight.kind in ("float", "pow2"):
+            nodes.append(node)
+            continue
+        consts = dict(node.consts)
+        step = Step("add", (along_channels(consts.pop("bias"), node.window),), "bias")
+        nodes.append(replace(node, id=fresh, consts=consts))
+        nodes.append(replace(node, op="affine", inputs=(fresh,), consts={}, window=None, attrs={"steps": (step,)},
+                             domain=FLOAT))  # fmt: skip
+        fresh += 1
+    return replace(graph, nodes=tuple(nodes))
 
 
 def defer_activation_scales(graph: Graph) -> Graph:
@@ -41,29 +63,30 @@ def defer_activation_scales(graph: Graph) -> Graph:
     moved: dict[int, int] = {}  # multiplication that went behind a sum -> what it multiplied
     nodes: list[Node] = []
     rows: list[Rewrite] = []
-    outputs = dict.fromkeys(graph.outputs)
     for original in graph.nodes:
         node = substitute((original,), names)[0]
         a: Domain | None = node.attrs.get("a")
-        if node.op not in (*_SUMS, "matmul") or a is None or a.kind == "float" or a.scale == "one":
+        factors = [a, node.attrs["weight_domain"] if node.op == "matmul" else None]
+        scales = [f.scale for f in factors if f is not None and f.kind != "float" and f.scale != "one"]
+        if node.op not in (*_SUMS, "matmul") or a is None or not scales:
             nodes.append(node)
             continue
-        nodes.append(node.with_attrs(a=a.with_scale("one")))
+        nodes.append(node.with_attrs(a=a if a.kind == "float" else a.with_scale("one")))
         if real_weights(node):
             continue
-        written = _scale_before(original, table, users, graph.outputs)
+        written = _scale_before(original, table, users, graph.outputs) if node.op != "matmul" else None
         if written is not None:
             moved[written.id] = written.inputs[0]
             steps: tuple[Step, ...] = written.attrs["steps"]
         else:
-            kind = Domain("pow2", POW2_BITS, "pow2") if a.scale == "pow2" else Domain("float", FLOAT_BITS, "real")
+            kind = Domain("float", FLOAT_BITS, "real") if "real" in scales else Domain("pow2", POW2_BITS, "pow2")
             steps = (Step("mul", (Constant(-1, (), kind),), "act_scale"),)
         behind = replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None, attrs={"steps": steps})
         nodes.append(behind)
         rows.append(rewrite_row("activation scale behind the sum", [written] if written else [], [behind], WHY_DEFER))
         names[node.id] = fresh
         fresh += 1
-    final = tuple(names.get(i, i) for i in outputs)
+    final = tuple(names.get(i, i) for i in graph.outputs)
     kept = substitute((node for node in nodes if node.id not in moved), moved)
     rows = [row for row in rows if row.removed]
     return replace(graph, nodes=tuple(kept), outputs=final, rewrites=(*graph.rewrites, *rows))
@@ -82,7 +105,9 @@ def _scale_before(
             rising = not pooled or all(c is not None and (c.literal or 0) > 0 for s in steps for c in s.constants)
             return current if alone and rising and current.inputs[0] in table else None
         pooled |= current.op == "max_pool"
-        if (current.op not in MOVES and current.op != "max_pool") or len(current.inputs) != 1:
+        if (current.op not in MOVES and current.op != "max_pool") or len(current.inputs) != 1 or current.consts:
+            return None
+        if not _fills_with_zero(current):
             return None
         current = table.get(current.inputs[0])
     return None
@@ -124,7 +149,9 @@ def fold_into_weights(graph: Graph) -> Graph:
     for original in graph.nodes:
         node = substitute((original,), names)[0]
         producer = _sum_before(node, table, users, graph.outputs) if node.op == "affine" else None
-        if producer is not None and real_weights(producer) and not producer.attrs.get("post"):
+        axis = 1 if producer is not None and producer.op == "conv" else len(node.shape) - 1
+        alone = producer is not None and real_weights(producer) and not producer.attrs.get("post")
+        if producer is not None and alone and _along(node, axis):
             folded = producer.with_attrs(post=node.attrs["steps"])
             why = "the scale goes into the real weights of the sum before it"
             row = rewrite_row("scale into weights", [producer, node], [folded], why, producer.module)
@@ -213,16 +240,42 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
 
 
 def _real_sum_after(node: Node, users: dict[int, list[Node]], outputs: tuple[int, ...]) -> int | None:
-    per_channel = any(step.per_channel for step in node.attrs["steps"])
+    """The sum over real weights to which a scale can go, if it can go nowhere else."""
+    uniform = not any(step.per_channel for step in node.attrs["steps"])
+    summed = len(node.shape) - 1  # dimension over which a matrix sums
     current = node
     while current.id not in outputs and len(users[current.id]) == 1:
         (user,) = users[current.id]
         if user.op in _SUMS and real_weights(user):
-            return user.id
-        if user.op not in _LINEAR or (per_channel and user.op not in _KEEPS_CHANNELS):
+            return user.id if uniform or _along(node, 1 if user.op == "conv" else summed) else None
+        if user.op not in _LINEAR or (not uniform and user.op not in _KEEPS_CHANNELS) or not _fills_with_zero(user):
             return None
+        summed = 1 if user.op == "gap" else summed
         current = user
     return None
+
+
+def _fills_with_zero(node: Node) -> bool:
+    """Whether what it puts beside the data is zero, of which any multiple is zero; nothing is put in its place."""
+    arguments = node.attrs.get("args", ())
+    if node.op == "cast" and any(name in node.source for name in ("_like", ".fill", ".zero", ".new_")):
+        return False
+    return node.op != "pad" or not node.source.startswith("aten.constant") or not (len(arguments) > 2 and arguments[2])
+
+
+def _along(node: Node, axis: int) -> bool:
+    """Whether all constants of a chain are single numbers or differ along dimension ``axis`` only."""
+    rank = len(node.shape)
+    for step in node.attrs["steps"]:
+        for constant in step.constants:
+            if constant is None or constant.numel == 1:
+                continue
+            varies = [rank - len(constant.shape) + k for k, size in enumerate(constant.shape) if size > 1]
+            if step.fn == "batch_norm":
+                varies = [1]
+            if varies != [axis]:
+                return False
+    return True
 
 
 def real_weights(node: Node) -> bool:

@@ -39,7 +39,7 @@ def normalise_streams(graph: Graph) -> Graph:
     constants = Constants(graph)
     group = _groups(graph)
     fixed = _fixed(graph, group)
-    scales = {n.id: constants.chain(n.attrs["steps"], len(n.shape))[0] for n in graph.nodes if n.op == "affine"}
+    scales = {n.id: _scale(constants, n) for n in graph.nodes if n.op == "affine"}
     units: dict[int, float] = dict.fromkeys(fixed, 1.0)
     for node in graph.nodes:  # a stream is first written before it is read
         own = group[node.id]
@@ -53,6 +53,13 @@ def normalise_streams(graph: Graph) -> Graph:
             rows.append(rewrite_row("scale tied to its stream", [node], [made], WHY, node.module))
         nodes.append(made)
     return graph.with_nodes(nodes, rows)
+
+
+def _scale(constants: Constants, node: Node) -> Array:
+    """The scale of a chain; not a number where a real size of one-bit values is in it, which thresholds tell later."""
+    steps = node.attrs["steps"]
+    real = any(step.tag == "act_scale" and step.scale_class == "real" for step in steps)
+    return constants.chain(steps, len(node.shape), np.nan if real else 1.0)[0]
 
 
 def _groups(graph: Graph) -> dict[int, int]:

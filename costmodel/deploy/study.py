@@ -7,16 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from costmodel.deploy import deploy
-from costmodel.deploy.assemble import assemble
+from costmodel.deploy.assemble import CannotRunError, assemble
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.program import Array, Instruction, Program
+from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Profile
 from costmodel.ledger.rules import charge
 from costmodel.ledger.scales import ScaleOption
@@ -46,7 +47,8 @@ class Verdict:
 
     ``deviation`` is the largest difference of two outputs, ``scale`` the largest output, ``agreement`` the share of
     images with the same first class. ``ties`` counts decisions within :data:`ROUNDING` of their threshold, of
-    ``decisions``.
+    ``decisions``. ``settled`` is the largest difference from PyTorch with its binary sums in exact arithmetic (see
+    :mod:`costmodel.deploy.reference`); it is asked for only where PyTorch's own answer differs and there are ties.
     """
 
     images: int
@@ -56,11 +58,21 @@ class Verdict:
     ties: int
     decisions: int
     precision: str = "double"
+    settled: float | None = None
 
     @property
     def exact(self) -> bool:
-        """Equal but for rounding."""
-        return self.deviation <= ROUNDING[self.precision] * max(1.0, self.scale)
+        """Equal but for rounding, which where binary sums are exactly zero may not decide."""
+        return self.deviation <= self.tolerance or self.by_rounding
+
+    @property
+    def by_rounding(self) -> bool:
+        """Whether PyTorch differs, and differs only because its rounding decides the sign of sums that are zero."""
+        return self.deviation > self.tolerance and self.settled is not None and self.settled <= self.tolerance
+
+    @property
+    def tolerance(self) -> float:
+        return ROUNDING[self.precision] * max(1.0, self.scale)
 
 
 @dataclass(frozen=True)
@@ -120,10 +132,15 @@ def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
     return Deployment(double, graph, rewritten, profile)
 
 
-def verify(deployment: Deployment, images: Array) -> Verdict:
-    """Run the deployed network in double precision and PyTorch on ``images`` and compare all outputs."""
+def verify(deployment: Deployment, images: Array | tuple[Array, ...]) -> Verdict:
+    """Run the deployed network in double precision and PyTorch on ``images`` and compare all outputs.
+
+    ``images`` is ``[n, ...]``, or one such array an input. Where the answers differ and decisions are at ties, PyTorch
+    runs again with exact binary sums.
+    """
     import torch
 
+    given = images if isinstance(images, tuple) else (images,)
     program = assemble(deployment.graph)
     parameter = next(deployment.model.parameters(), None)
     dtype = parameter.dtype if parameter is not None else torch.float64
@@ -139,28 +156,57 @@ def verify(deployment: Deployment, images: Array) -> Verdict:
                 ties += int((np.abs(arguments[0] - limits) <= near * (1.0 + np.abs(limits))).sum())
             decisions += result.size
 
-    got = Executor(program).run(images, probe=look)
-    with torch.no_grad():
-        answer = deployment.model(torch.as_tensor(images, dtype=dtype))
-    wanted = [t.double().numpy() for t in _tensors(answer)]
-    deviation = max(float(np.abs(a - b).max()) for a, b in zip(got, wanted, strict=True))
+    got = Executor(program).run(*given, probe=look)
+    inputs = [torch.as_tensor(x, dtype=dtype) for x in given]
+    wanted = _one_by_one(deployment.model, inputs)
+    if len(got) != len(wanted):
+        raise CannotRunError(f"{len(wanted) - len(got)} outputs of the network do not depend on its input")
     same = _classes(got[0]) == _classes(wanted[0])
-    return Verdict(
-        len(images), deviation, float(np.abs(wanted[0]).max()), float(same.mean()), ties, decisions, precision
-    )
+    verdict = Verdict(
+        len(given[0]), _deviation(got, wanted), float(np.abs(wanted[0]).max()), float(same.mean()), ties, decisions,
+        precision,
+    )  # fmt: skip
+    if verdict.exact or not ties:
+        return verdict
+    from costmodel.deploy.reference import ExactSums
+
+    zeros = not any(node.op == "sign" and node.domain.kind != "binary" for node in deployment.before.nodes)
+    with ExactSums(sign_of_zero=zeros):
+        settled = _one_by_one(deployment.model, inputs)
+    return replace(verdict, settled=_deviation(got, settled))
 
 
-def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | None, images: Array,
-           labels: Array | None = None, *, batch: int = 16) -> Effect:  # fmt: skip
-    """Carry out an option in fixed point and compare it with the exact network, decision by decision."""
+def _one_by_one(model: nn.Module, inputs: Sequence[Any]) -> list[Array]:
+    """All outputs of PyTorch, which sees the images one by one, as the network was traced."""
+    import torch
+
+    with torch.no_grad():
+        parts = [[t.double().numpy() for t in _tensors(model(*(x[k : k + 1] for x in inputs)))]
+                 for k in range(len(inputs[0]))]  # fmt: skip
+    return [np.concatenate(answers) for answers in zip(*parts, strict=True)]
+
+
+def _deviation(got: Sequence[Array], wanted: Sequence[Array]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(got, wanted, strict=True))
+
+
+def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | None,
+           images: Array | tuple[Array, ...], labels: Array | None = None, *, batch: int = 16) -> Effect:  # fmt: skip
+    """Carry out an option in fixed point and compare it with the exact network, decision by decision.
+
+    Raises :class:`CostmodelError` where a number does not fit into 63 bits.
+    """
+    given_images = images if isinstance(images, tuple) else (images,)
+    count = len(given_images[0])
     exact = assemble(deployment.graph)
     program = assemble(replace_multipliers(deployment.graph, option), fraction_bits, option)
     flips: dict[int, list[int]] = {i: [0, 0] for i in program.bits()}
     widest = 0
     logits: dict[str, list[Array]] = {"exact": [], "given": []}
     first, second = Executor(exact), Executor(program)
-    for start in range(0, len(images), batch):
-        part = images[start : start + batch]
+    batch = 1 if second.one_by_one else batch
+    for start in range(0, count, batch):
+        part = [x[start : start + batch] for x in given_images]
         bits: dict[int, Array] = {}
 
         def keep(
@@ -179,15 +225,17 @@ def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | Non
             elif result.dtype == np.int64 and result.size:
                 widest = max(widest, int(np.abs(result).max()).bit_length() + 1)
 
-        logits["exact"].append(first.run(part, probe=keep)[0])
-        logits["given"].append(second.run(part, probe=match)[0])
+        logits["exact"].append(first.run(*part, probe=keep)[0])
+        logits["given"].append(second.run(*part, probe=match)[0])
+    if widest > 62:
+        raise CostmodelError(f"numbers of {widest} bits do not fit: take fewer than {fraction_bits} fraction bits")
     exact_logits, given = (np.concatenate(logits[k]) for k in ("exact", "given"))
     difference = given - exact_logits
     spread = float(exact_logits.std()) or 1.0
     modules = {i.out: i.module for i in program.instructions}
     right = [None if labels is None else float((_classes(x) == labels).mean()) for x in (given, exact_logits)]
     return Effect(
-        option, fraction_bits, len(images), tuple((modules[k], f, n) for k, (f, n) in flips.items()),
+        option, fraction_bits, count, tuple((modules[k], f, n) for k, (f, n) in flips.items()),
         float(np.sqrt((difference**2).mean())) / spread, float(np.abs(difference).max()),
         float((_classes(given) == _classes(exact_logits)).mean()), right[0], right[1], widest,
     )  # fmt: skip

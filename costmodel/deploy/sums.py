@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from costmodel.deploy.program import Array, Instruction
-
-
-def _count(tally: Any, i: Instruction, kind: str, operations: int) -> None:
-    if tally is not None and operations:
-        tally[i.module, i.call, i.node_op, kind] += operations
-
-
-def _pair(i: Instruction, name: str, default: int) -> tuple[int, int]:
-    values = i.params.get(name, [default, default])
-    return int(values[0]), int(values[1])
+from costmodel.deploy.tally import Tally, count
 
 
 def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -39,18 +31,16 @@ def pack_weights(signs: Array, groups: int) -> dict[str, Array]:
     return {"words": np.ascontiguousarray(words.swapaxes(1, 2)), "ones": np.ascontiguousarray(ones.swapaxes(1, 2))}
 
 
-def xnor_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
+def xnor_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of ±1 (or 0/1) by ±1 products: XNOR (AND) and popcount on words of 64 channels."""
     from costmodel.deploy.kernels import pack_signs, xnor_conv
 
-    signs = i.arrays["signs"]
-    filters = signs if signs.ndim == 4 else signs.reshape(*signs.shape, 1, 1)
+    filters = flat_filters(i.arrays["signs"])
     groups = int(i.params.get("groups", 1))
     packed = i.arrays if "words" in i.arrays else pack_weights(filters, groups)
-    value = np.ascontiguousarray(x[0])
-    maps = value if i.params["conv"] else value.reshape(-1, value.shape[-1], 1, 1)
-    kernel, stride = (filters.shape[2], filters.shape[3]), _pair(i, "stride", 1)
-    padding, dilation = _pair(i, "padding", 0), _pair(i, "dilation", 1)
+    maps = _flat_maps(i, np.ascontiguousarray(x[0]))
+    kernel = (filters.shape[2], filters.shape[3])
+    stride, padding, dilation = _pairs(i)
     h = out_size(maps.shape[2], kernel[0], stride[0], padding[0], dilation[0])
     w = out_size(maps.shape[3], kernel[1], stride[1], padding[1], dilation[1])
     outputs, channels = len(filters) // groups, filters.shape[1]
@@ -61,32 +51,50 @@ def xnor_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
         xnor_conv(words, packed["words"][group], packed["ones"][group], channels, kernel, stride, padding, dilation,
                   bool(i.params["zero"]), part)  # fmt: skip
     products = result.size * channels * kernel[0] * kernel[1]
-    _count(tally, i, "and" if i.params["zero"] else "xnor", products)
-    _count(tally, i, "popcount", products)
-    return result if i.params["conv"] else result.reshape(*value.shape[:-1], len(filters))
+    count(tally, i, "and" if i.params["zero"] else "xnor", products)
+    count(tally, i, "popcount", products)
+    return _as_given(i, result, x[0])
+
+
+def flat_filters(signs: Array) -> Array:
+    """Filters of convolutions of one dimension, and matrices, as those of two dimensions."""
+    return signs.reshape(*signs.shape[:2], *(1 for _ in range(4 - signs.ndim)), *signs.shape[2:])
+
+
+def _flat_maps(i: Instruction, x: Array) -> Array:
+    """Rows ``[n, c, l]`` as maps of height one, vectors ``[..., c]`` as maps of one element."""
+    if not i.params["conv"]:
+        return x.reshape(-1, x.shape[-1], 1, 1)
+    return x[:, :, None] if x.ndim == 3 else x
+
+
+def _as_given(i: Instruction, result: Array, x: Array) -> Array:
+    """Maps ``[n, o, h, w]`` in the form of the operand ``x``."""
+    if not i.params["conv"]:
+        return result.reshape(*x.shape[:-1], result.shape[1])
+    return result[:, :, 0] if x.ndim == 3 else result
 
 
 # -- one bit by many -------------------------------------------------------------------------------------------------
 
 
-def signed_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
+def signed_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of wide activations, each added or subtracted as its weight says."""
     signs = i.arrays["signs"]
     if x[0].dtype.kind == "f":
         result = _correlate(i, x[0], signs.astype(np.float64))
     else:
         result = _add_or_subtract(i, x[0], signs)
-    _count_products(tally, i, result.size, signs[0].size)
+    _count_products(tally, i, result.size * signs[0].size, result.size)
     return result
 
 
 def _add_or_subtract(i: Instruction, x: Array, signs: Array) -> Array:
     from costmodel.deploy.kernels import add_or_subtract
 
-    filters = signs if signs.ndim == 4 else signs.reshape(*signs.shape, 1, 1)
-    maps = x if i.params["conv"] else x.reshape(-1, x.shape[-1], 1, 1)
+    filters, maps = flat_filters(signs), _flat_maps(i, x)
     groups, (o, channels, *kernel) = int(i.params.get("groups", 1)), filters.shape
-    columns = _columns(i, maps, (kernel[0], kernel[1]))  # [n, h, w, c, kh, kw]
+    columns = _columns(i, maps, tuple(kernel))  # [n, h, w, c, kh, kw]
     n, h, w = columns.shape[:3]
     result = np.empty((n, o, h, w), np.int64)
     for group in range(groups):
@@ -94,55 +102,100 @@ def _add_or_subtract(i: Instruction, x: Array, signs: Array) -> Array:
         mask = -(filters[group * o // groups : (group + 1) * o // groups].reshape(o // groups, -1) < 0).astype(np.int64)
         sums = add_or_subtract(np.ascontiguousarray(part, dtype=np.int64), np.ascontiguousarray(mask.T))
         result[:, group * o // groups : (group + 1) * o // groups] = sums.reshape(n, h, w, -1).transpose(0, 3, 1, 2)
-    return result if i.params["conv"] else result.reshape(*x.shape[:-1], o)
+    return _as_given(i, result, x)
 
 
 # -- real ------------------------------------------------------------------------------------------------------------
 
 
-def real_sum(i: Instruction, x: list[Array], tally: Any) -> Array:
+def real_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of real products in double precision, rounded once to the grid of its result if that is integer."""
-    weight = i.arrays["weight"].astype(np.float64)
-    result = _correlate(i, x[0].astype(np.float64), weight)
-    terms = weight[0].size
-    _count_products(tally, i, result.size, terms)
+    weight, value = i.arrays["weight"].astype(np.float64), x[0].astype(np.float64)
+    if i.params.get("transposed"):
+        result = _scatter(i, value, weight)
+        products = value.size // weight.shape[1] // int(i.params["groups"]) * weight.size
+    else:
+        result = _correlate(i, value, weight)
+        products = result.size * weight[0].size
+    _count_products(tally, i, products, result.size)
     if "bias" in i.arrays:
         bias = i.arrays["bias"]
         if i.params["conv"] and bias.ndim == 1:
-            bias = bias.reshape(-1, 1, 1)
+            bias = bias.reshape(-1, *(1 for _ in weight.shape[2:]))
         result = result + bias
-        _count(tally, i, "add", result.size)
+        count(tally, i, "add", result.size)
     fraction = i.params["fraction"]
     return result if fraction < 0 else np.rint(result * 2.0**fraction).astype(np.int64)
 
 
-def _count_products(tally: Any, i: Instruction, outputs: int, terms: int) -> None:
+def matmul_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
+    """Product of two matrices that both depend on the input."""
+    first, second = x[0], x[-1].swapaxes(-1, -2) if i.params["turned"] else x[-1]
+    result = np.asarray(first @ second)
+    _count_products(tally, i, result.size * first.shape[-1], result.size)
+    return result
+
+
+def _count_products(tally: Tally | None, i: Instruction, products: int, outputs: int) -> None:
     """Narrow integers are counted as the bit planes that hardware would take them apart into."""
     for kind, operations, less_one in i.params["products"]:
-        _count(tally, i, kind, outputs * terms * operations - (outputs if less_one else 0))
+        count(tally, i, kind, products * operations - (outputs if less_one else 0))
 
 
-def _columns(i: Instruction, x: Array, kernel: tuple[int, int]) -> Array:
-    """Windows ``[n, h_out, w_out, c, kh, kw]`` of zero-padded maps (a view)."""
-    stride, padding, dilation = _pair(i, "stride", 1), _pair(i, "padding", 0), _pair(i, "dilation", 1)
+def _geometry(i: Instruction, rank: int) -> tuple[list[int], list[int], list[int]]:
+    """Stride, padding and dilation of ``rank`` spatial dimensions."""
+    stride, padding, dilation = (list(i.params.get(k, ())) for k in ("stride", "padding", "dilation"))
+    missing = rank - len(stride)
+    return [1] * missing + stride, [0] * missing + padding, [1] * missing + dilation
+
+
+def _pairs(i: Instruction) -> tuple[tuple[int, int], ...]:
+    return tuple((a, b) for a, b in _geometry(i, 2))
+
+
+def _columns(i: Instruction, x: Array, kernel: tuple[int, ...]) -> Array:
+    """Windows ``[n, *out, c, *kernel]`` of zero-padded maps ``[n, c, *in]`` (a view)."""
+    rank = len(kernel)
+    stride, padding, dilation = _geometry(i, rank)
     if any(padding):
         x = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-    view = np.lib.stride_tricks.sliding_window_view(x, reach, (2, 3))
-    return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]].transpose(0, 2, 3, 1, 4, 5)
+    view = np.lib.stride_tricks.sliding_window_view(x, reach, tuple(range(2, x.ndim)))
+    steps: list[Any] = [slice(None, None, s) for s in (*stride, *dilation)]
+    view = view[(slice(None), slice(None), *steps)]
+    return view.transpose(0, *range(2, 2 + rank), 1, *range(2 + rank, 2 + 2 * rank))
 
 
 def _correlate(i: Instruction, x: Array, weight: Array) -> Array:
     if not i.params["conv"]:
         return np.asarray(x @ weight.T)
-    o, channels, kh, kw = weight.shape
+    o, channels, *kernel = weight.shape
     groups = int(i.params.get("groups", 1))
-    columns = _columns(i, x, (kh, kw))
-    n, h, w = columns.shape[:3]
+    columns = _columns(i, x, tuple(kernel))
+    rows = columns.shape[: 1 + len(kernel)]
     parts = []
     for group in range(groups):
-        part = columns[:, :, :, group * channels : (group + 1) * channels].reshape(n * h * w, -1)
+        part = columns[(*(slice(None) for _ in rows), slice(group * channels, (group + 1) * channels))]
         filters = weight[group * o // groups : (group + 1) * o // groups].reshape(o // groups, -1)
-        parts.append((part @ filters.T).reshape(n, h, w, -1))
-    result = parts[0] if groups == 1 else np.concatenate(parts, 3)
-    return np.ascontiguousarray(result.transpose(0, 3, 1, 2))
+        parts.append((part.reshape(math.prod(rows), -1) @ filters.T).reshape(*rows, -1))
+    result = parts[0] if groups == 1 else np.concatenate(parts, -1)
+    return np.ascontiguousarray(np.moveaxis(result, -1, 1))
+
+
+def _scatter(i: Instruction, x: Array, weight: Array) -> Array:
+    """Transposed convolution: every element of ``[n, c, *in]`` adds its multiple of a filter to the map."""
+    o, channels, *kernel = weight.shape
+    groups, out = int(i.params["groups"]), i.shape[2:]
+    stride, padding, dilation = _geometry(i, len(kernel))
+    sizes = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(x.shape[2:], stride, dilation, kernel, strict=True)]
+    sizes = [max(n, size + 2 * p) for n, size, p in zip(sizes, out, padding, strict=True)]
+    canvas = np.zeros((x.shape[0], o, *sizes))
+    for group in range(groups):
+        maps = x[:, group * channels : (group + 1) * channels]
+        own = slice(group * o // groups, (group + 1) * o // groups)
+        for tap in np.ndindex(*kernel):
+            spread = np.tensordot(maps, weight[(own, slice(None), *tap)], (1, 1))  # [n, *in, o]
+            at: list[Any] = [slice(t * d, t * d + (n - 1) * s + 1, s)
+                             for t, d, n, s in zip(tap, dilation, x.shape[2:], stride, strict=True)]  # fmt: skip
+            canvas[(slice(None), own, *at)] += np.moveaxis(spread, -1, 1)
+    return canvas[(slice(None), slice(None), *(slice(p, p + size) for p, size in zip(padding, out, strict=True)))]

@@ -11,12 +11,13 @@ take :math:`T_c` to be the point at which :math:`g` changes. In particular
 * ``where(x >= 0, 1, -1)``, ``(x >= 0) * 2 - 1``, ``heaviside`` and clamped signs are :math:`T = 0`.
 
 Precondition: one source, all operations element by element, nothing inside is read from outside, and the observed
-values change at most once in each channel; where they change more often, every change is one comparison.
+values change at most once in each channel. The largest such computation is taken; what changes more often, as the sign
+of a magnitude less a constant does, stays as it was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
@@ -31,8 +32,8 @@ _ELEMENTWISE = frozenset(
 )  # fmt: skip
 #: A function made of these is monotone without looking.
 _MONOTONE = frozenset({"affine", "clamp", "cast", "sign", "compare", "round", "relu"})
-#: Users that apply the size of a one-bit step after their sum, or hand it on.
-_SCALE_AFTER = frozenset({"conv", "linear", "matmul", "max_pool", *MOVES})
+#: Users that apply the size of a one-bit step after their sum.
+_SUMS = frozenset({"conv", "linear", "matmul"})
 WHY = "a function of one value with two results is a comparison with a threshold; positive scales and biases move it"
 
 
@@ -48,7 +49,7 @@ def to_thresholds(graph: Graph) -> Graph:
     for root in reversed(graph.nodes):
         if root.id in inside or not root.domain.is_one_bit or root.op not in _ELEMENTWISE:
             continue
-        source, cone = _cone(root, nodes, position, users, graph.outputs)
+        source, cone = _largest(graph, root, table, _cones(root, nodes, position, users, graph.outputs))
         if source is None:
             continue
         inside.update(node.id for node in cone)
@@ -76,13 +77,13 @@ def _name(cone: list[Node]) -> str:
     return "sign idiom into comparison"
 
 
-def _cone(
+def _cones(
     root: Node, nodes: dict[int, Node], position: dict[int, int], users: dict[int, list[Node]], outputs: tuple[int, ...]
-) -> tuple[int | None, list[Node]]:
-    """The largest element-by-element computation of ``root`` from one source, and that source."""
+) -> list[tuple[int, list[Node]]]:
+    """The element-by-element computations of ``root`` from one source, with that source, smaller ones first."""
     inside: dict[int, Node] = {}
     frontier = {root.id}
-    best: tuple[int | None, list[Node]] = (None, [])
+    found: list[tuple[int, list[Node]]] = []
     while frontier:
         latest = max(frontier, key=lambda i: position.get(i, -1))
         node = nodes.get(latest)
@@ -95,22 +96,35 @@ def _cone(
         frontier.discard(latest)
         frontier.update(node.inputs)
         if len(frontier) == 1:
-            best = (next(iter(frontier)), sorted(inside.values(), key=lambda n: position[n.id]))
-    return best
+            found.append((next(iter(frontier)), sorted(inside.values(), key=lambda n: position[n.id])))
+    return found
+
+
+def _largest(
+    graph: Graph, root: Node, table: Mapping[int, Node | GraphInput], cones: list[tuple[int, list[Node]]]
+) -> tuple[int | None, list[Node]]:
+    """The largest of the computations that changes once, and its source."""
+    for source, cone in reversed(cones):
+        if _recodes(table[source]) or _changes(graph, root, table[source], cone) <= 1:
+            return source, cone
+    return None, []
+
+
+def _recodes(source: Node | GraphInput) -> bool:
+    """Whether the source has two values, so that its function is another name for them."""
+    return source.domain.is_one_bit and isinstance(source, Node)
 
 
 def _threshold(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
-    if source.domain.is_one_bit and isinstance(source, Node):
+    if _recodes(source):
         return replace(root, op="cast", inputs=(source.id,), consts={}, tags=(),
                        attrs={"recode": True, "cone": tuple(cone)})  # fmt: skip
-    changes = _changes(graph, root, source, cone)
     channels = max((c.numel for node in cone for c in _constants(node)), default=1)
     bits = source.domain.bits
     domain = Domain("int", bits) if not source.domain.is_float else Domain("float", bits)
     return replace(
         root, op="threshold", inputs=(source.id,), consts={}, tags=("binarize",),
-        attrs={"cone": tuple(cone), "steps_per_element": changes, "bits_in": bits, "channels": channels,
-               "threshold_domain": domain},
+        attrs={"cone": tuple(cone), "bits_in": bits, "channels": channels, "threshold_domain": domain},
     )  # fmt: skip
 
 
@@ -128,6 +142,8 @@ def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Nod
     x = graph.samples.get(source.id)
     if u is None or x is None or x.shape != u.shape:
         return 1
+    if any(_varies_by_position(constant, x.dim()) for node in cone for constant in _constants(node)):
+        return 1  # every position has a threshold of its own and was seen once
     if x.dim() > 2:
         x, u = (t.movedim(1, 0).reshape(t.shape[1], -1) for t in (x, u))
     elif any(constant.numel > 1 for node in cone for constant in _constants(node)):
@@ -140,15 +156,21 @@ def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Nod
     return max(1, changes)
 
 
+def _varies_by_position(constant: Constant, rank: int) -> bool:
+    """Whether a constant differs along a dimension of a map; vectors lie along its channels, or are read as if so."""
+    sizes = (1,) * (rank - len(constant.shape)) + constant.shape
+    return rank > 2 and len(constant.shape) > 1 and any(size > 1 for size in sizes[2:])
+
+
 def _one_decision(cone: list[Node]) -> bool:
     """Whether one comparison of a monotone function decides everything that follows it."""
     decisions = [node for node in cone if node.op in ("sign", "compare")]
     if len(decisions) != 1:
         return {node.op for node in cone} <= _MONOTONE and not decisions
     (decision,) = decisions
-    after = {decision.id}
+    after = {decision.id, *(node.id for node in cone if _is_filled(node))}
     for node in cone:  # in execution order
-        if node.id == decision.id or after.isdisjoint(node.inputs):
+        if node.id in after or after.isdisjoint(node.inputs):
             continue
         if not after.issuperset(node.inputs):
             return False
@@ -156,25 +178,47 @@ def _one_decision(cone: list[Node]) -> bool:
     return all(node.op in _MONOTONE for node in cone if node.id not in after)
 
 
+def _is_filled(node: Node) -> bool:
+    """Whether it makes a tensor of one number in the shape of its operand, such as ``ones_like``."""
+    return node.op == "cast" and any(name in node.source for name in ("_like", ".fill", ".zero", ".new_"))
+
+
 def _restore_scales(graph: Graph) -> Graph:
-    """A threshold gives ±1 or {0, 1}. Sums of products apply the step's size afterwards; other users, such as a
-    residual addition, get it by an explicit scale here."""
+    """A threshold gives ±1 or {0, 1}, and so does what moves or compares such values. Sums of products apply the size
+    that they stand for afterwards; other users, such as a residual addition, get it by an explicit scale here."""
     users = graph.users()
     fresh = 1 + max((node.id for node in graph.nodes), default=0)
-    names: dict[tuple[int, int], int] = {}  # (user, threshold) -> scaled threshold
+    names: dict[tuple[int, int], int] = {}  # (user, unit values) -> scaled values
+    units: set[int] = set()  # values that stand for some other size
+    for node in graph.nodes:
+        if _gives_units(node, units) and node.domain.scale != "one":
+            units.add(node.id)
+    outputs = dict.fromkeys(graph.outputs)
     nodes: list[Node] = []
     for node in graph.nodes:
         renamed = {source: names[node.id, source] for source in node.inputs if (node.id, source) in names}
         nodes.append(substitute((node,), renamed)[0])
-        if node.op != "threshold" or node.domain.scale == "one":
+        if node.id not in units:
             continue
-        needing = [user for user in users[node.id] if user.op not in _SCALE_AFTER]
-        if needing:
+        needing = [user for user in users[node.id] if user.op not in _SUMS and not _gives_units(user, units)]
+        if needing or node.id in outputs:
             step = Step("mul", (_scale_constant(node.domain),), "act_scale")
-            nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs={"steps": (step,)}, tags=()))
+            nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs={"steps": (step,)}, tags=(),
+                                 window=None, consts={}))  # fmt: skip
             names.update({(user.id, node.id): fresh for user in needing})
+            if node.id in outputs:
+                outputs[node.id] = fresh
             fresh += 1
-    return replace(graph, nodes=tuple(nodes))
+    final = tuple(outputs[i] or i for i in graph.outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=final)
+
+
+def _gives_units(node: Node, units: set[int]) -> bool:
+    """Whether its one-bit values come as ±1 or {0, 1}, whatever size they stand for."""
+    if node.op == "threshold" or node.attrs.get("recode"):
+        return True
+    carries = node.op == "max_pool" or node.op in MOVES
+    return carries and node.domain.is_one_bit and units.issuperset(node.inputs)
 
 
 def _scale_constant(domain: Domain) -> Constant:

@@ -23,6 +23,8 @@ Kind = Literal[
     "signflip", "lut", "special", "unknown",
 ]  # fmt: skip
 Role = Literal["input", "weight", "parameter", "output"]
+#: The parameters that are tables: all of their entries are stored, and one is read for every result.
+TABLE = "table"
 
 KINDS: tuple[Kind, ...] = (
     "mul", "add", "compare", "xnor", "and", "popcount", "shift_const", "shift_channel", "shift_var",
@@ -117,12 +119,15 @@ class Scale:
     """A layer that multiplies by a real constant after all exact rewrites; :mod:`costmodel.ledger.scales` replaces it.
 
     ``table_bits`` is the width of the integer that it multiplies, where that is a sum of signs of which a table can
-    list every value, and 0 elsewhere.
+    list every value, and 0 elsewhere; ``table_entries`` are those of its tables, one a channel where the scale differs
+    by channel. ``stored`` is the tensor of the ledger's traffic that holds the scale, "" for a number in the program.
     """
 
     layer: int
     per_channel: bool
     table_bits: int
+    table_entries: int = 0
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from costmodel.domain import FLOAT_BITS, Domain, accumulator
-from costmodel.ledger.ledger import Charge, Kind, Layer, Ledger, Level, Role, Scale, Traffic
+from costmodel.domain import FLOAT, FLOAT_BITS, Domain, accumulator
+from costmodel.ledger.ledger import TABLE, Charge, Kind, Layer, Ledger, Level, Role, Scale, Traffic
 from costmodel.ledger.scales import replacement
 from costmodel.trace.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
 from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, Node
@@ -45,9 +45,15 @@ def charge(graph: Graph, level: Level) -> Ledger:
                 )
         traffic.extend(_traffic(node, index, table))
         if level == "deployed" and node.op == "affine" and chain_class(node.attrs["steps"]) == "real":
-            per_channel = chain_per_channel(node.attrs["steps"])
-            scales.append(Scale(index, per_channel, table_bits(node, table)))
+            scales.append(_scale(node, index, table))
     return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales))
+
+
+def _scale(node: Node, index: int, table: Mapping[int, Node | GraphInput]) -> Scale:
+    steps = node.attrs["steps"]
+    stored = next((c.path or name for name, c in _chain_constants(steps) if name == "scale"), "")
+    bits = table_bits(node, table)
+    return Scale(index, chain_per_channel(steps), bits, table_entries(node, table) if bits else 0, stored)
 
 
 def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, Node | GraphInput]) -> Layer:
@@ -81,7 +87,12 @@ def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Ite
 
 def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
     yield from node.consts.items()
-    yield from _chain_constants(node.attrs.get("steps", ()))
+    as_table = node.attrs.get("multiplier") == "lut"
+    if as_table:
+        yield TABLE, Constant(-2, (node.attrs["table_entries"],), FLOAT)
+    for name, constant in _chain_constants(node.attrs.get("steps", ())):
+        if not (as_table and name == "scale"):
+            yield name, constant
     # A folded scale is in the weights; a folded bias is stored beside them.
     for name, constant in _chain_constants(node.attrs.get("post", ())):
         if name == "bias" and "bias" not in node.consts:
@@ -208,6 +219,14 @@ def table_bits(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
     return source.domain.bits if signs else 0
 
 
+def table_entries(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
+    """Entries of the tables that stand for a scale: every sum of signs from -n to n, by channel if the scale is."""
+    source = table[node.inputs[0]]
+    assert isinstance(source, Node)
+    scales = [c.numel for name, c in _chain_constants(node.attrs["steps"]) if name == "scale"]
+    return max(scales, default=1) * (2 * int(source.attrs["n_terms"]) + 1)
+
+
 def prelu(node: Node) -> Iterable[Row]:
     # The sign bit of x selects; only the negative branch computes.
     slope = node.consts["slope"]
@@ -218,8 +237,7 @@ def prelu(node: Node) -> Iterable[Row]:
 
 
 def threshold(node: Node) -> Iterable[Row]:
-    yield ("compare", "binarize", node.numel * node.attrs.get("steps_per_element", 1), node.attrs["bits_in"],
-           node.attrs["bits_in"], 0)  # fmt: skip
+    yield ("compare", "binarize", node.numel, node.attrs["bits_in"], node.attrs["bits_in"], 0)
 
 
 def _width(node: Node) -> int:

@@ -7,13 +7,13 @@ does, one shift: it is priced as the network would be if it were trained so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, get_args
 
 from costmodel.domain import FLOAT_BITS
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.ledger.ledger import Kind, Ledger
+from costmodel.ledger.ledger import TABLE, Kind, Ledger, Scale, Traffic
 
 ScaleOption = Literal["exact", "pow2", "csd2", "csd3", "tied", "lut"]
 SCALE_OPTIONS: tuple[ScaleOption, ...] = get_args(ScaleOption)
@@ -59,4 +59,20 @@ def with_scale(ledger: Ledger, option: str) -> Ledger:
             for kind, tag, count, a, b, acc in rows
             if count
         ]
-    return replace(ledger, charges=tuple(charges))
+    traffic = tuple(_with_tables(ledger, places)) if option == "lut" else ledger.traffic
+    return replace(ledger, charges=tuple(charges), traffic=traffic)
+
+
+def _with_tables(ledger: Ledger, places: Mapping[int, Scale]) -> Iterable[Traffic]:
+    """The ledger's traffic with tables in the place of the scales that they hold the multiples of."""
+    made: set[int] = set()
+    for row in ledger.traffic:
+        place = places.get(row.layer)
+        if place is None or not place.table_bits or row.role == "input":
+            yield row
+            continue
+        if row.layer not in made:
+            made.add(row.layer)
+            yield Traffic(row.layer, row.module, TABLE, "parameter", place.table_entries, FLOAT_BITS)
+        if row.role != "parameter" or row.tensor != place.stored:
+            yield row

@@ -10,10 +10,11 @@ for wires, clock tree and control.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, cast
 
 from costmodel.errors import CostmodelError
-from costmodel.ledger.ledger import Charge, Layer, Ledger
+from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger
 from costmodel.targets import arith
 from costmodel.targets.arrays import sums
 from costmodel.targets.asic_area import area_lines
@@ -221,6 +222,12 @@ def _memory(
     stored = {"weight": 0, "parameter": 0}
     for item in items:
         bits, role = item.bits, item.role
+        if item.tensor == TABLE:  # one entry is read for every result
+            fetched = arith.where(resident, 0, bits)
+            bill.sram(index, "weight", role, prod(layer.shape_out) * item.width, fetched)
+            bill.dram(index, role, fetched)
+            dram = dram + fetched
+            continue
         if role in stored:
             stored[role] += bits
             continue

@@ -47,7 +47,7 @@ def trace(
 
         exact = record(private_copy(model, args, kwargs), args, kwargs, keep_values=True, full=True)
         _same_program(recording, exact)
-        graph = replace(graph, values=exact.kept)
+        graph = replace(graph, values={**exact.kept, **graph.values})
     return graph
 
 

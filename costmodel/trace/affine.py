@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from costmodel.ledger.ledger import Window
 from costmodel.trace.graph import Constant
 
 #: What a multiplication by a scale takes: nothing, a change of sign, a shift, or a real multiplication.
@@ -69,6 +70,13 @@ class Step:
     @property
     def bias_tag(self) -> str:
         return "bn_bias" if self.fn == "batch_norm" else self.tag
+
+
+def along_channels(constant: Constant, geometry: Window | None) -> Constant:
+    """A vector of output channels as it lies against the result of a sum: before the dimensions of a map, else last."""
+    if geometry is None or not constant.shape:
+        return constant
+    return replace(constant, shape=(*constant.shape, *(1 for _ in geometry.kernel)))
 
 
 def constant_class(constant: Constant | None) -> ScaleClass:

@@ -215,7 +215,8 @@ def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
+    fn = value.op.split(".")[1].rstrip("_")
+    attrs = {"fn": fn, "operands": operands_of(state, value), "kwargs": value.kwargs}
     state.emit(value, "special", online_inputs(state, value), attrs=attrs, tags=("activation",))
 
 

@@ -7,7 +7,7 @@ it is counted by the elements it produces, and reported.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.domain import FLOAT, Domain, real
 from costmodel.ledger.ledger import Caveat, Window
@@ -17,6 +17,9 @@ from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, In, Node
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.simplify import Simplified, base_name
 from costmodel.trace.values import Ref, Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Ops whose results are sums: a zero among them is a tie, not a third value that was meant.
 SUMS = frozenset({"conv", "linear", "matmul", "affine", "add", "prelu", "max_pool", "input"})
@@ -66,6 +69,12 @@ class Lowering:
     def constant(self, argument: Any, axis: int | None = None, look: bool = True) -> Constant | None:
         operand = self.operand(argument, axis, look)
         return operand if isinstance(operand, Constant) else None
+
+    def made(self, values: Tensor) -> Constant:
+        """A constant that the program does not have as such, of real numbers."""
+        self._next += 1
+        self.simplified.recording.kept[self._next - 1] = values
+        return Constant(self._next - 1, tuple(values.shape), FLOAT)
 
     def is_online(self, argument: Any) -> bool:
         return isinstance(argument, Ref) and self.simplified.online[self.simplified.canonical[argument.id]]
@@ -178,8 +187,8 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         else:
             state.unknown(value)
     # What left torch may have gone into the foreign tensors: it is needed as much as an output is.
-    roots = (*simplified.outputs, *(simplified.canonical[i] for i in state.escaped))
-    outputs = tuple(dict.fromkeys(state.names[i] for i in roots if i in state.names))
+    left = dict.fromkeys(simplified.canonical[i] for i in state.escaped)
+    outputs = tuple(state.names[i] for i in (*simplified.outputs, *left) if i in state.names)
     if not outputs:
         message = "no output depends on the input: there is nothing to do at inference"
         state.caveats.append(Caveat("note", "", message))
@@ -211,7 +220,13 @@ def _move(state: Lowering, value: Value, op: str) -> None:
             consts[f"const{index}"] = operand
     # Zeros around a ±1 map are skipped by the sum that reads it, as a convolution's own padding is.
     padded = op == "pad" and inputs and state.domain_of(inputs[0]).kind == "binary"
-    state.emit(value, op, tuple(inputs), consts=consts, attrs={"args": value.args, "kwargs": value.kwargs},
+    attrs: dict[str, Any] = {"args": value.args, "kwargs": value.kwargs}
+    if consts and op in ("concat", "stack"):
+        from costmodel.trace.arguments import operands_of
+
+        attrs["operands"] = operands_of(state, value)
+        inputs = list(dict.fromkeys(inputs))
+    state.emit(value, op, tuple(inputs), consts=consts, attrs=attrs,
                domain=state.domain_of(inputs[0]) if padded else None)  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def lookup(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y = table[index]: a table of constants that the input indexes is a memory, anything else moves elements
     table = state.constant(args[0]) if isinstance(args[0], Ref) else None
     if table is None:
-        state.emit(value, "gather", online_inputs(state, value))
+        attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
+        state.emit(value, "gather", online_inputs(state, value), attrs=attrs)
     else:
         state.emit(value, "embedding", online_inputs(state, value), consts={"table": table})
 

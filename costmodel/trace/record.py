@@ -51,7 +51,7 @@ def record(
     if not returned and not recorder.escaped:
         returned = _unread(recorder)
     # What Python read, to branch on it or to compute with it, is needed as much as what is returned.
-    outputs = tuple(dict.fromkeys((*returned, *recorder.escaped)))
+    outputs = (*returned, *(i for i in dict.fromkeys(recorder.escaped) if i not in returned))
     recorder.caveats.extend(_idle_modules(model, called, recorder.values))
     return Recording(recorder.values, outputs, recorder.caveats, recorder.kept)
 

@@ -95,7 +95,7 @@ def simplify(recording: Recording) -> Simplified:
         representative.setdefault(number, value.id)
         forms.setdefault(number, form if form is not None else {number: 1.0})
 
-    outputs = tuple(dict.fromkeys(canonical[i] for i in recording.outputs))
+    outputs = tuple(canonical[i] for i in recording.outputs)
     live = _live(values, canonical, online, outputs)
     return Simplified(recording, canonical, numbers, online, live, outputs, aliases, random)
 

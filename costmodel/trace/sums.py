@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.domain import FLOAT, Domain, accumulator
 from costmodel.ledger.ledger import Window
-from costmodel.trace.affine import Step
+from costmodel.trace.affine import Step, along_channels
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.graph import Constant
@@ -54,17 +54,15 @@ def sum_of_products(
                **({} if made is None else {"results": made})},
     )  # fmt: skip
     if rescale and isinstance(weight, Constant):
-        scale = Constant(weight.id, (weight_shape[0],) if b.per_channel else (), _scale_domain(b), path=weight.path)
-        node = state.affine(value, node, Step("mul", (scale,), "weight_scale"))
+        channels = weight_shape[0]
+        if geometry is not None and geometry.transposed:
+            channels = weight_shape[1] * geometry.groups
+        scale = Constant(weight.id, (channels,) if b.per_channel else (), _scale_domain(b), path=weight.path)
+        node = state.affine(value, node, Step("mul", (along_channels(scale, geometry),), "weight_scale"))
         if bias_constant is not None:
             state.affine(value, node, Step("add", (along_channels(bias_constant, geometry),), "bias"))
     if bias is not None and bias_constant is None:  # a bias that depends on the input
         state.emit(value, "add", (state.names[value.id], node_of(state, bias)), tags=("bias",))
-
-
-def along_channels(bias: Constant, geometry: Window | None) -> Constant:
-    """A bias as it lies against the result of a sum: along the channels of a map, along the last dimension else."""
-    return replace(bias, shape=(*bias.shape, *(1 for _ in geometry.kernel))) if geometry is not None else bias
 
 
 def _scale_domain(domain: Domain) -> Domain:
@@ -162,10 +160,11 @@ def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     *batch, length, width = state.shape(query)
     span = state.shape(key)[-2]
     scores = (*batch, length, span)
-    product = {"dynamic": True, "stem": False}
+    under_mask = value.kwargs.get("attn_mask") is not None or any(a not in (None, False, 0) for a in args[3:])
+    product = {"dynamic": True, "stem": False, "masked": under_mask}
     logits = state.emit(value, "matmul", (q, k), shape=scores, domain=FLOAT, attrs={
         "a": state.domain_of(q), "b": _unit(state.domain_of(k)), "n_terms": width, "macs": numel(scores) * width,
-        "weight_shape": state.shape(key), "weight_domain": state.domain_of(k), **product})  # fmt: skip
+        "weight_shape": state.shape(key), "weight_domain": state.domain_of(k), "turned": True, **product})  # fmt: skip
     given = value.kwargs.get("scale")
     factor = float(given) if isinstance(given, (int, float)) else width**-0.5
     step = Step("mul", (Constant(-1, (), classify_literal(factor), factor),), "const_mul")

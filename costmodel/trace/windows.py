@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from costmodel.domain import FLOAT
 from costmodel.ledger.ledger import Window
 from costmodel.trace.affine import Step
@@ -49,8 +51,21 @@ def avg_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     ):
         covered *= sum(min(i * s + k, n + 2 * p) - i * s for i in range(o))
     additions = numel(value.shape[:2]) * covered - numel(value.shape)
-    mean_of(state, value, node_of(state, args[0]), numel(kernel), "avg_pool", "avgpool", geometry, divisor, even=even,
-            additions=additions)  # fmt: skip
+    source, count = node_of(state, args[0]), numel(kernel)
+    if even:
+        mean_of(state, value, source, count, "avg_pool", "avgpool", geometry, divisor, additions=additions)
+        return
+    total = state.emit(value, "avg_pool", (source,), window=geometry, attrs={"count": count, "additions": additions},
+                       domain=FLOAT, tags=("avgpool",))  # fmt: skip
+    state.affine(value, total, Step("mul", (state.made(_shares(state.shape(args[0])[2:], kernel, args)),), "avgpool"))
+
+
+def _shares(size: tuple[int, ...], kernel: tuple[int, ...], args: tuple[Any, ...]) -> torch.Tensor:
+    """What each window's sum is multiplied by: one over the elements that it is divided by. [1, 1, *out]"""
+    pool: Any = torch.nn.functional.avg_pool2d if len(kernel) == 2 else torch.nn.functional.avg_pool3d
+    ones = torch.ones((1, 1, *size), dtype=torch.float64)
+    result: torch.Tensor = pool(ones, *args[1:6]) / pool(ones, *args[1:6], divisor_override=1)
+    return result
 
 
 def adaptive_max_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:

@@ -45,6 +45,36 @@ def test_tied_networks_lose_every_multiplication(capsys):
     assert effect[0]["left"] == 0 and effect[0]["option"] == "tied"
 
 
+def test_the_report_says_what_remains_and_which_option_removes_it(capsys):
+    _, out, _ = run(capsys, "abbnn-digits", "--scale", "all", "--images", "2")
+    text = " ".join(out.split())
+    assert "Strictly, 3,584 multiplications remain" in text
+    assert "tied would remove them exactly, but not from these scales" in text
+    assert "pow2, csd2, csd3 remove them by rounding" in text
+    _, out, _ = run(capsys, "abbnn-digits", "--model-args", "scale=tied", "--scale", "all", "--images", "2")
+    assert "tied removes them exactly" in out
+
+
+def test_flips_are_shown_by_layer_for_every_option(capsys):
+    _, out, _ = run(capsys, "abbnn-digits", "--scale", "all", "--images", "2", "--fraction-bits", "4",
+                    "--format", "json")  # fmt: skip
+    flips = next(t for t in _tables(out) if t and "decisions" in t[0])
+    assert len(flips) == 4 and all(row["exact"] == row["lut"] == row["tied"] for row in flips)
+    assert sum(row["pow2"] for row in flips) > sum(row["csd3"] for row in flips)
+
+
+def test_a_network_with_two_inputs_is_proved_and_written(capsys, tmp_path):
+    source, packed = tmp_path / "net.py", tmp_path / "net.safetensors"
+    source.write_text("from tests.deploy.strangers import TwoInputs\n")
+    arguments = (f"{source}:TwoInputs", "--input", "1x3x16x16", "--input", "1x5")
+    status, out, _ = run(capsys, *arguments, "--strict", "-o", str(packed))
+    assert status == 0 and "exact but for rounding" in out
+    status, out, _ = run(capsys, str(packed))
+    assert status == 0 and "1x3x16x16, 1x5" in out
+    status, _, err = run(capsys, *arguments, "--data", "digits")
+    assert status == 2 and "2 inputs" in err
+
+
 def _tables(out):
     document = json.loads(out)
     return [v for v in (document.values() if isinstance(document, dict) else document) if isinstance(v, list)]
@@ -77,8 +107,8 @@ def test_a_damaged_file_exits_two(capsys, tmp_path):
 
 def test_what_cannot_run_is_said_and_counted(capsys, tmp_path):
     path = tmp_path / "net.py"
-    path.write_text("import torch\ndef build():\n    return torch.nn.Sequential(torch.nn.LayerNorm(6), "
-                    "torch.nn.Linear(6, 2))\n")  # fmt: skip
+    path.write_text("import torch\n\nclass Net(torch.nn.Bilinear):\n    def forward(self, x):\n"
+                    "        return super().forward(x, x)\n\ndef build():\n    return Net(6, 6, 2)\n")  # fmt: skip
     status, out, _ = run(capsys, f"{path}:build", "--input", "1x6")
     assert status == 0 and "cannot be executed" in out
     assert run(capsys, f"{path}:build", "--input", "1x6", "--strict")[0] == 1

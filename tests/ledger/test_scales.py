@@ -1,5 +1,7 @@
 """What an option costs by the ledger alone is what the graph costs on which the option was carried out."""
 
+from dataclasses import replace
+
 import pytest
 
 import costmodel
@@ -43,6 +45,25 @@ def test_only_multiplications_by_constants_are_replaced():
     assert ledger.total("mul") - replaced.total("mul") == 1_680_896
     assert replaced.total("shift_channel") - ledger.total("shift_channel") == 1_680_896
     assert with_scale(ledger, "lut").total("mul") - replaced.total("mul") == 175_616
+
+
+def test_tables_are_stored_whole():
+    ledger = costmodel.profile("abbnn-reactnet6-digits").deployed
+    tables = [row for row in with_scale(ledger, "lut").traffic if row.tensor == "table"]
+    sums = {layer.index: layer for layer in ledger.layers}
+    assert tables and all(place.stored for place in ledger.scales)
+    for row in tables:
+        (source,) = sums[row.layer].inputs
+        assert row.count == sums[row.layer].shape_out[1] * (2 * sums[source].n_terms + 1) and row.bits == 32
+    scales = sum(sums[row.layer].shape_out[1] * 32 for row in tables)
+    assert with_scale(ledger, "lut").weight_bits() - ledger.weight_bits() == sum(t.total_bits for t in tables) - scales
+
+
+@pytest.mark.parametrize(("target", "metric"), [("asic-45nm-nangate", "energy_J"), ("zcu102", "bram18")])
+def test_the_price_of_tables_has_their_memory_in_it(target, metric):
+    ledger = with_scale(costmodel.profile("abbnn-reactnet6-digits").deployed, "lut")
+    bare = replace(ledger, traffic=tuple(row for row in ledger.traffic if row.tensor != "table"))
+    assert costmodel.estimate(ledger, target).total(metric).value > costmodel.estimate(bare, target).total(metric).value
 
 
 def test_the_level_as_written_and_unknown_options_are_refused():

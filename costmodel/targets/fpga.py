@@ -33,7 +33,7 @@ from costmodel.targets.fpga_fit import (
 from costmodel.targets.fpga_folding import divisors, folding_data, matrix_stages, read_folding, simd_choices
 from costmodel.targets.fpga_pipeline import Style, design_groups, intervals, latency
 from costmodel.targets.fpga_units import IMPLS, Fabric
-from costmodel.targets.quantity import Interval
+from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Parameter, Target
 
 OPTIONS: Mapping[str, Parameter] = {
@@ -179,13 +179,17 @@ def dataflow(
     per_image = (first + (settings["batch"] - 1) * interval) / settings["batch"] / clock
     lines = resource_lines(groups)
     lines += [Line(design[i].layers[0], "cycles", "interval", "control", count) for i, count in spent.items()]
-    lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock))
+    unknown, constants = _latency_error(ledger, target)
+    lines.append(Line(-1, "latency_s", "pipeline", "control", first / clock, unknown))
     if "board_power" in target.constants:
-        lines.append(Line(-1, "energy_J", "board", "control", per_image, ("board_power",)))
+        share = first / settings["batch"] / clock  # of the filling of the pipeline
+        lines.append(Line(-1, "energy_J", "board", "control", share, ("board_power", *unknown)))
+        if settings["batch"] > 1:
+            lines.append(Line(-1, "energy_J", "board", "control", per_image - share, ("board_power",)))
     derived = {
         "cycles": Interval.exact(interval),  # of the whole: its slowest unit, not the sum of all
         "throughput_fps": Interval.exact(clock / interval),
-        "images_per_second": Interval.exact(1 / per_image),
+        "images_per_second": _rate(first, interval, settings, [constants[name] for name in unknown]),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
     if settings["fps"] and clock / interval < settings["fps"]:
@@ -207,9 +211,29 @@ def dataflow(
         "macs_per_s": sum(s.macs for s in design) * clock / interval,
     }
     return Estimate(
-        ledger.network, target.name, ledger.level, tuple(lines), target.constants,
+        ledger.network, target.name, ledger.level, tuple(lines), constants,
         tuple(layer.name for layer in ledger.layers), derived, facts, misfit, notes(design, settings, target, used),
     )  # fmt: skip
+
+
+def _latency_error(ledger: Ledger, target: Target) -> tuple[tuple[str, ...], Mapping[str, Quantity]]:
+    """The factor by which one image may take longer than the model says, one draw a network, and all constants."""
+    if "latency_error" not in target.constants:
+        return (), target.constants
+    name = f"latency_error of {ledger.network}"
+    return (name,), {**target.constants, name: target.constants["latency_error"]}
+
+
+def _rate(first: int, interval: int, settings: Mapping[str, Any], error: Sequence[Quantity]) -> Interval:
+    """Images a second of a batch: the filling of the pipeline is uncertain, the interval is exact."""
+
+    def rate(factor: float) -> float:
+        cycles = (factor * first + (settings["batch"] - 1) * interval) / settings["batch"]
+        return float(1 / (cycles / settings["clock"]))
+
+    if not error:
+        return Interval.exact(rate(1.0))
+    return Interval(rate(1.0), rate(error[0].high), rate(error[0].low))
 
 
 def _nearest_folding(

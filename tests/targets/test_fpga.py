@@ -374,7 +374,22 @@ def test_every_device_prices_a_small_network(name):
     assert priced.total("lut").value > 0
     assert priced.total("ff").low <= priced.total("ff").value <= priced.total("ff").high
     assert 0 < priced.derived["throughput_fps"].value < 1e9
-    assert set(priced.sources()) <= set(load_target(name).constants)
+    assert {source.split(" of ")[0] for source in priced.sources()} <= set(load_target(name).constants)
+
+
+def test_one_image_is_less_certain_than_many_and_its_doubt_is_that_of_the_network():
+    one, many = (estimate(small(), "pynq-z2", **options(batch=batch)) for batch in (1, 1000))
+
+    def width(interval):
+        return (interval.high - interval.low) / interval.value
+
+    assert width(many.derived["images_per_second"]) < width(one.derived["images_per_second"])
+    assert one.derived["throughput_fps"].low == one.derived["throughput_fps"].high
+    assert one.derived["images_per_second"].low == pytest.approx(1 / one.total("latency_s").high)
+    assert "latency_error of hand-made" in one.sources()
+    seconds = many.facts["latency_cycles"] + 999 * many.facts["interval_cycles"]
+    expected = load_target("pynq-z2").value("board_power") * seconds / 1000 / many.facts["clock_hz"]
+    assert many.total("energy_J").value == pytest.approx(expected)
 
 
 def test_utilisation_is_the_total_over_what_the_device_has():

@@ -17,15 +17,17 @@ from costmodel.targets.load import load_target
 
 if TYPE_CHECKING:
     from costmodel.explore.compose import Points
-    from costmodel.explore.mapping import MappingFront
+    from costmodel.explore.mapping import LayerTables, MappingFront
     from costmodel.explore.tasks import Case
+    from costmodel.targets.spec import Target
 
 #: Numbers [n] of designs and their metrics, each [n] or one for all.
 Block = tuple[NDArray[np.int64], Mapping[str, Any]]
 
 _BLOCK = 1 << 16
-#: Members of one exact front that can be numbered; the number of a design is ``clock * CLOCK_STRIDE + member``.
-CLOCK_STRIDE = 1 << 28
+#: Members of one exact front that can be numbered. Where a case composes several, at clocks or settings, the number of
+#: a design is ``front * MEMBERS + member``.
+MEMBERS = 1 << 28
 
 
 def ledger_of(network: Network, level: str) -> Ledger:
@@ -54,8 +56,11 @@ class Settings:
     def __init__(self, case: Case, level: str) -> None:
         self.case, self.ledger = case, ledger_of(case.network, level)
         self.settings = list(case.entry.settings())
-        self.size = len(self.settings)
         self.fixed = network_metrics(case.network, self.ledger)
+
+    def count(self, start: int, stop: int) -> int:
+        """How many designs the numbers ``start`` to ``stop`` stand for."""
+        return stop - start
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
         if self.case.entry.kind != "fpga":
@@ -83,9 +88,11 @@ class Foldings:
         rules = dataflow.Rules(case.entry.max_weight_bits, case.entry.memories == "free")
         self.space = dataflow.space(ledger, case.entry.target, rules, **{"mode": "dataflow", **dict(case.settings)})
         self.clocks = case.clocks or (self.space.clock,)
-        self.size = self.space.design.size * len(self.clocks)
         self.fixed = network_metrics(case.network, ledger)
         self._points: Points | None = None
+
+    def count(self, start: int, stop: int) -> int:
+        return self.space.design.size * len(self.clocks) if self.case.entry.search == "exact" else stop - start
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
         if self.case.entry.search == "exact":
@@ -111,7 +118,7 @@ class Foldings:
         interval, bram, dsp, lut = self.points().rows.T
         numbers = np.arange(len(interval), dtype=np.int64)
         for index, clock in enumerate(self.clocks):
-            yield index * CLOCK_STRIDE + numbers, self._metrics(interval, lut, bram, dsp, clock)
+            yield index * MEMBERS + numbers, self._metrics(interval, lut, bram, dsp, clock)
 
     def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, clock: float) -> dict[str, Any]:
         """Metrics of foldings; what does not fit the device has none."""
@@ -120,59 +127,68 @@ class Foldings:
         has = {name: self.space.target.value(f"device_{name}") for name in ("lut", "bram18", "dsp")}
         fits = (lut <= has["lut"]) & (bram <= has["bram18"]) & (dsp <= has["dsp"])
         table = {"seconds_per_image": np.where(fits, seconds, np.nan), "lut": lut, "bram18": bram, "dsp": dsp}
+        table["clock_Hz"] = clock
         if "board_power" in self.space.target.constants:
             table["energy_J"] = self.space.target.value("board_power") * seconds
         return {**self.fixed, **table}
 
 
 class Mappings:
-    """All mappings of a network onto a chip at one setting: drawn, or composed exactly."""
+    """All mappings of a network onto a chip: drawn at one setting, or composed exactly at each setting in turn."""
 
     def __init__(self, case: Case, level: str) -> None:
-        from costmodel.explore.mapping import layer_tables
-        from costmodel.targets import asic
+        self.case, self.ledger = case, ledger_of(case.network, level)
+        self.target = load_target(case.entry.target)
+        self.exact = case.entry.search == "exact"
+        self.settings = list(case.entry.settings()) if self.exact else [dict(case.settings)]
+        self.fixed = network_metrics(case.network, self.ledger)
+        self.tables = lru_cache(maxsize=1)(self._tables)
+        self.front = lru_cache(maxsize=1)(self._front)
 
-        self.case = case
-        ledger, target = ledger_of(case.network, level), load_target(case.entry.target)
-        self.tables = layer_tables(ledger, target, target.settings(dict(case.settings), asic.OPTIONS))
-        self.size = len(self.tables.choice_names) ** len(self.tables.products)
-        self.fixed = network_metrics(case.network, ledger)
-        if self.tables.area is not None:
-            self.fixed["area_mm2"] = self.tables.area
-        self._front: MappingFront | None = None
+    def count(self, start: int, stop: int) -> int:
+        tables = self.tables(0)
+        return (stop - start) * (len(tables.choice_names) ** len(tables.products) if self.exact else 1)
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
-        if self.case.entry.search == "exact":
-            yield np.arange(len(self.front()), dtype=np.int64), self._metrics(self.front().metrics)
+        if self.exact:
+            for setting in range(start, stop):
+                front = self.front(setting)
+                yield setting * MEMBERS + np.arange(len(front), dtype=np.int64), self._metrics(setting, front.metrics)
             return
         from costmodel.explore.tables import blocks
 
         for at, count in blocks(start, stop, _BLOCK):
-            yield np.arange(at, at + count, dtype=np.int64), self._metrics(self.tables.evaluate(self.draw(at, count)))
+            metrics = self.tables(0).evaluate(self._draw(at, count))
+            yield np.arange(at, at + count, dtype=np.int64), self._metrics(0, metrics)
 
-    def draw(self, start: int, count: int) -> NDArray[np.uint16]:
-        from costmodel.explore.tables import draw
+    def settings_of(self, number: int) -> dict[str, Any]:
+        """The settings that make a design, its mapping among them."""
+        setting, member = divmod(number, MEMBERS) if self.exact else (0, number)
+        choices = self.front(setting).choices[member] if self.exact else self._draw(member, 1)[0]
+        return {**self.settings[setting], "mapping": self.tables(setting).letters(choices.tolist())}
 
-        return draw(self.tables.sizes, self.case.entry.seed, start, count)
+    def _tables(self, setting: int) -> LayerTables:
+        from costmodel.explore.mapping import layer_tables
+        from costmodel.targets import asic
 
-    def front(self) -> MappingFront:
+        return layer_tables(self.ledger, self.target, self.target.settings(self.settings[setting], asic.OPTIONS))
+
+    def _front(self, setting: int) -> MappingFront:
         from costmodel.explore.mapping import compose
 
-        if self._front is None:
-            self._front = compose(self.tables)
-        return self._front
+        return compose(self.tables(setting))
 
-    def choices_of(self, number: int) -> NDArray[np.uint16]:
-        """The choices [layers] of a design."""
-        row: NDArray[np.uint16]
-        if self.case.entry.search == "exact":
-            row = self.front().choices[number]
-            return row
-        row = self.draw(number, 1)[0]
-        return row
+    def _draw(self, start: int, count: int) -> NDArray[np.uint16]:
+        from costmodel.explore.tables import draw
 
-    def _metrics(self, metrics: NDArray[np.float64]) -> dict[str, Any]:
-        return {**self.fixed, "energy_J": self.tables.energy(metrics), "seconds_per_image": metrics[:, 1]}
+        return draw(self.tables(0).sizes, self.case.entry.seed, start, count)
+
+    def _metrics(self, setting: int, metrics: NDArray[np.float64]) -> dict[str, Any]:
+        tables = self.tables(setting)
+        table = {**self.fixed, "energy_J": tables.energy(metrics), "seconds_per_image": metrics[:, 1]}
+        if tables.area is not None:
+            table["area_mm2"] = tables.area
+        return table | _clock(self.target, self.settings[setting])
 
 
 @lru_cache(maxsize=16)
@@ -206,8 +222,14 @@ def metrics_of(ledger: Ledger, entry: Entry, settings: Mapping[str, Any]) -> dic
         return {}
     wanted = ("energy_J", "area_mm2", "lut", "bram18", "dsp", "ff")
     table: dict[str, float] = {name: bill.total(name).value for name in wanted if name in bill.metrics()}
+    table |= _clock(load_target(entry.target), settings)
     if "throughput_fps" in bill.derived:
         table["seconds_per_image"] = 1 / bill.derived["throughput_fps"].value
     elif "latency_s" in bill.metrics():
         table["seconds_per_image"] = bill.total("latency_s").value
     return table
+
+
+def _clock(target: Target, settings: Mapping[str, Any]) -> dict[str, float]:
+    clock = target.parameters.get("clock")
+    return {} if clock is None else {"clock_Hz": float(settings.get("clock", clock.default))}

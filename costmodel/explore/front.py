@@ -150,6 +150,7 @@ LABELS = {
     "bram18": "block RAM [18 kbit]",
     "dsp": "DSP",
     "ff": "flip-flops",
+    "clock_Hz": "clock [Hz]",
     "accuracy": "top-1 accuracy [%]",
     "weight_bits": "weights [bit]",
 }
@@ -204,8 +205,7 @@ def _mapped(
     pricing = evaluators.evaluator(case, space.level)
     members = []
     for number, table in zip(numbers.tolist(), metrics, strict=True):
-        letters = pricing.tables.letters(pricing.choices_of(number).tolist())
-        settings = {**dict(case.settings), "mapping": letters}
+        settings = pricing.settings_of(number)
         command = f"costmodel profile {case.network.flags} --target {case.entry.target}{_set(settings)}{level}"
         members.append(
             Member(case.index * tasks.STRIDE + number, case.network.name, case.entry.target, settings, table, command)
@@ -224,7 +224,7 @@ def _folded(
 
     pricing = evaluators.evaluator(case, space.level)
     found, exact = pricing.space, case.entry.search == "exact"
-    clocks, places = numbers // evaluators.CLOCK_STRIDE, numbers % evaluators.CLOCK_STRIDE
+    clocks, places = numbers // evaluators.MEMBERS, numbers % evaluators.MEMBERS
     if exact:
         points = pricing.points()
         choices = rebuild(found.design, points, places.tolist()) if foldings else None

@@ -34,9 +34,9 @@ Fronts = Literal["together", "network", "target"]
 
 #: Metrics that a kind of target has, by which designs can be judged; minimised unless listed in MAXIMISED.
 METRICS: Mapping[str, tuple[str, ...]] = {
-    "fpga": ("seconds_per_image", "energy_J", "lut", "bram18", "dsp", "ff"),
-    "asic": ("seconds_per_image", "energy_J", "area_mm2"),
-    "arm": ("seconds_per_image", "energy_J"),
+    "fpga": ("seconds_per_image", "energy_J", "lut", "bram18", "dsp", "ff", "clock_Hz"),
+    "asic": ("seconds_per_image", "energy_J", "area_mm2", "clock_Hz"),
+    "arm": ("seconds_per_image", "energy_J", "clock_Hz"),
 }
 #: Metrics of the network alone.
 NETWORK_METRICS = ("accuracy", "weight_bits")

@@ -29,8 +29,8 @@ STRIDE = 1 << 40
 
 @dataclass(frozen=True)
 class Case:
-    """One network on one target. ``settings`` are fixed, and empty where the case is a grid of them; ``clocks`` are
-    those at which the foldings of an exact case run."""
+    """One network on one target. ``settings`` are fixed, and empty where the case covers all of the entry; ``clocks``
+    are those at which the foldings of an exact case run."""
 
     index: int
     network: Network
@@ -40,8 +40,10 @@ class Case:
 
     @property
     def designs(self) -> int:
-        """Numbers of this case that are priced one by one; 1 where all are composed at once."""
-        return {"grid": self.entry.size, "samples": self.entry.samples, "exact": 1}[self.entry.search]
+        """How many pieces this case can be cut into: designs, or settings whose mappings are composed; foldings are
+        composed in one piece."""
+        exact = self.entry.size if self.entry.kind == "asic" else 1
+        return {"grid": self.entry.size, "samples": self.entry.samples, "exact": exact}[self.entry.search]
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,11 @@ def cases(space: DesignSpace) -> list[Case]:
     found: list[Case] = []
     for network in space.networks:
         for entry in space.entries:
-            if entry.search == "grid":
+            if entry.search == "grid" or (entry.search == "exact" and entry.kind == "asic"):
                 found.append(Case(len(found), network, entry, ()))
                 continue
             clocks: tuple[float, ...] = ()
-            if entry.search == "exact" and entry.kind == "fpga":
+            if entry.search == "exact":
                 clocks = dict(entry.axes).get("clock", ())
             for settings in entry.settings(without=("clock",) if clocks else ()):
                 found.append(Case(len(found), network, entry, tuple(settings.items()), clocks))
@@ -112,7 +114,7 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
     names = space.objectives_of(case.entry.kind)
     pricing = evaluator(case, space.level)
     stream = FrontStream([name in MAXIMISED for name in names])
-    priced = feasible = 0
+    feasible = 0
     kept: list[PointSet] = []
     for numbers, table in pricing.blocks(chunk.start, chunk.stop):
         size = len(numbers)
@@ -123,7 +125,6 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
         for name, (low, high) in space.constraints.items():
             if name in metrics:
                 able &= (metrics[name] >= low) & (metrics[name] <= high)
-        priced += size
         feasible += int(able.sum())
         if able.any():
             points = np.column_stack([metrics[name][able] for name in names])
@@ -135,7 +136,7 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
     best = stream.best
     if best is None:
         best = PointSet(np.zeros((0, len(names))), np.zeros(0, dtype=np.int64))
-    priced = pricing.size if case.entry.search == "exact" else priced
+    priced = pricing.count(chunk.start, chunk.stop)
     return Result(best, priced, feasible, _beside(best, kept) if kept else None)
 
 

@@ -112,6 +112,7 @@ METRICS: dict[str, Metric] = {
         Metric("cycles", "Cycles an image", ""),
         Metric("tops_per_watt", "TOPS/W", "", "high"),
         Metric("seconds_per_image", "Time an image", "s"),
+        Metric("clock_Hz", "Clock", "Hz"),
         Metric("mul", "Multiplications", "", "low", True),
         Metric("ops64", "OPs (FLOPs + BOPs/64)", "", "low", True),
         Metric("macs", "Multiply-accumulates", "", "low", True),

@@ -33,7 +33,7 @@ examples:
 
 exit status: 0; 2 for bad input, and where no design meets the demands
 """
-RESOURCES = ("lut", "bram18", "dsp", "ff")
+RESOURCES = ("lut", "bram18", "dsp", "ff", "uram")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-weight-bits", type=int, metavar="N", help=cap)
     memories = "choose block RAM or LUTs for each memory, or place it by its size (default: free)"
     group.add_argument("--memories", choices=("free", "auto"), default="free", help=memories)
+    ultra = "weights may lie in UltraRAM as well; without this only where nothing else meets the demands"
+    group.add_argument("--ultra", action="store_true", help=ultra)
     fourth = "with --front: flip-flops as a fourth objective, certified to a factor 1 + E"
     group.add_argument("--epsilon", type=float, default=0.0, metavar="E", help=fourth)
     what = parser.add_mutually_exclusive_group()
@@ -78,10 +80,8 @@ def run(args: argparse.Namespace) -> int:
     with progress() as announce:
         profile = api.answer(request, use_cache=not args.no_cache, announce=announce)
         announce(f"pricing the foldings of {profile.network}")
-        found = space(
-            profile, args.device, Rules(args.max_weight_bits, free), mode="dataflow",
-            **parse_pairs(args.options, "--set"),
-        )  # fmt: skip
+        options = {"mode": "dataflow", **parse_pairs(args.options, "--set")}
+        found = space(profile, args.device, Rules(args.max_weight_bits, free, args.ultra), **options)
     given = {name: getattr(args, f"max_{name}") for name in RESOURCES if getattr(args, f"max_{name}") is not None}
     allowed = folding.limits(found, args.fill, given)
     if args.front:
@@ -90,7 +90,14 @@ def run(args: argparse.Namespace) -> int:
         return _greedy(found, args)
     if args.compare:
         return _compare(found, profile, args)
-    best = folding.best(found, allowed, args.fps, args.goal)
+    try:
+        best = folding.best(found, allowed, args.fps, args.goal)
+    except CostmodelError:
+        fast_enough = args.fps is None or found.clock / found.design.intervals[0] >= args.fps
+        if args.ultra or not allowed["uram"] or not fast_enough:
+            raise
+        found = space(profile, args.device, Rules(args.max_weight_bits, free, ultra=True), **options)
+        best = folding.best(found, allowed, args.fps, args.goal)
     if args.json:
         from costmodel.files import atomic_write
 
@@ -117,6 +124,7 @@ def _totals(best: Folded, args: argparse.Namespace) -> Table:
         if best.limits[name]
         else Row((name, _whole(best.resources[name]), 0, None))
         for name in RESOURCES
+        if name != "uram" or best.limits[name] or best.resources[name]
     ]
     title = f"{best.network} on {best.target}: " + (
         f"the cheapest folding ({args.goal}) for {args.fps:g} images a second"
@@ -134,13 +142,13 @@ def _totals(best: Folded, args: argparse.Namespace) -> Table:
 
 def _whole(value: float) -> float | int:
     """What is worth printing of a count or a rate."""
-    return round(value, 2) if value < 100 else round(value)
+    return round(value, 2) if value < 100 and value != round(value) else round(value)
 
 
 def _layers(best: Folded) -> Table:
     columns = [Column("layer", "layer", "left"), Column("pe", "PE"), Column("simd", "SIMD")]
     columns += [Column("weights", "weights in", "left"), Column("window", "window in", "left")]
-    words = {"block": "block RAM", "distributed": "LUTs", "auto": "-"}
+    words = {"block": "block RAM", "distributed": "LUTs", "ultra": "UltraRAM", "auto": "-"}
     rows = [
         Row((name, f["PE"], f["SIMD"], words[str(f.get("weights", "auto"))], words[str(f.get("window", "auto"))]))
         for name, f in best.folding.items()
@@ -156,19 +164,24 @@ def _document(best: Folded) -> dict[str, Any]:
 
 
 def _front(found: Space, allowed: dict[str, float], args: argparse.Namespace) -> int:
+    import numpy as np
+
     from costmodel.explore import compose, folding
     from costmodel.explore.choices import RESOLUTION
 
     limited = args.fill is not None or args.fps is not None or any(
         getattr(args, f"max_{name}") is not None for name in RESOURCES
     )  # fmt: skip
-    objectives = compose.Objectives(
-        int(allowed["bram18"]) if limited else None, int(allowed["dsp"]) if limited else None, args.epsilon
-    )
+    if limited or found.rules.ultra:
+        objectives = folding.within(found, allowed, args.epsilon)
+    else:
+        objectives = compose.Objectives(epsilon=args.epsilon)
     points = compose.compose(found.design, objectives)
-    names = ("bram18", "lut", "ff") if args.epsilon else ("bram18", "dsp", "lut")
+    names: tuple[str, ...] = ("bram18", "lut", "ff") if args.epsilon else ("bram18", "dsp", "lut")
+    if found.rules.ultra:
+        names = (*names, "uram")
     rows = []
-    for row in points.rows:
+    for row in np.column_stack([points.rows, points.uram]) if found.rules.ultra else points.rows:
         cost = {n: v / RESOLUTION if n in ("lut", "ff") else int(v) for n, v in zip(names, row[1:], strict=True)}
         slow = args.fps is not None and found.clock / row[0] < args.fps
         if not slow and (not limited or all(cost[name] <= allowed[name] for name in names)):
@@ -176,7 +189,7 @@ def _front(found: Space, allowed: dict[str, float], args: argparse.Namespace) ->
     if not rows:
         folding.best(found, allowed, args.fps, args.goal)  # says what the nearest design misses
     columns = [Column("interval", "interval"), Column("fps", "images/s"), *(Column(n, n) for n in names)]
-    notes = [folding.guarantee(found, args.epsilon)]
+    notes = [folding.guarantee(found, args.epsilon, points.left_out)]
     emit([Table("front", f"{found.network} on {found.target.name}", columns, rows, notes=notes)], args)
     return 0
 

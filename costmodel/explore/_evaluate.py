@@ -57,16 +57,18 @@ def sums(choices, table, stride, fixed, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def dataflow(choices, stride, table, intervals, overhead, moving, where, ends, links, joins, low, out):  # type: ignore[no-untyped-def]
-    """``out`` [n, 5]: interval and the four resources of each design; all integers.
+    """``out`` [n, 6]: interval, LUT, block RAM, DSP, FF and UltraRAM of each design; all integers.
 
-    ``table`` [units * stride, 4] has for each choice two packed words (LUT above block RAM, FF above DSP, the lower
-    ones in ``low`` bits; sums of packed words are packed sums), and a third with the position of its cycles among the
-    intervals above the numbers of the streams into and out of it, 16 bits each; the largest third word of a design has
-    its interval. A row is one half of a cache line. Streams whose other end follows from the interval: ``moving`` [m,
-    2] (unit, bits below the number of the stream), ``where`` [intervals, m] the first row of its table in ``ends``.
+    ``table`` [units * stride, 4] has for each choice two packed words (LUT above block RAM, FF above DSP above
+    UltraRAM, in ``low`` [3] bits; sums of packed words are packed sums), and a third with the position of its cycles
+    among the intervals above the numbers of the streams into and out of it, 16 bits each; the largest third word of a
+    design has its interval. A row is one half of a cache line. Streams whose other end follows from the interval:
+    ``moving`` [m, 2] (unit, bits below the number of the stream), ``where`` [intervals, m] the first row of its table
+    in ``ends``.
     ``links`` [k, 4]: (source, target, first row of its table in ``joins``, widths into the target).
     """
-    mask = (np.uint64(1) << low) - np.uint64(1)
+    one = np.uint64(1)
+    brams, blocks, urams = (one << low[0]) - one, (one << low[1]) - one, (one << low[2]) - one
     units = choices.shape[1]
     held = np.empty(units, np.uint64)
     for i in range(choices.shape[0]):
@@ -91,5 +93,5 @@ def dataflow(choices, stride, table, intervals, overhead, moving, where, ends, l
             a += joins[row, 0]
             b += joins[row, 1]
         out[i, 0] = intervals[at]
-        out[i, 1], out[i, 2] = a >> low, a & mask
-        out[i, 3], out[i, 4] = b & mask, b >> low
+        out[i, 1], out[i, 2] = a >> low[0], a & brams
+        out[i, 3], out[i, 4], out[i, 5] = (b & blocks) >> low[2], b >> low[1], b & urams

@@ -16,8 +16,8 @@ from numba import njit
 FAR = np.iinfo(np.int64).max // 4
 #: Sums of two fronts that are formed before they are pruned.
 _BLOCK_ROWS = 1 << 20
-#: Cells of a table of sums, at most: 32 MB.
-_CELLS = 1 << 22
+#: Cells of a table of sums, at most: 64 MB.
+_CELLS = 1 << 23
 
 
 @njit(cache=True, nogil=True)
@@ -125,13 +125,14 @@ def minkowski(a, b, cap1, cap2, scale):  # type: ignore[no-untyped-def]
 def _sums_dense(a, b, low1, low2, n1, n2):  # type: ignore[no-untyped-def]
     """The sums through a table of n1 by n2 cells: for each pair of keys the least value."""
     value = np.full(n1 * n2, FAR)
+    one_key = a[:, 1].max() + b[:, 1].max() == low2
     key, second, add = b[:, 0] * n2 + b[:, 1], b[:, 1].copy(), b[:, 2].copy()
     for i in range(a.shape[0]):
         start, least = (a[i, 0] - low1) * n2 + a[i, 1] - low2, a[i, 2]
         count, most = b.shape[0], n1 - 1 - a[i, 0] + low1
         while count > 0 and b[count - 1, 0] > most:
             count -= 1
-        if n2 == 1:
+        if one_key:
             for j in range(count):
                 cell = np.uint64(start + key[j])
                 value[cell] = min(value[cell], least + add[j])

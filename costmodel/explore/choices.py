@@ -17,8 +17,8 @@ Ints = NDArray[np.int64]
 #: Real-valued resources are kept as integers of this many parts, so that sums are exact in any order.
 RESOLUTION = 1 << 16
 #: Resources of a unit, in the order of the columns of every cost.
-RESOURCES = ("lut", "bram18", "dsp", "ff")
-LUT, BRAM, DSP, FF = range(4)
+RESOURCES = ("lut", "bram18", "dsp", "ff", "uram")
+LUT, BRAM, DSP, FF, URAM = range(5)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Unit:
     """The c foldings of one unit.
 
     ``axes`` names the choices (``PE``, ``SIMD``, ``weights``, ...); ``settings`` [c, axes] holds them as integers.
-    ``cycles`` [c] is the time between two inputs; ``cost`` [c, 4] the resources of :data:`RESOURCES`, with LUT and FF
+    ``cycles`` [c] is the time between two inputs; ``cost`` [c, 5] the resources of :data:`RESOURCES`, with LUT and FF
     in parts of :data:`RESOLUTION`. ``enters`` and ``leaves`` [c] number the widths of the streams at both ends:
     foldings with equal numbers have equal streams.
     """
@@ -58,7 +58,7 @@ class Unit:
 class Link:
     """What joins the output of unit ``source`` to the input of unit ``target``.
 
-    ``cost`` [widths out of the source, widths into the target, 4].
+    ``cost`` [widths out of the source, widths into the target, 5].
     """
 
     source: int
@@ -70,9 +70,9 @@ class Link:
 class Design:
     """A network on a dataflow architecture: every combination of its units' choices is one design.
 
-    ``intervals`` [t] are the initiation intervals that can occur, ascending. ``overhead`` [t, 4] is what depends on the
+    ``intervals`` [t] are the initiation intervals that can occur, ascending. ``overhead`` [t, 5] is what depends on the
     interval alone. Where the stream into or out of a unit meets one whose width follows from the interval, ``entry``
-    and ``exit`` give its cost [t, widths into or out of the unit, 4]. ``links`` join units directly.
+    and ``exit`` give its cost [t, widths into or out of the unit, 5]. ``links`` join units directly.
 
     Each unit is the target of at most one link, so the links form trees.
     """
@@ -97,7 +97,7 @@ class Design:
         return prod(len(unit) for unit in self.units)
 
     def price(self, choices: Sequence[int] | Ints, at: int | None = None) -> tuple[int, Ints]:
-        """Initiation interval and summed cost [4] of one design, unit by unit and link by link.
+        """Initiation interval and summed cost [5] of one design, unit by unit and link by link.
 
         ``at`` is the position in ``intervals`` for which the rest of the pipeline is built; the least possible if None.
         """
@@ -117,6 +117,13 @@ class Design:
             source, target = self.units[link.source], self.units[link.target]
             cost += link.cost[source.leaves[choices[link.source]], target.enters[choices[link.target]]]
         return int(self.intervals[at]), cost
+
+    def most(self) -> Ints:
+        """More than any design takes of each resource [5]: the sum of the largest costs of all its pieces."""
+        pieces = [self.overhead, *(u.cost for u in self.units), *(link.cost for link in self.links)]
+        pieces += [*self.entry.values(), *self.exit.values()]
+        most: Ints = np.sum([piece.reshape(-1, len(RESOURCES)).max(axis=0) for piece in pieces], axis=0)
+        return most
 
     def children(self, index: int) -> list[Link]:
         return [link for link in self.links if link.source == index]
@@ -154,7 +161,7 @@ def unit(
 
 
 def costs(resources: Mapping[str, Any], shape: tuple[int, ...]) -> Ints:
-    """Resources by name, numbers or arrays, as an integer cost [*shape, 4]."""
+    """Resources by name, numbers or arrays, as an integer cost [*shape, 5]."""
     cost = np.zeros((*shape, len(RESOURCES)), dtype=np.int64)
     for j, name in enumerate(RESOURCES):
         if name in resources:
@@ -178,7 +185,7 @@ def divisors(n: int) -> list[int]:
 
 
 def reals(cost: Ints) -> NDArray[np.float64]:
-    """Costs [..., 4] in whole units: LUT and FF divided by :data:`RESOLUTION`."""
+    """Costs [..., 5] in whole units: LUT and FF divided by :data:`RESOLUTION`."""
     scale = np.ones(len(RESOURCES))
     scale[[LUT, FF]] = RESOLUTION
     return np.asarray(cost / scale)

@@ -18,29 +18,38 @@ import numpy as np
 
 from costmodel.errors import CostmodelError
 from costmodel.explore import _rows
-from costmodel.explore.choices import BRAM, DSP, FF, LUT, Design, Ints
+from costmodel.explore.choices import BRAM, DSP, FF, LUT, RESOURCES, URAM, Design, Ints
 from costmodel.explore.pareto import nondominated
 
 
 @dataclass(frozen=True)
 class Objectives:
-    """What a front trades off against the initiation interval, and the largest block RAM and DSP counts allowed.
+    """What a front trades off against the initiation interval, and the largest counts of blocks allowed.
 
     Without ``epsilon`` the objectives are LUT, block RAM and DSP, exactly. With it they are flip-flops, block RAM and
     LUT: every design is then within a factor ``1 + epsilon`` of a member in block RAM and LUT, and not better in the
     interval and in flip-flops. A limit on block RAM leaves uncertified the designs within that factor of it. Without
     ``dsp`` DSP slices are neither traded off nor limited, and that column is 0.
+
+    With ``ultra`` UltraRAM takes the place of DSP slices, which then only tell apart designs with the same LUT.
+    Members that have too many are left out, and counted (:attr:`Points.left_out`): with none left out the front is
+    complete, because it is that of a larger space and all of it is allowed.
     """
 
     max_bram: int | None = None
     max_dsp: int | None = None
     epsilon: float = 0.0
     dsp: bool = True
+    ultra: bool = False
+    max_uram: int | None = None
 
-    def of(self, cost: Ints) -> Ints:
-        """The first key, the second key, and the value [..., 3] of costs [..., 4]."""
+    def of(self, cost: Ints, bits: int) -> Ints:
+        """The first key, the second key, and the value [..., 3] of costs [..., 5]; DSP takes the last ``bits``."""
         chosen = cost[..., [BRAM, LUT, FF] if self.epsilon else [BRAM, DSP, LUT]]
-        if not self.dsp and not self.epsilon:
+        if self.ultra:
+            chosen[..., 1] = cost[..., URAM]
+            chosen[..., 2] = (cost[..., LUT] << bits) | cost[..., DSP]
+        elif not self.dsp and not self.epsilon:
             chosen[..., 1] = 0
         picked: Ints = np.ascontiguousarray(chosen)
         return picked
@@ -51,22 +60,28 @@ EXACT = Objectives()
 
 @dataclass(frozen=True)
 class Points:
-    """Non-dominated rows [n, 4]: interval, then those of ``objectives.of``; by ascending interval.
+    """Non-dominated rows [n, 4]: interval, block RAM, DSP and LUT (with epsilon: block RAM, LUT and flip-flops).
 
-    ``at`` [n] is the position of each row's interval in ``Design.intervals``; ``merges`` counts sums of fronts.
+    By ascending interval. ``at`` [n] is the position of each row's interval in ``Design.intervals``; ``keys`` [n, 3]
+    what the search compared; ``merges`` counts sums of fronts; ``uram`` [n] is UltraRAM; ``left_out`` counts members
+    of the front that have more DSP slices than allowed, where these were not an objective.
     """
 
     rows: Ints
     at: Ints
     objectives: Objectives
     merges: int
+    keys: Ints
+    uram: Ints
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def cost(self, design: Design, choices: Ints) -> Ints:
-        """All resources [n, 4] of the designs with these choices [n, units]."""
-        return np.array([design.price(c, int(t))[1] for c, t in zip(choices, self.at, strict=True)]).reshape(-1, 4)
+        """All resources [n, 5] of the designs with these choices [n, units]."""
+        found = [design.price(c, int(t))[1] for c, t in zip(choices, self.at, strict=True)]
+        return np.array(found).reshape(-1, len(RESOURCES))
 
 
 class _Ragged(NamedTuple):
@@ -83,11 +98,12 @@ class _Node:
     def __init__(self, index: int, composer: Composer) -> None:
         design, self.composer = composer.design, composer
         unit = design.units[index]
-        pick = composer.objectives.of
+        pick = composer.pick
         order = np.argsort(unit.enters, kind="stable")
         self.index, self.unit, self.order = index, unit, order
         self.cycles, self.enters, self.leaves = unit.cycles[order], unit.enters[order], unit.leaves[order]
         self.cost = pick(unit.cost[order])
+        self.allowed = unit.cost[order, DSP] <= composer.dsp_room + unit.cost[:, DSP].min()
         self.children = [_Node(link.target, composer) for link in design.children(index)]
         feed = [link for link in design.links if link.target == index]
         self.feed = pick(feed[0].cost) if feed else np.zeros((1, unit.widths_in, 3), dtype=np.int64)
@@ -111,7 +127,7 @@ class _Node:
         for child in self.children:
             child.advance(at)
         self.behind = self._behind()
-        self.able = self.cycles <= self.composer.design.intervals[at]
+        self.able = self.allowed & (self.cycles <= self.composer.design.intervals[at])
         self.now = self.cost if self.exit is None else self.cost + self.exit[at][self.leaves]
         self.inside = _Ragged(*_rows.gather(
             *self.behind, self.leaves, self.now, self.able, self.enters, self.unit.widths_in, *kernel))  # fmt: skip
@@ -168,9 +184,18 @@ class Composer:
         self.design, self.objectives = design, objectives
         slack = 1 + objectives.epsilon
         cap1 = _rows.FAR if objectives.max_bram is None else int(objectives.max_bram * slack)
-        cap2 = _rows.FAR if objectives.max_dsp is None or objectives.epsilon else int(objectives.max_dsp)
+        second = objectives.max_uram if objectives.ultra else objectives.max_dsp
+        cap2 = _rows.FAR if second is None or objectives.epsilon else int(second)
         self.limits = (cap1, cap2, 0.0)
-        self.overhead = objectives.of(design.overhead)
+        most = design.most()
+        self.bits = int(most[DSP]).bit_length() if objectives.ultra else 0
+        if int(most[LUT]) << self.bits >= _rows.FAR:
+            raise CostmodelError("the largest foldings of this network take more than can be added up with UltraRAM")
+        self.dsp_room = int(most[DSP])
+        if objectives.ultra and objectives.max_dsp is not None:
+            # A unit that needs more than the others leave is in no design that is allowed.
+            self.dsp_room = int(objectives.max_dsp) - sum(int(unit.cost[:, DSP].min()) for unit in design.units)
+        self.overhead = self.pick(design.overhead)
         self.leaves = [_Node(root, self) for root in design.roots()]
         levels = math.ceil(math.log2(len(self.leaves)))
         self.size = 1 << levels
@@ -182,6 +207,9 @@ class Composer:
         self.cycles = [_cycles(leaf) for leaf in self.leaves]
         self.reached = -1
         self.merges = 0
+
+    def pick(self, cost: Ints) -> Ints:
+        return self.objectives.of(cost, self.bits)
 
     def minkowski(self, a: Ints, b: Ints) -> Ints:
         self.merges += 1
@@ -256,14 +284,33 @@ def compose(design: Design, objectives: Objectives = EXACT) -> Points:
         best = root if objectives.dsp or objectives.epsilon else _rows.front(np.concatenate([best, fresh]))
     rows, at_ = np.concatenate(found), np.concatenate(places)
     if objectives.dsp or objectives.epsilon:
-        keep = nondominated(rows) if len(rows) else np.zeros(0, dtype=np.bool_)
+        keep = nondominated(_ranked(rows) if objectives.ultra else rows)
     else:  # nothing that an earlier interval equals or beats was let in
         keep = np.ones(len(rows), dtype=np.bool_)
     if objectives.max_bram is not None:
         keep &= rows[:, 1] <= objectives.max_bram
+    return _points(rows[keep], at_[keep], composer)
+
+
+def _ranked(rows: Ints) -> Ints:
+    """Rows with ranks for values, which may be too large to be compared as floating-point numbers."""
+    ranks: Ints = np.unique(rows[:, 3], return_inverse=True)[1]
+    return np.column_stack([rows[:, :3], ranks])
+
+
+def _points(rows: Ints, at: Ints, composer: Composer) -> Points:
+    objectives, bits = composer.objectives, composer.bits
+    keys, uram = rows[:, 1:], np.zeros(len(rows), dtype=np.int64)
+    if objectives.ultra:
+        dsp, lut = keys[:, 2] & ((1 << bits) - 1), keys[:, 2] >> bits
+        rows, uram = np.column_stack([rows[:, 0], keys[:, 0], dsp, lut]), keys[:, 1]
+    keep = np.ones(len(rows), dtype=np.bool_)
     if objectives.max_dsp is not None and not objectives.epsilon:
-        keep &= rows[:, 2] <= objectives.max_dsp
-    return Points(rows[keep], at_[keep], objectives, composer.merges)
+        keep = rows[:, 2] <= objectives.max_dsp
+    if objectives.max_uram is not None:
+        keep &= uram <= objectives.max_uram
+    left_out = int(np.count_nonzero(~keep)) if objectives.ultra else 0
+    return Points(rows[keep], at[keep], objectives, composer.merges, keys[keep], uram[keep], left_out)
 
 
 def _sweep(composer: Composer) -> Iterator[tuple[int, Ints]]:
@@ -284,5 +331,5 @@ def rebuild(design: Design, points: Points, members: Sequence[int] | None = None
     for at in np.unique(points.at[wanted]):
         composer.advance(int(at))
         for place in np.flatnonzero(points.at[wanted] == at):
-            choices[place] = composer.trace(int(at), points.rows[wanted[place], 1:])
+            choices[place] = composer.trace(int(at), points.keys[wanted[place]])
     return choices

@@ -29,7 +29,7 @@ from costmodel.targets.load import load_target
 from costmodel.targets.spec import Target
 
 #: Values of the axes ``weights`` and ``window``.
-MEMORIES = ("auto", "block", "distributed")
+MEMORIES = ("auto", "block", "distributed", "ultra")
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,13 @@ class Rules:
         in the space, because that pass keeps it where it is the first to meet the target.
     ``free_memories``
         Whether block RAM or LUTs are chosen for each memory (``block``, ``distributed``), or always by size (``auto``).
+    ``ultra``
+        Whether weights may lie in UltraRAM as well, where the device has it.
     """
 
     max_wide: int | None = None
     free_memories: bool = True
+    ultra: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,11 @@ class Space:
             axes = dict(zip(item.axes, item.settings.T, strict=True))
             hits = (axes["PE"] == fold.pe) & (axes["SIMD"] == fold.simd)
             for axis, style in (("weights", fold.weights), ("window", fold.window)):
-                if self.rules.free_memories and style != "auto" and len(np.unique(axes[axis])) > 1:
-                    hits &= axes[axis] == MEMORIES.index(style) if style in MEMORIES else False
+                kinds = set(axes[axis].tolist())
+                if style == "ultra" or (style != "auto" and len(kinds - {3}) > 1):
+                    hits &= axes[axis] == MEMORIES.index(style)
+                else:
+                    hits &= axes[axis] != MEMORIES.index("ultra")
             if not hits.any():
                 raise CostmodelError(
                     f"layer {name}: PE={fold.pe}, SIMD={fold.simd}, weights in {fold.weights} is not in this space: "
@@ -121,6 +127,8 @@ def space(
     pipeline = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
     if not matrix_stages(pipeline):
         raise CostmodelError(f"network {ledger.network!r} has no convolution, dense layer or matrix product to fold")
+    if not spec.value("device_uram"):
+        rules = replace(rules, ultra=False)
     builder = _Builder(pipeline, style, fpga_fit.nominal(spec), rules)
     names = tuple(ledger.layers[pipeline[i].layers[0]].name for i in builder.order)
     return Space(ledger.network, spec, settings, rules, builder.design(names), pipeline, builder.order, names)
@@ -169,7 +177,8 @@ class _Builder:
         shape, window = stage.matrix, stage.window
         assert shape is not None
         kinds = (1, 2) if self.rules.free_memories and self.style.fabric.lutram_depth else (0,)
-        axes = [np.array(divisors(shape.mh)), np.array(simd_choices(stage)), np.array(kinds)]
+        places = (*kinds, MEMORIES.index("ultra")) if self.rules.ultra else kinds
+        axes = [np.array(divisors(shape.mh)), np.array(simd_choices(stage)), np.array(places)]
         axes.append(np.array(kinds if window is not None else (0,)))
         pe, simd, weights, windows = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
         if self.rules.max_wide is not None:
@@ -178,12 +187,13 @@ class _Builder:
             pe, simd, weights, windows = pe[keep], simd[keep], weights[keep], windows[keep]
         cost = np.zeros((len(pe), len(RESOURCES)), dtype=np.int64)
         taken = simd * pe if shape.depthwise else simd
-        for kind in kinds:
+        for kind in places:
             rows = weights == kind
             cost[rows] += self.cost(
                 units.mvu(shape, pe[rows], simd[rows], self.style.impl, self.style.fabric, MEMORIES[kind]),  # type: ignore[arg-type]
                 (int(rows.sum()),),
             )
+        for kind in kinds:
             if window is not None:
                 rows = windows == kind
                 parts = streams.window(window, taken[rows], self.style.impl, MEMORIES[kind], self.style.fabric)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from costmodel.errors import CostmodelError
 from costmodel.explore.choices import RESOLUTION
 from costmodel.explore.space import Entry, Network
 from costmodel.ledger.ledger import Ledger
+from costmodel.targets.fpga_fit import capacity
 from costmodel.targets.load import load_target
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Foldings:
 
         self.case = case
         ledger = ledger_of(case.network, level)
-        rules = dataflow.Rules(case.entry.max_weight_bits, case.entry.memories == "free")
+        rules = dataflow.Rules(case.entry.max_weight_bits, case.entry.memories == "free", case.entry.ultra)
         self.space = dataflow.space(ledger, case.entry.target, rules, **{"mode": "dataflow", **dict(case.settings)})
         self.clocks = case.clocks or (self.space.clock,)
         self.fixed = network_metrics(case.network, ledger)
@@ -103,31 +104,35 @@ class Foldings:
         tables = FoldingTables(self.space.design)
         for at, count in blocks(start, stop, _BLOCK):
             rows = tables.evaluate(draw(tables.sizes, self.case.entry.seed, at, count))
-            table = self._metrics(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], self.space.clock)
+            interval, lut, bram, dsp, _, uram = rows.T
+            table = self._metrics(interval, lut, bram, dsp, uram, self.space.clock)
             yield np.arange(at, at + count, dtype=np.int64), {**table, "ff": rows[:, 4] / RESOLUTION}
 
     def points(self) -> Points:
         from costmodel.explore.compose import Objectives, compose
 
         if self._points is None:
-            bram, dsp = (int(self.space.target.value(f"device_{name}")) for name in ("bram18", "dsp"))
-            self._points = compose(self.space.design, Objectives(bram, dsp))
+            has = {name: int(amount) for name, amount in capacity(self.space.target).items()}
+            ultra = self.space.rules.ultra
+            limits = Objectives(has["bram18"], has["dsp"], ultra=ultra, max_uram=has["uram"] if ultra else None)
+            self._points = compose(self.space.design, limits)
         return self._points
 
     def _exact(self) -> Iterator[Block]:
         interval, bram, dsp, lut = self.points().rows.T
+        uram = self.points().uram
         numbers = np.arange(len(interval), dtype=np.int64)
         for index, clock in enumerate(self.clocks):
-            yield index * MEMBERS + numbers, self._metrics(interval, lut, bram, dsp, clock)
+            yield index * MEMBERS + numbers, self._metrics(interval, lut, bram, dsp, uram, clock)
 
-    def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, clock: float) -> dict[str, Any]:
+    def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, uram: Any, clock: float) -> dict[str, Any]:
         """Metrics of foldings; what does not fit the device has none."""
         seconds = interval / clock
         lut = lut / RESOLUTION
-        has = {name: self.space.target.value(f"device_{name}") for name in ("lut", "bram18", "dsp")}
-        fits = (lut <= has["lut"]) & (bram <= has["bram18"]) & (dsp <= has["dsp"])
-        table = {"seconds_per_image": np.where(fits, seconds, np.nan), "lut": lut, "bram18": bram, "dsp": dsp}
-        table["clock_Hz"] = clock
+        takes = {"lut": lut, "bram18": bram, "dsp": dsp, "uram": uram}
+        has = capacity(self.space.target)
+        fits = np.logical_and.reduce([amount <= has[name] for name, amount in takes.items()])
+        table = {"seconds_per_image": np.where(fits, seconds, np.nan), **takes, "clock_Hz": clock}
         if "board_power" in self.space.target.constants:
             table["energy_J"] = self.space.target.value("board_power") * seconds
         return {**self.fixed, **table}
@@ -220,7 +225,7 @@ def metrics_of(ledger: Ledger, entry: Entry, settings: Mapping[str, Any]) -> dic
     bill = estimate(ledger, entry.target, **settings)
     if not bill.fits:
         return {}
-    wanted = ("energy_J", "area_mm2", "lut", "bram18", "dsp", "ff")
+    wanted = ("energy_J", "area_mm2", "lut", "bram18", "dsp", "ff", "uram")
     table: dict[str, float] = {name: bill.total(name).value for name in wanted if name in bill.metrics()}
     table |= _clock(load_target(entry.target), settings)
     if "throughput_fps" in bill.derived:

@@ -43,8 +43,13 @@ def limits(space: Space, share: float | None = None, given: Mapping[str, float] 
     """What a design may use: the ``share`` of the device (None: of each resource what timing closure leaves), or
     ``given`` amounts instead."""
     device = capacity(space.target)
-    shares = {name: share if share is not None else space.target.value(f"usable_{name}") for name in RESOURCES}
+    shares = {name: share if share is not None else _usable(space, name) for name in RESOURCES}
     return {name: (given or {}).get(name, device[name] * shares[name]) for name in RESOURCES}
+
+
+def _usable(space: Space, name: str) -> float:
+    """The share of a resource that timing closure leaves; all of what the device does not have."""
+    return 1.0 if space.target.value(f"device_{name}") == 0 else space.target.value(f"usable_{name}")
 
 
 def best(space: Space, allowed: Mapping[str, float], fps: float | None = None, goal: Goal = "lut") -> Folded:
@@ -54,7 +59,7 @@ def best(space: Space, allowed: Mapping[str, float], fps: float | None = None, g
     ``space``: no other folding does better under the same model. Raises :class:`CostmodelError` where nothing meets the
     demands, with the nearest design and what it misses.
     """
-    objectives = Objectives(max_bram=int(allowed["bram18"]), max_dsp=int(allowed["dsp"]))
+    objectives = within(space, allowed)
     points = compose(space.design, objectives)
     slowest = _slowest(space, fps)
     order = _order(points, space, goal, by_interval=fps is None)
@@ -65,8 +70,17 @@ def best(space: Space, allowed: Mapping[str, float], fps: float | None = None, g
         choices = rebuild(space.design, points, [int(member)])[0]
         cost = space.design.price(choices, int(points.at[member]))[1]
         if reals(cost)[RESOURCES.index("ff")] <= allowed["ff"]:
-            return describe(space, choices, int(points.at[member]), allowed, guarantee(space))
+            return describe(space, choices, int(points.at[member]), allowed, guarantee(space, left_out=points.left_out))
     raise CostmodelError(_nearest(space, points, allowed, fps))
+
+
+def within(space: Space, allowed: Mapping[str, float], epsilon: float = 0.0) -> Objectives:
+    """The objectives of a front whose blocks stay within ``allowed``. UltraRAM is part of exact fronts alone."""
+    ultra = space.rules.ultra
+    if ultra and epsilon:
+        raise CostmodelError("a front with flip-flops has no room for UltraRAM: give --epsilon or --ultra, not both")
+    limit = int(allowed["uram"]) if ultra else None
+    return Objectives(int(allowed["bram18"]), int(allowed["dsp"]), epsilon, ultra=ultra, max_uram=limit)
 
 
 def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping[str, float], promise: str) -> Folded:
@@ -83,16 +97,22 @@ def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping
     )  # fmt: skip
 
 
-def guarantee(space: Space, epsilon: float = 0.0) -> str:
-    """What the answer promises, in one sentence."""
+def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0) -> str:
+    """What the answer promises, in one sentence; ``left_out`` members were not allowed (:attr:`Points.left_out`)."""
     rule = "every divisor of a layer's rows as PE, of its channels or window as SIMD"
     if space.rules.max_wide is not None:
         rule += f" up to the first with more than {space.rules.max_wide} weight bits"
     rule += ", memories in block RAM or LUTs" if space.rules.free_memories else ", memories placed by size"
+    if space.rules.ultra:
+        rule += ", weights in UltraRAM as well"
+    elif space.target.value("device_uram"):
+        rule += ", nothing in UltraRAM"
     held = "is on or above this front" if not epsilon else (
         f"is within a factor {1 + epsilon:g} in LUT and block RAM of a member that is not slower and has no more FF"
     )  # fmt: skip
     size = count(space.design.size)
+    if left_out:
+        return f"not proven complete: of {size} foldings, {left_out} on the front have too many DSP slices"
     return f"complete: every one of {size} foldings ({rule}) {held}, under the model of {space.target.name}"
 
 
@@ -124,12 +144,13 @@ def _nearest(space: Space, within: Points, allowed: Mapping[str, float], fps: fl
     """Why nothing meets the demands: the fastest design within the limits, and the least overuse at the rate."""
     asked = f"{fps:g} images a second" if fps else "any rate"
     text = f"no folding of {space.network} on {space.target.name} at {space.clock / 1e6:g} MHz gives {asked} within "
-    text += ", ".join(f"{allowed[name]:,.0f} {name}" for name in RESOURCES) + ". "
+    text += ", ".join(f"{allowed[name]:,.0f} {name}" for name in RESOURCES if allowed[name]) + ". "
     rows = within.rows[within.rows[:, 3] <= allowed["lut"] * RESOLUTION]
     if fps and len(rows):
         rate = space.clock / rows[0, 0]
         text += f"The fastest within them gives {rate:,.1f} images a second, {1 - rate / fps:.1%} less than asked. "
-    everything = compose(space.design).rows
+    ultra = space.rules.ultra
+    everything = compose(space.design, Objectives(ultra=ultra, max_uram=int(allowed["uram"]) if ultra else None)).rows
     slowest = _slowest(space, fps)
     able = everything[everything[:, 0] <= slowest]
     if not len(able):

@@ -149,6 +149,7 @@ LABELS = {
     "lut": "LUT",
     "bram18": "block RAM [18 kbit]",
     "dsp": "DSP",
+    "uram": "UltraRAM",
     "ff": "flip-flops",
     "clock_Hz": "clock [Hz]",
     "accuracy": "top-1 accuracy [%]",
@@ -241,14 +242,16 @@ def _folded(
             interval, cost = found.design.price(choices[i], at)
             where = int(np.searchsorted(found.design.intervals, interval))
             folding = describe(found, choices[i], where, {}, "").folding
-            lut, bram, dsp, _ = reals(cost)
+            lut, bram, dsp, _, uram = reals(cost)
         else:
             interval, bram, dsp = (int(v) for v in points.rows[places[i], :3])
-            lut = points.rows[places[i], 3] / RESOLUTION
+            lut, uram = points.rows[places[i], 3] / RESOLUTION, points.uram[places[i]]
         flags = f"{case.network.flags} --device {case.entry.target}{_set(settings)} --memories {case.entry.memories}"
         if case.entry.max_weight_bits is not None:
             flags += f" --max-weight-bits {case.entry.max_weight_bits}"
-        limits = f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
+        flags += " --ultra" if found.rules.ultra else ""
+        limits = f" --max-uram {uram:.0f}" if found.rules.ultra else ""
+        limits += f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
         command = f"costmodel fold {flags} --fps {clock / (interval + 0.5):.12g}{limits}"
         ident = case.index * tasks.STRIDE + number
         members.append(Member(ident, case.network.name, case.entry.target, settings, table, command, folding))

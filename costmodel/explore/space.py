@@ -34,7 +34,7 @@ Fronts = Literal["together", "network", "target"]
 
 #: Metrics that a kind of target has, by which designs can be judged; minimised unless listed in MAXIMISED.
 METRICS: Mapping[str, tuple[str, ...]] = {
-    "fpga": ("seconds_per_image", "energy_J", "lut", "bram18", "dsp", "ff", "clock_Hz"),
+    "fpga": ("seconds_per_image", "energy_J", "lut", "bram18", "dsp", "uram", "ff", "clock_Hz"),
     "asic": ("seconds_per_image", "energy_J", "area_mm2", "clock_Hz"),
     "arm": ("seconds_per_image", "energy_J", "clock_Hz"),
 }
@@ -48,7 +48,7 @@ DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
 }
 #: Keys of an entry that say how foldings or mappings are searched, not how the target is set.
 _SEARCH_KEYS: Mapping[str, tuple[str, ...]] = {
-    "fpga": ("folding", "memories", "max_weight_bits"),
+    "fpga": ("folding", "memories", "ultra", "max_weight_bits"),
     "asic": ("mapping",),
     "arm": (),
 }
@@ -86,6 +86,7 @@ class Entry:
     samples: int = 0
     seed: int = 0
     memories: str = "free"
+    ultra: bool = False
     max_weight_bits: int | None = None
 
     def settings(self, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
@@ -130,7 +131,7 @@ class DesignSpace:
             "networks": [[n.model, [list(a) for a in n.arguments]] for n in self.networks],
             "entries": [
                 [e.target, [[name, list(values)] for name, values in e.axes], e.search, e.samples, e.seed, e.memories,
-                 e.max_weight_bits] for e in self.entries
+                 e.ultra, e.max_weight_bits] for e in self.entries
             ],
             "objectives": {kind: list(names) for kind, names in sorted(self.objectives.items())},
             "constraints": {name: list(bounds) for name, bounds in sorted(self.constraints.items())},
@@ -272,8 +273,11 @@ def _entry(item: Any, where: str) -> Entry:
             raise CostmodelError(f"{place}: memories: {memories!r}: expected free or auto")
         if widest is not None and (not isinstance(widest, int) or widest < 1):
             raise CostmodelError(f"{place}: max_weight_bits: {widest!r}: expected a whole number of bits, such as 36")
+        ultra = item.get("ultra", False)
+        if not isinstance(ultra, bool):
+            raise CostmodelError(f"{place}: ultra: {ultra!r}: expected true or false")
         search = _search(item.get("folding", "exact"), f"{place}: folding", "auto")
-        return replace(made, **search, memories=memories, max_weight_bits=widest)
+        return replace(made, **search, memories=memories, ultra=ultra, max_weight_bits=widest)
     return made
 
 

@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
 from costmodel.explore import _evaluate
-from costmodel.explore.choices import Design, Ints
+from costmodel.explore.choices import BRAM, DSP, FF, LUT, RESOURCES, URAM, Design, Ints
 
 Choices = NDArray[np.uint16]
 #: Largest space that can be numbered.
 _MAX_RANK = 1 << 62
-#: Bits of block RAM and DSP counts in a packed word; 40 are left for LUT and FF in parts of RESOLUTION.
-_LOW = 24
 
 
 def draw(sizes: Sequence[int], seed: int, start: int, count: int) -> Choices:
@@ -54,46 +52,68 @@ class FoldingTables:
 
     @cached_property
     def _arrays(self) -> tuple[Any, ...]:
-        design = self.design
+        design, packing = self.design, _Packing.of(self.design)
         stride = max(self.sizes)
         table = np.zeros((len(design.units), stride, 4), dtype=np.uint64)
         for rows, unit in zip(table, design.units, strict=True):
             place = np.searchsorted(design.intervals, unit.cycles)
-            rows[: len(unit), :2] = _pack(unit.cost)
+            rows[: len(unit), :2] = packing.words(unit.cost)
             rows[: len(unit), 2] = (place << 32) | (unit.enters << 16) | unit.leaves
         moving, where, ends, start = [], [], [], 0
         for shift, tables in ((16, design.entry), (0, design.exit)):
             for index, costs in tables.items():
                 moving.append([index, shift])
                 where.append(start + costs.shape[1] * np.arange(len(design.intervals)))
-                ends.append(costs.reshape(-1, 4))
-                start += len(ends[-1])
+                ends.append(costs)
+                start += costs.shape[0] * costs.shape[1]
         links, joins, start = [], [], 0
         for link in design.links:
             links.append([link.source, link.target, start, link.cost.shape[1]])
-            joins.append(link.cost.reshape(-1, 4))
-            start += len(joins[-1])
-        empty = np.zeros((0, 4), dtype=np.int64)
+            joins.append(link.cost)
+            start += link.cost.shape[0] * link.cost.shape[1]
         first = np.array(where, dtype=np.uint64).reshape(len(where), len(design.intervals)).T
         return (
-            np.uint64(stride), table.reshape(-1, 4), design.intervals, _pack(design.overhead),
-            np.array(moving, dtype=np.uint64).reshape(-1, 2), np.ascontiguousarray(first),
-            _pack(np.concatenate([empty, *ends])), np.array(links, dtype=np.uint64).reshape(-1, 4),
-            _pack(np.concatenate([empty, *joins])), np.uint64(_LOW),
+            np.uint64(stride), table.reshape(-1, 4), design.intervals, packing.words(design.overhead),
+            np.array(moving, dtype=np.uint64).reshape(-1, 2), np.ascontiguousarray(first), packing.words(*ends),
+            np.array(links, dtype=np.uint64).reshape(-1, 4), packing.words(*joins), packing.low,
         )  # fmt: skip
 
     def evaluate(self, choices: Choices) -> Ints:
-        """Interval, LUT, block RAM, DSP and FF [n, 5] of designs [n, units]; LUT and FF in parts of RESOLUTION."""
-        out = np.empty((len(choices), 5), dtype=np.int64)
+        """Interval, LUT, block RAM, DSP, FF and UltraRAM [n, 6] of designs [n, units]; LUT and FF in parts of
+        RESOLUTION."""
+        out = np.empty((len(choices), 1 + len(RESOURCES)), dtype=np.int64)
         _evaluate.dataflow(choices, *self._arrays, out)  # type: ignore[call-arg]
         return out
 
 
-def _pack(cost: Ints) -> NDArray[np.uint64]:
-    """Costs [n, 4] as two words [n, 2]: LUT and block RAM, FF and DSP."""
-    lut, bram, dsp, ff = cost.astype(np.uint64).T
-    low = np.uint64(_LOW)
-    return np.ascontiguousarray(np.column_stack([(lut << low) | bram, (ff << low) | dsp]))
+@dataclass(frozen=True)
+class _Packing:
+    """Costs as two words whose sums are packed sums: LUT above block RAM, and FF above DSP above UltraRAM.
+
+    ``low`` [3] are the bits of block RAM, of DSP and UltraRAM, and of UltraRAM.
+    """
+
+    low: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, design: Design) -> _Packing:
+        """Fields as wide as the largest sums need; raises :class:`CostmodelError` where that is more than a word."""
+        bits = [int(amount).bit_length() for amount in design.most()]
+        low = (bits[BRAM], bits[DSP] + bits[URAM], bits[URAM])
+        if bits[LUT] + low[0] > 64 or bits[FF] + low[1] > 64:
+            raise CostmodelError(
+                "the largest foldings of this network take more than tables can add up; search them exactly, or limit "
+                "max_weight_bits"
+            )
+        return cls(np.array(low, dtype=np.uint64))
+
+    def words(self, *costs: Ints) -> NDArray[np.uint64]:
+        """The words [n, 2] of costs [..., 5]."""
+        flat = [np.zeros((0, len(RESOURCES)), dtype=np.int64), *(cost.reshape(-1, len(RESOURCES)) for cost in costs)]
+        columns = np.concatenate(flat).astype(np.uint64).T
+        first = (columns[LUT] << self.low[0]) | columns[BRAM]
+        second = (columns[FF] << self.low[1]) | (columns[DSP] << self.low[2]) | columns[URAM]
+        return np.ascontiguousarray(np.column_stack([first, second]))
 
 
 def blocks(start: int, stop: int, size: int = 1 << 16) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from costmodel.errors import CostmodelError
-from costmodel.explore.choices import BRAM, DSP, FF, LUT, Design, Link, independent, unit
+from costmodel.explore.choices import BRAM, DSP, FF, LUT, URAM, Design, Link, independent, unit
 from costmodel.explore.compose import Objectives, compose, rebuild
 from costmodel.explore.pareto import nondominated
 
@@ -23,7 +23,12 @@ def brute_force(design, columns, max_bram=None, max_dsp=None):
                 rows.append([interval, *cost[list(columns)]])
             if not design.entry and not design.exit and not design.overhead.any():
                 break  # a larger interval changes nothing but itself
-    points = np.unique(np.array(rows, dtype=np.int64).reshape(-1, 4), axis=0)
+    points = np.unique(np.array(rows, dtype=np.int64).reshape(-1, 1 + len(columns)), axis=0)
+    return points[nondominated(points)]
+
+
+def unique_front(points):
+    points = np.unique(points, axis=0)
     return points[nondominated(points)]
 
 
@@ -50,7 +55,7 @@ def linked_network(seed):
     plain = independent(units)
 
     def random_cost(*shape):
-        cost = np.zeros((*shape, 4), dtype=np.int64)
+        cost = np.zeros((*shape, 5), dtype=np.int64)
         cost[..., LUT], cost[..., FF] = rng.integers(0, 40, shape) << 16, rng.integers(0, 90, shape) << 16
         cost[..., BRAM] = rng.integers(0, 3, shape)
         return cost
@@ -81,6 +86,54 @@ def test_the_exact_front_is_that_of_brute_force_and_its_members_are_rebuilt(desi
     for point, at, choices in zip(front.rows, front.at, rebuild(design, front), strict=True):
         interval, cost = design.price(choices, at)
         assert [interval, cost[BRAM], cost[DSP], cost[LUT]] == point.tolist()
+
+
+@pytest.mark.parametrize("design", NETWORKS)
+def test_without_dsp_the_front_is_that_of_brute_force(design):
+    rows = compose(design, Objectives(dsp=False)).rows
+    assert np.array_equal(ordered(rows[:, [0, 1, 3]]), brute_force(design, (BRAM, LUT)))
+
+
+def with_ultra(design, seed):
+    """The same design with further choices: some memories lie in UltraRAM instead of block RAM."""
+    rng = np.random.default_rng(seed)
+    units = []
+    for u in design.units:
+        moved = u.cost.copy()
+        moved[:, URAM] = rng.integers(1, 4, len(u))
+        moved[:, BRAM] = 0
+        both = {"settings": u.settings, "cycles": u.cycles, "enters": u.enters, "leaves": u.leaves}
+        doubled = {name: np.concatenate([column, column]) for name, column in both.items()}
+        units.append(replace(u, cost=np.concatenate([u.cost, moved]), **doubled))
+    return replace(design, units=tuple(units))
+
+
+@pytest.mark.parametrize("seed", range(0, len(NETWORKS), 3))
+def test_with_ultraram_the_front_is_that_of_brute_force(seed):
+    design = with_ultra(NETWORKS[seed], seed)
+    if design.size > 40_000:
+        pytest.skip("too large for brute force")
+    front = compose(design, Objectives(ultra=True))
+    found = np.column_stack([front.rows[:, :2], front.uram, front.rows[:, 3]])
+    assert np.array_equal(unique_front(found), brute_force(design, (BRAM, URAM, LUT)))
+    for point, uram, at, choices in zip(front.rows, front.uram, front.at, rebuild(design, front), strict=True):
+        interval, cost = design.price(choices, at)
+        assert [interval, cost[BRAM], cost[DSP], cost[LUT]] == point.tolist()
+        assert cost[URAM] == uram
+    if not len(front):
+        return
+    # With limits: complete where nothing is left out, and never a member that is not allowed.
+    limit = int(np.median(front.rows[:, 2]))
+    limited = compose(design, Objectives(max_bram=3, max_dsp=limit, ultra=True, max_uram=4))
+    expected = brute_force(design, (BRAM, URAM, LUT, DSP), 3, limit)
+    expected = expected[expected[:, 2] <= 4][:, :4]
+    expected = unique_front(expected)
+    kept = unique_front(np.column_stack([limited.rows[:, :2], limited.uram, limited.rows[:, 3]]))
+    assert np.all(limited.rows[:, 2] <= limit)
+    if not limited.left_out:
+        assert np.array_equal(kept, expected)
+    else:
+        assert {tuple(row) for row in kept.tolist()} <= {tuple(row) for row in expected.tolist()}
 
 
 @pytest.mark.parametrize("epsilon", [0.02, 0.2])
@@ -166,7 +219,7 @@ def test_points_of_another_design_are_refused():
     design = small_network(0)
     points = compose(design)
     with pytest.raises(CostmodelError, match="not members"):
-        rebuild(design, replace(points, rows=points.rows + np.array([0, 0, 0, 1])))
+        rebuild(design, replace(points, keys=points.keys + np.array([0, 0, 1])))
 
 
 def test_a_unit_without_choices_is_refused():

@@ -7,7 +7,7 @@ import pytest
 
 import costmodel
 from costmodel.errors import CostmodelError
-from costmodel.explore.choices import RESOURCES, reals
+from costmodel.explore.choices import RESOURCES, URAM, reals
 from costmodel.explore.compose import EXACT, compose, rebuild
 from costmodel.explore.dataflow import Rules, space
 from costmodel.targets.fpga_folding import write_folding
@@ -40,6 +40,36 @@ def test_the_summed_cost_of_a_folding_is_its_estimate(profiles, name, free, impl
         assert estimate.facts["interval_cycles"] == reached == interval
         for resource, value in zip(RESOURCES, reals(cost), strict=True):
             assert value == pytest.approx(estimate.total(resource).value, abs=TOLERANCE)
+
+
+def test_weights_in_ultraram_cost_what_the_estimate_says(profiles):
+    found = space(profiles["abbnn-reactnet18-cifar10"], "zcu104", Rules(ultra=True))
+    rng = np.random.default_rng(4)
+    for _ in range(4):
+        choices = [int(rng.integers(len(u))) for u in found.design.units]
+        interval, cost = found.design.price(choices)
+        folding = json.loads(write_folding(found.folds(choices), found.stages))
+        estimate = costmodel.estimate(profiles["abbnn-reactnet18-cifar10"], "zcu104", folding=folding, mode="dataflow")
+        assert found.choices_of(found.folds(choices)) == choices
+        assert cost[URAM] > 0
+        assert estimate.facts["interval_cycles"] == interval
+        for resource, value in zip(RESOURCES, reals(cost), strict=True):
+            assert value == pytest.approx(estimate.total(resource).value, abs=TOLERANCE)
+
+
+def test_ultraram_is_part_of_a_space_only_where_the_device_has_it(profiles):
+    plain, asked = (space(profiles["tfc-w1a1"], "pynq-z2", Rules(ultra=ultra)) for ultra in (False, True))
+    assert asked.design.size == plain.design.size
+    assert not asked.rules.ultra
+
+
+def test_neither_cycles_nor_resources_depend_on_the_clock(profiles):
+    slow, fast = (space(profiles["cnv-w1a1"], "pynq-z2", clock=clock).design for clock in (5e7, 2e8))
+    assert np.array_equal(slow.intervals, fast.intervals)
+    assert np.array_equal(slow.overhead, fast.overhead)
+    for one, other in zip(slow.units, fast.units, strict=True):
+        assert np.array_equal(one.cost, other.cost)
+        assert np.array_equal(one.cycles, other.cycles)
 
 
 def test_members_of_the_front_are_priced_as_the_estimate_prices_them(profiles):

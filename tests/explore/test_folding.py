@@ -32,7 +32,7 @@ def test_no_drawn_folding_meets_the_rate_more_cheaply(small, fps):
     tables = FoldingTables(small.design)
     rows = tables.evaluate(draw(tables.sizes, fps, 0, 200_000))
     caps = [allowed["lut"] * RESOLUTION, allowed["bram18"], allowed["dsp"], allowed["ff"] * RESOLUTION]
-    able = (small.clock / rows[:, 0] >= fps) & np.all(rows[:, 1:] <= caps, axis=1)
+    able = (small.clock / rows[:, 0] >= fps) & np.all(rows[:, 1:5] <= caps, axis=1)
     assert able.any()
     assert rows[able, 1 + LUT].min() / RESOLUTION >= found.resources["lut"] - 1e-6
 
@@ -125,3 +125,24 @@ def test_large_numbers_are_short():
 def test_a_rate_that_no_limit_allows_names_what_is_missing(small):
     with pytest.raises(CostmodelError, match=r"gives 1e.06 images a second within"):
         best(small, {**limits(small), "lut": 10}, 1e6)
+
+
+def test_ultraram_is_used_where_nothing_else_fits(tmp_path, capsys):
+    name, path = "abbnn-reactnet18-cifar10", tmp_path / "folding.json"
+    plain = space(costmodel.profile(name), "zcu104")
+    with pytest.raises(CostmodelError, match="no folding"):
+        best(plain, limits(plain), 5000)
+    assert (
+        main(["fold", "--model", name, "--device", "zcu104", "--fps", "5000", "--json", str(path), "--format", "json"])
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    found = found.get("document", found)
+    assert 0 < found["resources"]["uram"] <= found["limits"]["uram"]
+    assert found["guarantee"].startswith("complete: ")
+    bill = costmodel.estimate(costmodel.profile(name), "zcu104", folding=str(path), mode="dataflow")
+    assert bill.fits
+    assert bill.total("uram").value == found["resources"]["uram"]
+    assert bill.total("bram18").value == found["resources"]["bram18"]
+    assert main(["fold", "--model", name, "--device", "zcu104", "--front", "--ultra", "--epsilon", "0.1"]) == 2
+    assert "not both" in capsys.readouterr().err

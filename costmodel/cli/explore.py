@@ -14,6 +14,7 @@ from costmodel.errors import CostmodelError
 if TYPE_CHECKING:
     from costmodel.explore.front import Front
     from costmodel.explore.space import DesignSpace
+    from costmodel.explore.tasks import Case
 
 HELP = "Price every design of a space of networks, targets and choices, and keep the Pareto front."
 EXAMPLES = """\
@@ -21,7 +22,9 @@ a space (SPACE.yaml):
   networks: [cnv-w1a1, {model: abbnn-reactnet18-cifar10}]
   targets:
     - {target: pynq-z2, clock: [100e6, 150e6]}               (every folding, exactly)
-    - {target: asic-7nm-asap7, outputs: [16, 32, 64]}
+    - {target: zcu104, folding: {samples: 1e6, seed: 1}}     (random foldings)
+    - {target: asic-7nm-asap7, outputs: [16, 32, 64]}        (every setting)
+    - {target: xne, mapping: exact}                          (every dataflow of every layer)
     - {target: raspberry-pi-4b, threads: [1, 4]}
   objectives: [seconds_per_image, energy_J, lut, bram18, area_mm2]
   constraints: {seconds_per_image: {max: 0.01}}
@@ -30,7 +33,8 @@ examples:
   costmodel explore SPACE.yaml --count
   costmodel explore SPACE.yaml -o results
   costmodel explore SPACE.yaml -o results --resume --engine dask --workers 8
-  costmodel explore SPACE.yaml -o results --search 20000 --seed 1
+  costmodel explore SPACE.yaml -o results --keep-points 1e7     (then: costmodel dashboard --sweep results)
+  costmodel explore SPACE.yaml --search 20000 --seed 1
 
 exit status: 0; 2 for bad input, and where no design meets the constraints; finished parts are kept
 """
@@ -56,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rows", type=int, default=20, metavar="N", help="members to print of each front (default: 20)"
     )
+    sure = "say which members are certain and which only probable, and in how many draws of the constants each is best"
+    parser.add_argument("--certainty", action="store_true", help=sure)
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -79,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     for front in fronts:
         for path in front.write(args.output):
             print(f"wrote {path}", file=sys.stderr)
-    return _print([_table(front, args.rows) for front in fronts], args)
+    return _print([_table(front, args.rows, space.level if args.certainty else None) for front in fronts], args)
 
 
 def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
@@ -131,26 +137,44 @@ def _count(space: DesignSpace) -> Table:
         rows.append(Row((case.network.name, case.entry.target, case.entry.search, count(designs))))
     columns = [Column("network", "network", "left"), Column("target", "target", "left")]
     columns += [Column("search", "search", "left"), Column("designs", "designs")]
-    seconds = sum(
-        {"grid": 0.005 * c.designs, "samples": c.designs / 5e6, "exact": 0.5 * len(c.clocks or (0,))}[c.entry.search]
-        for c in tasks.cases(space)
-    )
+    seconds = sum(_seconds(case) for case in tasks.cases(space))
     note = f"{count(total)} designs, {len(space.networks)} ledgers, about {max(seconds, 1):.0f} s on one core"
     return Table("count", f"{space.name}: {len(rows)} cases", columns, rows, notes=[note])
 
 
-def _table(front: Front, limit: int) -> Table:
+def _seconds(case: Case) -> float:
+    """About how long a case takes, by what such cases took."""
+    if case.entry.search == "exact" and case.entry.kind == "fpga":
+        return 0.2 + 0.1 * len(case.clocks)
+    return case.designs * {"grid": 0.005, "samples": 2e-7, "exact": 0.01}[case.entry.search]
+
+
+def _table(front: Front, limit: int, certain_at: str | None = None) -> Table:
     columns = [Column("network", "network", "left"), Column("target", "target", "left")]
     columns += [Column(name, name) for name in front.objectives]
     columns.append(Column("settings", "settings", "left"))
     shown = front.members if len(front) <= limit else _spread(front, limit)
     rows = [
-        Row((m.network, m.target, *(float(f"{m.metrics[name]:.5g}") for name in front.objectives),
-             ", ".join(f"{k}={_short(v)}" for k, v in m.settings.items()))) for m in shown
+        [m.network, m.target, *(float(f"{m.metrics[name]:.5g}") for name in front.objectives),
+         ", ".join(f"{k}={_short(v)}" for k, v in m.settings.items())] for m in shown
     ]  # fmt: skip
-    notes = [f"{len(front)} members{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
+    members = "1 member" if len(front) == 1 else f"{len(front)} members"
+    notes = [f"{members}{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
+    if certain_at is not None:
+        from costmodel.explore.certainty import certainty
+
+        found = certainty(front, certain_at)
+        place = {member.id: i for i, member in enumerate(front.members)}
+        columns += [Column("member", "member", "left"), Column("share", "on the front")]
+        for row, member in zip(rows, shown, strict=True):
+            i = place[member.id]
+            row += ["certain" if found.certain[i] else "probable", f"{found.share[i]:.0%}"]  # type: ignore[index]
+        notes.append(
+            f"certain, whatever the constants are within their bounds: {int(found.certain.sum())}; the last column is "
+            "the share of joint draws of all constants in which no other member is better"
+        )
     title = " ".join(filter(None, [f"{front.name}: {front.kind}", front.label]))
-    return Table(f"{front.kind}{front.label}", title, columns, rows, notes=notes)
+    return Table(f"{front.kind}{front.label}", title, columns, [Row(tuple(row)) for row in rows], notes=notes)
 
 
 def _spread(front: Front, limit: int) -> list[Any]:

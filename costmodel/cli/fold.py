@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--device", metavar="TARGET", required=True, help="an FPGA of `costmodel targets`, or a YAML file"
     )
+    level = "after the exact rewrites of deployment (default), or as the Python is written"
+    group.add_argument("--level", choices=("deployed", "as-written"), default="deployed", help=level)
     a_choice = "a choice of the target, such as clock=200e6 (repeatable; see `costmodel targets NAME`)"
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="options", help=a_choice)
     share = "share of the device that may be used (default: of each resource what leaves room to route)"
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     with progress() as announce:
         profile = api.answer(request, use_cache=not args.no_cache, announce=announce)
         announce(f"pricing the foldings of {profile.network}")
-        options = {"mode": "dataflow", **parse_pairs(args.options, "--set")}
+        options = {"mode": "dataflow", **parse_pairs(args.options, "--set"), "level": args.level.replace("-", "_")}
         found = space(profile, args.device, Rules(args.max_weight_bits, free, args.ultra), **options)
     given = {name: getattr(args, f"max_{name}") for name in RESOURCES if getattr(args, f"max_{name}") is not None}
     allowed = folding.limits(found, args.fill, given)

@@ -1,4 +1,4 @@
-"""The fronts that are shipped: the networks of A&B BNN with their published accuracies, on every shipped target."""
+"""The fronts that are shipped: networks with a known accuracy, on every shipped target, one folder a data set."""
 
 from __future__ import annotations
 
@@ -10,15 +10,25 @@ from costmodel.explore.front import Front, read_front
 RESULTS = Path(__file__).parent / "results"
 
 
-def list_fronts() -> list[str]:
-    """Targets of which a front is shipped."""
-    return sorted(path.stem.split("-", 2)[2] for path in RESULTS.glob("front-*.parquet"))
+def datasets() -> list[str]:
+    """Data sets of which fronts are shipped; the space is ``results/DATASET/reference.yaml`` beside this file."""
+    return sorted(path.parent.name for path in RESULTS.glob("*/reference.yaml"))
 
 
-def reference_front(target: str) -> Front:
-    """The shipped front of one target; the space that it is of is ``results/reference.yaml`` beside it."""
-    found = list(RESULTS.glob(f"front-*-{target}.parquet"))
-    for path in found:
+def list_fronts(dataset: str = "cifar10") -> list[str]:
+    """Targets of which a front is shipped: those that hold at least one of the data set's networks."""
+    return sorted(path.stem.split("-", 2)[2] for path in _folder(dataset).glob("front-*.parquet"))
+
+
+def reference_front(target: str, dataset: str = "cifar10") -> Front:
+    """The shipped front of one target; raises :class:`UnknownNameError` where there is none."""
+    for path in _folder(dataset).glob(f"front-*-{target}.parquet"):
         if path.stem.split("-", 2)[2] == target:
             return read_front(path)
-    raise UnknownNameError("target with a shipped front", target, list_fronts())
+    raise UnknownNameError("target with a shipped front", target, list_fronts(dataset))
+
+
+def _folder(dataset: str) -> Path:
+    if dataset not in datasets():
+        raise UnknownNameError("data set with shipped fronts", dataset, datasets())
+    return RESULTS / dataset

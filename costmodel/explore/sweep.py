@@ -27,7 +27,8 @@ _FAN_IN = 8
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: chunks and designs done (``reused`` of the chunks were there), and the seconds still to go."""
+    """How far a run is: chunks done (``reused`` of them were there), designs ``priced`` one by one, and the seconds
+    still to go."""
 
     done: int
     total: int
@@ -37,8 +38,9 @@ class Progress:
     left: float
 
     def __str__(self) -> str:
-        rate = self.priced / self.seconds if self.seconds > 0 else 0.0
-        text = f"{self.done}/{self.total} chunks, {self.priced:.3g} designs, {rate:.3g} a second"
+        text = f"{self.done}/{self.total} chunks"
+        if self.priced:
+            text += f", {self.priced:.3g} designs, {self.priced / max(self.seconds, 1e-9):.3g} a second"
         return f"{text}, {self.left:.0f} s left" if self.done < self.total else text
 
 
@@ -94,10 +96,10 @@ def sweep(
         for network in dict.fromkeys(tasks.cases(space)[c.case].network for c in missing):
             ledger_of(network, space.level)  # traced once, here; workers read it from the store of profiles
     runner = ENGINES[engine](partial(_work, space, str(folder)), missing, count, address)
-    priced = 0
+    priced, exact = 0, [case.entry.search == "exact" for case in tasks.cases(space)]
     for number, (chunk, result) in enumerate(runner, start=1):
         fronts.add(chunk, result)
-        priced += result.priced if result.priced < 1 << 53 else 0
+        priced += 0 if exact[chunk.case] else result.priced
         if progress is not None:
             seconds = time.monotonic() - start
             left = seconds / number * (len(missing) - number)

@@ -89,7 +89,7 @@ def _magnitudes(rows: Tensor) -> tuple[Tensor, Tensor]:
     step = max(1, _CHUNK // max(1, rows.shape[1]))
     buffer = torch.empty(step, rows.shape[1], dtype=rows.dtype)
     low, top = [], []
-    for part in rows.split(step):
+    for part in torch.split(rows, step):
         magnitude = torch.abs(part, out=buffer[: len(part)])
         low.append(magnitude.amin(1, keepdim=True))
         top.append(magnitude.amax(1, keepdim=True))

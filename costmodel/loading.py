@@ -54,7 +54,7 @@ def build(reference: Reference) -> nn.Module:
         model = factory(**reference.arguments)
     if not isinstance(model, nn.Module):
         raise CostmodelError(
-            f"model {reference.text!r}: {reference.factory} returned a {type(model).__name__}; "
+            f"model {reference.text!r}: {reference.factory} returned an object of type {type(model).__name__}; "
             "expected a torch.nn.Module"
         )
     return model

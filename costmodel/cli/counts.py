@@ -59,9 +59,10 @@ def by_layer(ledger: Ledger, show: Show, depth: int | None = None, also: Iterabl
         )
     totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
     columns = [
-        Column("layer", "layer", "left"), Column("op", "operation", "left"), Column("output", "output"),
-        Column("operands", "operands", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds),
-        Column("share_of_mul", "of mul", show=lambda v: numbers.share(v, 1.0)),
+        Column("layer", "layer", "left"), Column("op", "operation", "left", spare=4),
+        Column("output", "output", spare=2), Column("operands", "operands", "left", spare=1),
+        *(Column(k, HEADS.get(k, k), show=show) for k in kinds),
+        Column("share_of_mul", "of mul", show=lambda v: numbers.share(v, 1.0), spare=3),
     ]  # fmt: skip
     footer = Row([ROOT, "", "", "", *totals, 1.0 if multiplies else 0.0], "bold", "total")
     return Table("layers", "", columns, rows, [footer])
@@ -137,7 +138,7 @@ def rewrites(profile: Profile, show: Show) -> Table:
         text = ", ".join(what) + (f"; adds {', '.join(added)}" if added else "")
         rows.append(Row([name, len(places), text or "nothing", places[0].why]))
     columns = [
-        Column("rewrite", "rewrite", "left"), Column("places", "places"),
+        Column("rewrite", "rewrite", "left", prose=True), Column("places", "places"),
         Column("removed", "removes", "left", prose=True),
         Column("why", "exact because", "left", prose=True),
     ]  # fmt: skip

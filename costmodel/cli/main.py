@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from types import ModuleType
+from typing import NoReturn
 
 from costmodel.errors import CostmodelError, UnknownNameError
 
@@ -74,8 +75,29 @@ def dispatch(arguments: list[str]) -> int:
     if verb not in VERBS:
         raise UnknownNameError("command", verb, VERBS, "See: costmodel --help")
     module = load(verb)
-    args = verb_parser(verb, module).parse_args(arguments[1:])
+    parser = verb_parser(verb, module)
+    _check_options(verb, parser, arguments[1:])
+    args = parser.parse_args(arguments[1:])
     return int(module.run(args) or 0)
+
+
+def _check_options(verb: str, parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+    """A misspelt option is named as such, with what it may have been meant to be."""
+    known = parser._option_string_actions
+    for argument in arguments:
+        if argument == "--":
+            return
+        name = argument.partition("=")[0]
+        if name.startswith("--") and not any(option.startswith(name) for option in known):
+            options = [option for option in known if option.startswith("--")]
+            raise UnknownNameError("option", name, options, f"See: costmodel {verb} --help")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, like all others of this program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CostmodelError(f"{message.removeprefix('argument ')}. See: {self.prog} --help")
 
 
 def load(verb: str) -> ModuleType:
@@ -85,7 +107,7 @@ def load(verb: str) -> ModuleType:
 
 def verb_parser(verb: str, module: ModuleType) -> argparse.ArgumentParser:
     """The argument parser of one verb."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"costmodel {verb}",
         description=module.HELP,
         epilog=getattr(module, "EXAMPLES", None),
@@ -99,7 +121,7 @@ def top_parser() -> argparse.ArgumentParser:
     """The parser of ``costmodel`` itself: its help is the list of verbs."""
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {verb:{width}}  {text}" for verb, (_, text) in VERBS.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="costmodel",
         usage="costmodel COMMAND [OPTION...]",
         description="What a binary neural network costs: in operations, in bits moved, and on hardware.",

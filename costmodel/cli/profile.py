@@ -92,6 +92,10 @@ def run(args: argparse.Namespace) -> int:
     return 1 if args.strict and incomplete(made) else 0
 
 
+#: Version of what ``--format json`` says: it grows when a key goes or changes its meaning, not when one is added.
+SCHEMA = 1
+
+
 def incomplete(profile: Profile) -> bool:
     """Whether anything in the network could not be counted."""
     return bool(profile.deployed.unknown() or profile.as_written.unknown()) or any(
@@ -103,6 +107,7 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
     """The whole answer, for JSON."""
     by_layer = ledger.by_layer()
     answer: dict[str, Any] = {
+        "schema": SCHEMA,
         "network": profile.network,
         "inputs": [list(shape) for shape in profile.input_shapes],
         "parameters": profile.parameters,

@@ -32,7 +32,8 @@ _ANSI = {"bold": "1", "dim": "2", "title": "1;36", "good": "32", "bad": "31", "w
 class Column:
     """``key`` names the column in JSON and CSV, ``title`` everywhere else; ``show`` turns a value into text.
 
-    ``prose`` may go on below itself where a terminal is too narrow.
+    ``prose`` may go on below itself where a terminal is too narrow; columns with ``spare`` go, the lowest number first,
+    where that does not do.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Column:
     align: Align = "right"
     show: Callable[[Any], str] = plain
     prose: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,25 @@ def render(tables: Sequence[Table], format: str, document: Callable[[], Any] | N
 def to_text(table: Table, color: bool = False) -> str:
     """Columns in line, a rule under the head and above the footer."""
     rows = [(row, table.texts(row)) for row in (*table.rows, *table.footer)]
-    heads = [c.title for c in table.columns]
-    widths = [max(map(width, column)) for column in zip(heads, *(cells for _, cells in rows), strict=True)]
+    every = [c.title for c in table.columns]
+    widths = [max(map(width, column)) for column in zip(every, *(cells for _, cells in rows), strict=True)]
     widths = _fitted(widths, [c.prose for c in table.columns])
+    kept = _affordable(widths, table.columns)
+    columns, heads = [table.columns[i] for i in kept], [every[i] for i in kept]
+    widths = [widths[i] for i in kept]
+    rows = [(row, [cells[i] for i in kept]) for row, cells in rows]
     total = sum(widths) + 2 * (len(widths) - 1)
     lines = [paint(table.title, "title", color)] if table.title else []
     if rows or any(heads):
-        lines.append(paint(_line(heads, widths, table.columns), "bold", color))
+        lines.append(paint(_line(heads, widths, columns), "bold", color))
         lines.append(paint("─" * total, "dim", color))
     for index, (row, cells) in enumerate(rows):
         if index == len(table.rows) and table.rows:
             lines.append(paint("─" * total, "dim", color))
-        lines += [paint(_line(part, widths, table.columns), row.style, color) for part in _folded(cells, widths)]
+        lines += [paint(_line(part, widths, columns), row.style, color) for part in _folded(cells, widths)]
+    if len(kept) < len(every):
+        left_out = ", ".join(title for i, title in enumerate(every) if i not in kept)
+        lines += [paint(line, "dim", color) for line in wrap(f"No room for the columns {left_out}.")]
     lines += [paint(line, "warn", color) for alert in table.alerts for line in wrap(alert)]
     lines += [paint(line, "dim", color) for note in table.notes for line in wrap(note)]
     return "\n".join(lines) + "\n"
@@ -126,7 +135,13 @@ def to_markdown(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     """A ``booktabs`` tabular with its caption; notes follow as a comment."""
-    spec = "".join("l" if c.align == "left" else "r" for c in table.columns)
+    texts = [table.texts(row) for row in (*table.rows, *table.footer)]
+    long = [c.prose and any(len(cells[i]) > 30 for cells in texts) for i, c in enumerate(table.columns)]
+    share = 0.7 / max(1, sum(long))
+    spec = "".join(
+        rf"p{{{share:.2f}\linewidth}}" if wide else "l" if c.align == "left" else "r"
+        for c, wide in zip(table.columns, long, strict=True)
+    )
 
     def line(cells: Sequence[str]) -> str:
         return "  " + " & ".join(map(escape_latex, cells)).replace("\t", r"\quad ") + r" \\"
@@ -164,13 +179,18 @@ def tree_labels(paths: Sequence[tuple[str, ...]]) -> list[str]:
     return labels
 
 
-def line_width() -> int:
-    """Columns that text may take: the terminal's, or 160 where there is none."""
+def terminal_width() -> int | None:
+    """Columns of the terminal, or None where there is none."""
     with contextlib.suppress(ValueError):
         return max(int(os.environ.get("COLUMNS", "")), 40)
     with contextlib.suppress(OSError, ValueError, AttributeError):  # not a terminal, closed, or absent
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
-    return 160
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or None  # type: ignore[union-attr]
+    return None
+
+
+def line_width() -> int:
+    """Columns that text may take: the terminal's, or 160 where there is none."""
+    return terminal_width() or 160
 
 
 def wrap(text: str) -> list[str]:
@@ -227,14 +247,23 @@ def use_color(stream: Any = None) -> bool:
 
 
 def _fitted(widths: list[int], prose: list[bool]) -> list[int]:
-    """Widths that the terminal has room for, taken from the widest columns of prose; none of them below 24."""
+    """Widths that the terminal has room for, taken from the widest columns of prose; none of them below 16."""
     fitted, shrinkable = list(widths), [i for i, is_prose in enumerate(prose) if is_prose]
     for _ in range(sum(widths) + 2 * (len(widths) - 1) - line_width()):
         widest = max(shrinkable, key=fitted.__getitem__, default=None)
-        if widest is None or fitted[widest] <= 24:
+        if widest is None or fitted[widest] <= 16:
             break
         fitted[widest] -= 1
     return fitted
+
+
+def _affordable(widths: list[int], columns: Sequence[Column]) -> list[int]:
+    """The columns that the terminal has room for; a pipe or a file has room for all."""
+    kept, limit = list(range(len(widths))), terminal_width()
+    spare = sorted((c.spare, i) for i, c in enumerate(columns) if c.spare)
+    while limit is not None and spare and sum(widths[i] + 2 for i in kept) - 2 > limit:
+        kept.remove(spare.pop(0)[1])
+    return kept
 
 
 def _folded(cells: list[str], widths: list[int]) -> list[list[str]]:

@@ -82,3 +82,20 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
                           env={**os.environ, "PYTHONUNBUFFERED": "1"})  # fmt: skip
     assert done.stderr == ""
     assert done.returncode in (0, cli.BROKEN_PIPE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["profile", "--modle", "abbnn"], "unknown option '--modle'. Did you mean --model"),
+        (["profile"], "the following arguments are required: --model. See: costmodel profile --help"),
+        (["profile", "--model", "abbnn", "--format", "xml"], "--format: invalid choice: 'xml'"),
+        (["--nonsense"], "unrecognized arguments: --nonsense. See: costmodel --help"),
+    ],
+)
+def test_a_wrong_command_line_is_answered_in_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.cli import numbers
-from costmodel.cli.table import FORMATS, Column, Row, Table, escape_latex, render, to_text, tree_labels, width
+from costmodel.cli.table import FORMATS, Column, Row, Table, escape_latex, render, to_latex, to_text, tree_labels, width
 
 TABLE = Table(
     "t", "A title", [Column("name", "Name", "left"), Column("n", "n", show=numbers.count)],
@@ -104,3 +104,34 @@ def test_latex_has_no_bare_special(text: str) -> None:
 
 def test_width_counts_columns() -> None:
     assert [width(text) for text in ("abc", "├─×µ", "漢字", "e\u0301")] == [3, 4, 4, 1]
+
+
+def test_a_narrow_terminal_loses_spare_columns_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [Column("a", "name", "left"), Column("b", "kept"), Column("c", "second", spare=2),
+               Column("d", "first", spare=1)]  # fmt: skip
+    table = Table("t", "", columns, [Row(["x" * 20, "1" * 10, "2" * 10, "3" * 10])])
+    monkeypatch.setenv("COLUMNS", "46")
+    text = to_text(table)
+    assert "first" not in text.splitlines()[0]
+    assert "second" in text.splitlines()[0]
+    assert text.splitlines()[-1] == "No room for the columns first."
+    assert all(len(line) <= 46 for line in text.splitlines())
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "No room" not in to_text(table)
+
+
+def test_a_pipe_has_room_for_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("os.get_terminal_size", _no_terminal)
+    table = Table("t", "", [Column("a", "a"), Column("b", "b", spare=1)], [Row(["x" * 200, "y" * 200])])
+    assert "No room" not in to_text(table)
+
+
+def _no_terminal(*_: object) -> None:
+    raise OSError
+
+
+def test_long_prose_has_a_width_in_latex() -> None:
+    columns = [Column("a", "a", "left"), Column("b", "why", "left", prose=True)]
+    table = Table("t", "", columns, [Row(["x", "word " * 20])])
+    assert r"\begin{tabular}{lp{0.70\linewidth}}" in to_latex(table)

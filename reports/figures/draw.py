@@ -146,11 +146,11 @@ def _layers(axes: Any, panel: Panel) -> None:
     axes.grid(axis="x", visible=False)
     axes.legend(
         loc="upper left",
-        bbox_to_anchor=(1.0, 1.2),
+        bbox_to_anchor=(1.0, 1.12),
         fontsize=6,
         handlelength=0.9,
         borderaxespad=0.2,
-        labelspacing=0.1,
+        labelspacing=0.02,
     )
 
 

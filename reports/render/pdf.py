@@ -35,6 +35,7 @@ CODE_COLUMNS = 96
 WHOLE_NAME = 32
 #: Behind these a name may go on in the next line; a file keeps its ending.
 JOINT = re.compile(r"(?<=[_/:(,])|(?<=\.)(?!(?:csv|h|hpp|json|md|png|py|txt)\b)|(?<=[a-z0-9])(?=[A-Z][a-z])")
+UNIT = re.compile(r"(?<=\d) (?=(?:[fpnµmkMG]?(?:J|s|W|Hz|bit|m²)|mm²|µm²|%|fps|[KMG]?i?B)\b|%|/s)")
 NUMBER = re.compile(r"[−+-]?[\d,.]+%?")
 
 
@@ -161,7 +162,8 @@ def _marked(text: str, numbers: dict[str, int], narrow: bool = False) -> list[di
 
 
 def _words(text: str, longest: int) -> str:
-    """The text with break points in words that are longer; figures stay whole."""
+    """The text with break points in words that are longer; figures stay whole, and with their units."""
+    text = UNIT.sub("\u00a0", text)
     return re.sub(rf"\S{{{longest},}}", lambda m: m[0] if NUMBER.fullmatch(m[0]) else breakable(m[0]), text)
 
 

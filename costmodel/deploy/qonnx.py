@@ -133,12 +133,14 @@ def _sum(writer: _Writer, i: Instruction) -> None:
     kind = "BIPOLAR" if binary else ""
     result = _value(i)
     bias = i.arrays.get("bias")
+    if i.params.get("transposed"):
+        raise writer.refuse(i, "a transposed convolution")
     if i.params["conv"]:
         pads = [int(p) for p in i.params["padding"]]
         attributes = {"kernel_shape": list(weight.shape[2:]), "strides": i.params["stride"], "pads": pads + pads,
                       "dilations": i.params["dilation"], "group": i.params["groups"]}  # fmt: skip
         inputs, op = [result, writer.constant(weight, kind)], "Conv"
-        bias = None if bias is None else bias.reshape(1, -1, 1, 1)
+        bias = None if bias is None else bias.reshape(1, -1, *(1 for _ in weight.shape[2:]))
     else:
         inputs, op, attributes = [result, writer.constant(weight.T, kind)], "MatMul", {}
     if bias is None:
@@ -179,6 +181,8 @@ def _threshold(writer: _Writer, i: Instruction) -> None:
         return
     if narrow.size not in (1, narrow.shape[1] if narrow.ndim > 1 else 1):
         raise writer.refuse(i, "a threshold that differs within a channel")
+    if len(i.shape) not in (2, 4):
+        raise writer.refuse(i, f"a threshold on {len(i.shape)} dimensions")
     writer.finish(
         i, "MultiThreshold", [source, writer.constant(narrow.reshape(-1, 1))], domain=DOMAIN,
         out_dtype="BINARY" if zero else "BIPOLAR", out_scale=1.0 if zero else 2.0, out_bias=0.0 if zero else -1.0,
@@ -193,6 +197,8 @@ def _add(writer: _Writer, i: Instruction) -> None:
 def _pool(writer: _Writer, i: Instruction) -> None:
     pads = [int(p) for p in i.params["padding"]]
     attributes = {"kernel_shape": i.params["kernel"], "strides": i.params["stride"], "pads": pads + pads}
+    if set(i.params.get("dilation", [1])) != {1} or _reaches_beyond(writer, i):
+        raise writer.refuse(i, "pooling with windows that are dilated or reach beyond the padding")
     if i.op == "max_pool":
         writer.finish(i, "MaxPool", [_value(i)], **attributes)
         return
@@ -204,6 +210,15 @@ def _pool(writer: _Writer, i: Instruction) -> None:
     count = writer.constant(np.array(float(np.prod(i.params["kernel"]))))
     total = writer.node("Mul", [mean, count], writer.inner[mean])
     writer.finish(i, "Reshape", [total, writer.constant(np.array(i.shape, np.int64))])
+
+
+def _reaches_beyond(writer: _Writer, i: Instruction) -> bool:
+    """Whether the last window of a dimension goes past the padding, as ``ceil_mode`` has it."""
+    sizes, out = writer.shapes[i.inputs[0]][2:], i.shape[2:]
+    if len(out) != len(sizes):
+        return False
+    ends = ((o - 1) * s + k for o, s, k in zip(out, i.params["stride"], i.params["kernel"], strict=True))
+    return any(end > n + 2 * p for end, n, p in zip(ends, sizes, i.params["padding"], strict=True))
 
 
 def _clip(writer: _Writer, i: Instruction) -> None:
@@ -226,6 +241,8 @@ def _move(writer: _Writer, i: Instruction) -> None:
     from costmodel.deploy.moves import RESHAPES, SAME
 
     name, arguments = i.params["fn"], i.params["arguments"]
+    if "parts" in i.params:
+        raise writer.refuse(i, "a concatenation with constants")
     if name in RESHAPES:
         writer.finish(i, "Reshape", [_value(i), writer.constant(np.array(i.shape, np.int64))])
     elif name in SAME:
@@ -238,7 +255,7 @@ def _move(writer: _Writer, i: Instruction) -> None:
     elif name == "constant_pad_nd" and len(arguments[1]) == 4:
         left, right, top, bottom = arguments[1]
         pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-        fill = arguments[2] if len(arguments) > 2 and arguments[2] is not None else 0.0
+        fill = i.params["fill"]
         writer.finish(i, "Pad", [_value(i), writer.constant(pads), writer.constant(np.array(float(fill)))])
     else:
         raise writer.refuse(i, name)

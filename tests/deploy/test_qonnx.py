@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor
+from costmodel.deploy.study import prepare
 from costmodel.errors import CostmodelError
-from tests.deploy.networks import images, zoo
+from tests.deploy.networks import images, scramble, zoo
+from tests.deploy.strangers import STRANGERS
 
 onnx = pytest.importorskip("onnx")
 NAMES = ["abbnn-digits", "bn-digits", "bnfree-digits", "tfc-w1a1", "abbnn-reactneta-cifar10", "bn-reactneta-cifar10"]
@@ -52,6 +55,26 @@ def test_qonnx_agrees_and_sees_bipolar_tensors(name, tmp_path):
     bipolar = [i for i in model.graph.initializer if model.get_tensor_datatype(i.name).name == "BIPOLAR"]
     assert len(bipolar) == sum("signs" in i.arrays for i in program.instructions)
     assert all(set(np.unique(onnx.numpy_helper.to_array(i))) <= {-1.0, 1.0} for i in bipolar)
+
+
+@pytest.mark.parametrize("kind", STRANGERS, ids=lambda kind: kind.__name__)
+def test_networks_in_no_style_are_exported_right_or_refused_by_name(kind, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    from costmodel.deploy.qonnx import export
+
+    torch.manual_seed(0)
+    net = scramble(kind())
+    traced = tuple(torch.randn(shape) for shape in net.shapes)
+    program = assemble(prepare(net, traced if len(traced) > 1 else traced[0]).graph)
+    try:
+        path = export(program, tmp_path / "net.onnx", standard=True)
+    except CostmodelError as error:
+        assert "has no counterpart in QONNX" in str(error) and not list(tmp_path.iterdir())
+        return
+    feed = {f"v{number}": x.numpy() for (number, *_), x in zip(program.inputs, traced, strict=True)}
+    got = runtime.InferenceSession(path).run(None, feed)
+    for a, b in zip(got, Executor(program).run(*feed.values()), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3 * max(1.0, np.abs(b).max()))
 
 
 def test_a_program_in_fixed_point_is_refused(tmp_path):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from costmodel.explore.front import Front
 
+#: Smallest and largest x, smallest and largest y, in units of the data.
+Box = tuple[float, float, float, float]
 NOT_OBJECTIVES = ("id",)
 
 
@@ -140,6 +142,26 @@ class Sweep:
             found = points[nondominated(points, maximise=[metric(x).maximised, metric(y).maximised])]
             self._fronts[x, y] = found[np.argsort(found[:, 0])]
         return self._fronts[x, y]
+
+    def inside(self, x: str, y: str, x_log: bool, y_log: bool, box: Box, limit: int) -> tuple[int, Any, Any]:
+        """How many designs lie in a box of data, and at most ``limit`` of them, evenly taken, as (x, y)."""
+        import numpy as np
+
+        sides = ((x, x_log, y, box[0], box[1]), (y, y_log, x, box[2], box[3]))
+        keep, columns = None, []
+        for name, log, beside, low, high in sides:
+            values = self.column(name, log, beside)
+            if log:
+                low, high = (float(np.log10(max(v, 1e-300))) for v in (low, high))
+            here = (values >= np.float32(low)) & (values <= np.float32(high))
+            keep = here if keep is None else keep & here
+            columns.append((values, log))
+        rows = np.flatnonzero(keep)
+        taken = rows[:: max(1, -(-len(rows) // limit))]
+        xs, ys = (
+            10.0 ** values[taken].astype(float) if log else values[taken].astype(float) for values, log in columns
+        )
+        return len(rows), xs, ys
 
     def window(self, x: str, y: str, x_log: bool, y_log: bool) -> tuple[float, float, float, float] | None:
         """The extent (x0, x1, y0, y1) of the cloud with a small margin; None where there is nothing finite."""

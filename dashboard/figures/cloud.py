@@ -11,6 +11,9 @@ from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, dec
 from costmodel.plots.density import DensityInfo
 from costmodel.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
 
+#: Designs (x, y) that are drawn one by one.
+Brushed = tuple[Sequence[float], Sequence[float]]
+
 
 def cloud(
     info: DensityInfo | None,
@@ -21,10 +24,25 @@ def cloud(
     *,
     x_log: bool,
     y_log: bool,
+    brushed: Brushed = ((), ()),
 ) -> Figure:
-    """A density with fronts above it. ``fronts`` are (name, x, y, ids)."""
+    """A density, with the designs that were brushed above it and fronts above those. ``fronts`` are (name, x, y, ids).
+
+    The brushed designs are the first trace, where a callback finds them.
+    """
     figure = base(theme)
-    traces: list[Figure] = []
+    traces: list[Figure] = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "selected",
+            "showlegend": False,
+            "x": list(brushed[0]),
+            "y": list(brushed[1]),
+            "hovertemplate": "%{x:.4s}, %{y:.4s}<extra>selected</extra>",
+            "marker": {"color": theme.ink, "size": 3, "opacity": 0.7},
+        }
+    ]
     if info is not None:
         import numpy as np
 
@@ -52,7 +70,7 @@ def cloud(
                 },
             }
         )
-        for row in traces[0]["z"]:
+        for row in traces[-1]["z"]:
             row[:] = [None if v != v else v for v in row]
     paint = colours(name for name, *_ in fronts)
     for i, (name, xs, ys, ids) in enumerate(fronts):

@@ -8,8 +8,8 @@ from typing import Any
 from costmodel.dashboard import figures
 from costmodel.dashboard.pages.common import WRAPPED, card, graph, metric_options, select, several, switch_of, table
 from costmodel.dashboard.state import State as Link
-from costmodel.dashboard.sweeps import Sweep
-from dash import Dash, Input, Output, State, ctx, html, no_update
+from costmodel.dashboard.sweeps import Box, Sweep
+from dash import Dash, Input, Output, Patch, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
@@ -26,6 +26,8 @@ COLUMNS = (
     {"field": "command", "flex": 2, "minWidth": 320, **WRAPPED},
 )
 ROWS = 400
+#: Designs of a selection that are drawn one by one.
+BRUSHED = 2000
 SCALES = (("log", "log"), ("linear", "linear"))
 
 
@@ -66,10 +68,14 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
                     graph("s-cloud", "Density of all designs of the sweep, with the front above", "taller"),
                     html.P(
                         "The density is that of the first folder, counted anew for every window zoomed to. Select "
-                        "with box or lasso to list members of the fronts.",
+                        "with box or lasso, at the top right of the figure, to see designs and list members.",
                         className="hint",
                     ),
-                    card("Members", table("s-members", COLUMNS)),
+                    card(
+                        "Members",
+                        html.P("", id="s-brushed", className="muted", role="status"),
+                        table("s-members", COLUMNS),
+                    ),
                 ],
                 className="main",
             ),
@@ -114,6 +120,22 @@ def counted(sweep: Sweep, x: str, y: str, x_log: bool, y_log: bool, relayout: An
     )
 
 
+def box_of(selected: Any) -> Box | None:
+    """The box that was drawn, or that around the members in a lasso; None where nothing is selected."""
+    if not isinstance(selected, dict):
+        return None
+    box = selected.get("range") or {}
+    points = [p for p in selected.get("points") or [] if isinstance(p, dict)]
+    sides: list[float] = []
+    for name in ("x", "y"):
+        found = box.get(name) or [p.get(name) for p in points]
+        known = [float(v) for v in found if isinstance(v, (int, float)) and math.isfinite(v)]
+        if not known:
+            return None
+        sides += [min(known), max(known)]
+    return sides[0], sides[1], sides[2], sides[3]
+
+
 def members(sweeps: list[tuple[str, Sweep]], x: str, y: str, box: Any = None) -> list[dict[str, Any]]:
     """Members of the fronts that were written, within a box (x0, x1, y0, y1) of data where there is one."""
     rows: list[dict[str, Any]] = []
@@ -148,9 +170,14 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
 
     @app.callback(
         output=[Output("s-cloud", "figure"), Output("s-summary", "children")],
-        inputs={"values": controls, "relayout": Input("s-cloud", "relayoutData"), "tab": Input("tabs", "value")},
+        inputs={
+            "values": controls,
+            "relayout": Input("s-cloud", "relayoutData"),
+            "tab": Input("tabs", "value"),
+            "selected": State("s-cloud", "selectedData"),
+        },
     )
-    def draw(values: list[Any], relayout: Any, tab: str) -> Any:
+    def draw(values: list[Any], relayout: Any, tab: str, selected: Any) -> Any:
         if tab != "sweeps":  # drawn when it is looked at
             raise PreventUpdate
         chosen, x, y, x_scale, y_scale, theme_name = values
@@ -176,7 +203,9 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
                 )
         except CostmodelError as error:
             return figures.message(str(error), theme), str(error)
-        figure = figures.cloud(info, metric(x), metric(y), theme, fronts, x_log=x_log, y_log=y_log)
+        box = box_of(selected) if moved else None
+        brushed = first.inside(x, y, x_log, y_log, box, BRUSHED)[1:] if box is not None else ((), ())
+        figure = figures.cloud(info, metric(x), metric(y), theme, fronts, x_log=x_log, y_log=y_log, brushed=brushed)
         if zoom is not None:
             for axis, (low, high) in (
                 ("xaxis", ("xaxis.range[0]", "xaxis.range[1]")),
@@ -194,22 +223,31 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
     @app.callback(
         Output("s-members", "rowData"),
         Output("s-members", "columnDefs"),
+        Output("s-brushed", "children"),
+        Output("s-cloud", "figure", allow_duplicate=True),
         Input("s-cloud", "selectedData"),
-        *controls[:3],
+        *controls[:5],
+        prevent_initial_call="initial_duplicate",
     )
-    def listed(selected: Any, chosen: Any, x: str, y: str) -> Any:
-        box = None
-        if isinstance(selected, dict) and selected.get("points"):
-            xs = [p["x"] for p in selected["points"] if isinstance(p.get("x"), (int, float))]
-            ys = [p["y"] for p in selected["points"] if isinstance(p.get("y"), (int, float))]
-            if xs and ys:
-                box = min(xs), max(xs), min(ys), max(ys)
+    def listed(selected: Any, chosen: Any, x: str, y: str, x_scale: str, y_scale: str) -> Any:
+        selecting = set(ctx.triggered_prop_ids) == {"s-cloud.selectedData"}
+        box = box_of(selected) if selecting else None  # one that was drawn on other axes selects nothing on these
         columns = [dict(column) for column in COLUMNS]
         columns[3]["headerName"], columns[4]["headerName"] = metric(x or "x").title, metric(y or "y").title
+        picked, figure, said = _picked(sweeps, chosen), Patch(), ""
         try:
-            return members(_picked(sweeps, chosen), x, y, box), columns
+            rows = members(picked, x, y, box)
+            number, xs, ys = 0, [], []
+            if box is not None and picked:
+                number, xs, ys = picked[0][1].inside(x, y, x_scale == "log", y_scale == "log", box, BRUSHED)
+                said = f"{number:,} designs and {len(rows):,} members of fronts are selected"
+                said += f"; {len(xs):,} of the designs are drawn." if number > len(xs) else "."
         except CostmodelError:
-            return [], columns
+            return [], columns, "", no_update
+        if not selecting or not picked:
+            return rows, columns, said, no_update  # the figure is drawn anew
+        figure["data"][0]["x"], figure["data"][0]["y"] = list(xs), list(ys)
+        return rows, columns, said, figure
 
     @app.callback(Output("sweep", "error"), Input("sweep", "value"), State("theme", "value"))
     def check(chosen: Any, _: Any) -> Any:

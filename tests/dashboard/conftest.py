@@ -22,7 +22,9 @@ def sweep_folder(tmp_path_factory):
     )
     for part, rows in enumerate(np.split(np.arange(5000), 2)):
         counts = {"priced": "2500", "feasible": "2500"}
-        write_table(folder / "parts" / f"part-{part}.parquet", [PointSet(points[rows], rows)], names, counts)
+        worth = nondominated(points[rows])  # the front of a part stands apart from what is kept beside it
+        sets = [PointSet(points[rows[keep]], rows[keep]) for keep in (worth, ~worth)]
+        write_table(folder / "parts" / f"part-{part}.parquet", sets, names, counts)
     members = tuple(
         Member(int(i), "cnv-w1a1", "pynq-z2", {"clock": 1e8}, dict(zip(names, points[i].tolist(), strict=True)),
                f"costmodel fold --model cnv-w1a1 --device pynq-z2 --fps {i}")

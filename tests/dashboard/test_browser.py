@@ -260,10 +260,24 @@ def test_compare_by_keyboard(watched):
     assert "cnv-w1a1 on asic-45nm-nangate" in text(page, "#c-designs")
 
 
-def test_a_sweep_is_drawn(watched):
+def test_a_sweep_is_drawn_and_brushed(watched):
     page = watched.open("?tab=sweeps&sx=lut&sy=seconds_per_image")
     page.wait_for_selector("#s-cloud .heatmaplayer .hm", state="attached")
     assert "5,000 designs" in text(page, "#s-summary")
+    page.hover("#s-cloud .nsewdrag")
+    page.click("#s-cloud .modebar [data-title='Box Select']")
+    box = page.locator("#s-cloud .nsewdrag").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=4)
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6, steps=4)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('#s-brushed').innerText.includes('are selected')")
+    settle(page)
+    number = int(text(page, "#s-brushed").split()[0].replace(",", ""))
+    assert 0 < number < 5000
+    drawn = page.evaluate("document.querySelector('#s-cloud .js-plotly-plot').data[0].x.length")
+    assert drawn == number if number <= 2000 else drawn <= 2000
 
 
 @pytest.mark.parametrize("tab", ["explorer", "design", "compare", "sweeps"])

@@ -216,7 +216,7 @@ def sweep_values(**more):
 
 def test_a_sweep_shows_its_density_and_its_front(client):
     answer = client.ask("s-cloud.figure", sweep_values(), changed="s-x.value")
-    heat, front = answer["s-cloud"]["figure"]["data"]
+    _, heat, front = answer["s-cloud"]["figure"]["data"]
     assert heat["type"] == "heatmap" and "5,000 designs, 5,000 in this window" in answer["s-summary"]["children"]
     ys = [y for _, y in sorted(zip(front["x"], front["y"], strict=True))]
     assert ys == sorted(ys, reverse=True)
@@ -229,6 +229,36 @@ def test_zooming_counts_anew(client):
     inside = int(answer["s-summary"]["children"].split(", ")[1].split()[0].replace(",", ""))
     assert 0 < inside < 1000
     assert answer["s-cloud"]["figure"]["layout"]["xaxis"]["range"] == [3.9, 4.1]
+
+
+def test_a_box_selects_designs_of_the_cloud_and_members_of_the_front(client, sweep_folder):
+    import pyarrow.parquet as pq
+
+    points = pq.read_table(sweep_folder / "parts", columns=["lut", "seconds_per_image"]).to_pandas()
+    inside = points[points["lut"].between(1e4, 3e4) & points["seconds_per_image"].between(1e-4, 1e-3)]
+    assert 200 < len(inside) <= 2000
+    selected = {"points": [], "range": {"x": [1e4, 3e4], "y": [1e-3, 1e-4]}}
+    values = sweep_values(**{"s-cloud.selectedData": selected})
+    answer = client.ask("s-brushed.children", values, changed="s-cloud.selectedData")
+    patched = {op["location"][-1]: op["params"]["value"] for op in answer["s-cloud"]["figure"]["operations"]}
+    assert sorted(patched["x"]) == pytest.approx(sorted(inside["lut"]), rel=1e-5)
+    rows = answer["s-members"]["rowData"]
+    said = f"{len(inside):,} designs and {len(rows)} members of fronts are selected."
+    assert answer["s-brushed"]["children"] == said
+    everything = client.ask("s-brushed.children", values, changed="s-x.value")
+    assert len(everything["s-members"]["rowData"]) > len(rows)  # a box of other axes selects nothing here
+
+
+def test_the_front_of_a_sweep_is_that_of_all_its_designs(sweep_folder):
+    import numpy as np
+    from costmodel.dashboard.sweeps import Sweep
+
+    from costmodel.explore.pareto import nondominated
+
+    sweep = Sweep(sweep_folder)
+    points = np.column_stack([sweep.column("lut", False, "bram18"), sweep.column("bram18", False, "lut")])
+    expected = points[nondominated(points)]
+    assert sweep.front("lut", "bram18") == pytest.approx(expected[np.argsort(expected[:, 0])], rel=1e-6)
 
 
 def test_members_of_the_front_carry_their_command(client):

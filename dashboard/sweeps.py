@@ -148,13 +148,13 @@ class Sweep:
         import numpy as np
 
         sides = ((x, x_log, y, box[0], box[1]), (y, y_log, x, box[2], box[3]))
-        keep, columns = None, []
+        keep: Any = True
+        columns = []
         for name, log, beside, low, high in sides:
             values = self.column(name, log, beside)
             if log:
                 low, high = (float(np.log10(max(v, 1e-300))) for v in (low, high))
-            here = (values >= np.float32(low)) & (values <= np.float32(high))
-            keep = here if keep is None else keep & here
+            keep = keep & (values >= np.float32(low)) & (values <= np.float32(high))
             columns.append((values, log))
         rows = np.flatnonzero(keep)
         taken = rows[:: max(1, -(-len(rows) // limit))]

@@ -237,10 +237,11 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
         picked, figure, said = _picked(sweeps, chosen), Patch(), ""
         try:
             rows = members(picked, x, y, box)
-            number, xs, ys = 0, [], []
+            number, xs, ys = 0, (), ()
             if box is not None and picked:
                 number, xs, ys = picked[0][1].inside(x, y, x_scale == "log", y_scale == "log", box, BRUSHED)
-                said = f"{number:,} designs and {len(rows):,} members of fronts are selected"
+                more = " or more" if len(rows) == ROWS else ""
+                said = f"{number:,} designs and {len(rows):,}{more} members of fronts are selected"
                 said += f"; {len(xs):,} of the designs are drawn." if number > len(xs) else "."
         except CostmodelError:
             return [], columns, "", no_update

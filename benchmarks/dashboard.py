@@ -156,7 +156,7 @@ def callbacks(sweep: Path, repeat: int) -> None:
         "compare": lambda: client.ask("c-bars.figure", {"tabs.value": "compare", "pins.data": pins}),
         "sweep, whole": lambda: client.ask("s-cloud.figure", clouds, changed="s-x.value"),
         "sweep, zoomed": lambda: client.ask(
-            "s-cloud.figure", {**clouds, "s-cloud.relayoutData": zoom}, changed="s-cloud.relayoutData"
+            "s-cloud.figure", {**clouds, "s-window.data": zoom}, changed="s-window.data"
         ),
     }
     print(f"{'callback':38} {'first':>9} {'median':>9} {'cpu':>9}   [ms]")

@@ -89,22 +89,24 @@ def known(catalogue: Catalogue, target: str, given: Mapping[str, Any]) -> dict[s
     return chosen
 
 
+def belong(network: str, target: str, ids: Sequence[Mapping[str, str]]) -> tuple[bool, bool]:
+    """Whether the controls on the page are those of this target, and whether they are those of this network."""
+    of = {id["of"] for id in ids}
+    return target in of, all(name in (target, _both(network, target)) for name in of)
+
+
 def given(
-    catalogue: Catalogue, network: str, target: str, ids: Sequence[Any], values: Sequence[Any]
-) -> dict[str, Any] | None:
-    """Settings that the controls make. Controls of another design, which may still be on the page, are left out; None
-    where there are no others.
+    catalogue: Catalogue, network: str, target: str, ids: Sequence[Mapping[str, str]], values: Sequence[Any]
+) -> dict[str, Any]:
+    """Settings that the controls of this design make.
 
     Raises :class:`CostmodelError` for a value that may not be chosen.
     """
     parameters = catalogue.parameters(target)
     found: dict[str, Any] = {}
-    of = (target, _both(network, target))
-    own = [(id["name"], value) for id, value in zip(ids, values, strict=True) if id["of"] in of]
-    if not own:
-        return None
-    for name, value in own:
-        if name in parameters and value is not None and value != "":
+    for id, value in zip(ids, values, strict=True):
+        name = id["name"]
+        if id["of"] in (target, _both(network, target)) and name in parameters and value is not None and value != "":
             found[name] = _base(parameters[name], value)
     return catalogue.settings(target, found)
 

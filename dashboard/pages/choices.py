@@ -111,16 +111,18 @@ def register(app: Dash, catalogue: Catalogue) -> None:
     )
     def choose(network: str, target: str, _: Any, values: list[Any], ids: list[Any], now: list[str]) -> Any:
         changed = {prop.rpartition(".")[0] for prop in ctx.triggered_prop_ids}
+        of_target, of_network = whatif.belong(network, target, ids)
         try:
-            if "d-target" in changed or "whatif-reset" in changed:
+            # by what is on the page, too: a change of a control puts an end to the answer to what was changed before it
+            if "d-target" in changed or "whatif-reset" in changed or not of_target:
                 settings: dict[str, Any] = {}
-            elif "d-network" in changed:
+            elif "d-network" in changed or not of_network:
                 kept = {k: v for k, v in pairs(now).items() if k not in whatif.OF_NETWORK}
                 settings = whatif.known(catalogue, target, kept)
             else:
                 given = whatif.given(catalogue, network, target, ids, values)
-                unchanged = given is None or given == whatif.known(catalogue, target, pairs(now))
-                return no_update, no_update if unchanged else whatif.texts(given or {}), ""
+                unchanged = given == whatif.known(catalogue, target, pairs(now))
+                return no_update, no_update if unchanged else whatif.texts(given), ""
             return whatif.panel(catalogue, network, target, settings), whatif.texts(settings), ""
         except CostmodelError as error:
             return no_update, no_update, str(error)

@@ -166,37 +166,47 @@ def register(app: Dash, catalogue: Catalogue) -> None:
     inputs = [Input(name, "value") for name in CONTROLS]
     states = [State(name, "value") for name in CONTROLS]
 
+    # What was brushed is no input of the figure: the answer would leave the figure as it is, and take the place of that
+    # to a filter which is still under way.
     @app.callback(
         output=[
             Output("trade-off", "figure"),
             Output("summary", "children"),
             Output("constraints-said", "children"),
+        ],
+        inputs={"values": inputs},
+    )
+    def draw(values: list[Any]) -> Any:
+        c = dict(zip(CONTROLS, values, strict=True))
+        theme = figures.theme_of(c["theme"])
+        try:
+            info, items = build(catalogue, c)
+        except CostmodelError as error:
+            return figures.message(str(error), theme), "", str(error)
+        series = catalogue.values(c["colour"])
+        figure = figures.trade_off(
+            info, theme, x_log=c["x-scale"] == "log", y_log=c["y-scale"] == "log", bars=c["bars"], series=series
+        )
+        return figure, say(info, items), " and ".join(map(str, parse(c["constraints"] or "")))
+
+    @app.callback(
+        output=[
             Output("designs", "rowData"),
             Output("designs", "columnDefs"),
             Output("selection-said", "children"),
         ],
         inputs={"values": inputs, "selected": Input("trade-off", "selectedData")},
     )
-    def draw(values: list[Any], selected: Any) -> Any:
-        c = dict(zip(CONTROLS, values, strict=True))
-        theme = figures.theme_of(c["theme"])
+    def listed(values: list[Any], selected: Any) -> Any:
         try:
-            info, items = build(catalogue, c)
-        except CostmodelError as error:
-            return figures.message(str(error), theme), "", str(error), [], no_update, ""
+            info, items = build(catalogue, dict(zip(CONTROLS, values, strict=True)))
+        except CostmodelError:
+            return [], no_update, ""
         ids = brushed(info, selected)
-        listed = rows(info, items, ids)
-        said = f"{len(listed)} selected" if ids else f"{len(listed)} on the front"
+        found = rows(info, items, ids)
         columns = [dict(col) for col in COLUMNS]
         columns[2]["headerName"], columns[3]["headerName"] = info.y.title, info.x.title
-        if set(ctx.triggered_prop_ids) == {"trade-off.selectedData"}:
-            return no_update, no_update, no_update, listed, no_update, said
-        series = catalogue.values(c["colour"])
-        figure = figures.trade_off(
-            info, theme, x_log=c["x-scale"] == "log", y_log=c["y-scale"] == "log", bars=c["bars"], series=series
-        )
-        meant = " and ".join(map(str, parse(c["constraints"] or "")))
-        return figure, say(info, items), meant, listed, columns, said
+        return found, columns, f"{len(found)} selected" if ids else f"{len(found)} on the front"
 
     @app.callback(
         output=Output("got", "data"),
@@ -231,12 +241,12 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         State("designs", "rowData"),
         prevent_initial_call=True,
     )
-    def look_into(clicked: Any, cell: Any, listed: Any) -> Any:
+    def look_into(clicked: Any, cell: Any, rows_: Any) -> Any:
         if ctx.triggered_id == "trade-off":
             ids = ids_of(clicked)
         else:
             row = str(cell.get("rowId")) if isinstance(cell, dict) else ""
-            ids = [listed[int(row)]["id"]] if row.isdigit() and int(row) < len(listed or ()) else []
+            ids = [rows_[int(row)]["id"]] if row.isdigit() and int(row) < len(rows_ or ()) else []
         network, _, target = (ids[0] if ids else "").rpartition("@")
         if network not in catalogue.networks or target not in catalogue.targets:
             return no_update, no_update, no_update, no_update

@@ -9,7 +9,7 @@ from costmodel.dashboard import figures
 from costmodel.dashboard.pages.common import WRAPPED, card, graph, metric_options, select, several, switch_of, table
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.sweeps import Box, Sweep
-from dash import Dash, Input, Output, Patch, State, ctx, html, no_update
+from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
@@ -17,13 +17,13 @@ from costmodel.plots.density import DensityInfo, density
 from costmodel.plots.palette import metric, show
 
 COLUMNS = (
-    {"field": "sweep", "width": 110, **WRAPPED},
-    {"field": "network", "width": 140, **WRAPPED},
-    {"field": "target", "width": 120, **WRAPPED},
-    {"field": "x", "width": 100},
-    {"field": "y", "width": 100},
-    {"field": "settings", "flex": 1, "minWidth": 180, **WRAPPED},
-    {"field": "command", "flex": 2, "minWidth": 320, **WRAPPED},
+    {"field": "sweep", "width": 100, **WRAPPED},
+    {"field": "network", "width": 110, **WRAPPED},
+    {"field": "target", "width": 95, **WRAPPED},
+    {"field": "x", "width": 85},
+    {"field": "y", "width": 85},
+    {"field": "settings", "flex": 1, "minWidth": 130, **WRAPPED},
+    {"field": "command", "flex": 3, "minWidth": 260, **WRAPPED},
 )
 ROWS = 400
 #: Designs of a selection that are drawn one by one.
@@ -65,6 +65,7 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
             html.Div(
                 [
                     html.P("", id="s-summary", className="summary", role="status"),
+                    dcc.Store(id="s-window"),
                     graph("s-cloud", "Density of all designs of the sweep, with the front above", "taller"),
                     html.P(
                         "The density is that of the first folder, counted anew for every window zoomed to. Select "
@@ -168,23 +169,27 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
         return
     controls = [Input(n, "value") for n in ("sweep", "s-x", "s-y", "s-x-scale", "s-y-scale", "theme")]
 
+    # A figure also reports that it was resized. Were that an input of what draws it, a drawing under way would be given
+    # up for the answer that nothing changes, and the figure stay empty.
+    @app.callback(Output("s-window", "data"), Input("s-cloud", "relayoutData"), prevent_initial_call=True)
+    def move(relayout: Any) -> Any:
+        return relayout if isinstance(relayout, dict) and any("range" in key for key in relayout) else no_update
+
     @app.callback(
         output=[Output("s-cloud", "figure"), Output("s-summary", "children")],
         inputs={
             "values": controls,
-            "relayout": Input("s-cloud", "relayoutData"),
+            "window": Input("s-window", "data"),
             "tab": Input("tabs", "value"),
             "selected": State("s-cloud", "selectedData"),
         },
     )
-    def draw(values: list[Any], relayout: Any, tab: str, selected: Any) -> Any:
+    def draw(values: list[Any], window: Any, tab: str, selected: Any) -> Any:
         if tab != "sweeps":  # drawn when it is looked at
             raise PreventUpdate
         chosen, x, y, x_scale, y_scale, theme_name = values
         theme, x_log, y_log = figures.theme_of(theme_name), x_scale == "log", y_scale == "log"
-        moved = set(ctx.triggered_prop_ids) == {"s-cloud.relayoutData"}
-        if moved and not any("range" in k for k in relayout or {}):
-            return no_update, no_update
+        moved = set(ctx.triggered_prop_ids) == {"s-window.data"}
         picked = _picked(sweeps, chosen)
         if not picked:
             return figures.message("No sweep is chosen.", theme), ""
@@ -193,7 +198,7 @@ def register(app: Dash, sweeps: list[Sweep]) -> None:
                 picked[0][1].objectives  # noqa: B018  (raises what is wrong with it)
                 return figures.message("These sweeps have no objectives.", theme), ""
             first = picked[0][1]
-            zoom = relayout if moved and "xaxis.autorange" not in relayout else None
+            zoom = window if moved and "xaxis.autorange" not in window else None
             info = counted(first, x, y, x_log, y_log, zoom)
             fronts = []
             for name, sweep in picked:

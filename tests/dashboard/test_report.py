@@ -90,7 +90,7 @@ def test_the_pages_report_what_they_show(client, monkeypatch):
     assert wanted.pop() == [Order((SMALL,), ("asic-45nm-nangate",), ("clock=250000000",))]
     client.ask("c-report-got.data", {"pins.data": [f"{SMALL}@pynq-z2", f"{OTHER}@pynq-z2"]})
     assert wanted.pop() == [Order((SMALL, OTHER), ("pynq-z2",))]
-    front = client.ask("trade-off.figure", {"kind.value": ["fpga"]})["designs"]["rowData"]
+    front = client.ask("designs.rowData", {"kind.value": ["fpga"]})["designs"]["rowData"]
     client.ask("x-report-got.data", {"kind.value": ["fpga"]})
     [order] = wanted.pop()
     listed = [row for row in front if "(" not in row["network"]]

@@ -52,21 +52,26 @@ def test_settings_that_did_not_change_are_not_announced(client):
     assert "settings" not in asked(client, "x.value", controls, settings=["clock=250000000.0"])
 
 
-def test_controls_of_the_design_shown_before_are_left_out(client):
-    """They are still on the page when the new ones are made, and a clock is a clock of every target."""
+def test_controls_of_the_design_shown_before_are_replaced_whatever_was_changed(client):
+    """They are still on the page where a control is changed while a change of the target is being answered: that answer
+    is given up for this one."""
     left = [control("asic-45nm-nangate", "outputs", 64), control("asic-45nm-nangate", "clock", 250)]
-    answer = asked(client, "x.value", left, settings=["clock=1200000000"], target="cortex-a72")
-    assert "settings" not in answer
+    answer = asked(client, "x.value", left, settings=["clock=250000000"], target="cortex-a72")
+    assert answer["settings"]["data"] == []
+    assert {i["of"] for i in ids(answer["whatif"]["children"])} == {"cortex-a72"}
     other = [control("cnv-w1a1@pynq-z2", "folding", FOLDED), control("pynq-z2", "clock", 150)]
-    answer = asked(client, "x.value", other, target="pynq-z2", network="tfc-w1a1")
+    now = ["clock=150000000", f"folding={FOLDED}"]
+    answer = asked(client, "x.value", other, settings=now, target="pynq-z2", network="tfc-w1a1")
     assert answer["settings"]["data"] == ["clock=150000000"]
+    assert {i["of"] for i in ids(answer["whatif"]["children"])} == {"pynq-z2", "tfc-w1a1@pynq-z2"}
 
 
 def test_another_target_begins_with_its_defaults_and_another_network_keeps_all_but_the_folding(client):
     now = ["clock=150000000", f"folding={FOLDED}"]
     fresh = asked(client, "d-target.value", settings=now, target="pynq-z2", network="cnv-w1a1")
     assert fresh["settings"]["data"] == []
-    kept = asked(client, "d-network.value", settings=now, target="pynq-z2", network="tfc-w1a1")
+    here = [control("pynq-z2", "clock", 150), control("cnv-w1a1@pynq-z2", "folding", FOLDED)]
+    kept = asked(client, "d-network.value", here, settings=now, target="pynq-z2", network="tfc-w1a1")
     assert kept["settings"]["data"] == ["clock=150000000"]
     assert {i["of"] for i in ids(kept["whatif"]["children"])} == {"pynq-z2", "tfc-w1a1@pynq-z2"}
 
@@ -74,8 +79,8 @@ def test_another_target_begins_with_its_defaults_and_another_network_keeps_all_b
 def test_a_value_that_may_not_be_chosen_is_said_and_changes_nothing(client):
     answer = asked(client, "x.value", [control("asic-45nm-nangate", "clock", 1e12)])
     assert "at most" in answer["whatif-said"]["children"] and "settings" not in answer
-    answer = asked(client, "x.value", [control("cnv-w1a1@pynq-z2", "folding", "/etc/passwd")], target="pynq-z2",
-                   network="cnv-w1a1")  # fmt: skip
+    named = [control("pynq-z2", "clock", 100), control("cnv-w1a1@pynq-z2", "folding", "/etc/passwd")]
+    answer = asked(client, "x.value", named, target="pynq-z2", network="cnv-w1a1")
     assert "expected auto" in answer["whatif-said"]["children"] and "settings" not in answer
 
 

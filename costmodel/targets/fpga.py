@@ -31,7 +31,8 @@ from costmodel.targets.fpga_fit import (
     utilisation,
 )
 from costmodel.targets.fpga_folding import divisors, folding_data, matrix_stages, read_folding, simd_choices
-from costmodel.targets.fpga_pipeline import Style, design_groups, intervals, latency
+from costmodel.targets.fpga_pipeline import Style, design_groups
+from costmodel.targets.fpga_time import intervals, latency
 from costmodel.targets.fpga_units import IMPLS, Fabric
 from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Parameter, Target

@@ -19,12 +19,14 @@ class Alike:
     """For each stage the number of its unit and of what is in front of it: stages with the same number are alike.
 
     ``waiting`` [stage] lists, where branches meet, the bits by which each branch is held back, its results an image
-    and their width.
+    and their width. ``of_units`` and ``of_links`` give for each number its first stage and how often it occurs.
     """
 
     units: list[int]
     links: list[int]
     waiting: list[tuple[tuple[int, int, int], ...]]
+    of_units: list[tuple[int, int]]
+    of_links: list[tuple[int, int]]
 
 
 @kept
@@ -48,7 +50,19 @@ def alike(design: Sequence[Stage]) -> Alike:
         units.append(unit)
         waiting.append(held)
         links.append(link_numbers.setdefault((unit, *sources, *held), len(link_numbers)))
-    return Alike(units, links, waiting)
+    return Alike(units, links, waiting, _first_and_count(units), _first_and_count(links))
+
+
+def _first_and_count(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Of numbers from zero in order of their first place: that place, and how often each occurs."""
+    first: list[int] = []
+    counts: list[int] = []
+    for place, number in enumerate(numbers):
+        if number == len(first):
+            first.append(place)
+            counts.append(0)
+        counts[number] += 1
+    return list(zip(first, counts, strict=True))
 
 
 def _held_back(design: Sequence[Stage], stage: Stage, lags: Sequence[float]) -> tuple[tuple[int, int, int], ...]:

@@ -1,4 +1,4 @@
-"""What one stage of a streaming design costs, what flows between stages, and how long one image takes through them."""
+"""What one stage of a streaming design costs, and what flows between stages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from costmodel.targets import fpga_streams as streams
 from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga_alike import alike
-from costmodel.targets.fpga_design import WHOLE_IMAGE, Stage, Work
-from costmodel.targets.fpga_folding import Fold, stage_cycles
+from costmodel.targets.fpga_design import Stage, Work
+from costmodel.targets.fpga_folding import Fold
 from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
 from costmodel.targets.kept import kept
 
@@ -45,7 +45,7 @@ class Style:
     ports: int = 1
 
 
-def _window_simd(stage: Stage, fold: Fold) -> int:
+def window_simd(stage: Stage, fold: Fold) -> int:
     """Values a cycle that a matrix unit reads: of a depthwise convolution, those of each channel that it works on."""
     assert stage.matrix is not None
     return fold.pe * fold.simd if stage.matrix.depthwise else fold.simd
@@ -88,23 +88,29 @@ def group_counts(
 ) -> list[tuple[int, tuple[Parts, ...]]]:
     """What a pipeline has besides its matrix units and their windows: sets of groups, and how often each occurs.
 
-    For a search, which only adds up, and knows from tables what the rest takes.
+    For a search, which only adds up, and knows from tables what the rest takes. ``folding`` gives stages that are alike
+    the same fold, as those tables do.
     """
-    counts: dict[int, int] = {}
-    groups: dict[int, tuple[Parts, ...]] = {}
-    for _, *both in _units(design, tuple(folding.items()), interval, style, False):
-        for each in both:
-            counts[id(each)] = counts.get(id(each), 0) + 1
-            groups[id(each)] = each
-    return [(1, (_host(style),)), *((counts[key], groups[key]) for key in groups)]
+    same = alike(design)
+    widths: dict[int, int] = {}  # of the stream that leaves a unit
+    found: list[tuple[int, tuple[Parts, ...]]] = [(1, (_host(style),))]
+    for unit, (index, count) in enumerate(same.of_units):
+        stage = design[index]
+        widths[unit] = stream_width(stage, folding, interval, style)
+        found.append((count, tuple(stage_groups(stage, folding.get(index), interval, style, False))))
+    for index, count in same.of_links:
+        stage = design[index]
+        entering = [widths[same.units[i]] if i >= 0 else style.host_width for i in stage.inputs]
+        fold, waiting = folding.get(index), same.waiting[index]
+        found.append((count, link_groups(design, stage, fold, entering, interval, style, waiting)))
+    return found
 
 
 @kept
 def _units(
-    design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style, matrices: bool = True
+    design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style
 ) -> list[tuple[Stage, tuple[Parts, ...], tuple[Parts, ...]]]:
-    """Every stage with the groups of its unit and of what is in front of it, computed once for those that are alike;
-    ``matrices`` as for :func:`stage_groups`."""
+    """Every stage with the groups of its unit and of what is in front of it, computed once for those that are alike."""
     folding, same = dict(folds), alike(design)
     units: dict[tuple[int, Fold | None], tuple[tuple[Parts, ...], int]] = {}
     links: dict[tuple[int, ...], tuple[Parts, ...]] = {}
@@ -115,7 +121,7 @@ def _units(
         unit = units.get((number, fold))
         if unit is None:
             width = stream_width(stage, folding, interval, style)
-            unit = units[number, fold] = tuple(stage_groups(stage, fold, interval, style, matrices)), width
+            unit = units[number, fold] = tuple(stage_groups(stage, fold, interval, style)), width
         groups, width = unit
         widths.append(width)
         around = (link, id(groups), *[widths[i] for i in stage.inputs if i >= 0])
@@ -140,7 +146,7 @@ def stage_groups(
         if matrices:
             yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
         if stage.window is not None:
-            simd = _window_simd(stage, fold)
+            simd = window_simd(stage, fold)
             if matrices:
                 yield _window(stage.window, simd, style.impl, fold.window, style.fabric)
             yield _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
@@ -291,95 +297,7 @@ def _carried(stage: Stage, source: Stage | None, produced: int, style: Style) ->
 
 def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
     if fold is not None and stage.matrix is not None:
-        return _window_simd(stage, fold) * stage.matrix.bits_a
+        return window_simd(stage, fold) * stage.matrix.bits_a
     if stage.pool and stage.window is not None:
         return pool_lanes(stage, interval, style) * stage.window.bits
     return carried
-
-
-# -- time -------------------------------------------------------------------------------------------------------------
-
-
-def intervals(design: Sequence[Stage], folding: Mapping[int, Fold]) -> dict[int, int]:
-    """Cycles an image of each matrix unit."""
-    return {i: stage_cycles(design[i], fold) for i, fold in folding.items()}
-
-
-def latency(design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style) -> int:
-    """Cycles from the first word of one image to its last result through an otherwise empty pipeline.
-
-    Each stage is followed row by row. A sliding-window unit starts with a row of windows when all rows under it are
-    there, and hands them out in step with the arrival of the next row, as its loop over both does; a layer over the
-    whole image starts when the image is there, and overlaps its first fold with the arrival.
-    """
-    done: list[list[float]] = []  # per stage, the time at which each row of its result is complete
-    for stage in design:
-        arrived = _arrivals(stage, design, done, style)
-        spent = stage_cycles(stage, folding[stage.index]) if stage.matrix is not None else min(
-            interval, max((w.count for w in stage.work), default=0))  # fmt: skip
-        if stage.window is not None and stage.matrix is not None:
-            done.append(_windowed(stage, folding[stage.index], arrived, spent))
-        elif stage.pool and stage.window is not None:
-            step = stage.window.stride
-            last = len(arrived) - 1
-            done.append([arrived[min((r + 1) * step - 1, last)] for r in range(stage.rows)])
-        elif stage.rows == 1 and stage.matrix is not None and stage.matrix.vectors == 1:
-            first_fold = ceil_div(stage.matrix.mw, folding[stage.index].simd)
-            done.append([arrived[-1] + max(spent - first_fold, 1)])
-        else:
-            done.append(_streamed(stage, arrived, spent))
-    return round(max(rows[-1] for rows in done)) if done else 0
-
-
-def _arrivals(stage: Stage, design: Sequence[Stage], done: list[list[float]], style: Style) -> list[float]:
-    rows: list[list[float]] = []
-    for source in stage.inputs:
-        if source >= 0:
-            rows.append(done[source])
-        else:
-            words = ceil_div(stage.bits_entered, style.host_width)
-            count = max(stage.rows_in, 1)
-            rows.append([(r + 1) * words / count for r in range(count)])
-    if len(rows) == 1:
-        return rows[0]
-    longest = max(rows, key=len)
-    if all(len(r) == len(longest) for r in rows):
-        return list(map(max, *rows))
-    return [max(r[min(i * len(r) // len(longest), len(r) - 1)] for r in rows) for i in range(len(longest))]
-
-
-def _windowed(stage: Stage, fold: Fold, arrived: list[float], spent: int) -> list[float]:
-    assert stage.window is not None
-    w = stage.window
-    simd = _window_simd(stage, fold)
-    reading = w.stride * w.width * ceil_div(w.channels, min(simd, w.channels))
-    writing = ceil_div(w.width // w.stride * w.kernel * w.kernel * w.channels, simd)
-    row = max(spent / stage.rows, writing, reading)
-    last = len(arrived) - 1
-    out: list[float] = []
-    end = arrived[min(w.kernel - 1 - w.padding, last)]
-    for r in range(stage.rows):
-        under = min(r * w.stride + w.kernel - 1 - w.padding, last)
-        end = max(end, arrived[under]) + row
-        if under + w.stride <= last:  # the next rows are taken in while this one is handed out
-            end = max(end, arrived[under + w.stride] + row * (1 - reading / max(writing, reading)))
-        out.append(end)
-    return out
-
-
-def _streamed(stage: Stage, arrived: list[float], spent: int) -> list[float]:
-    if stage.op in WHOLE_IMAGE:
-        return [arrived[-1] + spent / stage.rows * (r + 1) for r in range(stage.rows)]
-    count, step = stage.rows, spent / stage.rows
-    came = arrived
-    if len(arrived) != count:
-        last = len(arrived) - 1
-        came = [arrived[min((r + 1) * len(arrived) // count - 1, last)] for r in range(count)]
-    out: list[float] = []
-    end = 0.0
-    for time in came:
-        end += step
-        if time > end:
-            end = time
-        out.append(end)
-    return out

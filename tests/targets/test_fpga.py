@@ -22,13 +22,13 @@ from costmodel.targets.fpga_pipeline import (
     Style,
     design_groups,
     group_counts,
-    latency,
     link_groups,
     stage_groups,
     stream_width,
 )
 from costmodel.targets.fpga_streams import WindowShape
 from costmodel.targets.fpga_tables import cheapest, grid_of
+from costmodel.targets.fpga_time import latency
 from costmodel.targets.fpga_units import SERIES7, MatrixShape, cycles
 from tests.targets.hand import Net, small_net
 

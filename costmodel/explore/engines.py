@@ -169,10 +169,17 @@ def ray(function: Callable[[T], R], items: Sequence[T], workers: int, address: s
     except ImportError:
         raise MissingExtraError("--engine ray", "ray", "distributed") from None
     started = not library.is_initialized()
-    if started and address is not None:
-        library.init(address=address, log_to_driver=False)
-    elif started:
-        library.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="error")
+    where: dict[str, Any] = {"address": address}
+    if address is None:
+        where = {"num_cpus": workers, "include_dashboard": False, "logging_level": "error"}
+    try:
+        if started:
+            library.init(log_to_driver=False, **where)
+    except Exception as error:  # Ray has no class of its own for a node that does not come up
+        raise CostmodelError(
+            f"Ray cannot be {'started' if address is None else 'reached'}: {' '.join(str(error).split())} Finished "
+            "parts are kept; continue with --resume, on this or another engine"
+        ) from error
     try:
         task = library.remote(max_retries=RETRIES, retry_exceptions=False)(_call)
         waiting = iter(items)

@@ -152,7 +152,7 @@ class _Fronts:
 def nearest(space: DesignSpace) -> str:
     """Why no design of a space is feasible: the design that misses the constraints by least, and by how much."""
     best: tuple[float, str] | None = None
-    lacking: set[str] = set()
+    lacking: dict[str, tasks.Case] = {}
     for case in tasks.cases(space):
         names = space.objectives_of(case.entry.kind)
         bounded = tuple(dict.fromkeys((*names, *space.constraints)))
@@ -164,7 +164,7 @@ def nearest(space: DesignSpace) -> str:
             free = replace(space, constraints={}, objectives={**space.objectives, case.entry.kind: kept})
             result = tasks.run(free, chunk)
             if not len(result.points):
-                lacking.add(f"{case.network.name} on {case.entry.target}")
+                lacking.setdefault(f"{case.network.name} on {case.entry.target}", case)
             for row in result.points.points:
                 misses = _misses(dict(zip(kept, row.tolist(), strict=True)), space)
                 worst = max((miss for miss, _ in misses), default=0.0)
@@ -176,10 +176,27 @@ def nearest(space: DesignSpace) -> str:
             break  # one chunk of a case is enough for the message
     if best is not None:
         return f"no design meets these constraints; the nearest is {best[1]}"
-    return (
-        "no design of this space can be judged: nothing fits, or an objective is not known for it ("
-        + "; ".join(sorted(lacking)[:4]) + ")"
-    )  # fmt: skip
+    text = "no design of this space can be judged: nothing fits, or an objective is not known for it ("
+    text += "; ".join(sorted(lacking)[:4]) + ")"
+    reasons = [reason for case in lacking.values() if (reason := misfit(case, space.level))]
+    return f"{text}. {reasons[0]}" if reasons else text
+
+
+def misfit(case: tasks.Case, level: str) -> str:
+    """Why no design of a case fits its device, with the nearest; empty where that is not the reason."""
+    from costmodel.explore.evaluators import Foldings, Settings, evaluator
+    from costmodel.explore.folding import best, limits
+    from costmodel.targets import estimate
+
+    pricing = evaluator(case, level)
+    if isinstance(pricing, Foldings):
+        try:
+            best(pricing.space, limits(pricing.space, 1.0))
+        except CostmodelError as error:
+            return str(error)
+    elif isinstance(pricing, Settings):
+        return "; ".join(estimate(pricing.ledger, case.entry.target, **pricing.settings[0]).misfit)
+    return ""
 
 
 def _misses(metrics: dict[str, float], space: DesignSpace) -> list[tuple[float, str]]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -287,6 +288,13 @@ def test_nothing_feasible_names_the_nearest_design(tmp_path, capsys):
     assert "no design meets these constraints; the nearest is tfc-w1a1 on" in message
     assert "misses by seconds_per_image" in message
     assert "Traceback" not in message
+
+
+def test_where_nothing_fits_the_nearest_design_and_what_it_misses_are_named(tmp_path, capsys):
+    path = tmp_path / "space.yaml"
+    path.write_text("networks: [tfc-w1a1]\ntargets: [ice40-up5k]\n")
+    assert main(["explore", str(path), "-o", str(tmp_path / "out"), "--engine", "serial", "--quiet"]) == 2
+    assert re.search(r"no folding of tfc-w1a1 on ice40-up5k .* takes .* too many", capsys.readouterr().err)
 
 
 def test_members_of_an_exact_front_carry_the_folding_and_the_line_that_makes_it(tmp_path, capsys):

@@ -8,6 +8,7 @@ from typing import Any
 from costmodel.dashboard import figures
 from costmodel.dashboard.pages.common import WRAPPED, card, graph, metric_options, select, several, switch_of, table
 from costmodel.dashboard.state import State as Link
+from costmodel.dashboard.state import written
 from costmodel.dashboard.sweeps import Box, Sweep
 from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
@@ -155,7 +156,7 @@ def members(sweeps: list[tuple[str, Sweep]], x: str, y: str, box: Any = None) ->
                         "target": m.target,
                         "x": show(a, metric(x).unit),
                         "y": show(b, metric(y).unit),
-                        "settings": ", ".join(f"{k}={v}" for k, v in m.settings.items()),
+                        "settings": ", ".join(f"{k}={written(v)}" for k, v in m.settings.items()),
                         "command": m.command,
                     }
                 )

@@ -9,7 +9,8 @@ from costmodel.trace.lower import Handler
 FREE: dict[str, str] = {
     **dict.fromkeys(
         ("aten.view", "aten.reshape", "aten._unsafe_view", "aten.squeeze", "aten.unsqueeze", "aten.flatten",
-         "aten.view_as", "aten._reshape_alias", "aten.resize", "aten.unflatten"), "view"),
+         "aten.view_as", "aten.view_as_real", "aten.view_as_complex", "aten._reshape_alias", "aten.resize",
+         "aten.unflatten"), "view"),
     **dict.fromkeys(
         ("aten.permute", "aten.transpose", "aten.t", "aten.movedim", "aten.flip", "aten.roll", "aten.pixel_shuffle",
          "aten.pixel_unshuffle", "aten.channel_shuffle", "aten.native_channel_shuffle", "aten.swapaxes"), "permute"),

@@ -177,7 +177,9 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         if values_of is not None:
             state.possible[number] = values_of
         handler = HANDLERS.get(op) or HANDLERS.get(op.rsplit(".", 1)[0])
-        if handler is not None:
+        if handler is not None and any(values[i].tensor_dtype.is_complex for i in (number, *value.inputs)):
+            state.unknown(value, "its operands are complex numbers")
+        elif handler is not None:
             try:
                 handler(state, value, value.args)
             except (TypeError, IndexError, ValueError):  # a form of the operation that its handler does not know

@@ -278,6 +278,12 @@ def test_operations_without_a_rule_are_named_with_their_module() -> None:
     assert result.deployed.total("mul") == 32
 
 
+def test_complex_products_are_not_counted_as_real_ones() -> None:
+    model = Net(lambda m, x: torch.view_as_complex(x.view(1, 4, 2)) * m.w, w=nn.Parameter(torch.randn(4) * 1j))
+    result = profile(model, torch.randn(1, 8))
+    assert result.deployed.by_kind() == {"unknown": 4}
+
+
 def test_sparse_weights_are_reported_and_not_run_into() -> None:
     model = Net(lambda m, x: torch.sparse.mm(m.sparse, x.t()).t())
     model.sparse = torch.randn(4, 8).relu().to_sparse()

@@ -215,6 +215,9 @@ def metrics_of_all(
     found = totals(ledger, entry.target, **options)
     table = {"seconds_per_image": found["latency_s"]}
     table |= {name: found[name] for name in ("energy_J", "area_mm2") if name in found}
+    clocks = [_clock(load_target(entry.target), one) for one in settings]
+    if all(clocks):
+        table["clock_Hz"] = np.array([one["clock_Hz"] for one in clocks])
     return {name: np.broadcast_to(values, (len(settings),)) for name, values in table.items()}
 
 

@@ -64,6 +64,8 @@ def test_a_design_of_one_unit_is_evaluated():
     [
         {"target": "asic-45nm-nangate", "clock": [1e8, 5e8], "outputs": [8, 32], "activation_sram": [2048, 262144]},
         {"target": "raspberry-pi-4b", "clock": [6e8, 1.8e9], "threads": [1, 4], "precision": ["fp32", "int8"]},
+        {"target": "xne", "mapping": "owow", "outputs": [1, 2]},
+        {"target": "xne", "dataflow": ["output", "weight"]},
     ],
 )
 def test_settings_priced_at_once_are_the_single_ones_to_the_last_bit(entry):

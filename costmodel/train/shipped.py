@@ -21,10 +21,12 @@ def find(checkpoint: str | Path) -> Path:
     """
     path = Path(checkpoint)
     text = str(checkpoint)
-    if path.is_file() or path.suffix or len(path.parts) > 1:
+    if path.is_file():
         return path
     if text in names():
         return WEIGHTS / f"{text}.safetensors"
+    if path.suffix[1:].isalpha() or len(path.parts) > 1:  # the .25 of a width is no kind of file
+        return path
     from costmodel.zoo import registry
 
     resolved = registry.list_models(text)

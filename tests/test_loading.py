@@ -57,7 +57,7 @@ def test_relative_imports_of_a_package_work(tmp_path: Path) -> None:
     ("factory", "said"),
     [
         ("broken", r"broken\(\) failed: ValueError: no such depth: 19 \(at .*user_net.py, line 27"),
-        ("not_a_network", "returned a dict; expected a torch.nn.Module"),
+        ("not_a_network", "returned an object of type dict; expected a torch.nn.Module"),
         ("constant", "is a int; expected a function or class"),
     ],
 )

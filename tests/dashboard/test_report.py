@@ -39,7 +39,7 @@ def test_a_choice_that_is_the_default_makes_no_report_of_its_own(catalogue):
     [
         ([], "no design"),
         (["no@pynq-z2"], "unknown network"),
-        (["abbnn-reactnet18-cifar10 (width=0.125)@pynq-z2"], "variant"),
+        (["abbnn-reactnet18-cifar10 (width=0.25)@pynq-z2"], "variant"),
         ([f"{SMALL}@../../etc/passwd"], "unknown target"),
         ([f"{SMALL}@pynq-z2;folding=/etc/passwd"], "folding"),
     ],

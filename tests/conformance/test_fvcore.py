@@ -40,34 +40,14 @@ def by_operator(module: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, int]
 
 # -- the zoo ----------------------------------------------------------------------------------------------------------
 
-#: fixed by their fully connected layers to the size they were made for
-FULL_SIZE = ("binaryalexnet", "xnornet")
-#: differ from a network that is always run in the classifier, the stem or the depth alone; run with -m slow
-FAMILY = [name for name in list_models() if entry(name).family == "binary"]
-SMALLER = [n for n in FAMILY if n.endswith(("cifar10", "digits")) and "34" not in n]
-ALWAYS = [n for n in list_models() if n in SMALLER or (n not in FAMILY and not n.endswith("cifar100"))]
-ALWAYS += ["abbnn-reactnet18", "abbnn-reactnet34", "bn-reactneta"]
 
-
-def check(name: str, shape: tuple[int, ...]) -> None:
-    """One network by fvcore and by us on the same input."""
-    net, x = build(name).eval(), torch.rand(shape)
+@pytest.mark.parametrize("name", list_models())
+def test_multiply_accumulates_and_fvcores_total_are_equal(name: str) -> None:
+    """Every network of the zoo at its own size, by fvcore and by us on the same input."""
+    net, x = build(name).eval(), torch.rand(entry(name).input_shape)
     theirs, made = by_operator(net, (x,)), profile(net, x, name=name)
     assert macs(made) == sum(theirs.get(operator, 0) for operator in PRODUCTS)
     assert convention("fvcore").count(made).number == sum(theirs.values())
-
-
-@pytest.mark.parametrize("name", ALWAYS)
-def test_multiply_accumulates_and_fvcores_total_are_equal(name: str) -> None:
-    """At 224 x 224 the same layers have larger outputs; 64 x 64 counts them sooner."""
-    shape = entry(name).input_shape
-    check(name, (1, 3, 64, 64) if shape[-1] == 224 and name not in FULL_SIZE else shape)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", list_models())
-def test_multiply_accumulates_and_fvcores_total_are_equal_at_full_size(name: str) -> None:
-    check(name, entry(name).input_shape)
 
 
 @pytest.mark.parametrize(

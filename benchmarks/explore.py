@@ -29,7 +29,7 @@ from costmodel.explore.dataflow import Rules, space
 from costmodel.explore.mapping import layer_tables
 from costmodel.explore.space import read_space
 from costmodel.explore.tables import FoldingTables, draw
-from costmodel.targets import asic
+from costmodel.targets.asic import price as asic
 
 SPACE = """
 networks: [cnv-w1a1]

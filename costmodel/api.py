@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
-from costmodel.inputs import InputSpec, make_inputs, parse_inputs
-from costmodel.ledger import cache
 from costmodel.ledger.ledger import Profile
-from costmodel.reference import Reference, resolve
+from costmodel.load.inputs import InputSpec, make_inputs, parse_inputs
+from costmodel.load.reference import Reference, resolve
+from costmodel.store import cache
 from costmodel.train import shipped
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
     found = cache.load(request, Profile) if use_cache else None
     if found is not None:
         return found
-    from costmodel import loading
+    from costmodel.load import network as loading
 
     say("starting PyTorch")
     import torch  # before the watch begins, so that torch's own files are not taken for the user's
@@ -173,13 +173,14 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def build_model(name: str, **arguments: Any) -> nn.Module:
     """A network of the zoo, or of a file or module, with fresh weights. Imports torch."""
-    from costmodel import loading
+    from costmodel.load import network as loading
 
     return loading.build(resolve(name, arguments))
 
 
 def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int) -> Profile:
-    from costmodel import loading, trace
+    from costmodel import trace
+    from costmodel.load import network as loading
 
     shapes = ", ".join(map(_shape, inputs.values() if isinstance(inputs, dict) else inputs))
     with loading.user_code(f"{name} does not run on an input of {shapes}"), warnings.catch_warnings():
@@ -194,7 +195,7 @@ def _watching(wanted: bool) -> Iterator[Sequence[Path]]:
     if not wanted:
         yield files
         return
-    from costmodel.ledger.watch import files_read
+    from costmodel.store.watch import files_read
 
     with files_read() as found:
         yield files

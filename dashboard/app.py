@@ -17,7 +17,7 @@ from costmodel.dashboard.state import FIELDS, parse
 from costmodel.dashboard.sweeps import Sweep, open_folders
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from costmodel.plots.palette import CYCLE, THEMES
+from costmodel.views.plots.palette import CYCLE, THEMES
 
 #: Largest request; an uploaded target file, base64-encoded, is the largest thing that a browser sends.
 MAX_REQUEST = 2 * 1024 * 1024

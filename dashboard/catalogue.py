@@ -16,9 +16,9 @@ from costmodel.dashboard.state import written
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
-from costmodel.plots.scatter import Design
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter
+from costmodel.views.plots.scatter import Design
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Level, Profile
@@ -161,7 +161,7 @@ class Catalogue:
     def parameters(self, target: str) -> dict[str, Parameter]:
         """The choices that a browser may make: those of a target, of its model, and of the network."""
         spec = self.target(target)
-        own = import_module(f"costmodel.targets.{spec.kind}").OPTIONS
+        own = import_module(f"costmodel.targets.{spec.kind}.price").OPTIONS
         found = {"scale": SCALE, **own, **spec.parameters}
         if "sram_table" in found:
             tables = dict.fromkeys(
@@ -234,7 +234,7 @@ class Catalogue:
 
 def _folding(text: str) -> str:
     """A folding that stands for itself; a browser may not name a file of this machine."""
-    from costmodel.targets.fpga_folding import is_line
+    from costmodel.targets.fpga.folding import is_line
 
     plain = text.replace(" ", "").replace("×", "x").strip(",")
     if plain != "auto" and not is_line(plain):

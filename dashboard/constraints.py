@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from costmodel.errors import CostmodelError
-from costmodel.plots.palette import METRICS, metric, show
-from costmodel.plots.scatter import Design
+from costmodel.views.plots.palette import METRICS, metric, show
+from costmodel.views.plots.scatter import Design
 
 #: What people write for a metric, in lower case.
 NAMES = {

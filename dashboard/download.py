@@ -10,8 +10,8 @@ from typing import Any
 
 from costmodel.dashboard.catalogue import Item
 
-from costmodel.plots import draw
-from costmodel.plots.scatter import ScatterInfo
+from costmodel.views.plots import draw
+from costmodel.views.plots.scatter import ScatterInfo
 
 FORMATS = ("csv", "parquet", "pdf", "svg", "png")
 

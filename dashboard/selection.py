@@ -10,8 +10,8 @@ from costmodel.dashboard.catalogue import Catalogue, Item
 from costmodel.dashboard.constraints import failure, parse
 from dash import html
 
-from costmodel.plots.palette import metric, show
-from costmodel.plots.scatter import Design, ScatterInfo, scatter
+from costmodel.views.plots.palette import metric, show
+from costmodel.views.plots.scatter import Design, ScatterInfo, scatter
 
 #: The controls whose values choose what is shown, in the order of the callbacks' arguments.
 CONTROLS = (

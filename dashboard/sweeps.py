@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
-from costmodel.plots.palette import metric
+from costmodel.views.plots.palette import metric
 
 if TYPE_CHECKING:
     import numpy as np

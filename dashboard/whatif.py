@@ -142,7 +142,7 @@ class Fold:
 
 def fold_of(catalogue: Catalogue, network: str, target: str, settings: Mapping[str, Any], unit: Any) -> Fold | None:
     """The fold of the unit of that number, as text; None where there is none."""
-    from costmodel.targets.fpga import units
+    from costmodel.targets.fpga.price import units
 
     found = units(catalogue.ledger(network, "deployed"))
     if not str(unit).isdigit() or int(str(unit)) >= len(found):
@@ -167,7 +167,7 @@ def folding_line(folds: Sequence[tuple[int, int]]) -> str:
 
 def _folding(catalogue: Catalogue, network: str, target: str, value: str) -> list[Any]:
     """The line of the whole folding, and beside it PE and SIMD of one unit at a time."""
-    from costmodel.targets.fpga import units
+    from costmodel.targets.fpga.price import units
 
     of = _both(network, target)
     names = [u.name for u in units(catalogue.ledger(network, "deployed"))]

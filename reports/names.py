@@ -7,11 +7,11 @@ import costmodel
 from costmodel.explore.front import read_front
 from costmodel.ledger.conventions import convention
 from costmodel.ledger.published import figures as published_figures
-from costmodel.plots import breakdown
 from costmodel.targets import load_target
 from costmodel.targets.uncertainty import probability_cheaper
 from costmodel.train.records import accuracies
 from costmodel.validate import validate
+from costmodel.views.plots import breakdown
 
 __all__ = [
     "accuracies",

@@ -91,7 +91,9 @@ def main() -> int:
         print(f"wrote {FILE}")
         return 0
     with FILE.open(newline="") as file:
-        then = [row for row in csv.DictReader(file) if args.pattern == "*" or row["network"] in {r["network"] for r in now}]
+        then = [
+            row for row in csv.DictReader(file) if args.pattern == "*" or row["network"] in {r["network"] for r in now}
+        ]
     found = list(changes(now, then))
     print("\n".join(found) if found else f"{len(now)} networks: no number changed")
     return 1 if found else 0

@@ -6,7 +6,7 @@ import argparse
 import time
 
 from costmodel.cli.common import add_output_arguments, emit
-from costmodel.cli.table import Column, Row, Table
+from costmodel.views.table import Column, Row, Table
 
 HELP = "Show or clear the store of profiles and estimates, from which a second run of the same network is answered."
 EXAMPLES = """\
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from costmodel.cli.numbers import bits
-    from costmodel.ledger import cache
+    from costmodel.store import cache
+    from costmodel.views.numbers import bits
 
     if args.clear:
         print(f"deleted {cache.clear()} answers from {cache.folder()}")

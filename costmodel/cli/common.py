@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from costmodel.cli.table import FORMATS, Table, render, use_color
 from costmodel.errors import CostmodelError
+from costmodel.views.table import FORMATS, Table, render, use_color
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

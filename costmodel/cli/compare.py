@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from costmodel.cli import numbers, odds
 from costmodel.cli.common import (
     add_cache_argument,
     add_output_arguments,
@@ -17,12 +16,14 @@ from costmodel.cli.common import (
     progress,
     target_options,
 )
-from costmodel.cli.counts import HEADS
-from costmodel.cli.statements import hidden_multiplications, published
-from costmodel.cli.table import Column, Row, Table, paint, use_color, wrap
+from costmodel.graph.vocabulary import KINDS
 from costmodel.ledger.conventions import CONVENTIONS, convention
-from costmodel.ledger.ledger import KINDS, Ledger, Profile
+from costmodel.ledger.ledger import Ledger, Profile
 from costmodel.ledger.published import FIGURES, Figure
+from costmodel.views import numbers, odds
+from costmodel.views.counts import HEADS
+from costmodel.views.statements import hidden_multiplications, published
+from costmodel.views.table import Column, Row, Table, paint, use_color, wrap
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate

@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costmodel.cli import counts, numbers
 from costmodel.cli.common import emit, parse_pairs, progress
-from costmodel.cli.statements import caveats, hidden_multiplications
-from costmodel.cli.table import FORMATS, Column, Row, Table, paint, use_color, wrap
 from costmodel.errors import CostmodelError
+from costmodel.views import counts, numbers
+from costmodel.views.statements import caveats, hidden_multiplications
+from costmodel.views.table import FORMATS, Column, Row, Table, paint, use_color, wrap
 
 if TYPE_CHECKING:
     from costmodel.deploy.study import Deployment, Verdict
-    from costmodel.reference import Reference
+    from costmodel.load.reference import Reference
 
 HELP = "Rewrite a network for deployment, prove it by running it, and write it to a compact file."
 EXAMPLES = """\
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             emit(tables, args, preface=_preface(made, refusal))
             return int(args.strict)
         assert verdict is not None
-        from costmodel.cli.deploy_tables import verdict_table
+        from costmodel.views.deployment import verdict_table
 
         images, labels, about = _images(args, reference, made)
         announce("running in fixed point")
@@ -104,11 +104,12 @@ def run(args: argparse.Namespace) -> int:
 def _prepare(args: argparse.Namespace, announce: Any) -> tuple[Reference, Deployment, Verdict | None, str]:
     import torch
 
-    from costmodel import api, loading
+    from costmodel import api
     from costmodel.deploy import study
     from costmodel.deploy.assemble import CannotRunError
-    from costmodel.inputs import make_inputs, parse_inputs
-    from costmodel.reference import resolve
+    from costmodel.load import network as loading
+    from costmodel.load.inputs import make_inputs, parse_inputs
+    from costmodel.load.reference import resolve
     from costmodel.train import shipped
 
     reference = resolve(args.model, parse_pairs(args.model_args, "--model-args"))
@@ -198,8 +199,8 @@ def _run_file(path: Path, args: argparse.Namespace) -> int:
 
 
 def _effects(args: argparse.Namespace, made: Deployment, images: Any, labels: Any, about: str) -> list[Table]:
-    from costmodel.cli import deploy_tables
     from costmodel.deploy.study import effect
+    from costmodel.views import deployment as deploy_tables
 
     options: tuple[Any, ...] = SCALES[:-1] if args.scale == "all" else (args.scale,)
     found = [effect(made, option, args.fraction_bits, images, labels) for option in options]
@@ -215,8 +216,8 @@ def _effects(args: argparse.Namespace, made: Deployment, images: Any, labels: An
 
 
 def _prices(args: argparse.Namespace, made: Deployment) -> Table:
-    from costmodel.cli import deploy_tables
     from costmodel.targets import list_targets
+    from costmodel.views import deployment as deploy_tables
 
     names = list(list_targets()) if args.target == ["all"] else args.target
     options = SCALES[:-1] if args.scale == "all" else tuple(dict.fromkeys(("exact", args.scale)))

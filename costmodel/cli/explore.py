@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from costmodel.cli.common import emit
-from costmodel.cli.table import FORMATS, Column, Row, Table
 from costmodel.errors import CostmodelError
+from costmodel.views.table import FORMATS, Column, Row, Table
 
 if TYPE_CHECKING:
     from costmodel.explore.front import Front

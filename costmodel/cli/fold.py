@@ -15,8 +15,8 @@ from costmodel.cli.common import (
     parse_pairs,
     progress,
 )
-from costmodel.cli.table import Column, Row, Table
 from costmodel.errors import CostmodelError
+from costmodel.views.table import Column, Row, Table
 
 if TYPE_CHECKING:
     from costmodel.explore.dataflow import Space
@@ -217,7 +217,7 @@ def _compare(found: Space, profile: Any, args: argparse.Namespace) -> int:
 
     from costmodel.explore import compose
     from costmodel.explore.choices import RESOLUTION
-    from costmodel.targets.fpga_folding import read_folding
+    from costmodel.targets.fpga.folding import read_folding
 
     choices = found.choices_of(read_folding(args.compare, found.stages))
     interval, cost = found.design.price(choices)

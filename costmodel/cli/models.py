@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from costmodel.cli import numbers
 from costmodel.cli.common import add_output_arguments, emit
-from costmodel.cli.table import Column, Row, Table
 from costmodel.errors import CostmodelError
 from costmodel.train import records
+from costmodel.views import numbers
+from costmodel.views.table import Column, Row, Table
 from costmodel.zoo import counts, registry
 
 HELP = "List the networks of the zoo: parameters, operations as deployed, published accuracy, source."

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from costmodel import api
-from costmodel.cli import bill, counts, numbers
 from costmodel.cli.common import (
     add_model_arguments,
     add_output_arguments,
@@ -18,12 +17,13 @@ from costmodel.cli.common import (
     progress,
     target_options,
 )
-from costmodel.cli.statements import caveats, hidden_multiplications, published
-from costmodel.cli.table import Column, Row, Table
-from costmodel.ledger.cache import Pricing
 from costmodel.ledger.conventions import Tally, convention, list_conventions
 from costmodel.ledger.ledger import Ledger, Profile
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
+from costmodel.store.cache import Pricing
+from costmodel.views import bill, counts, numbers
+from costmodel.views.statements import caveats, hidden_multiplications, published
+from costmodel.views.table import Column, Row, Table
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate

@@ -6,9 +6,9 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from costmodel.cli.bill import QUANTITY_COLUMNS, quantity_cells
 from costmodel.cli.common import add_output_arguments, emit
-from costmodel.cli.table import Column, Row, Table, paint, use_color
+from costmodel.views.bill import QUANTITY_COLUMNS, quantity_cells
+from costmodel.views.table import Column, Row, Table, paint, use_color
 
 if TYPE_CHECKING:
     from costmodel.targets.spec import Parameter, Target
@@ -71,7 +71,7 @@ def options(target: Target) -> dict[str, Parameter]:
     """What a user may choose with ``--set``: the target's own parameters and those of its model."""
     from importlib import import_module
 
-    return {**import_module(f"costmodel.targets.{target.kind}").OPTIONS, **target.parameters}
+    return {**import_module(f"costmodel.targets.{target.kind}.price").OPTIONS, **target.parameters}
 
 
 def choices(target: Target) -> Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.cli.common import add_output_arguments, emit, progress
-from costmodel.cli.table import Column, Row, Table
+from costmodel.views.table import Column, Row, Table
 
 if TYPE_CHECKING:
     from costmodel.validate import Report, Result, Summary

@@ -19,7 +19,7 @@ from costmodel.deploy.scales import (
     split_biases,
 )
 from costmodel.deploy.thresholds import to_thresholds
-from costmodel.trace.graph import Graph
+from costmodel.graph.node import Graph
 
 __all__ = ["PASSES", "deploy"]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from costmodel.ledger.ledger import Rewrite
-from costmodel.ledger.rules import describe
-from costmodel.trace.graph import Node
+from costmodel.graph.node import Node, Rewrite
+from costmodel.ledger.charge import describe
 
 
 def rewrite_row(name: str, before: Iterable[Node], after: Iterable[Node], why: str, module: str = "") -> Rewrite:

@@ -15,7 +15,7 @@ from typing import Any
 from costmodel.deploy.constants import Constants
 from costmodel.deploy.program import REAL, Array, Instruction, Program, Type, narrow
 from costmodel.errors import CostmodelError
-from costmodel.trace.graph import MOVES, Constant, Graph, In, Node
+from costmodel.graph.node import MOVES, Constant, Graph, In, Node
 
 #: Value types for which a node has a form on integers; everything else runs in double precision.
 _ON_GRID = frozenset(

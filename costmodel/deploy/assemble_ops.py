@@ -15,9 +15,9 @@ from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
 from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
-from costmodel.ledger.rules import gate_kind
-from costmodel.trace.affine import chain_class, chain_per_channel, constant_class
-from costmodel.trace.graph import Constant, In, Node
+from costmodel.graph.affine import chain_class, chain_per_channel, constant_class
+from costmodel.graph.node import Constant, In, Node
+from costmodel.ledger.charge import gate_kind
 from costmodel.trace.values import Ref
 
 

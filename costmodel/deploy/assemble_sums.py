@@ -9,8 +9,8 @@ import numpy as np
 from costmodel.deploy.constants import one_magnitude
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.deploy.scales import real_weights
-from costmodel.domain import Domain
-from costmodel.trace.graph import Node
+from costmodel.graph.domain import Domain
+from costmodel.graph.node import Node
 
 if TYPE_CHECKING:
     from costmodel.deploy.assemble import Assembler

@@ -6,7 +6,7 @@ from typing import Any
 
 from costmodel.deploy.assemble import Assembler, inherit
 from costmodel.deploy.program import REAL, Array, Type
-from costmodel.trace.graph import Node
+from costmodel.graph.node import Node
 
 
 def pooled_sum(state: Assembler, node: Node) -> None:

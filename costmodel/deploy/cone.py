@@ -15,7 +15,7 @@ import numpy as np
 
 from costmodel.deploy.constants import compress
 from costmodel.deploy.program import REAL, Array, Instruction
-from costmodel.trace.graph import Node
+from costmodel.graph.node import Node
 
 if TYPE_CHECKING:
     from costmodel.deploy.assemble import Assembler
@@ -67,7 +67,7 @@ class _Function:
     def __init__(self, state: Assembler, node: Node, cone: tuple[Node, ...]) -> None:
         from costmodel.deploy.assemble import Assembler
         from costmodel.deploy.assemble_ops import BUILDERS
-        from costmodel.trace.graph import MOVES
+        from costmodel.graph.node import MOVES
 
         inner = Assembler(state.graph, None, "exact", state.constants)
         names = {part.id for part in cone}

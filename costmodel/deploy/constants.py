@@ -9,8 +9,8 @@ import numpy as np
 
 from costmodel.deploy.program import Array
 from costmodel.errors import CostmodelError
-from costmodel.trace.affine import Step
-from costmodel.trace.graph import Constant, Graph, Node
+from costmodel.graph.affine import Step
+from costmodel.graph.node import Constant, Graph, Node
 
 #: Relative deviation that straight-through estimators leave on magnitudes that are equal; see trace/domains.py.
 RESIDUE = 3e-6

@@ -7,7 +7,7 @@ Precondition: the same operation on the same values with the same arguments, as 
 from __future__ import annotations
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.trace.graph import Graph, live, substitute
+from costmodel.graph.node import Graph, live, substitute
 
 WHY = "the same operation on the same values gives the same result"
 

@@ -21,10 +21,10 @@ import numpy as np
 
 from costmodel.deploy.program import Array
 from costmodel.errors import UnknownNameError
-from costmodel.ledger.rules import table_bits, table_entries
+from costmodel.graph.affine import chain_class
+from costmodel.graph.node import Graph, Node
+from costmodel.ledger.charge import table_bits, table_entries
 from costmodel.ledger.scales import SCALE_OPTIONS, TERMS, ScaleOption
-from costmodel.trace.affine import chain_class
-from costmodel.trace.graph import Graph, Node
 
 
 def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.ledger.ledger import Rewrite
-from costmodel.trace.affine import Step
-from costmodel.trace.graph import Constant, Graph, Node
+from costmodel.graph.affine import Step
+from costmodel.graph.node import Constant, Graph, Node, Rewrite
 
 WHY = "max(x, 0) + a*min(x, 0) selects x or a*x by the sign of x"
 

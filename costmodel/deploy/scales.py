@@ -20,10 +20,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.domain import FLOAT, FLOAT_BITS, POW2_BITS, Domain
-from costmodel.ledger.ledger import Rewrite
-from costmodel.trace.affine import Step, along_channels, chain_class, scale_only
-from costmodel.trace.graph import MOVES, Constant, Graph, Node, substitute
+from costmodel.graph.affine import Step, along_channels, chain_class, scale_only
+from costmodel.graph.domain import FLOAT, FLOAT_BITS, POW2_BITS, Domain
+from costmodel.graph.node import MOVES, Constant, Graph, Node, Rewrite, substitute
 
 _SUMS = frozenset({"conv", "linear"})
 WHY_SIGN = "the sign of a positive multiple is the sign"

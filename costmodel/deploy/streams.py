@@ -19,9 +19,8 @@ import numpy as np
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.constants import Constants
 from costmodel.deploy.program import Array
-from costmodel.ledger.ledger import Rewrite
-from costmodel.trace.affine import chain_class
-from costmodel.trace.graph import Graph, Node
+from costmodel.graph.affine import chain_class
+from costmodel.graph.node import Graph, Node, Rewrite
 
 _SAME_UNIT = frozenset(
     {"add", "prelu", "relu", "max_pool", "avg_pool", "gap", "view", "permute", "slice", "expand", "concat", "stack",

@@ -18,10 +18,10 @@ from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.program import Array, Instruction, Program
 from costmodel.errors import CostmodelError
+from costmodel.graph.node import Graph
+from costmodel.ledger.charge import charge
 from costmodel.ledger.ledger import Profile
-from costmodel.ledger.rules import charge
 from costmodel.ledger.scales import ScaleOption
-from costmodel.trace.graph import Graph
 
 if TYPE_CHECKING:
     from torch import nn

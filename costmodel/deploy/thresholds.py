@@ -21,10 +21,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.domain import FLOAT_BITS, POW2_BITS, Domain
-from costmodel.ledger.ledger import Rewrite
-from costmodel.trace.affine import Step
-from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, Node, substitute
+from costmodel.graph.affine import Step
+from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain
+from costmodel.graph.node import MOVES, Constant, Graph, GraphInput, Node, Rewrite, substitute
 
 _ELEMENTWISE = frozenset(
     {"affine", "sign", "compare", "where", "clamp", "relu", "prelu", "cast", "round", "logical", "abs", "minimum",

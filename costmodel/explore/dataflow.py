@@ -3,8 +3,8 @@
 A matrix unit's choices are PE (any divisor of its rows), SIMD (any divisor of its columns; behind a sliding
 window a divisor of the channels, or whole pixels) and where its weights and
 its window are kept. Streams between units, buffers, and element-wise stages follow from these and from the initiation
-interval. Whatever is priced here is priced by :mod:`costmodel.targets.fpga_units` and its companions: the sum over a
-design is the estimate of :mod:`costmodel.targets.fpga` for the same folding.
+interval. Whatever is priced here is priced by :mod:`costmodel.targets.fpga.units` and its companions: the sum over a
+design is the estimate of :mod:`costmodel.targets.fpga.price` for the same folding.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import numpy as np
 from costmodel.errors import CostmodelError
 from costmodel.explore.choices import RESOURCES, Design, Ints, Link, Unit, costs, unit
 from costmodel.ledger.ledger import Ledger, Level, Profile
-from costmodel.targets import fpga, fpga_alike, fpga_fit, fpga_pipeline
-from costmodel.targets import fpga_streams as streams
-from costmodel.targets import fpga_units as units
 from costmodel.targets.arith import ceil_div, maximum, minimum
-from costmodel.targets.fpga_design import Stage, Widths, stages
-from costmodel.targets.fpga_folding import Fold, divisors, matrix_stages, simd_choices
-from costmodel.targets.fpga_units import LUTRAM_MAX_BITS, Part, totals
+from costmodel.targets.fpga import alike as fpga_alike
+from costmodel.targets.fpga import fit as fpga_fit
+from costmodel.targets.fpga import pipeline as fpga_pipeline
+from costmodel.targets.fpga import price as fpga
+from costmodel.targets.fpga import streams, units
+from costmodel.targets.fpga.design import Stage, Widths, stages
+from costmodel.targets.fpga.folding import Fold, divisors, matrix_stages, simd_choices
+from costmodel.targets.fpga.units import LUTRAM_MAX_BITS, Part, totals
 from costmodel.targets.load import load_target
 from costmodel.targets.spec import Target
 

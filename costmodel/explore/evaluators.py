@@ -13,7 +13,7 @@ from costmodel.errors import CostmodelError
 from costmodel.explore.choices import RESOLUTION
 from costmodel.explore.space import Entry, Network
 from costmodel.ledger.ledger import Ledger
-from costmodel.targets.fpga_fit import capacity
+from costmodel.targets.fpga.fit import capacity
 from costmodel.targets.load import load_target
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Mappings:
 
     def _tables(self, setting: int) -> LayerTables:
         from costmodel.explore.mapping import layer_tables
-        from costmodel.targets import asic
+        from costmodel.targets.asic import price as asic
 
         return layer_tables(self.ledger, self.target, self.target.settings(self.settings[setting], asic.OPTIONS))
 

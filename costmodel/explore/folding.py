@@ -13,8 +13,8 @@ from costmodel.errors import CostmodelError
 from costmodel.explore.choices import RESOLUTION, RESOURCES, reals
 from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
-from costmodel.targets.fpga_fit import capacity
-from costmodel.targets.fpga_folding import write_folding
+from costmodel.targets.fpga.fit import capacity
+from costmodel.targets.fpga.folding import write_folding
 
 Goal = Literal["lut", "bram18", "dsp", "share"]
 GOALS: tuple[Goal, ...] = ("lut", "bram18", "dsp", "share")

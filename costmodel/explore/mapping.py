@@ -73,8 +73,8 @@ class LayerTables:
 
 def layer_tables(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> LayerTables:
     """Tables of all mappings at one setting of a chip: what stays in the array is the ``output`` or the ``weight``."""
-    from costmodel.targets import asic
-    from costmodel.targets.asic_work import PRODUCTS
+    from costmodel.targets.asic import price as asic
+    from costmodel.targets.asic.work import PRODUCTS
 
     names = ("output", "weight")
     values = np.zeros((len(ledger.layers), len(names), len(METRICS)))

@@ -19,8 +19,8 @@ from costmodel.explore.pareto import PointSet, front, hypervolume
 from costmodel.explore.tables import FoldingTables, draw
 
 if TYPE_CHECKING:
-    from costmodel.cli.table import Table
     from costmodel.explore.space import DesignSpace
+    from costmodel.views.table import Table
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def compare(space: DesignSpace, evaluations: int, seed: int) -> Table:
     """Search, random sampling and the exact front of every FPGA case of a space, as a table."""
     import time
 
-    from costmodel.cli.table import Column, Row, Table
     from costmodel.explore import tasks
     from costmodel.explore.evaluators import evaluator
+    from costmodel.views.table import Column, Row, Table
 
     rows = []
     for case in tasks.cases(space):

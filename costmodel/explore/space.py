@@ -250,7 +250,7 @@ def _entry(item: Any, where: str) -> Entry:
         raise CostmodelError(f"{where}: targets: expected a name or {{target: NAME, choice: values, ...}}: {item!r}")
     spec = load_target(item["target"])
     place = f"{where}: targets: {spec.name}"
-    options = import_module(f"costmodel.targets.{spec.kind}").OPTIONS
+    options = import_module(f"costmodel.targets.{spec.kind}.price").OPTIONS
     searched = _SEARCH_KEYS[spec.kind]
     if isinstance(item.get("mapping"), str) and set(item["mapping"]) <= set("ow"):
         searched = ()  # one mapping, letter by letter, is a setting like any other

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from costmodel.domain import Domain
 from costmodel.errors import UnknownNameError
+from costmodel.graph.domain import Domain
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Level, Profile
 
 #: Operations whose cost is a number of multiply-accumulates.

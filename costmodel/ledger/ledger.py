@@ -12,43 +12,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from costmodel.domain import Domain
+from costmodel.graph.domain import Domain
+from costmodel.graph.node import Caveat, Rewrite, Window
+from costmodel.graph.vocabulary import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Level = Literal["as_written", "deployed"]
-Kind = Literal[
-    "mul", "add", "compare", "xnor", "and", "popcount", "shift_const", "shift_channel", "shift_var",
-    "signflip", "lut", "special", "unknown",
-]  # fmt: skip
 Role = Literal["input", "weight", "parameter", "output"]
 #: The parameters that are tables: all of their entries are stored, and one is read for every result.
 TABLE = "table"
-
-KINDS: tuple[Kind, ...] = (
-    "mul", "add", "compare", "xnor", "and", "popcount", "shift_const", "shift_channel", "shift_var",
-    "signflip", "lut", "special", "unknown",
-)  # fmt: skip
-
-#: Why an operation is there. A chain that was merged keeps all its tags, joined by "+".
-TAGS: tuple[str, ...] = (
-    "stem_conv", "fp_conv", "fp_linear", "matmul", "binary_conv", "binary_linear", "weight_scale", "act_scale",
-    "bn_scale", "bn_bias", "const_mul", "prelu", "relu", "clamp", "avgpool", "gap", "maxpool", "residual", "bias",
-    "binarize", "quantize", "gate", "activation", "normalize", "resample", "other",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Geometry of a sliding window; for ``linear`` and ``matmul`` kernel, stride and dilation are all one."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int = 1
-    transposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +102,6 @@ class Scale:
     table_bits: int
     table_entries: int = 0
     stored: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """One exact transformation at one place: the operations it removed (positive) or added (negative), and why."""
-
-    name: str
-    module: str
-    removed: tuple[tuple[Kind, int], ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """Something that the tracer could not see through; never silent."""
-
-    kind: Literal["unknown_op", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic", "note"]
-    module: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -250,7 +205,7 @@ class Profile:
 
     def _repr_html_(self) -> str:
         """Tables for notebooks: operations by layer, levels, rewrites."""
-        from costmodel.cli.notebook import profile_html
+        from costmodel.views.notebook import profile_html
 
         return profile_html(self)
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, get_args
 
-from costmodel.domain import FLOAT_BITS
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.ledger.ledger import TABLE, Kind, Ledger, Scale, Traffic
+from costmodel.graph.domain import FLOAT_BITS
+from costmodel.graph.vocabulary import Kind
+from costmodel.ledger.ledger import TABLE, Ledger, Scale, Traffic
 
 ScaleOption = Literal["exact", "pow2", "csd2", "csd3", "tied", "lut"]
 SCALE_OPTIONS: tuple[ScaleOption, ...] = get_args(ScaleOption)

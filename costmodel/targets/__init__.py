@@ -43,7 +43,7 @@ def estimate(
     from costmodel.targets.load import load_target
 
     spec = load_target(target)
-    model = import_module(f"costmodel.targets.{spec.kind}")
+    model = import_module(f"costmodel.targets.{spec.kind}.price")
     settings = spec.settings(options, model.OPTIONS)
     ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
     if scale != "exact":
@@ -76,7 +76,7 @@ def totals(
     from costmodel.targets.load import load_target
 
     spec = load_target(target)
-    model = import_module(f"costmodel.targets.{spec.kind}")
+    model = import_module(f"costmodel.targets.{spec.kind}.price")
     if not hasattr(model, "totals"):
         raise CostmodelError(
             f"target {spec.name!r} is of kind {spec.kind}: its configurations are foldings. "

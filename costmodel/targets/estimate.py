@@ -140,7 +140,7 @@ class Estimate:
 
     def _repr_html_(self) -> str:
         """Tables for notebooks: totals with intervals, and the constants that priced them."""
-        from costmodel.cli.notebook import estimate_html
+        from costmodel.views.notebook import estimate_html
 
         return estimate_html(self)
 

@@ -9,8 +9,8 @@ from costmodel.collector import without_collector
 if TYPE_CHECKING:
     from torch import nn
 
+    from costmodel.graph.node import Graph
     from costmodel.ledger.ledger import Profile
-    from costmodel.trace.graph import Graph
 
 __all__ = ["profile", "trace"]
 
@@ -54,8 +54,8 @@ def trace(
 def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0) -> Profile:
     """Count what ``model`` does at inference on ``inputs``, as written and as deployed; see :func:`trace`."""
     from costmodel.deploy import deploy
+    from costmodel.ledger.charge import charge
     from costmodel.ledger.ledger import Profile
-    from costmodel.ledger.rules import charge
 
     with without_collector():
         graph = trace(model, inputs, name=name, trained=trained, seed=seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from costmodel.trace.graph import In
+from costmodel.graph.node import In
 from costmodel.trace.lower import Lowering
 from costmodel.trace.values import Ref, Value
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from costmodel.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, DomainKind, Scale, integer
+from costmodel.graph.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, DomainKind, Scale, integer
 
 #: Relative deviation below which two magnitudes are one: a few units in the last place of single precision.
 TOLERANCE = 3e-6

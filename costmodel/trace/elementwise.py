@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from costmodel.domain import BINARY01, FLOAT, Domain, integer
-from costmodel.trace.affine import Step
+from costmodel.graph.affine import Step
+from costmodel.graph.domain import BINARY01, FLOAT, Domain, integer
+from costmodel.graph.node import Constant, In
 from costmodel.trace.arguments import node_of, numel, online_inputs, operands_of
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant, In
 from costmodel.trace.lower import SUMS, Lowering
 from costmodel.trace.values import Ref, Value
 

@@ -1,4 +1,4 @@
-"""From recorded operations to the nodes of a :class:`~costmodel.trace.graph.Graph`.
+"""From recorded operations to the nodes of a :class:`~costmodel.graph.node.Graph`.
 
 Each handler states the operation as a shape equation and emits nodes. What has no handler becomes an ``unknown`` node:
 it is counted by the elements it produces, and reported.
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from costmodel.domain import FLOAT, Domain, real
-from costmodel.ledger.ledger import Caveat, Window
-from costmodel.trace.affine import Step
+from costmodel.graph.affine import Step
+from costmodel.graph.domain import FLOAT, Domain, real
+from costmodel.graph.node import MOVES, Caveat, Constant, Graph, GraphInput, In, Node, Window
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import MOVES, Constant, Graph, GraphInput, In, Node
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.simplify import Simplified, base_name
 from costmodel.trace.values import Ref, Value

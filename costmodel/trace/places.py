@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from costmodel.domain import FLOAT_BITS
+from costmodel.graph.domain import FLOAT_BITS
 from costmodel.trace.arguments import numel, online_inputs, operands_of
 from costmodel.trace.lower import Lowering
 from costmodel.trace.reductions import stated

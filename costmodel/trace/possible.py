@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from costmodel.domain import Domain
+from costmodel.graph.domain import Domain
 from costmodel.trace.domains import classify
 from costmodel.trace.values import Ref, Value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from costmodel.domain import FLOAT, FLOAT_BITS
+from costmodel.graph.domain import FLOAT, FLOAT_BITS
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.lower import Lowering, window
 from costmodel.trace.values import Value

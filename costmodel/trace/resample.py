@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from costmodel.domain import FLOAT, FLOAT_BITS
+from costmodel.graph.domain import FLOAT, FLOAT_BITS
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import TOLERANCE
 from costmodel.trace.lower import Lowering

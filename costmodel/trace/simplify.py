@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.domain import Domain
+from costmodel.graph.domain import Domain
 from costmodel.trace.domains import classify
 from costmodel.trace.values import IDENTITIES, Recording, Ref, Value
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from costmodel.domain import FLOAT, Domain, accumulator
-from costmodel.ledger.ledger import Window
-from costmodel.trace.affine import Step, along_channels
+from costmodel.graph.affine import Step, along_channels
+from costmodel.graph.domain import FLOAT, Domain, accumulator
+from costmodel.graph.node import Constant, Window
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering, window
 from costmodel.trace.values import Value
 

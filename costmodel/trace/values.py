@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from costmodel.domain import Domain
-from costmodel.ledger.ledger import Caveat
+from costmodel.graph.domain import Domain
+from costmodel.graph.node import Caveat
 
 #: Elements kept of each value, about.
 _SAMPLE_SIZE = 2048

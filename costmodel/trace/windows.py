@@ -6,12 +6,11 @@ from typing import Any
 
 import torch
 
-from costmodel.domain import FLOAT
-from costmodel.ledger.ledger import Window
-from costmodel.trace.affine import Step
+from costmodel.graph.affine import Step
+from costmodel.graph.domain import FLOAT
+from costmodel.graph.node import Constant, Window
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.graph import Constant
 from costmodel.trace.lower import Lowering, window
 from costmodel.trace.resample import uneven_pool
 from costmodel.trace.values import Value

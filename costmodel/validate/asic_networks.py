@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from costmodel.domain import BINARY, TERNARY, Domain, accumulator_bits, integer
-from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic, Window
+from costmodel.graph.domain import BINARY, TERNARY, Domain, accumulator_bits, integer
+from costmodel.graph.node import Window
+from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets import estimate, load_target
-from costmodel.targets.asic_units import Column, column
+from costmodel.targets.asic.units import Column, column
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval
 from costmodel.validate.asic_networks import binareye, peak_ternary, single

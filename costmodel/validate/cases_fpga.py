@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from costmodel.domain import BINARY, TERNARY
+from costmodel.graph.domain import BINARY, TERNARY
 from costmodel.ledger.ledger import Charge, Ledger
 from costmodel.targets import estimate, load_target
-from costmodel.targets import fpga_units as units
 from costmodel.targets.estimate import Estimate
-from costmodel.targets.fpga_design import Widths, stages
-from costmodel.targets.fpga_fit import nominal
-from costmodel.targets.fpga_folding import read_folding
+from costmodel.targets.fpga import units
+from costmodel.targets.fpga.design import Widths, stages
+from costmodel.targets.fpga.fit import nominal
+from costmodel.targets.fpga.folding import read_folding
 from costmodel.targets.quantity import Interval
 from costmodel.validate import finn_formula
 from costmodel.validate import mlperf_tiny as tiny

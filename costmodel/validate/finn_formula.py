@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil, log2
 
-from costmodel.targets.fpga_design import Stage
-from costmodel.targets.fpga_folding import Fold
-from costmodel.targets.fpga_units import MatrixShape
+from costmodel.targets.fpga.design import Stage
+from costmodel.targets.fpga.folding import Fold
+from costmodel.targets.fpga.units import MatrixShape
 
 #: LUTs of a matrix unit besides its data path, and the factor on the data path.
 BASE, FACTOR = 300, 1.1

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
-from costmodel.domain import accumulator_bits, integer
-from costmodel.ledger.ledger import Layer, Ledger, Window
+from costmodel.graph.domain import accumulator_bits, integer
+from costmodel.graph.node import Window
+from costmodel.ledger.ledger import Layer, Ledger
 
 #: PE and SIMD a layer.
 Lanes = tuple[tuple[int, int], ...]

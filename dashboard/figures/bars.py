@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from costmodel.dashboard.figures.base import Figure, base, label, legend, lines, message
 
-from costmodel.plots.breakdown import IntervalInfo, StackInfo
-from costmodel.plots.palette import CYCLE, KIND_COLOURS, ROLE_COLOURS, Theme, colours, show
+from costmodel.views.plots.breakdown import IntervalInfo, StackInfo
+from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, ROLE_COLOURS, Theme, colours, show
 
 
 def stacked(info: StackInfo, theme: Theme) -> Figure:

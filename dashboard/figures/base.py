@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from costmodel.plots.palette import CYCLE, THEMES, Metric, Theme
+from costmodel.views.plots.palette import CYCLE, THEMES, Metric, Theme
 
 Figure = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"

@@ -8,8 +8,8 @@ from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend
 
-from costmodel.plots.density import DensityInfo
-from costmodel.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
+from costmodel.views.plots.density import DensityInfo
+from costmodel.views.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
 
 #: Designs (x, y) that are drawn one by one.
 Brushed = tuple[Sequence[float], Sequence[float]]

@@ -7,8 +7,8 @@ from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend, message, wrap
 
-from costmodel.plots.palette import SYMBOLS, Theme, between, colours, show
-from costmodel.plots.scatter import Point, ScatterInfo
+from costmodel.views.plots.palette import SYMBOLS, Theme, between, colours, show
+from costmodel.views.plots.scatter import Point, ScatterInfo
 
 
 def trade_off(

@@ -10,7 +10,7 @@ import dash_mantine_components as dmc
 from costmodel.dashboard.figures import CONFIG
 from dash import dcc, html
 
-from costmodel.plots.palette import metric
+from costmodel.views.plots.palette import metric
 
 #: Columns whose text takes as many lines as it needs.
 WRAPPED = {"wrapText": True, "autoHeight": True}

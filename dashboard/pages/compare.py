@@ -17,9 +17,9 @@ from dash import Dash, Input, Output, State, html
 from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
-from costmodel.plots import breakdown
-from costmodel.plots.palette import metric, show
 from costmodel.targets.estimate import Estimate
+from costmodel.views.plots import breakdown
+from costmodel.views.plots.palette import metric, show
 
 LETTERS = "ABCD"
 SCALES = (("linear", "linear"), ("log", "log"))

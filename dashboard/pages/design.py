@@ -15,8 +15,8 @@ from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
 from costmodel.ledger.conventions import list_conventions
-from costmodel.plots import breakdown
-from costmodel.plots.palette import metric
+from costmodel.views.plots import breakdown
+from costmodel.views.plots.palette import metric
 
 OPERATIONS, TRAFFIC = "operations", "traffic"
 SHOWN = [

@@ -25,7 +25,7 @@ from costmodel.dashboard.state import State as Link
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from costmodel.errors import CostmodelError
-from costmodel.plots.palette import METRICS
+from costmodel.views.plots.palette import METRICS
 
 AXES = tuple(n for n in METRICS if n != "seconds_per_image")
 COLUMNS = (

@@ -14,8 +14,8 @@ from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from costmodel.errors import CostmodelError
-from costmodel.plots.density import DensityInfo, density
-from costmodel.plots.palette import metric, show
+from costmodel.views.plots.density import DensityInfo, density
+from costmodel.views.plots.palette import metric, show
 
 COLUMNS = (
     {"field": "sweep", "width": 100, **WRAPPED},

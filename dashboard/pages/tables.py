@@ -9,8 +9,8 @@ from costmodel.dashboard.pages.common import plain_table
 from dash import html
 
 from costmodel.ledger.conventions import convention
-from costmodel.plots import breakdown
-from costmodel.plots.palette import METRICS, Metric, between, metric, show
+from costmodel.views.plots import breakdown
+from costmodel.views.plots.palette import METRICS, Metric, between, metric, show
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Profile

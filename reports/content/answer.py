@@ -10,13 +10,13 @@ from costmodel.reports.content.blocks import Block, Items, Paragraph, Table, lit
 from costmodel.reports.content.sentences import sentences
 from costmodel.reports.content.subject import Hardware, Network, Subject
 
-from costmodel.cli import numbers
-from costmodel.cli.statements import hidden_multiplications
-from costmodel.cli.table import Column, Row, Style
-from costmodel.cli.table import Table as Grid
+from costmodel.graph.vocabulary import Kind
 from costmodel.ledger.conventions import convention
-from costmodel.ledger.ledger import Kind
 from costmodel.ledger.published import figures
+from costmodel.views import numbers
+from costmodel.views.statements import hidden_multiplications
+from costmodel.views.table import Column, Row, Style
+from costmodel.views.table import Table as Grid
 
 #: Up to so many networks a table of costs has a column of intervals beside that of values.
 BESIDE = 2

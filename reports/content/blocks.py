@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 from costmodel.reports.figures.data import Plot
 
-from costmodel.cli.table import Table as Grid
 from costmodel.errors import CostmodelError
+from costmodel.views.table import Table as Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from costmodel.reports.content.blocks import literal
 
-from costmodel.cli import numbers
-from costmodel.cli.table import Column
 from costmodel.targets.quantity import Interval
+from costmodel.views import numbers
+from costmodel.views.table import Column
 
 
 @dataclass(frozen=True, slots=True)

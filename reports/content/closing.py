@@ -11,8 +11,8 @@ from costmodel.reports.content import cells
 from costmodel.reports.content.blocks import Bibliography, Block, Heading, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Subject
 
-from costmodel.cli.table import Row
-from costmodel.cli.table import Table as Grid
+from costmodel.views.table import Row
+from costmodel.views.table import Table as Grid
 
 PACKAGES = ("costmodel", "torch", "numpy", "msgspec", "matplotlib", "typst")
 

@@ -10,13 +10,13 @@ from costmodel.reports.content.blocks import Block, Figure, Heading, Paragraph, 
 from costmodel.reports.content.subject import Hardware, Subject
 from costmodel.reports.figures.data import Panel, Plot
 
-from costmodel.cli.bill import CONFIDENCE
-from costmodel.cli.table import Row
-from costmodel.cli.table import Table as Grid
 from costmodel.cli.validate import number
 from costmodel.targets.quantity import Quantity
 from costmodel.validate import Report
 from costmodel.validate.figures import scatters
+from costmodel.views.bill import CONFIDENCE
+from costmodel.views.table import Row
+from costmodel.views.table import Table as Grid
 
 SPLITS = {
     "calibration": "constants fitted to these rows",

@@ -12,12 +12,12 @@ from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.figures.data import Panel, Plot
 
-from costmodel.cli import numbers
-from costmodel.cli.table import Column, Row
-from costmodel.cli.table import Table as Grid
 from costmodel.explore.front import Front, Member
-from costmodel.plots.scatter import Design, scatter
 from costmodel.targets.quantity import Interval
+from costmodel.views import numbers
+from costmodel.views.plots.scatter import Design, scatter
+from costmodel.views.table import Column, Row
+from costmodel.views.table import Table as Grid
 
 #: Members that a table lists, spread over the front; all are in the file.
 LISTED = 60

@@ -12,14 +12,14 @@ from costmodel.reports.content.sentences import certainty, decisive, join
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.figures.data import Panel, Plot
 
-from costmodel.cli import numbers
-from costmodel.cli.odds import COSTS
-from costmodel.cli.table import Row
-from costmodel.cli.table import Table as Grid
-from costmodel.plots import breakdown
-from costmodel.plots.scatter import Design, scatter
 from costmodel.targets.quantity import Interval
 from costmodel.targets.uncertainty import probability_cheaper
+from costmodel.views import numbers
+from costmodel.views.odds import COSTS
+from costmodel.views.plots import breakdown
+from costmodel.views.plots.scatter import Design, scatter
+from costmodel.views.table import Row
+from costmodel.views.table import Table as Grid
 
 #: How the literature writes the names of data sets.
 DATA = {"imagenet": "ImageNet", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST"}

@@ -7,12 +7,12 @@ from costmodel.reports.content.blocks import Block, Figure, Heading, Items, Para
 from costmodel.reports.content.subject import Hardware, Subject
 from costmodel.reports.figures.data import Panel, Plot
 
-from costmodel.cli import numbers
-from costmodel.cli.statements import caveats
-from costmodel.cli.table import Row
-from costmodel.cli.table import Table as Grid
 from costmodel.ledger.ledger import Role
-from costmodel.plots import breakdown
+from costmodel.views import numbers
+from costmodel.views.plots import breakdown
+from costmodel.views.statements import caveats
+from costmodel.views.table import Row
+from costmodel.views.table import Table as Grid
 
 ROLES: tuple[tuple[Role, str], ...] = (
     ("weight", "Weights"),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from costmodel.reports.content.blocks import literal
 from costmodel.reports.content.subject import Hardware, Network, Subject
 
-from costmodel.cli import numbers
 from costmodel.ledger.conventions import convention
+from costmodel.views import numbers
 
 #: From this probability on, one of two is said to be the cheaper.
 DECIDED = 0.6

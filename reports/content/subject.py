@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel import api
 from costmodel.errors import CostmodelError, MissingExtraError
-from costmodel.ledger import cache
 from costmodel.ledger.ledger import Profile
+from costmodel.store import cache
 from costmodel.train.records import Accuracy, accuracies
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def gather(
     accuracy on the same images. Raises :class:`CostmodelError` for names that do not exist, before anything that takes
     time.
     """
-    from costmodel.reference import resolve
+    from costmodel.load.reference import resolve
     from costmodel.targets import load_target
 
     say = announce or (lambda _: None)

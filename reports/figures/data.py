@@ -1,13 +1,13 @@
-"""A figure as data: panels beside and below each other, each of them plot data of :mod:`costmodel.plots`."""
+"""A figure as data: panels beside and below each other, each of them plot data of :mod:`costmodel.views.plots`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from costmodel.plots.breakdown import IntervalInfo, StackInfo
-from costmodel.plots.scatter import ScatterInfo
 from costmodel.validate.figures import Scatter as Agreement
+from costmodel.views.plots.breakdown import IntervalInfo, StackInfo
+from costmodel.views.plots.scatter import ScatterInfo
 
 Info: TypeAlias = StackInfo | IntervalInfo | ScatterInfo | Agreement
 

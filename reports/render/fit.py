@@ -6,7 +6,7 @@ import math
 
 from costmodel.reports.content.blocks import plain, spans
 
-from costmodel.cli.table import Table as Grid
+from costmodel.views.table import Table as Grid
 
 #: Points of the block of text on A4 and Letter, and of both insets of a cell; width of a character over size of type.
 TEXT_WIDTH, CELL_INSET, CHARACTER = 469.0, 8.0, 0.5

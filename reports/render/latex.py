@@ -8,7 +8,7 @@ from costmodel.reports.bibliography import OUTSIDE
 from costmodel.reports.content.blocks import Document, Table, plain, spans
 from costmodel.reports.render.fit import fit, widths
 
-from costmodel.cli.table import Column, escape_latex
+from costmodel.views.table import Column, escape_latex
 
 PREAMBLE = r"""% Tables of a costmodel report, for a block of text 166 mm wide in a class of 10 pt. In the preamble:
 %   \usepackage[T1]{fontenc}

@@ -16,7 +16,7 @@ from costmodel.calibrate.gates import Netlist, read_netlist
 from costmodel.calibrate.liberty import Library
 from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.targets import load_target
-from costmodel.targets.asic_units import column
+from costmodel.targets.asic.units import column
 
 PLAIN = Adders(
     lambda u, a, b, c, s, k: f"assign {s} = {a} ^ {b} ^ {c}; assign {k} = ({a} & {b}) | ({c} & ({a} ^ {b}));",

@@ -10,7 +10,7 @@ import pytest
 from costmodel import api
 from costmodel.cli import compare
 from costmodel.cli.main import main
-from costmodel.cli.numbers import exact
+from costmodel.views.numbers import exact
 
 PAIR = ("abbnn-digits", "bn-digits")
 

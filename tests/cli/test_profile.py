@@ -144,8 +144,8 @@ def test_a_users_file_with_arguments_and_input(user_net: Path, capsys: pytest.Ca
 
 
 def test_a_checkpoint_is_loaded(user_net: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from costmodel.loading import build
-    from costmodel.reference import resolve
+    from costmodel.load.network import build
+    from costmodel.load.reference import resolve
 
     torch.save(build(resolve(f"{user_net}:build")).state_dict(), tmp_path / "w.pt")
     arguments = ["--model", f"{user_net}:build", "--input", "1x3x8x8"]

@@ -14,10 +14,10 @@ import pytest
 
 import costmodel
 from costmodel.cli.main import main
-from costmodel.cli.statements import bare_weight_scales, hidden_multiplications
 from costmodel.ledger.conventions import convention
 from costmodel.ledger.ledger import Profile
 from costmodel.ledger.published import figures
+from costmodel.views.statements import bare_weight_scales, hidden_multiplications
 
 #: rows that one rule reproduces: network -> (printed, exact)
 BY_THE_RULE = {

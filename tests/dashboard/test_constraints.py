@@ -2,8 +2,8 @@ import pytest
 from costmodel.dashboard.constraints import Bound, failure, parse
 
 from costmodel.errors import CostmodelError
-from costmodel.plots.scatter import Design
 from costmodel.targets.quantity import Interval
+from costmodel.views.plots.scatter import Design
 
 
 @pytest.mark.parametrize(

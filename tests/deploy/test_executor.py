@@ -12,7 +12,7 @@ from costmodel.deploy.multipliers import SCALE_OPTIONS, replace_multipliers
 from costmodel.deploy.streams import multiplications_left
 from costmodel.deploy.study import effect, prepare, verify
 from costmodel.errors import CostmodelError
-from costmodel.ledger.rules import charge
+from costmodel.ledger.charge import charge
 from costmodel.ledger.scales import with_scale
 from costmodel.zoo import entry, list_models
 from tests.deploy.networks import images, rows, scramble, zoo

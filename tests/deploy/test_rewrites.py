@@ -11,7 +11,7 @@ from costmodel.deploy import PASSES
 from costmodel.deploy.assemble import CannotRunError, assemble
 from costmodel.deploy.executor import Executor
 from costmodel.deploy.study import prepare, verify
-from costmodel.ledger.rules import charge
+from costmodel.ledger.charge import charge
 from costmodel.trace import trace
 from tests.deploy.networks import GridBlock, images, on_grid, scramble, zoo
 from tests.trace.idioms import ACTIVATIONS, WEIGHTS, ZERO_ONE, Layer

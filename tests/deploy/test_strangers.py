@@ -11,7 +11,7 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, per_image
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.study import effect, prepare, verify
-from costmodel.ledger.rules import charge
+from costmodel.ledger.charge import charge
 from tests.deploy.networks import rows, scramble
 from tests.deploy.strangers import STRANGERS
 

@@ -14,7 +14,7 @@ from costmodel.explore.pareto import nondominated
 from costmodel.explore.space import read_space
 from costmodel.explore.sweep import sweep
 from costmodel.explore.tables import draw, unrank
-from costmodel.targets import asic
+from costmodel.targets.asic import price as asic
 
 CHIPS = ["asic-7nm-asap7", "xne"]
 

@@ -7,10 +7,11 @@ from fractions import Fraction
 import pytest
 
 from costmodel import api
-from costmodel.domain import BINARY, FLOAT, integer
 from costmodel.errors import UnknownNameError
+from costmodel.graph.domain import BINARY, FLOAT, integer
+from costmodel.graph.node import Window
 from costmodel.ledger.conventions import CONVENTIONS, convention, is_projection, list_conventions
-from costmodel.ledger.ledger import Charge, Layer, Ledger, Profile, Window
+from costmodel.ledger.ledger import Charge, Layer, Ledger, Profile
 from costmodel.ledger.published import FIGURES, Figure, binary_positions
 
 SMALL = ("abbnn-digits", "bnfree-digits", "bn-digits", "tfc", "bn-bireal18-cifar10", "abbnn-reactneta-cifar10")
@@ -68,7 +69,7 @@ STRICT = {
 
 @pytest.mark.parametrize(("name", "strict", "hidden"), [(n, *v) for n, v in STRICT.items()])
 def test_strict_counts_what_the_paper_leaves_out(name: str, strict: int, hidden: int) -> None:
-    from costmodel.cli.statements import bare_weight_scales, hidden_multiplications
+    from costmodel.views.statements import bare_weight_scales, hidden_multiplications
 
     profile = api.profile(name)
     assert convention("strict").count(profile).number == strict

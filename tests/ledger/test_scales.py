@@ -8,7 +8,7 @@ import costmodel
 from costmodel.deploy import deploy
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.errors import CostmodelError
-from costmodel.ledger.rules import charge
+from costmodel.ledger.charge import charge
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 from costmodel.trace import trace
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from costmodel.domain import BINARY, BINARY01, FLOAT, Domain, integer
-from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic, Window
+from costmodel.graph.domain import BINARY, BINARY01, FLOAT, Domain, integer
+from costmodel.graph.node import Window
+from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 
 __all__ = ["BINARY", "BINARY01", "FLOAT", "Net", "integer"]
 

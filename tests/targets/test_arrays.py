@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.errors import CostmodelError
-from costmodel.targets import arm, asic, estimate, list_targets, load_target, totals
+from costmodel.targets import estimate, list_targets, load_target, totals
+from costmodel.targets.arm import price as arm
+from costmodel.targets.asic import price as asic
 from costmodel.targets.spec import Parameter, Target
 from costmodel.validate.asic_networks import binareye
 from tests.targets.hand import small_net

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from costmodel.errors import CostmodelError
 from costmodel.targets import load_target, scaling
-from costmodel.targets.asic_units import column
+from costmodel.targets.asic.units import column
 
 TARGET = load_target("asic-45nm")
 ENERGY = TARGET.table("scaling_energy")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from costmodel import loading
 from costmodel.errors import CostmodelError
+from costmodel.load import network as loading
 from costmodel.train import shipped
 from costmodel.train.pack import pack, pack_bits, unpack_bits
 from costmodel.train.records import measured

@@ -7,9 +7,9 @@ import pytest
 from costmodel.explore.dataflow import space
 from costmodel.explore.greedy import greedy
 from costmodel.targets import list_targets, load_target
-from costmodel.targets.fpga_design import Widths, stages
-from costmodel.targets.fpga_units import MatrixShape
-from costmodel.targets.fpga_units import cycles as unit_cycles
+from costmodel.targets.fpga.design import Widths, stages
+from costmodel.targets.fpga.units import MatrixShape
+from costmodel.targets.fpga.units import cycles as unit_cycles
 from costmodel.validate import finn_formula
 from costmodel.validate import mlperf_tiny as tiny
 from costmodel.validate.cases_fpga import FINN, results

@@ -1,0 +1,1 @@
+"""Answers kept on disk, and the files that were read for them."""

@@ -1,0 +1,1 @@
+"""ARM: kernels and operators."""

@@ -1,0 +1,209 @@
+"""What one operator costs a CPU: machine work by kind, before it is multiplied by the constants of a target.
+
+A kernel's work is a list of :class:`Work`: an amount, the constants that price it, and whether threads share it. The
+formulas are those of the kernels themselves: tiles of the register block are whole, depths are padded to the vector,
+im2col copies each kernel row of each pixel, glue moves bytes and makes one inner call a pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import msgspec
+
+from costmodel.targets.arith import maximum, round_up
+from costmodel.targets.arm.operators import Operator
+
+#: Bits of one vector register: the unit in which binary products are counted.
+VECTOR_BITS = 128
+
+
+class Work(NamedTuple):
+    """``amount`` of machine work. ``factors`` name the constants; ``cycles`` says that the product is in cycles (to be
+    divided by the clock) and not in seconds; ``parallel`` that threads share it."""
+
+    component: str
+    kind: str
+    amount: Any
+    factors: tuple[str, ...]
+    cycles: bool
+    parallel: bool = False
+
+
+class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tile sizes and habits of a kernel library: an entry of ``libraries`` in a target's structure.
+
+    ``binary_tile`` and ``real_tile`` are output channels by pixels of the register block, ``binary_depth`` the multiple
+    of bits that a depth is padded to, ``binary_channels`` that of the input channels. ``binary_im2col`` says that
+    patches are copied before they are packed, ``binary_dense`` that dense layers of one-bit operands have a kernel:
+    where they do not, their weights are unpacked to numbers at each run.
+    """
+
+    title: str
+    binary_tile: tuple[int, int]
+    binary_depth: int
+    binary_channels: int
+    real_tile: tuple[int, int]
+    transform_instructions: dict[str, float]
+    binary_im2col: bool = True
+    binary_dense: bool = False
+
+
+def work(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
+    """Work of one operator. ``real_bytes`` is the size of a real activation, ``real`` the GEMM that multiplies it."""
+    if op.kind == "binary_conv":
+        return binary_conv(op, library, real_bytes, real)
+    if op.kind in ("real_conv", "matmul"):
+        return real_conv(op, library, real_bytes, real)
+    if op.kind == "depthwise":
+        return depthwise(op, real_bytes, real)
+    if op.kind == "real_linear" or (op.kind == "binary_linear" and not library.binary_dense):
+        return dense(op, real_bytes, real)
+    if op.kind == "binary_linear":
+        return binary_conv(op, library, real_bytes, real)
+    return glue(op, real_bytes)
+
+
+def binary_conv(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
+    """XNOR and popcount over whole tiles, packing of the patches, and the output transform.
+
+    channels, pixels, depth are rounded up to the library's tile; a depth of k * k * C_in bits, C_in padded to words.
+    """
+    layer = op.layer
+    taps, groups = _taps(op)
+    depth = taps * round_up(layer.n_terms // taps, library.binary_channels)
+    padded = round_up(depth, library.binary_depth)
+    channels = round_up(_out_channels(op) // groups, library.binary_tile[0]) * groups
+    macs = channels * round_up(op.pixels, library.binary_tile[1]) * padded
+    copies = 4 if library.binary_im2col and not _pointwise(op) else 2  # im2col writes and reads, packing again
+    moved = op.pixels * groups * padded // 8 * copies
+    written = op.elements_out // 8 if op.packs_output else op.elements_out * real_bytes
+    rows = _border(op) if op.zero_padded else 0
+    return [
+        Work("compute", "xnor", macs / VECTOR_BITS, ("cycles_128_bmac", "binary_slowdown"), True, True),
+        Work("compute", "transform", op.elements_out * library.transform_instructions[real],
+             ("cycles_asimd", "binary_slowdown"), True, True),
+        Work("memory", "im2col", moved, ("seconds_per_byte",), False),
+        Work("memory", "output", written, ("seconds_per_byte",), False),
+        Work("memory", "weight", _weights(op) // 8, ("seconds_per_byte",), False),
+        Work("calls", "padding", rows, ("call_cycles",), True),
+    ]  # fmt: skip
+
+
+def real_conv(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
+    """A real convolution as im2col and a matrix product; groups are split, multiplied and joined one by one."""
+    _, groups = _taps(op)
+    depth = op.layer.n_terms
+    per_group = _out_channels(op) // groups
+    macs = (
+        groups * round_up(per_group, library.real_tile[0])
+        * round_up(op.pixels, library.real_tile[1]) * depth
+    )  # fmt: skip
+    patches = op.pixels * depth * groups * real_bytes
+    moved = 2 * patches  # packing for the matrix product
+    calls = 0
+    if not _pointwise(op):
+        moved += sum(op.elements_in) * real_bytes + patches
+        calls = groups * op.pixels * _rows(op)
+    if groups > 1:
+        moved += 2 * (sum(op.elements_in) + op.elements_out) * real_bytes
+        calls += 6 * op.pixels
+    weights = _weights(op)
+    unpacked = op.layer.b is not None and op.layer.b.is_one_bit  # no kernel mixes bits with numbers
+    return [
+        Work("compute", "mul", macs, (f"cycles_{real}_mac", "real_slowdown"), True, True),
+        Work("memory", "im2col", moved, ("seconds_per_byte",), False),
+        Work("memory", "output", op.elements_out * real_bytes, ("seconds_per_byte",), False),
+        Work("memory", "weight", weights * real_bytes * (2 if unpacked else 1), ("seconds_per_byte",), False),
+        Work("calls", "im2col", calls, ("call_cycles",), True),
+    ]
+
+
+def depthwise(op: Operator, real_bytes: int, real: str) -> list[Work]:
+    return [
+        Work("compute", "mul", op.layer.macs, (f"cycles_{real}_mac", "real_slowdown"), True, True),
+        Work("memory", "input", sum(op.elements_in) * real_bytes, ("seconds_per_byte",), False),
+        Work("memory", "output", op.elements_out * real_bytes, ("seconds_per_byte",), False),
+        Work("calls", "window", op.pixels * _rows(op), ("call_cycles",), True),
+    ]
+
+
+def dense(op: Operator, real_bytes: int, real: str) -> list[Work]:
+    """A matrix-vector product streams its weights once; one-bit weights are first written out as numbers.
+
+    With a batch the weights are streamed once and the products dominate.
+    """
+    batch = op.pixels
+    weights = _weights(op)
+    one_bit = op.layer.b is not None and op.layer.b.is_one_bit
+    moved = weights * real_bytes * (2 if one_bit else 1)
+    lines = [Work("memory", "weight", moved, ("seconds_per_byte",), False)]
+    if batch > 1:
+        lines.append(Work("compute", "mul", op.layer.macs, (f"cycles_{real}_mac", "real_slowdown"), True, True))
+    return lines
+
+
+def glue(op: Operator, real_bytes: int) -> list[Work]:
+    """Operators that move tensors: every pass reads its operands and writes its result."""
+    out_bytes = op.elements_out * real_bytes
+    read = sum(op.elements_in) * real_bytes
+    moved: Any
+    calls = op.pixels * op.passes if op.channelwise else 0
+    kind = op.layer.op
+    if op.kind == "pack":  # reads numbers, writes bits; a threshold is subtracted in a pass of its own
+        moved = read + op.elements_out // 8 + (op.passes - 1) * (read + out_bytes)
+    elif op.kind == "concat":
+        moved, calls = 2 * out_bytes, op.pixels * max(len(op.elements_in), 2)
+    elif op.kind == "pool":
+        bits = op.layer.a.is_one_bit
+        moved = (read + out_bytes) // (8 * real_bytes) if bits else read + out_bytes
+        window = op.layer.window
+        if op.layer.op != "gap" and window is not None:
+            calls = op.pixels * math.prod(window.kernel)
+    else:
+        moved = (read + out_bytes) * op.passes
+    return [
+        Work("memory", kind, moved, ("seconds_per_byte",), False),
+        Work("calls", kind, calls, ("call_cycles",), True),
+    ]
+
+
+#: What an operator costs before it does anything.
+DISPATCH = Work("overhead", "dispatch", 1, ("operator_seconds",), False)
+
+
+# -- geometry ---------------------------------------------------------------------------------------------------------
+
+
+def _taps(op: Operator) -> tuple[int, int]:
+    window = op.layer.window
+    return (math.prod(window.kernel), window.groups) if window is not None else (1, 1)
+
+
+def _pointwise(op: Operator) -> bool:
+    window = op.layer.window
+    return window is None or all(size == 1 for size in (*window.kernel, *window.stride, *window.dilation))
+
+
+def _rows(op: Operator) -> int:
+    window = op.layer.window
+    return window.kernel[0] if window is not None else 1
+
+
+def _out_channels(op: Operator) -> int:
+    shape = op.layer.shape_out
+    return shape[1] if len(shape) > 1 else 1
+
+
+def _weights(op: Operator) -> int:
+    return math.prod(op.layer.shape_b) if op.layer.shape_b else 0
+
+
+def _border(op: Operator) -> Any:
+    """Pixels of the result whose window reaches over the edge of a zero-padded input."""
+    shape = op.layer.shape_out
+    if len(shape) != 4:
+        return 0
+    height, width = shape[2], shape[3]
+    return shape[0] * (height * width - maximum(height - 2, 0) * maximum(width - 2, 0))

@@ -1,0 +1,1 @@
+"""ASIC: arrays, memories and technologies."""

@@ -1,0 +1,334 @@
+"""Price a ledger on an accelerator chip: energy, time and area, split into compute, registers, SRAM, DRAM, leakage.
+
+The accelerator executes one layer after the other on a processing array (:mod:`asic_array`), with operations on single
+elements streamed behind it, an activation and a weight buffer, and DRAM (:mod:`asic_work`, :mod:`asic_memory`).
+Arithmetic is priced by the units of a technology column (:mod:`asic_units`), scaled to another node or voltage on
+request (:mod:`scaling`). An energy of logic is ``count * unit energy * system factor``, where the system factor stands
+for wires, clock tree and control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any, cast
+
+from costmodel.errors import CostmodelError
+from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger
+from costmodel.targets import arith
+from costmodel.targets.arrays import sums
+from costmodel.targets.asic.area import area_lines
+from costmodel.targets.asic.array import Array, Dataflow, Product, Tiling, choose, product_of, tile
+from costmodel.targets.asic.bill import Bill
+from costmodel.targets.asic.technology import Technology
+from costmodel.targets.asic.work import PRODUCTS, STREAMED, Item, Tensor, Work, is_streamed_read, work_of
+from costmodel.targets.estimate import Estimate
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Parameter, Target
+
+#: Choices of the model; those of the chip (clock, array, buffers, DRAM) are parameters of its file.
+OPTIONS: dict[str, Parameter] = {
+    "dataflow": Parameter(
+        "best",
+        "What stays in the array: partial sums (output), weights, or what has the lower energy-delay product (best)",
+        choices=("best", "output", "weight"),
+    ),
+    "mapping": Parameter(
+        "",
+        "What stays in the array for each sum of products in order, a letter each: o (output) or w (weight), such as "
+        "oowo; empty: as dataflow says",
+    ),
+    "real_format": Parameter(
+        "int32",
+        "Arithmetic in which real numbers are computed and stored",
+        choices=("int8", "int16", "int32", "fp16", "fp32"),
+    ),
+    "channel_shift": Parameter(
+        "barrel",
+        "Hardware of a shift that differs by channel: a barrel shifter of the time-shared datapath, or wire",
+        choices=("barrel", "wire"),
+    ),
+    "accumulator_bits": Parameter(0, "Width of the accumulators; 0: as wide as each sum needs", "bit", 0, 64),
+    "voltage": Parameter(0.0, "Supply of the logic; 0: that of the technology", "V", 0.0, 5.0),
+    "node": Parameter(0.0, "Technology node in nm to scale to; 0: that of the technology", "nm", 0.0, 180.0),
+}
+
+#: Choices that may be arrays, beside any other that is one value.
+ARRAYS = (
+    "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "vector_lanes", "activation_sram",
+    "weight_sram", "sram_banks", "dram_bandwidth", "accumulator_bits",
+)  # fmt: skip
+ONE_BIT = frozenset({"xnor", "and", "popcount"})
+#: Letters of the option ``mapping``.
+FLOW_OF = {"o": "output", "w": "weight"}
+
+
+def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estimate:
+    """What one inference costs on the chip.
+
+    Lines are in ``energy_J``, ``latency_s`` and ``area_mm2``; ``derived`` holds TOPS/W (an operation is a
+    multiplication or an addition, so a multiply-accumulate counts two), power and rate. Raises
+    :class:`CostmodelError` for a node, voltage or unit that the target does not have.
+    """
+    return _estimate(*_run(ledger, target, settings), target, settings)
+
+
+def totals(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The nominal totals of :func:`price` by metric; settings named in ``ARRAYS`` may be arrays of one length."""
+    bill = _run(ledger, target, settings)[0]
+    return sums(bill.lines, bill.constants)
+
+
+def _run(
+    ledger: Ledger, target: Target, settings: Mapping[str, Any]
+) -> tuple[Bill, Work, dict[str, str], Any, dict[str, Tensor]]:
+    """The bill, the sorted work, the dataflow of each layer, whether weights stay on the chip, places of tensors."""
+    technology = Technology(target, settings)
+    bill = Bill(technology)
+    work = work_of(ledger, technology.real_bits)
+    array = Array(settings["outputs"], settings["terms"], settings["pixels"], settings["window"])
+    placed = work.tensors(8 * settings["activation_sram"])
+    resident = work.weight_bits <= 8 * settings["weight_sram"]
+    flows: dict[str, str] = {}
+    chosen = _dataflows(ledger, settings)
+    group = _Group()
+    for layer in ledger.layers:
+        own, items = work.charges[layer.index], work.items[layer.index]
+        tiling = None
+        if layer.op in PRODUCTS:
+            tiling, product = _tiling(layer, own, items, array, bill, settings, chosen[layer.index])
+            flows[layer.name] = tiling.dataflow
+            _product_compute(bill, layer, own, product, tiling, array)
+            if any(c.kind in ONE_BIT for c in own):
+                bill.cycles["array"] += tiling.cycles
+        else:
+            for charge in own:
+                bill.element(charge)
+        dram = _memory(bill, layer, items, tiling, placed, resident, settings)
+        if not (layer.op in STREAMED and group.open):
+            group.close(bill, settings)
+        group.add(layer.index, _cycles(own, tiling, settings), dram)
+    group.close(bill, settings)
+    area_lines(bill, work, array, settings)
+    bill.leakage()
+    return bill, work, flows, resident, placed
+
+
+class _Group:
+    """Layers that run at the same time: one on the array and those streamed behind it."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self.layer = -1
+        self.engines: dict[str, Any] = {}
+        self.dram: Any = 0
+
+    def add(self, layer: int, engines: Mapping[str, Any], dram: Any) -> None:
+        if not self.open:
+            self.layer = layer
+        self.open = True
+        for name, cycles in engines.items():
+            self.engines[name] = self.engines.get(name, 0) + cycles
+        self.dram = self.dram + dram
+
+    def close(self, bill: Bill, settings: Mapping[str, Any]) -> None:
+        """The slowest engine of the group, or DRAM, sets the time."""
+        if self.open:
+            compute = 0
+            for cycles in self.engines.values():
+                compute = arith.maximum(compute, cycles)
+            moving = 0 if settings["dram"] == "none" else self.dram / 8 / settings["dram_bandwidth"] * settings["clock"]
+            bill.time(self.layer, compute, moving)
+        self.__init__()  # type: ignore[misc]
+
+
+def _dataflows(ledger: Ledger, settings: Mapping[str, Any]) -> dict[int, str]:
+    """The dataflow of each sum of products, by its layer."""
+    products = [layer.index for layer in ledger.layers if layer.op in PRODUCTS]
+    letters = settings["mapping"]
+    if not letters:
+        return dict.fromkeys(products, settings["dataflow"])
+    if len(letters) != len(products) or not set(letters) <= set(FLOW_OF):
+        raise CostmodelError(
+            f"option mapping={letters!r}: {ledger.network} has {len(products)} sums of products, so expected "
+            f"{len(products)} letters, each o (output) or w (weight)"
+        )
+    return {layer: FLOW_OF[letter] for layer, letter in zip(products, letters, strict=True)}
+
+
+def _tiling(
+    layer: Layer,
+    own: list[Charge],
+    items: list[Item],
+    array: Array,
+    bill: Bill,
+    settings: Mapping[str, Any],
+    chosen: str,
+) -> tuple[Tiling, Product]:
+    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the smaller product of the energy of moving
+    bits and of time."""
+    real_bits = bill.technology.real_bits
+    weight_bits = sum(item.bits for item in items if item.role == "weight")
+    inputs = [item for item in items if item.role == "input"]
+    if not weight_bits and len(inputs) > 1:  # a product of two activations: the second is held like a weight
+        weight_bits = inputs[1].bits
+    input_bits, bits_a = (inputs[0].bits, inputs[0].width) if inputs else (0, real_bits)
+    one_bit = [c for c in own if c.kind == "popcount"]
+    planes = max(1, one_bit[0].count // layer.macs) if one_bit and layer.macs else 1
+    sums = [c.bits_acc for c in own if c.bits_acc]
+    bits_acc = arith.either(settings["accumulator_bits"], bill.technology.width(max(sums, default=real_bits)))
+    product = product_of(layer, weight_bits, input_bits, bits_a, bits_acc, planes)
+    shape = array
+    if not one_bit:  # lanes that the channels leave over take further positions
+        side = arith.minimum(product.channels, settings["mac_lanes"])
+        shape = Array(side, 1, settings["mac_lanes"] // side)
+    port, window_buffer = bill.technology.port, settings["window_buffer"]
+    if chosen != "best":
+        return tile(product, shape, cast(Dataflow, chosen), port, window_buffer), product
+    both = [tile(product, shape, flow, port, window_buffer) for flow in ("output", "weight")]
+    costs = [bill.movement(t) * t.cycles for t in both]
+    return choose(costs[0] <= costs[1], *both), product
+
+
+def _product_compute(
+    bill: Bill, layer: Layer, own: list[Charge], product: Product, tiling: Tiling, array: Array
+) -> None:
+    """Trees of XNOR and popcount with their accumulation, or multipliers and adders, and the registers of the array."""
+    for charge in own:
+        if charge.kind == "popcount":
+            bill.tree(charge, array.terms)
+            additions = product.outputs * tiling.term_tiles * product.planes
+            bill.unit(layer.index, "accumulate", "add", additions, product.bits_acc)
+        elif charge.kind in ("xnor", "and") and layer.op in PRODUCTS:
+            bill.unit(layer.index, charge.kind, "xnor", charge.count, 1)
+        else:
+            bill.element(charge)
+    bill.registers(layer.index, tiling.register_bits)
+
+
+def _memory(
+    bill: Bill,
+    layer: Layer,
+    items: list[Item],
+    tiling: Tiling | None,
+    placed: Mapping[str, Tensor],
+    resident: Any,
+    settings: Mapping[str, Any],
+) -> Any:
+    """Accesses to the buffers and to DRAM of one layer; returns the bits that cross the DRAM interface."""
+    index = layer.index
+    dram: Any = 0
+    seen = 0
+    stored = {"weight": 0, "parameter": 0}
+    for item in items:
+        bits, role = item.bits, item.role
+        if item.tensor == TABLE:  # one entry is read for every result
+            fetched = arith.where(resident, 0, bits)
+            bill.sram(index, "weight", role, prod(layer.shape_out) * item.width, fetched)
+            bill.dram(index, role, fetched)
+            dram = dram + fetched
+            continue
+        if role in stored:
+            stored[role] += bits
+            continue
+        tensor = placed[item.tensor]
+        outside = tensor.in_dram
+        if role == "output":
+            if tensor.streamed:
+                continue
+            leaving = arith.where(outside, bits, 0)
+            bill.sram(index, "activation", role, 0, bits - leaving)
+            bill.dram(index, role, leaving)
+            dram = dram + leaving
+            continue
+        reads = bits
+        if tiling is not None:
+            reads = tiling.input_reads if seen == 0 else tiling.weight_reads
+        elif is_streamed_read(tensor, layer):
+            reads = arith.where(outside, bits, 0)
+        seen += 1
+        staged: Any = 0
+        if outside is not False:
+            # Streamed through the buffer once for every set of weights that fits on the chip.
+            weights = sum(each.bits for each in items if each.role == "weight")
+            times = arith.maximum(arith.ceil_div(weights, 8 * settings["weight_sram"]), 1)
+            staged = arith.where(outside, bits * arith.where(resident, 1, times), 0)
+            bill.dram(index, role, staged)
+            dram = dram + staged
+        bill.sram(index, "activation", role, reads, staged)
+    for kind, bits in stored.items():
+        if bits:
+            reads = tiling.weight_reads if tiling is not None and kind == "weight" else bits
+            fetched = arith.where(resident, 0, bits)
+            bill.sram(index, "weight", kind, reads, fetched)
+            bill.dram(index, kind, fetched)
+            dram = dram + fetched
+    if tiling is not None:
+        half = tiling.partial_sums / 2
+        bill.sram(index, "activation", "partial_sum", half, half)
+    return dram
+
+
+def _cycles(own: list[Charge], tiling: Tiling | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Cycles of each engine: the array, the multiply-accumulate lanes, the lanes for single elements."""
+    if tiling is not None:
+        one_bit = any(c.kind in ONE_BIT for c in own)
+        return {"array" if one_bit else "mac": tiling.cycles}
+    work = sum(c.count for c in own if c.kind != "shift_const")
+    return {"vector": arith.ceil_div(work, settings["vector_lanes"])} if work else {}
+
+
+def _estimate(
+    bill: Bill,
+    work: Work,
+    flows: Mapping[str, str],
+    resident: bool,
+    placed: Mapping[str, Tensor],
+    target: Target,
+    settings: Mapping[str, Any],
+) -> Estimate:
+    ledger = work.ledger
+    names = work.names
+    lines, used = tuple(bill.lines), bill.used()
+    brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used)
+    energy, seconds = brief.total("energy_J"), float(bill.seconds)
+    operations = 2 * work.macs
+    derived = {
+        "tops_per_watt": _per(operations / 1e12, energy),
+        "power_W": energy.scaled(1 / seconds) if seconds else Interval.exact(0.0),
+        "inferences_per_s": Interval.exact(1 / seconds if seconds else float("inf")),
+        "tops": Interval.exact(operations / seconds / 1e12 if seconds else 0.0),
+    }
+    array_cycles, lanes = bill.cycles["array"], settings["outputs"] * settings["terms"] * settings["pixels"]
+    facts = {
+        "array": "{outputs} outputs x {terms} terms x {pixels} positions".format_map(settings),
+        "node_nm": bill.technology.node,
+        "voltage_V": bill.technology.voltage,
+        "real_format": settings["real_format"],
+        "dataflow": dict(flows),
+        "weights_on_chip": resident,
+        "weight_bits": work.weight_bits,
+        "dram_tensors": sorted(t.name for t in placed.values() if t.in_dram),
+        "cycles": bill.total_cycles,
+        "array_utilisation": work.popcounts / (array_cycles * lanes) if array_cycles else 0.0,
+        "clock_Hz": settings["clock"],
+        "wired_shifts": bill.wired,
+        "unpriced": dict(bill.unpriced),
+        "operations": operations,
+    }
+    notes = list(bill.technology.notes)
+    if bill.interface_bits:
+        notes.append(f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals")
+    for kind, count in bill.unpriced.items():
+        notes.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
+    return Estimate(
+        ledger.network, target.name, ledger.level, lines, used, names, derived, facts, (),
+        tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
+
+
+def _per(amount: float, cost: Interval) -> Interval:
+    """``amount / cost``; nothing is done for nothing."""
+    if not cost.value:
+        return Interval.exact(0.0)
+    return Interval(amount / cost.value, amount / cost.high, amount / cost.low if cost.low > 0 else float("inf"))

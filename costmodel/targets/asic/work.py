@@ -1,0 +1,211 @@
+"""What an accelerator has to do: the ledger sorted by layer, and where each tensor of the network lives meanwhile.
+
+A result that the next operation alone consumes, element by element, stays in the pipeline registers. Any other tensor
+occupies the activation buffer from its producer to its last reader; where the buffer is full it goes to DRAM. Counts
+are exact integers of bits. None of this depends on the technology, so it is kept for the ledgers seen last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from costmodel.graph.domain import FLOAT_BITS
+from costmodel.ledger.ledger import Charge, Layer, Ledger, Role
+from costmodel.targets import arith
+from costmodel.targets.arrays import each, is_array
+
+Where = Literal["pipeline", "sram", "dram"]
+
+#: Operations that take one element at a time, so that they can run behind the array that produces their operand.
+STREAMED = frozenset(
+    {
+        "affine", "add", "mul", "square", "prelu", "relu", "clamp", "minimum", "maximum", "abs", "round", "where",
+        "sign", "compare", "logical", "threshold", "gap", "mean", "special", "batch_norm", "scale", "bias", "neg",
+        "floor_div",
+    }
+)  # fmt: skip
+#: Sums of products.
+PRODUCTS = frozenset({"conv", "linear", "matmul"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One operand or result of a layer: ``bits`` in all, ``width`` of an element."""
+
+    role: Role
+    tensor: str
+    bits: int
+    width: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value between operations; ``first`` is the layer that makes it (-1: none), ``readers`` are those that read.
+
+    ``streamed``: it stays in the pipeline registers; else ``in_dram`` says whether it leaves the chip, for an array of
+    capacities as an array.
+    """
+
+    name: str
+    bits: int
+    first: int
+    readers: tuple[int, ...]
+    streamed: bool
+    in_dram: Any
+
+    @property
+    def where(self) -> Where:
+        return "pipeline" if self.streamed else "dram" if self.in_dram else "sram"
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A ledger by layer, with real numbers stored in ``real_bits`` bits."""
+
+    ledger: Ledger
+    real_bits: int
+    charges: dict[int, list[Charge]]
+    items: dict[int, list[Item]]
+    weight_bits: int
+    #: Every kind of operation with its widths, once: whether it is in a sum of products, and one charge of it.
+    kinds: tuple[tuple[bool, Charge], ...]
+    #: Multiply-accumulates of all layers, one-bit products that are counted, and names of the layers.
+    macs: int
+    popcounts: int
+    names: tuple[str, ...]
+    _placed: dict[int, dict[str, Tensor]] = field(default_factory=dict, repr=False)
+
+    def tensors(self, capacity_bits: Any) -> dict[str, Tensor]:
+        """Every tensor with its place, for an activation buffer of ``capacity_bits`` or for an array of them."""
+        if is_array(capacity_bits):
+            return {name: replace(t, in_dram=self._leaves(name, capacity_bits)) for name, t in self.tensors(0).items()}
+        if capacity_bits not in self._placed:
+            self._placed[capacity_bits] = place(self, capacity_bits)
+        return self._placed[capacity_bits]
+
+    def _leaves(self, name: str, capacity_bits: Any) -> Any:
+        """Whether a tensor is in DRAM: one answer where it is the same for all capacities, else an array."""
+        leaves = each(lambda bits: self.tensors(bits)[name].in_dram, capacity_bits)
+        return leaves if is_array(leaves) and leaves.any() and not leaves.all() else bool(arith.all_of(leaves))
+
+
+_SEEN: dict[tuple[int, int], Work] = {}
+_KEEP = 16
+
+
+def work_of(ledger: Ledger, real_bits: int) -> Work:
+    """The ledger by layer; sorted once for each width of real numbers."""
+    key = (id(ledger), real_bits)
+    found = _SEEN.get(key)
+    if found is None:  # the ledger is held by the value, so its identity stays its own
+        if len(_SEEN) >= _KEEP:
+            _SEEN.clear()
+        found = _SEEN[key] = _sort(ledger, real_bits)
+    return found
+
+
+def stored_bits(bits: int, real_bits: int) -> int:
+    """Width of an element in memory: a real number takes the width of the chosen arithmetic."""
+    return real_bits if bits == FLOAT_BITS else bits
+
+
+def is_streamed_read(tensor: Tensor, layer: Layer) -> bool:
+    """Whether a layer takes the tensor from the pipeline, right behind its producer."""
+    return layer.index == tensor.first + 1 and layer.op in STREAMED
+
+
+def _sort(ledger: Ledger, real_bits: int) -> Work:
+    charges: dict[int, list[Charge]] = {layer.index: [] for layer in ledger.layers}
+    items: dict[int, list[Item]] = {layer.index: [] for layer in ledger.layers}
+    weights = 0
+    for charge in ledger.charges:
+        charges.setdefault(charge.layer, []).append(charge)
+    for t in ledger.traffic:
+        width = stored_bits(t.bits, real_bits)
+        items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
+        if t.role in ("weight", "parameter"):
+            weights += t.count * width
+    products = {layer.index for layer in ledger.layers if layer.op in PRODUCTS}
+    kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in ledger.charges}
+    once = tuple((key[0], charge) for key, charge in kinds.items())
+    macs = sum(layer.macs for layer in ledger.layers)
+    popcounts = sum(c.count for c in ledger.charges if c.kind == "popcount")
+    names = tuple(layer.name for layer in ledger.layers)
+    return Work(ledger, real_bits, charges, items, weights, once, macs, popcounts, names)
+
+
+def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:
+    """Tensors in the order in which they are made, each on the chip if it fits beside those that live at that time.
+
+    The network's input comes from DRAM, and a result that nobody reads goes there. The parts of a concatenation live
+    until its last reader; the concatenation itself takes no room beside them.
+    """
+    size: dict[str, int] = {}
+    made: dict[str, int] = {}
+    readers: dict[str, list[int]] = {}
+    for index, items in work.items.items():
+        for item in items:
+            if item.role in ("input", "output"):
+                size[item.tensor] = item.bits
+                if item.role == "output":
+                    made[item.tensor] = index
+                else:
+                    readers.setdefault(item.tensor, []).append(index)
+    parts = _concatenations(work, made, readers)
+    used = [0] * (len(work.ledger.layers) + 2)
+    ops = {layer.index: layer.op for layer in work.ledger.layers}
+    placed: dict[str, Tensor] = {}
+    until = {name: max(reads) for name, reads in readers.items()}
+    inside: set[str] = set()
+    for whole, members in parts.items():
+        inside.update(members)
+        for member in members:
+            until[member] = max(until.get(member, 0), until[whole])
+    for name in sorted(made, key=lambda n: made[n]):
+        first, reads = made[name], tuple(readers.get(name, ()))
+        where: Where = "dram"
+        if reads == (first + 1,) and name not in inside and ops.get(first + 1) in STREAMED:
+            where = "pipeline"
+        elif name in until:
+            lifetime = slice(first, until[name] + 1)
+            if max(used[lifetime]) + size[name] <= capacity_bits:
+                where = "sram"
+                used[lifetime] = [bits + size[name] for bits in used[lifetime]]
+        placed[name] = Tensor(name, size[name], first, reads, where == "pipeline", where == "dram")
+    for name in readers:
+        if name not in made:
+            on_chip = name in parts and all(placed[member].where != "dram" for member in parts[name])
+            placed[name] = Tensor(name, size[name], -1, tuple(readers[name]), False, not on_chip)
+    return placed
+
+
+def _concatenations(work: Work, made: dict[str, int], readers: dict[str, list[int]]) -> dict[str, list[str]]:
+    """Tensors that no layer makes because they are others side by side, with these others."""
+    layers = {layer.index: layer for layer in work.ledger.layers}
+    tensor_of = {index: name for name, index in made.items()}
+    counts = {item.tensor: item.count for items in work.items.values() for item in items if item.role == "input"}
+
+    def members(index: int) -> list[str]:
+        if index in tensor_of:
+            return [tensor_of[index]]
+        layer = layers.get(index)
+        return [name for source in layer.inputs for name in members(source)] if layer and layer.op == "concat" else []
+
+    found: dict[str, list[str]] = {}
+    for name, reads in readers.items():
+        if name in made:
+            continue
+        for source in layers[reads[0]].inputs:
+            layer = layers.get(source)
+            if layer is not None and layer.op == "concat" and _numel(layer.shape_out) == counts[name]:
+                found[name] = members(source)
+    return found
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total

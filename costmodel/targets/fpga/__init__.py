@@ -1,0 +1,1 @@
+"""FPGA: pipelines and time-shared engines."""

@@ -1,0 +1,50 @@
+"""What an FPGA estimate says besides its numbers, and the order in which it says them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from costmodel.targets.estimate import Line
+from costmodel.targets.fpga.design import Stage
+from costmodel.targets.fpga.units import Part
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Target
+
+#: The order in which resources are shown.
+RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
+
+
+def resource_lines(groups: Iterable[tuple[int, tuple[Part, ...]]]) -> list[Line]:
+    """The parts of groups as lines of the bill, by resource; parts of nothing are left out."""
+    lines: dict[str, list[Line]] = {metric: [] for metric in RESOURCES}
+    for layer, group in groups:
+        for metric, component, kind, coefficient, factors in group:
+            if coefficient:
+                lines[metric].append(Line(layer, metric, component, kind, float(coefficient), factors))
+    return [line for metric in RESOURCES for line in lines[metric]]
+
+
+def notes(
+    design: Sequence[Stage], settings: Mapping[str, Any], target: Target, used: Mapping[str, Interval]
+) -> tuple[str, ...]:
+    """What the numbers assume, and what they leave out."""
+    said = []
+    real = sorted({w.kind for s in design for w in s.work if w.bits_a == settings["real_bits"]})
+    if real:
+        said.append(
+            f"real values are {settings['real_bits']}-bit fixed point (real_bits), weights of real layers "
+            f"{settings['weight_bits']}-bit (weight_bits), inputs {settings['input_bits']}-bit (input_bits)"
+        )
+    if settings["input_scaling"] == "host":
+        said.append("scaling and rounding of the inputs, where there is any, is left to the host (input_scaling)")
+    unknown = sum(w.count for s in design for w in s.work if w.kind == "unknown")
+    if unknown:
+        said.append(f"NOT PRICED: {unknown} operations without a rule")
+    if "board_power" not in target.constants:
+        said.append(f"no energy: no measured board power of {target.name} is known")
+    for name, share in used.items():
+        usable = target.value(f"usable_{name}")
+        if usable < share.value <= 1:
+            said.append(f"{name}: {share.value:.0%} of the device; above {usable:.0%} timing closure is harder")
+    return tuple(said)

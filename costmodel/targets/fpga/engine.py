@@ -1,0 +1,326 @@
+"""One engine that the layers of a network share in turn, for networks whose weights or units exceed the device.
+
+The engine is a binary matrix unit, an array of multiply-accumulators in DSP slices for real layers, element-wise
+operators, and a memory for the feature maps that are alive at a time; where that does not fit, a few rows are kept and
+the maps pass through the host's memory. Weights come from there too, while the engine computes. What differs by channel
+is now different in every cycle: a shift by a per-channel amount needs a barrel shifter here, where a pipeline could do
+with a multiplexer or a wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from costmodel.ledger.ledger import Ledger
+from costmodel.targets.arith import ceil_div
+from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.fpga import streams, units
+from costmodel.targets.fpga.bill import notes, resource_lines
+from costmodel.targets.fpga.design import Stage, Work, matrix_rows
+from costmodel.targets.fpga.fit import Adder, Budget, Groups, adder, explain_misfit, utilisation
+from costmodel.targets.fpga.pipeline import Style, operators
+from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
+from costmodel.targets.kept import kept
+from costmodel.targets.quantity import Interval
+from costmodel.targets.spec import Target
+
+#: Lanes of the engine that are tried, widest first, as (pe, simd).
+SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))
+STYLES: tuple[RamStyle, ...] = ("block", "distributed")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` element-wise operators a kind.
+
+    ``on_chip``: all live feature maps are in block RAM. ``weights``: where the rows of weights in use are kept.
+    """
+
+    pe: int
+    simd: int
+    macs: int
+    lanes: int
+    on_chip: bool
+    weights: RamStyle = "block"
+
+
+def engine(
+    ledger: Ledger, target: Target, settings: Mapping[str, Any], design: Sequence[Stage], style: Style, budget: Budget,
+    why: tuple[str, ...],
+) -> Estimate:  # fmt: skip
+    """Price a ledger on the widest engine that the device holds. ``why`` says what spoke against a pipeline."""
+    chosen, groups = _size(design, style, target, budget)
+    clock = settings["clock"]
+    lines = resource_lines(groups)
+    total, waiting, streamed = 0, 0, 0
+    for passed in passes(design):
+        layer = passed.stages[0].layers[0]
+        array, operating = array_cycles(passed.stages[0], chosen), operator_cycles(passed, chosen)
+        load = load_cycles(passed, chosen, style)
+        spent = max(array, operating, load)
+        lines.append(Line(layer, "cycles", "compute", "control", spent))
+        lines.append(Line(layer, "latency_s", "array", "control", array / clock))
+        if operating > array:
+            lines.append(Line(layer, "latency_s", "operators", "control", (operating - array) / clock))
+        if spent > max(array, operating):
+            lines.append(Line(layer, "latency_s", "host_memory", "weight", (spent - max(array, operating)) / clock))
+            waiting += spent - max(array, operating)
+        total += spent
+        streamed += passed.moved_bits(chosen.on_chip)
+    if "board_power" in target.constants:
+        lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
+    used = utilisation(groups, target)
+    facts = {
+        "mode": "engine",
+        "interval_cycles": total,
+        "latency_cycles": total,
+        "clock_hz": clock,
+        "impl": style.impl,
+        "lanes": chosen.pe * chosen.simd,
+        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators a kind",
+        "feature_maps": "on chip" if chosen.on_chip else "in the host's memory",
+        "cycles_waiting_for_memory": waiting,
+        "why_no_pipeline": "; ".join(why) if why else "engine asked for",
+    }
+    misfit = explain_misfit(used, target, budget, "the smallest engine")
+    if settings["fps"] and clock / total < settings["fps"]:
+        misfit = (
+            *misfit,
+            f"{settings['fps']:g} images a second are asked for; the widest engine on {target.name} gives "
+            f"{clock / total:.3g}",
+        )
+    derived = {
+        "throughput_fps": Interval.exact(clock / total),
+        "memory_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
+        "available_bandwidth_B_per_s": Interval.exact(style.host_width * style.ports / 8 * clock),
+        **{f"utilisation_{name}": share for name, share in used.items()},
+    }
+    said = (
+        f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and maps'}) come over "
+        f"{style.ports} port{'s' * (style.ports > 1)} of {style.host_width} bits while it computes; "
+        "a layer and the element-wise layers behind it are one pass, and passes do not overlap",
+        *notes(design, settings, target, used),
+    )
+    names = tuple(layer.name for layer in ledger.layers)
+    return Estimate(
+        ledger.network, target.name, ledger.level, tuple(lines), target.constants, names, derived, facts, misfit, said
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Layers that the engine computes in one go. ``operations`` are counts by kind of its element-wise work, each layer
+    apart; ``weight_bits`` come from the host's memory, and ``map_bits`` move to and from it where maps are not on
+    chip: what the pass reads from earlier ones and what later ones read of it."""
+
+    stages: tuple[Stage, ...]
+    operations: tuple[tuple[str, tuple[int, ...]], ...]
+    weight_bits: int
+    map_bits: int
+
+    def moved_bits(self, on_chip: bool) -> int:
+        """Bits between the engine and the host's memory."""
+        return self.weight_bits if on_chip else self.weight_bits + self.map_bits
+
+
+@kept
+def passes(design: Sequence[Stage]) -> tuple[Pass, ...]:
+    """A matrix and the element-wise layers and pools up to the next one, in order of execution."""
+    found: list[list[Stage]] = []
+    for stage in design:
+        if stage.matrix is not None or not found:
+            found.append([])
+        found[-1].append(stage)
+    home = {stage.index: number for number, stages in enumerate(found) for stage in stages}
+    # results that a later pass reads, by the pass that makes them
+    kept_for_later: list[set[int]] = [set() for _ in found]
+    for stage in design:
+        for source in stage.inputs:
+            if source >= 0 and home[source] != home[stage.index]:
+                kept_for_later[home[source]].add(source)
+    kept_for_later[-1].add(design[-1].index)
+    return tuple(_pass(design, stages, later) for stages, later in zip(found, kept_for_later, strict=True))
+
+
+def _pass(design: Sequence[Stage], stages: Sequence[Stage], later: set[int]) -> Pass:
+    inside = {stage.index for stage in stages}
+    read = {source for stage in stages for source in stage.inputs} - inside
+    maps = sum(stages[0].bits_entered if i < 0 else design[i].elements * design[i].bits_out for i in read)
+    maps += sum(design[i].elements * design[i].bits_out for i in later)
+    operations: dict[str, list[int]] = {}
+    for stage in stages:
+        for work in stage.work:
+            if work.kind != "shift_const":
+                operations.setdefault(work.kind, []).append(work.count)
+    return Pass(
+        tuple(stages), tuple((kind, tuple(counts)) for kind, counts in operations.items()),
+        sum(stage.weight_bits for stage in stages), maps,
+    )  # fmt: skip
+
+
+def array_cycles(stage: Stage, chosen: Engine) -> int:
+    """Cycles of a matrix on the array that suits its operands; narrow integers pass the binary lanes bit by bit."""
+    m = stage.matrix
+    if m is None:
+        return 0
+    if is_binary(m):
+        return int(units.cycles(m, min(chosen.pe, m.mh), min(chosen.simd, m.mw))) * m.bits_a * m.bits_w
+    return int(ceil_div(stage.macs, chosen.macs))
+
+
+def operator_cycles(passed: Pass, chosen: Engine) -> int:
+    """Cycles of the busiest kind of operators: layers of one pass share the operators of a kind, and kinds overlap."""
+    lanes = chosen.lanes
+    return max((sum(-(-count // lanes) for count in counts) for _, counts in passed.operations), default=0)
+
+
+def is_binary(m: MatrixShape) -> bool:
+    """Whether a layer runs on the binary lanes; narrow integers do so bit by bit."""
+    return max(m.bits_a, m.bits_w) <= 2
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the layers of a network ask of an engine.
+
+    ``widest`` matrix row, ``rows`` of the largest matrix and ``bits_acc`` of the binary layers (``widest`` 0: none);
+    ``operands``: widest activation and weight of the real layers, None where there are none; ``works``: the widest
+    element-wise operation of each kind; ``multiplied`` of those kinds take DSP slices; bits of all maps that live at a
+    time, and of the rows under the largest window.
+    """
+
+    widest: int
+    rows: int
+    bits_acc: int
+    operands: tuple[int, int] | None
+    works: tuple[Work, ...]
+    multiplied: int
+    live_bits: int
+    row_bits: int
+
+
+@kept
+def needs(design: Sequence[Stage]) -> Needs:
+    """What the layers of a network ask of an engine, whatever the device."""
+    matrices = [s.matrix for s in design if s.matrix is not None]
+    binary = [m for m in matrices if is_binary(m)]
+    real = [m for m in matrices if not is_binary(m)]
+    kinds = {(w.kind, w.bits_a, w.bits_b): w for s in design for w in s.work}
+    best: dict[str, Work] = {}
+    for work in kinds.values():
+        if work.kind not in best or work.bits_a > best[work.kind].bits_a:
+            best[work.kind] = work
+    return Needs(
+        max((m.mw for m in binary), default=0), matrix_rows(design), max((m.bits_acc for m in binary), default=0),
+        (max(m.bits_a for m in real), max(m.bits_w for m in real)) if real else None,
+        tuple(best.values()), len(best.keys() & {"mul", "special"}), _live_bits(design), _row_bits(design),
+    )  # fmt: skip
+
+
+def _size(design: Sequence[Stage], style: Style, target: Target, budget: Budget) -> tuple[Engine, Groups]:
+    """The fastest engine within what is usable of the device, feature maps on chip or not; or the narrowest."""
+    usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
+    asked, add = needs(design), adder(target)
+    per_mac = units.dsp_blocks(*asked.operands, style.fabric) if asked.operands else 1
+    found: list[tuple[int, int, Engine]] = []
+    for on_chip in (True, False):
+        for (pe, simd), weights in product(SIZES, STYLES):
+            lanes = max(pe // 4, 1)
+            macs = max(1, int(usable["dsp"] - asked.multiplied * lanes) // per_mac) if asked.operands else 1
+            tried = Engine(pe, simd, macs, lanes, on_chip, weights)
+            if _fits(_groups(asked, tried, style), usable, add):
+                found.append((_total_cycles(design, tried, style), len(found), tried))
+                break
+    best = min(found)[2] if found else tried
+    return best, [(-1, group) for group in _groups(asked, best, style)]
+
+
+def _fits(groups: Iterable[tuple[Part, ...]], usable: Mapping[str, float], add: Adder) -> bool:
+    used = add([(1, tuple(groups))])
+    return all(used[name] <= has for name, has in usable.items())
+
+
+def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
+    return sum(
+        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, style))
+        for p in passes(design)
+    )
+
+
+def load_cycles(passed: Pass, chosen: Engine, style: Style) -> int:
+    """Cycles in which what a pass moves crosses the ports to the host's memory."""
+    return int(ceil_div(passed.moved_bits(chosen.on_chip), style.host_width * style.ports))
+
+
+def _groups(asked: Needs, chosen: Engine, style: Style) -> tuple[tuple[Part, ...], ...]:
+    """Parts of an engine, in groups that engines of other sizes share."""
+    impl, fabric = style.impl, style.fabric
+    width = max(chosen.simd, 16 * chosen.lanes)
+    bits = asked.live_bits if chosen.on_chip else asked.row_bits
+    return (
+        _host_interface(style.host_width, style.host_depth, impl, fabric),
+        _binary_array(asked.widest, asked.rows, asked.bits_acc, chosen.pe, chosen.simd, chosen.weights, impl, fabric)
+        if asked.widest else (),
+        _real_array(asked.operands, chosen.macs, impl, fabric) if asked.operands else (),
+        _operators(asked.works, chosen.lanes, style),
+        _memory("feature_maps", "input", ceil_div(bits, width), width, 1, "block", fabric),
+    )  # fmt: skip
+
+
+_host_interface = lru_cache(maxsize=64)(streams.host_interface)
+_memory = lru_cache(maxsize=1024)(units.memory)
+
+
+@lru_cache(maxsize=1024)
+def _binary_array(
+    widest: int, rows: int, bits_acc: int, pe: int, simd: int, weights: RamStyle, impl: Impl, fabric: Fabric
+) -> tuple[Part, ...]:
+    """The binary matrix unit, with two sets of weights, one in use and one arriving, each for the longest row."""
+    shape = MatrixShape(widest, pe, 1, 1, 1, bits_acc, 1)
+    return (
+        *units.lanes(shape, pe, simd, impl, fabric),
+        *units.accumulators(shape, pe, impl),
+        *units.control(impl, 3),  # matrix unit, window addressing, sequencer of layers
+        *units.memory("weights", "weight", 2 * ceil_div(widest, simd), simd, pe, weights, fabric),
+        *units.memory("threshold", "parameter", 2 * rows // pe + 1, bits_acc, pe, "auto", fabric),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _real_array(operands: tuple[int, int], macs: int, impl: Impl, fabric: Fabric) -> tuple[Part, ...]:
+    """Multiply-accumulators in DSP slices, with registers for the widest operands of the real layers."""
+    return (
+        Part("dsp", "compute", "mul", macs * units.dsp_blocks(*operands, fabric)),
+        Part("ff", "compute", "mul", macs * sum(operands), ("register_ff_per_bit",)),
+        *units.control(impl),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _operators(works: tuple[Work, ...], lanes: int, style: Style) -> tuple[Part, ...]:
+    """Element-wise operators; one serves every channel in turn."""
+    return tuple(
+        part for work in works for part in operators(work, lanes, 10**6 if work.kind == "shift_channel" else 1, style)
+    )
+
+
+def _row_bits(design: Sequence[Stage]) -> int:
+    """Bits of the rows under the largest window and of the next row; without windows, of the largest input."""
+    windows = [(s.window.kernel + 1) * s.window.row_bits for s in design if s.window is not None]
+    return max(windows, default=max(s.bits_entered for s in design))
+
+
+def _live_bits(design: Sequence[Stage]) -> int:
+    """Bits of all results that a later layer still needs, at the worst moment."""
+    last = {source: stage.index for stage in design for source in stage.inputs}
+    alive: dict[int, int] = {}
+    worst = 0
+    for stage in design:
+        alive[stage.index] = stage.elements * stage.bits_out
+        worst = max(worst, sum(alive.values()))
+        alive = {i: bits for i, bits in alive.items() if last.get(i, -1) > stage.index}
+    return worst

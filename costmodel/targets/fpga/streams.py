@@ -1,0 +1,132 @@
+"""What the streaming units around the matrix units cost: windows, buffers, converters, pooling, element-wise chains.
+
+Same contract as :mod:`costmodel.targets.fpga.units`: tuples of :class:`Part`, exact coefficients, numbers or arrays.
+A stream moves ``width`` bits a cycle with a handshake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from costmodel.targets.arith import ceil_div, maximum, minimum, where
+from costmodel.targets.fpga.units import (
+    LUTRAM_MAX_BITS,
+    SERIES7,
+    Fabric,
+    Impl,
+    Part,
+    RamStyle,
+    block_rams,
+    control,
+    loop_bound,
+    memory,
+)
+
+#: Depth of a stream between two units where nothing asks for more: it decouples their handshakes.
+DEFAULT_DEPTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShape:
+    """A sliding window over an image of ``width`` columns and ``channels`` channels of ``bits`` bits, row by row."""
+
+    width: int
+    channels: int
+    bits: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+
+    @property
+    def row_bits(self) -> int:
+        return self.width * self.channels * self.bits
+
+
+def window(
+    shape: WindowShape, simd: Any, impl: Impl, style: RamStyle = "auto", fabric: Fabric = SERIES7
+) -> tuple[Part, ...]:
+    """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters.
+
+    Up to all channels of a pixel leave it in a cycle; ``simd`` beyond that are several pixels, from as many banks.
+    """
+    banks = maximum(simd // shape.channels, 1)
+    lanes = minimum(simd, shape.channels)
+    blocks = (ceil_div(shape.kernel, shape.stride) + 1) * banks
+    depth = ceil_div(shape.stride * shape.width * ceil_div(shape.channels, lanes), banks)
+    return (
+        *memory("window", "input", depth, lanes * shape.bits, blocks, style, fabric),
+        Part("ff", "window", "input", simd * shape.bits, ("register_ff_per_bit",)),
+        *control(impl),
+    )
+
+
+def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output", fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+    """Buffer of ``depth`` words: registers up to two words, shift registers up to 1024 bits, else block RAM."""
+    small = depth <= DEFAULT_DEPTH
+    in_block = (depth * width > (LUTRAM_MAX_BITS if fabric.srl_depth else 0)) & (depth > DEFAULT_DEPTH)
+    shifted = width * ceil_div(depth, max(fabric.srl_depth, 1))
+    return (
+        Part("ff", "fifo", kind, where(small, depth * width, 0), ("register_ff_per_bit",)),
+        Part("lut", "fifo", kind, where(small, width, 0), ("mux2_lut_per_bit",)),
+        Part("lut", "fifo", kind, where(small | in_block, 0, shifted), ("lutram_lut_per_bit",)),
+        Part("bram18", "fifo", kind, where(in_block, block_rams(depth, width, fabric), 0), ("bram_decomposition",)),
+    )
+
+
+def width_converter(width_in: Any, width_out: Any, impl: Impl, bits: Any = 1) -> tuple[Part, ...]:
+    """Shift register of the wider of two streams, where they differ; ``bits`` pass through it in an image."""
+    differ = where(width_in == width_out, 0, 1)
+    wide = differ * maximum(width_in, width_out)
+    return (
+        Part("ff", "width_converter", "output", wide, ("register_ff_per_bit",)),
+        Part("lut", "width_converter", "output", wide, ("mux2_lut_per_bit",)),
+        *control(impl, differ),
+        *loop_bound(where(width_in == width_out, 1, ceil_div(bits, minimum(width_in, width_out))), impl),
+    )
+
+
+def pool(
+    row: int, channels: int, bits: int, lanes: int, kind: str, impl: Impl, fabric: Fabric = SERIES7
+) -> tuple[Part, ...]:
+    """Pooling of ``lanes`` channels at a time: one row of ``row`` results is kept while its inputs pass.
+
+    ``kind`` ``or`` for one-bit values, ``compare`` for wider ones, ``add`` for an average.
+    """
+    law = {"or": "mux2_lut_per_bit", "compare": "compare_lut_per_bit", "add": "adder_lut_per_bit"}[kind]
+    return (
+        *memory("pool", "input", row * ceil_div(channels, lanes), lanes * bits, 1, "auto", fabric),
+        Part("lut", "pool", "add" if kind == "add" else "compare", lanes * bits, (law,)),
+        Part("ff", "pool", "add" if kind == "add" else "compare", lanes * bits, ("register_ff_per_bit",)),
+        *control(impl),
+    )
+
+
+def adder(count: Any, bits: int, component: str = "elementwise", kind: str = "add") -> tuple[Part, ...]:
+    """``count`` adders, each with a register."""
+    return (
+        Part("lut", component, kind, count * bits, ("adder_lut_per_bit",)),
+        Part("carry", component, kind, count * bits, ("carry_per_adder_bit",)),
+        Part("ff", component, kind, count * bits, ("register_ff_per_bit",)),
+    )
+
+
+def comparator(count: Any, bits: int, component: str = "threshold") -> tuple[Part, ...]:
+    """``count`` comparisons with a threshold that is read from memory."""
+    return (
+        Part("lut", component, "compare", count * bits, ("compare_lut_per_bit",)),
+        Part("carry", component, "compare", count * bits, ("carry_per_adder_bit",)),
+        Part("ff", component, "compare", count, ("register_ff_per_bit",)),
+    )
+
+
+def host_interface(width: int, depth: int, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+    """Reading inputs from and writing results to host memory over AXI: two movers, the bus adapter with its two burst
+    buffers, the register slave and two bus interconnects, each counted as one unit's control; two stream buffers."""
+    return (
+        *control(impl, 6),
+        *fifo(width, depth, "input", fabric),
+        *fifo(width, depth, "output", fabric),
+        Part("bram18", "dma", "input", block_rams(512, width, fabric), ("bram_decomposition",)),
+        Part("bram18", "dma", "output", block_rams(512, width, fabric), ("bram_decomposition",)),
+    )

@@ -1,0 +1,179 @@
+"""The tables of ``costmodel profile`` about operations: by layer, module, kind or tag, and what rewrites removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from costmodel.graph.vocabulary import KINDS
+from costmodel.ledger.ledger import Layer, Ledger, Level, Profile
+from costmodel.views import numbers
+from costmodel.views.table import Column, Row, Table, tree_labels
+from costmodel.views.tree import ROOT, grow
+
+#: Heads of columns, short enough for all kinds of one network to stand side by side.
+HEADS = {
+    "compare": "cmp", "popcount": "popc", "shift_const": "shift", "shift_channel": "shift/ch",
+    "shift_var": "shift/var", "signflip": "±add", "unknown": "UNKNOWN",
+}  # fmt: skip
+LEVELS: dict[str, str] = {"as_written": "as written", "deployed": "deployed"}
+
+Show = Callable[[Any], str]
+
+
+def kinds_of(ledger: Ledger) -> list[str]:
+    """Kinds that this network is charged for, in the order of the ledger's vocabulary."""
+    present = {c.kind for c in ledger.charges if c.count}
+    return [kind for kind in KINDS if kind in present]
+
+
+def charged(ledger: Ledger) -> set[int]:
+    """Indices of the layers that execute anything."""
+    return {charge.layer for charge in ledger.charges}
+
+
+def by_layer(ledger: Ledger, show: Show, depth: int | None = None, also: Iterable[int] = ()) -> Table:
+    """The tree of modules with the operations of each, subtotals on inner modules, and its share of all multiplies.
+
+    ``also`` are layers to show though they execute nothing.
+    """
+    kinds = kinds_of(ledger)
+    counts = ledger.by_layer()
+    per_kind = {kind: {i: row.get(kind, 0) for i, row in counts.items()} for kind in kinds}
+    branches = list(grow(ledger, charged(ledger).union(also)).walk(depth))[1:]
+    labels = tree_labels([branch.path for branch in branches])
+    multiplies = ledger.total("mul")
+    rows = []
+    for branch, label in zip(branches, labels, strict=True):
+        values = [int(branch.total(per_kind[kind])) for kind in kinds]
+        layer = branch.leaf
+        head = [".".join(branch.path), layer.op if layer else "", numbers.shape(layer.shape_out) if layer else "",
+                operands(layer)]  # fmt: skip
+        part = branch.total(per_kind["mul"]) if "mul" in per_kind else 0
+        rows.append(
+            Row(
+                [*head, *values, part / multiplies if multiplies else 0.0],
+                "bold" if branch.children else "plain",
+                label,
+                branch.is_subtotal(depth),
+            )
+        )
+    totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
+    columns = [
+        Column("layer", "layer", "left"), Column("op", "operation", "left", spare=4),
+        Column("output", "output", spare=2), Column("operands", "operands", "left", spare=1),
+        *(Column(k, HEADS.get(k, k), show=show) for k in kinds),
+        Column("share_of_mul", "of mul", show=lambda v: numbers.share(v, 1.0), spare=3),
+    ]  # fmt: skip
+    footer = Row([ROOT, "", "", "", *totals, 1.0 if multiplies else 0.0], "bold", "total")
+    return Table("layers", "", columns, rows, [footer])
+
+
+def by_module(ledger: Ledger, show: Show) -> Table:
+    """Each module's own operations, without those of the modules inside it."""
+    kinds = kinds_of(ledger)
+    counts = ledger.by_module_and_kind()
+    modules = list(dict.fromkeys(c.module for c in ledger.charges))
+    rows = [Row([module or ROOT, *(counts.get((module, kind), 0) for kind in kinds)]) for module in modules]
+    columns = [Column("module", "module", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds)]
+    totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
+    return Table("modules", "", columns, rows, [Row(["total", *totals], "bold")])
+
+
+def by_tag(ledger: Ledger, show: Show) -> Table:
+    """Why the operations are there, the largest first."""
+    kinds = kinds_of(ledger)
+    table: dict[str, dict[str, int]] = {}
+    for (kind, tag), number in ledger.by_kind_and_tag().items():
+        table.setdefault(tag, {})[kind] = number
+    ordered = sorted(table.items(), key=lambda item: -sum(item[1].values()))
+    rows = [Row([tag, *(row.get(kind, 0) for kind in kinds)]) for tag, row in ordered]
+    columns = [Column("tag", "because of", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds)]
+    totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
+    return Table("tags", "", columns, rows, [Row(["total", *totals], "bold")])
+
+
+def by_kind(ledger: Ledger, show: Show) -> Table:
+    """Each kind of operation: how many, at which operand widths, and because of what."""
+    rows = []
+    everything = ledger.total()
+    for kind in kinds_of(ledger):
+        charges = [c for c in ledger.charges if c.kind == kind]
+        number = sum(c.count for c in charges)
+        widths = sorted({(c.bits_a, c.bits_b) for c in charges})
+        tags: dict[str, int] = {}
+        for c in charges:
+            tags[c.tag] = tags.get(c.tag, 0) + c.count
+        why = ", ".join(f"{tag} {show(n)}" for tag, n in sorted(tags.items(), key=lambda item: -item[1]))
+        rows.append(Row([kind, number, number / everything, _widths(widths), why]))
+    columns = [
+        Column("kind", "operation", "left"), Column("count", "count", show=show),
+        Column("share", "share", show=lambda v: numbers.share(v, 1.0)), Column("bits", "bits", "left"),
+        Column("tags", "because of", "left", prose=True),
+    ]  # fmt: skip
+    return Table("kinds", "", columns, rows, [Row(["total", everything, 1.0, "", ""], "bold")])
+
+
+def levels(profile: Profile, show: Show) -> Table:
+    """Both levels side by side, and what the rewrites took away."""
+    written, deployed = profile.as_written.by_kind(), profile.deployed.by_kind()
+    kinds = [kind for kind in KINDS if written.get(kind) or deployed.get(kind)]
+    rows = [
+        Row([kind, written.get(kind, 0), deployed.get(kind, 0), written.get(kind, 0) - deployed.get(kind, 0)])
+        for kind in kinds
+    ]
+    columns = [
+        Column("kind", "operation", "left"), Column("as_written", "as written", show=show),
+        Column("deployed", "deployed", show=show), Column("removed", "removed", show=show),
+    ]  # fmt: skip
+    return Table("levels", "As written and as deployed", columns, rows)
+
+
+def rewrites(profile: Profile, show: Show) -> Table:
+    """Each kind of exact rewrite: at how many places, what it removed, and why that is exact."""
+    rows = []
+    for name, removed in profile.rewrites_by_name().items():
+        places = [r for r in profile.rewrites if r.name == name]
+        what = [f"{show(n)} {kind}" for kind, n in removed.items() if n > 0]
+        added = [f"{show(-n)} {kind}" for kind, n in removed.items() if n < 0]
+        text = ", ".join(what) + (f"; adds {', '.join(added)}" if added else "")
+        rows.append(Row([name, len(places), text or "nothing", places[0].why]))
+    columns = [
+        Column("rewrite", "rewrite", "left", prose=True), Column("places", "places"),
+        Column("removed", "removes", "left", prose=True),
+        Column("why", "exact because", "left", prose=True),
+    ]  # fmt: skip
+    return Table("rewrites", "Rewrites between them, each exact", columns, rows)
+
+
+def traffic(ledger: Ledger) -> Table:
+    """Bits that are read and written at their true widths, each tensor once a use."""
+    titles = {
+        "weight": "weights, packed", "parameter": "scales, thresholds, biases", "input": "activations read",
+        "output": "activations written",
+    }  # fmt: skip
+    rows = [Row([text, ledger.bits_moved(role)]) for role, text in titles.items()]  # type: ignore[arg-type]
+    columns = [Column("role", "bits moved", "left"), Column("bits", "size", show=numbers.bits)]
+    return Table("traffic", "Memory traffic of one inference", columns, rows)
+
+
+def operands(layer: Layer | None) -> str:
+    """Kinds of the two operands: binary×binary, float32×float32."""
+    if layer is None or not layer.macs or layer.b is None:
+        return ""
+    return f"{_short(layer.a)}×{_short(layer.b)}"
+
+
+def title(profile: Profile, level: Level) -> str:
+    shapes = ", ".join("×".join(map(str, s)) for s in profile.input_shapes)
+    return f"{profile.network}   input {shapes}   {profile.parameters:,} parameters   level {LEVELS[level]}"
+
+
+def _short(domain: Any) -> str:
+    width = str(domain.bits) if domain.kind in ("int", "float") else ""
+    return f"{domain.kind}{width}"
+
+
+def _widths(pairs: list[tuple[int, int]]) -> str:
+    texts = [f"{a}×{b}" if b else str(a) for a, b in pairs]
+    return ", ".join(texts[:4]) + (", ..." if len(texts) > 4 else "")

@@ -1,0 +1,63 @@
+"""With what probability one network costs less than another, under the same draws of the constants they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from costmodel.views import numbers
+from costmodel.views.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from costmodel.targets.estimate import Estimate
+
+#: Metrics of which less is better, in the order in which they are shown.
+COSTS = ("latency_s", "energy_J", "area_mm2", "lut", "ff", "bram18", "dsp", "uram")
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """``cheaper`` costs less of ``metric`` than ``dearer`` with ``probability``, at least one half."""
+
+    metric: str
+    cheaper: str
+    dearer: str
+    probability: float
+
+
+def odds(estimates: list[Estimate]) -> list[Odds]:
+    """Every pair of networks on one target, for each cost that both have; the likelier side first."""
+    from costmodel.targets.uncertainty import probability_cheaper
+
+    found = []
+    for metric in COSTS:
+        for a, b in combinations([e for e in estimates if metric in e.metrics()], 2):
+            p = probability_cheaper(a, b, metric)
+            first, second = (a, b) if p >= 0.5 else (b, a)
+            found.append(Odds(metric, first.network, second.network, max(p, 1 - p)))
+    return found
+
+
+def table(estimates: list[Estimate]) -> Table | None:
+    """The odds as a table; None for a single network or where nothing is to be compared."""
+    found = odds(estimates)
+    if not found:
+        return None
+    target = estimates[0].target
+    columns = [
+        Column("metric", "of", "left", numbers.metric_title),
+        Column("cheaper", "network", "left"),
+        Column("dearer", "costs less than", "left"),
+        Column("probability", "with probability", show=_percent),
+    ]
+    rows = [Row([o.metric, o.cheaper, o.dearer, o.probability]) for o in found]
+    notes = ["Constants that both designs share are drawn once for both; 50 % says that they do not tell them apart."]
+    return Table(f"odds_{target}", f"On {target}: which is cheaper", columns, rows, notes=notes)
+
+
+def _percent(probability: float) -> str:
+    """Never certainty where it is only likely: a sample of a few thousand draws does not show one in a thousand."""
+    if 0.999 < probability < 1:
+        return "> 99.9 %"
+    return f"{100 * probability:.1f} %" if probability < 0.999 else "100 %"

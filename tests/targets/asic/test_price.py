@@ -1,0 +1,264 @@
+"""Pricing on chips: what the bill says, how it answers to choices, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import pytest
+
+from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.graph.domain import FLOAT, integer
+from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
+from costmodel.targets import estimate, list_targets, load_target
+from costmodel.targets.asic.units import column
+from costmodel.targets.estimate import Estimate
+from costmodel.validate.asic_networks import binareye, single
+
+TECHNOLOGIES = [name for name in list_targets("asic") if name.startswith("asic-")]
+NETWORK = binareye(64, 10)
+
+
+def elementwise(kind: str, count: int = 1000, bits_a: int = 32, bits_b: int = 32, bits_acc: int = 0) -> Ledger:
+    """A network of one operation on single elements."""
+    layer = Layer(0, "m", 0, "affine", (-1,), (1, count), (1, count), FLOAT, FLOAT)
+    charge = Charge(0, "m", 0, "affine", kind, "other", count, bits_a, bits_b, bits_acc)  # type: ignore[arg-type]
+    traffic = (Traffic(0, "m", "v0", "input", count, 32), Traffic(0, "m", "v1", "output", count, 32))
+    return Ledger("one", "deployed", (layer,), (charge,), traffic)
+
+
+def compute(ledger: Ledger, target: str = "asic-45nm", **options: object) -> float:
+    return estimate(ledger, target, **options).by_component("energy_J").get("compute", _ZERO).value
+
+
+_ZERO = type("Zero", (), {"value": 0.0})()
+
+
+@pytest.mark.parametrize("name", list_targets("asic"))
+def test_every_target_prices_a_binary_network_completely(name: str) -> None:
+    bill = estimate(NETWORK, name)
+    for metric in ("energy_J", "latency_s", "area_mm2", "tops_per_watt", "power_W"):
+        interval = bill.total(metric)
+        assert 0 < interval.low <= interval.value <= interval.high < math.inf, metric
+    parts = bill.by_component("energy_J")
+    assert {"compute", "register", "sram"} <= parts.keys()
+    assert sum(part.value for part in parts.values()) == pytest.approx(bill.total("energy_J").value)
+    assert bill.facts["unpriced"] == {}
+    for quantity in bill.sources().values():
+        assert quantity.source
+        assert quantity.low <= quantity.value <= quantity.high
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "width", "bits"),
+    [("add", "add", 32, (32, 32)), ("mul", "mul", 32, (32, 32)), ("compare", "compare", 12, (12, 12)),
+     ("shift_var", "shift", 32, (32, 5)), ("shift_channel", "shift", 32, (32, 0)), ("lut", "mux", 32, (32, 0))],
+)  # fmt: skip
+def test_an_operation_costs_its_unit_times_the_system_factor(
+    kind: str, unit: str, width: int, bits: tuple[int, int]
+) -> None:
+    target = load_target("asic-45nm")
+    expected = 1000 * column(target, "nangate45").quantity(unit, width).value * target.value("system_factor")
+    assert compute(elementwise(kind, 1000, *bits)) == pytest.approx(expected)
+
+
+def test_a_constant_shift_is_wire_and_a_channel_shift_is_so_only_where_it_is_wired() -> None:
+    assert compute(elementwise("shift_const")) == 0
+    assert compute(elementwise("shift_channel")) == compute(elementwise("shift_var")) > 0
+    assert compute(elementwise("shift_channel"), channel_shift="wire") == 0
+    bill = estimate(elementwise("shift_const"), "asic-45nm")
+    assert bill.facts["wired_shifts"] == 1000
+    assert "shift_const" in bill.by_kind("energy_J")
+
+
+def test_a_sign_flip_with_an_accumulator_adds_and_one_without_does_not() -> None:
+    flip, accumulate = elementwise("signflip", bits_b=1), elementwise("signflip", bits_b=1, bits_acc=32)
+    assert compute(accumulate) == pytest.approx(compute(flip) + compute(elementwise("add")))
+
+
+def test_a_product_of_two_widths_costs_as_much_as_the_square_of_the_same_area() -> None:
+    assert compute(elementwise("mul", bits_a=8, bits_b=18)) == pytest.approx(
+        compute(elementwise("mul", bits_a=12, bits_b=12))
+    )
+
+
+@pytest.mark.parametrize("kind", ["special", "unknown"])
+def test_work_without_a_published_cost_is_said_and_never_silent(kind: str) -> None:
+    bill = estimate(elementwise(kind), "asic-45nm")
+    assert bill.facts["unpriced"] == {kind: 1000}
+    assert any("1,000" in note and kind in note for note in bill.notes)
+
+
+@pytest.mark.parametrize("target", ["asic-45nm-horowitz", "asic-7nm-jouppi", "asic-40nm-aladdin"])
+def test_floating_point_costs_what_the_table_says(target: str) -> None:
+    names = {"asic-45nm-horowitz": "horowitz45", "asic-7nm-jouppi": "jouppi7", "asic-40nm-aladdin": "aladdin40"}
+    spec = load_target(target)
+    row = column(spec, names[target]).quantity("fmul", 32)
+    assert compute(elementwise("mul"), target, real_format="fp32") == pytest.approx(
+        1000 * row.value * spec.value("system_factor")
+    )
+
+
+def test_narrow_numbers_cost_less_to_compute_and_to_move() -> None:
+    energies = [
+        estimate(elementwise("mul"), "asic-45nm", real_format=each).total("energy_J").value
+        for each in ("int8", "int16", "int32")
+    ]
+    assert energies == sorted(energies)
+    moved = [
+        estimate(elementwise("mul"), "asic-45nm", real_format=each).by_component("energy_J")["dram"].value
+        for each in ("int8", "int32")
+    ]
+    assert moved[1] == pytest.approx(4 * moved[0])
+
+
+def test_a_lower_voltage_lowers_logic_with_its_square_and_memory_not_at_all() -> None:
+    high, low = (
+        estimate(NETWORK, "asic-45nm", voltage=v, dataflow="weight").by_component("energy_J") for v in (1.0, 0.8)
+    )
+    assert low["compute"].value / high["compute"].value == pytest.approx(0.64)
+    assert low["sram"].value == high["sram"].value
+    assert low["dram"].value == high["dram"].value
+
+
+def test_another_node_scales_logic_and_leaves_memory_to_its_own_table() -> None:
+    home, scaled = (estimate(NETWORK, "asic-45nm", dataflow="weight", node=node) for node in (0, 22))
+    parts, shrunk = home.by_component("energy_J"), scaled.by_component("energy_J")
+    assert shrunk["compute"].value < parts["compute"].value / 2
+    assert shrunk["sram"].value == parts["sram"].value
+    assert any("sram_45_lop_w256" in note for note in scaled.notes)
+    assert scaled.total("area_mm2").value < home.total("area_mm2").value
+    spread = scaled.total("energy_J").high / scaled.total("energy_J").low
+    assert spread > home.total("energy_J").high / home.total("energy_J").low
+    other = estimate(NETWORK, "asic-45nm", node=22, dataflow="weight", sram_table="sram_22_lop_w256")
+    assert other.by_component("energy_J")["sram"].value < shrunk["sram"].value
+
+
+def test_multipliers_are_built_only_where_multiplications_remain() -> None:
+    binary = estimate(NETWORK, "asic-45nm")
+    assert "mul" not in binary.by_kind("area_mm2")
+    assert "mul" in estimate(elementwise("mul"), "asic-45nm").by_kind("area_mm2")
+    assert "shift" not in estimate(elementwise("shift_const"), "asic-45nm").by_kind("area_mm2")
+    assert "shift" in estimate(elementwise("shift_var"), "asic-45nm").by_kind("area_mm2")
+
+
+def test_twice_the_lanes_are_at_least_as_fast_and_larger() -> None:
+    small, large = (estimate(NETWORK, "asic-45nm", outputs=n) for n in (16, 32))
+    assert large.total("latency_s").value <= small.total("latency_s").value
+    assert large.total("area_mm2").value > small.total("area_mm2").value
+
+
+def test_leakage_is_power_times_time() -> None:
+    fast, slow = (estimate(NETWORK, "asic-45nm", clock=f) for f in (500e6, 250e6))
+    ratio = slow.by_component("energy_J")["leakage"].value / fast.by_component("energy_J")["leakage"].value
+    assert ratio == pytest.approx(slow.total("latency_s").value / fast.total("latency_s").value)
+    assert "leakage" not in estimate(NETWORK, "asic-45nm", leakage=False).by_component("energy_J")
+
+
+def test_weights_that_fit_are_not_fetched_and_those_that_do_not_are_fetched_once() -> None:
+    resident = estimate(NETWORK, "asic-45nm", weight_sram=2**20)
+    streamed = estimate(NETWORK, "asic-45nm", weight_sram=1024)
+    assert resident.facts["weights_on_chip"]
+    assert not streamed.facts["weights_on_chip"]
+    fetched = sum(
+        line.coefficient for line in streamed.lines if line.component == "dram" and line.kind in ("weight", "parameter")
+    )
+    assert fetched == resident.facts["weight_bits"]
+    assert "weight" not in {line.kind for line in resident.lines if line.component == "dram"}
+
+
+def test_the_best_dataflow_is_never_worse_than_either() -> None:
+    for size, kernel in ((34, 3), (9, 3), (8, 1)):
+        ledger = single(128, size, kernel)
+        products = {}
+        for flow in ("best", "output", "weight"):
+            bill = estimate(ledger, "asic-45nm", dataflow=flow, leakage=False, dram="none")
+            products[flow] = bill.facts["dataflow"]["conv0"], _moving(bill) * bill.facts["cycles"]
+        assert products["best"][1] <= min(products["output"][1], products["weight"][1]) * (1 + 1e-9)
+
+
+def test_a_mapping_gives_each_layer_its_own_dataflow() -> None:
+    flows = {flow: estimate(NETWORK, "asic-45nm", dataflow=flow, leakage=False) for flow in ("output", "weight")}
+    layers = list(flows["output"].facts["dataflow"])
+    letters = "".join("ow"[i % 2] for i in range(len(layers)))
+    mixed = estimate(NETWORK, "asic-45nm", mapping=letters, dataflow="weight", leakage=False)
+    assert mixed.facts["dataflow"] == {n: ("output", "weight")[i % 2] for i, n in enumerate(layers)}
+    for index, cost in mixed.by_layer("energy_J").items():
+        name = mixed.layer_names[index] if index >= 0 else ""
+        one = flows[mixed.facts["dataflow"].get(name, "output")]
+        assert cost.value == one.by_layer("energy_J")[index].value
+    uniform = estimate(NETWORK, "asic-45nm", mapping="o" * len(layers), leakage=False)
+    assert uniform.lines == flows["output"].lines
+
+
+def _moving(bill: Estimate) -> float:
+    return sum(bill.cost(line) for line in bill.lines if line.layer == 0 and line.component in ("sram", "register"))
+
+
+def test_two_columns_of_one_node_are_both_there_and_not_averaged() -> None:
+    energies = {name: compute(elementwise("mul"), name) for name in ("asic-45nm-nangate", "asic-45nm-horowitz")}
+    assert energies["asic-45nm-nangate"] > 3 * energies["asic-45nm-horowitz"]
+
+
+def test_energy_counts_every_layer_and_the_whole() -> None:
+    bill = estimate(NETWORK, "asic-45nm")
+    by_layer = bill.by_layer("energy_J")
+    assert set(by_layer) <= {-1, *(layer.index for layer in NETWORK.layers)}
+    assert sum(part.value for part in by_layer.values()) == pytest.approx(bill.total("energy_J").value)
+
+
+def test_operations_per_watt_is_two_operations_a_product_over_the_energy() -> None:
+    bill = estimate(NETWORK, "asic-45nm")
+    macs = sum(layer.macs for layer in NETWORK.layers)
+    assert bill.facts["operations"] == 2 * macs
+    assert bill.total("tops_per_watt").value == pytest.approx(2e-12 * macs / bill.total("energy_J").value)
+    assert bill.total("power_W").value == pytest.approx(bill.total("energy_J").value / bill.total("latency_s").value)
+
+
+def test_a_supply_known_within_bounds_widens_the_energy_of_logic() -> None:
+    chip = load_target("binareye")
+    known = replace(chip, constants={**chip.constants, "vdd": replace(chip.constants["vdd"], low=0.73, high=0.73)})
+    wide, narrow = estimate(NETWORK, chip).total("energy_J"), estimate(NETWORK, known).total("energy_J")
+    assert wide.value == narrow.value
+    assert wide.high - wide.low > narrow.high - narrow.low
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"node": 5.0}, "Choose the voltage as well"),
+        ({"node": 5.0, "voltage": 0.7}, "7 nm to 130 nm"),
+        ({"node": 65.0, "voltage": 0.3}, "Choose a higher voltage"),
+        ({"sram_table": "sram_3_hp"}, "has no SRAM table 'sram_3_hp'"),
+        ({"dataflow": "row"}, "one of best, output, weight"),
+        ({"mapping": "ow"}, "0 sums of products, so expected 0 letters"),
+        ({"clock": -1.0}, "at least"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_with_what_can(options: dict[str, object], message: str) -> None:
+    with pytest.raises(CostmodelError, match=message):
+        estimate(elementwise("mul"), "asic-45nm", **options)
+
+
+def test_an_option_that_does_not_exist_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="clok"):
+        estimate(NETWORK, "asic-45nm", clok=1)
+
+
+def test_a_network_without_products_is_priced_too() -> None:
+    ledger = Ledger("relu", "deployed", (Layer(0, "m", 0, "relu", (-1,), (1, 5), (1, 5), FLOAT, integer(8)),), (), ())
+    bill = estimate(ledger, "asic-45nm")
+    assert bill.total("tops").value == 0
+    assert bill.total("energy_J").value == 0
+    assert bill.total("tops_per_watt").value == 0
+
+
+def test_a_second_target_on_the_same_ledger_takes_milliseconds() -> None:
+    targets = [load_target(name) for name in TECHNOLOGIES]
+    times = []
+    for target in targets * 3:
+        start = time.process_time()
+        estimate(NETWORK, target)
+        times.append(time.process_time() - start)
+    assert min(times[len(targets) :]) < 0.005

@@ -1,0 +1,491 @@
+"""FPGA estimates of whole networks: intervals, foldings, fit, time and energy."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import costmodel
+from costmodel.errors import CostmodelError
+from costmodel.graph.domain import BINARY, FLOAT, Domain, integer
+from costmodel.graph.node import Window
+from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
+from costmodel.targets import estimate, list_targets, load_target
+from costmodel.targets.fpga.alike import alike
+from costmodel.targets.fpga.design import Widths, stages
+from costmodel.targets.fpga.fit import capacity
+from costmodel.targets.fpga.folding import Fold, divisors, read_folding, write_folding
+from costmodel.targets.fpga.latency import latency
+from costmodel.targets.fpga.pipeline import (
+    Style,
+    design_groups,
+    group_counts,
+    link_groups,
+    stage_groups,
+    stream_width,
+)
+from costmodel.targets.fpga.streams import WindowShape
+from costmodel.targets.fpga.tables import cheapest, grid_of
+from costmodel.targets.fpga.units import SERIES7, MatrixShape, cycles
+from tests.targets.hand import Net, small_net
+
+WIDTHS = Widths(16, 8, 8)
+
+
+def network(*layers, charges=(), traffic=()):
+    return Ledger("hand-made", "deployed", tuple(layers), tuple(charges), tuple(traffic))
+
+
+def conv(index, inputs, cin, cout, size, k=3, stride=1, pad=0, a=BINARY, b=BINARY, groups=1):
+    out = (size + 2 * pad - k) // stride + 1
+    terms = cin // groups * k * k
+    return Layer(
+        index, f"conv{index}", 0, "conv", inputs, (1, cin, size, size), (1, cout, out, out), a, integer(12), b,
+        (cout, cin // groups, k, k), Window((k, k), (stride, stride), (pad, pad), (1, 1), groups), terms,
+        terms * cout * out * out,
+    )  # fmt: skip
+
+
+def sign(index, source):
+    return Layer(index, f"sign{index}", 0, "threshold", (source.index,), source.shape_out, source.shape_out, source.out,
+                 BINARY)  # fmt: skip
+
+
+def dense(index, inputs, mw, mh, a=BINARY, b=BINARY):
+    return Layer(index, f"fc{index}", 0, "linear", inputs, (1, mw), (1, mh), a, integer(12), b, (mh, mw), None, mw,
+                 mw * mh)  # fmt: skip
+
+
+def small():
+    c0 = conv(0, (-1,), 8, 16, 10)
+    s0 = sign(1, c0)
+    c1 = conv(2, (1,), 16, 32, 8)
+    compare = Charge(1, "sign1", 0, "threshold", "compare", "binarize", 16 * 64, 12, 12)
+    return network(c0, s0, c1, charges=(compare,))
+
+
+def options(**given):
+    return {"mode": "dataflow", **given}
+
+
+# -- the pipeline -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sign_behind_a_convolution_becomes_its_threshold():
+    design = stages(small(), WIDTHS, byte_accumulators=False)
+    assert [s.op for s in design] == ["conv", "conv"]
+    assert design[0].matrix == MatrixShape(72, 16, 64, 1, 1, 8, 1)
+    assert design[0].bits_out == 1
+    assert design[1].inputs == (0,)
+    assert design[1].matrix.n_thresholds == 0
+
+
+def test_a_sign_that_others_read_past_stays_a_unit_of_its_own():
+    ledger = small()
+    skip = Layer(3, "add", 0, "add", (0, 2), (1, 16, 8, 8), (1, 16, 8, 8), integer(12), integer(12))
+    design = stages(network(*ledger.layers, skip), WIDTHS, byte_accumulators=False)
+    assert [s.op for s in design] == ["conv", "threshold", "conv", "add"]
+
+
+def test_the_interval_is_that_of_the_slowest_layer_exactly():
+    folding = {"MVAU_0": {"PE": 2, "SIMD": 8}, "MVAU_1": {"PE": 4, "SIMD": 16}}
+    found = estimate(small(), "pynq-z2", **options(folding=folding))
+    assert found.facts["interval_cycles"] == max(16 // 2 * 72 // 8 * 64, 32 // 4 * 144 // 16 * 36)
+    assert found.derived["throughput_fps"].value == 1e8 / found.facts["interval_cycles"]
+    assert [line.coefficient for line in found.lines if line.metric == "cycles"] == [4608, 2592]
+
+
+def test_one_image_takes_at_least_its_slowest_layer_and_at_most_all_in_turn():
+    design = stages(small(), WIDTHS, byte_accumulators=False)
+    folding = {0: Fold(2, 8), 1: Fold(4, 16)}
+    first = latency(design, folding, 4608, Style())
+    assert 4608 < first <= 4608 + 2592 + 10 * 10 * 8 // 64 + 1
+
+
+def test_energy_is_board_power_times_the_time_of_a_result():
+    single = estimate(small(), "pynq-z2", **options(batch=1))
+    many = estimate(small(), "pynq-z2", **options(batch=10**6))
+    power = load_target("pynq-z2").value("board_power")
+    assert single.total("energy_J").value == pytest.approx(power * single.total("latency_s").value)
+    assert many.total("energy_J").value == pytest.approx(power / many.derived["throughput_fps"].value, rel=1e-3)
+    assert "energy_J" not in estimate(small(), "zcu104", **options()).metrics()
+    assert any("no energy" in note for note in estimate(small(), "zcu104", **options()).notes)
+
+
+def test_real_layers_use_dsp_slices_and_binary_ones_none():
+    real = conv(0, (-1,), 4, 8, 6, a=FLOAT, b=FLOAT)
+    priced = estimate(network(real), "pynq-z2", **options(impl="compressor", folding={"MVAU_0": {"PE": 2, "SIMD": 3}}))
+    assert priced.total("dsp").value == 6
+    binary = estimate(small(), "pynq-z2", **options(impl="compressor"))
+    assert "dsp" not in binary.metrics()
+
+
+def test_a_power_of_two_weight_shifts_and_does_not_multiply():
+    pow2 = conv(0, (-1,), 4, 8, 6, a=FLOAT, b=Domain("pow2", 7))
+    priced = estimate(network(pow2), "pynq-z2", **options(impl="compressor", folding={"MVAU_0": {"PE": 2, "SIMD": 3}}))
+    assert "dsp" not in priced.metrics()
+    assert priced.by_kind("lut")["shift_var"].value > 0
+
+
+def test_the_three_prices_of_a_shift_by_channel():
+    """As wide as the channels: wire. Folded: a multiplexer. In an engine: a barrel shifter."""
+    base = conv(0, (-1,), 8, 64, 10)
+
+    def with_shift(kind):
+        shape = base.shape_out
+        scale = Layer(1, "scale", 0, "affine", (0,), shape, shape, integer(12), FLOAT)
+        charge = Charge(1, "scale", 0, "affine", kind, "act_scale", 64 * 64, 32, 0)
+        return network(base, scale, charges=(charge,))
+
+    def shift_luts(kind, **given):
+        priced = estimate(with_shift(kind), "pynq-z2", **given)
+        return priced.by_component("lut").get("shift", None)
+
+    wide = options(folding={"MVAU_0": {"PE": 64, "SIMD": 72}})
+    narrow = options(folding={"MVAU_0": {"PE": 8, "SIMD": 8}})
+    assert shift_luts("shift_const", **wide) is None
+    assert shift_luts("shift_channel", **wide) is None
+    folded = shift_luts("shift_channel", **narrow)
+    assert folded is not None
+    assert folded.value > 0
+    assert shift_luts("shift_const", mode="engine") is None
+    per_operator = shift_luts("shift_channel", mode="engine").value
+    assert per_operator > 0
+
+
+def test_a_residual_branch_is_held_back_for_as_long_as_the_convolution_takes():
+    c0 = conv(0, (-1,), 64, 64, 32, pad=1)
+    c1 = conv(1, (0,), 64, 64, 32, pad=1, a=integer(12))
+    add = Layer(2, "add", 0, "add", (1, 0), c1.shape_out, c1.shape_out, integer(12), integer(12))
+    charge = Charge(2, "add", 0, "add", "add", "residual", 64 * 32 * 32, 12, 12, 12)
+    folding = {f"MVAU_{i}": {"PE": 8, "SIMD": 32} for i in range(2)}
+    priced = estimate(network(c0, c1, add, charges=(charge,)), "zcu102", **options(folding=folding))
+    held = [line for line in priced.lines if line.kind == "residual" and line.metric == "bram18"]
+    assert sum(line.coefficient for line in held) * 18 * 1024 >= 3 * 32 * 64 * 12  # three rows under the kernel
+
+
+def test_unknown_work_is_said_and_never_free_of_mention():
+    base = conv(0, (-1,), 8, 16, 10)
+    strange = Layer(1, "x", 0, "unknown", (0,), base.shape_out, base.shape_out, integer(12), FLOAT)
+    charge = Charge(1, "x", 0, "unknown", "unknown", "other", 1024, 32, 32)
+    priced = estimate(network(base, strange, charges=(charge,)), "pynq-z2", **options())
+    assert any("NOT PRICED: 1024" in note for note in priced.notes)
+
+
+def test_parameters_of_element_wise_layers_take_memory():
+    base = conv(0, (-1,), 8, 512, 10)
+    shape = base.shape_out
+    scale = Layer(1, "scale", 0, "affine", (0,), shape, shape, integer(12), FLOAT)
+    charge = Charge(1, "scale", 0, "affine", "mul", "bn_scale", 512 * 64, 32, 32)
+    stored = Traffic(1, "scale", "scale", "parameter", 512, 32)
+    with_memory = estimate(network(base, scale, charges=(charge,), traffic=(stored,)), "pynq-z2", **options())
+    assert with_memory.by_component("bram18").get("parameters") or with_memory.by_component("lut").get("parameters")
+
+
+# -- foldings ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_folding_file_survives_writing_and_reading():
+    design = stages(small(), WIDTHS, byte_accumulators=False)
+    folding = {0: Fold(2, 8, "block", "distributed", 64), 1: Fold(4, 16)}
+    assert read_folding(json.loads(write_folding(folding, design)), design) == folding
+
+
+def test_the_folding_file_of_the_published_cnv_is_read_as_it_is(tmp_path):
+    file = tmp_path / "folding.json"
+    units = [(16, 3), (32, 32), (16, 32), (16, 32), (4, 32), (1, 32), (1, 4), (1, 8), (5, 1)]
+    data = {"Defaults": {}, "Thresholding_Batch_0": {"PE": 1, "ram_style": "distributed"}}
+    for i, (pe, simd) in enumerate(units):
+        data[f"ConvolutionInputGenerator_{i}"] = {"SIMD": simd, "ram_style": "distributed"}
+        data[f"StreamingFCLayer_Batch_{i}"] = {"PE": pe, "SIMD": simd, "ram_style": "auto"}
+    data["LabelSelect_Batch_0"] = {"PE": 1}
+    file.write_text(json.dumps(data))
+    ledger = costmodel.profile("cnv-w1a1").deployed
+    priced = estimate(ledger, "pynq-z2", folding=str(file), batch=1)
+    assert priced.facts["interval_cycles"] == 32768
+    assert priced.fits
+    assert priced.derived["images_per_second"].value == pytest.approx(661.473, rel=0.10)  # MLPerf Tiny v0.7
+    assert priced.total("energy_J").value == pytest.approx(2530.45e-6, rel=0.10)
+
+
+def test_a_folding_in_one_line_is_that_of_a_file():
+    ledger = costmodel.profile("cnv-w1a1").deployed
+    chosen = estimate(ledger, "pynq-z2")
+    line = ",".join(f"{pe}x{simd}" for pe, simd in chosen.facts["folding"].values())
+    given = estimate(ledger, "pynq-z2", folding=line)
+    assert given.facts == estimate(ledger, "pynq-z2", folding=chosen.facts["finn_folding"]).facts == chosen.facts
+    assert given.totals() == chosen.totals()
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("1x1", "names 1 matrix units"),
+        ("1x1,0x1", "PE=0"),
+        ("1x1,1x", "cannot read the folding"),
+        ({"MVAU_0": {"PE": 1, "SIMD": 1}}, "names 1 matrix units"),
+        ({"MVAU_0": {"PE": 0, "SIMD": 1}, "MVAU_1": {}}, "PE=0"),
+        ({"MVAU_0": {"PE": 1, "SIMD": 1.5}, "MVAU_1": {}}, "SIMD=1.5"),
+        ({"MVAU_0": {"PE": 1, "SIMD": 1000}, "MVAU_1": {}}, "only 72 columns"),
+        ({"MVAU_0": {"PE": 1, "ram_style": "tape"}, "MVAU_1": {}}, "tape"),
+    ],
+)
+def test_a_folding_that_does_not_match_is_refused_with_the_reason(given, complaint):
+    with pytest.raises(CostmodelError, match=complaint):
+        estimate(small(), "pynq-z2", **options(folding=given))
+
+
+def test_a_folding_file_that_is_missing_or_broken_is_refused(tmp_path):
+    with pytest.raises(CostmodelError, match="cannot read the folding"):
+        estimate(small(), "pynq-z2", folding=str(tmp_path / "none.json"))
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(CostmodelError, match="not a JSON file"):
+        estimate(small(), "pynq-z2", folding=str(broken))
+
+
+def test_the_cheapest_fold_within_an_interval_is_found_among_all():
+    shapes = (MatrixShape(72, 16, 64), MatrixShape(30, 12, 10))
+
+    def price(pe, simd):
+        return 7 * pe + 2 * pe * simd + 31 // simd
+
+    grid = grid_of([(shape, None, divisors(shape.mw)) for shape in shapes], "hls", SERIES7, [[0], [1]])
+    tables = cheapest(grid, price(grid.pe, grid.simd), {})
+    assert len(tables) == 2
+    for shape, table in zip(shapes, tables, strict=True):
+        every = [(pe, simd) for pe in divisors(shape.mh) for simd in divisors(shape.mw)]
+        for limit in (64, 100, 640, 4608, 9216, 73728):
+            feasible = [(price(p, s), p, s) for p, s in every if cycles(shape, p, s) <= limit]
+            found = table.at_most(limit)
+            assert price(found.pe, found.simd) == min(feasible)[0]
+        assert table.at_most(shape.vectors - 1) is None
+
+
+def test_matrices_that_are_priced_together_cost_what_each_costs_alone():
+    matrices = [
+        (MatrixShape(288, 32, 100), WindowShape(12, 32, 1, 3), (1, 4, 32, 96)),
+        (MatrixShape(576, 128, 49), WindowShape(9, 64, 1, 3), (2, 64, 128)),
+        (MatrixShape(144, 8, 1, bits_acc=24), WindowShape(3, 16, 1, 3), (16,)),
+    ]
+    together = grid_of(matrices, "hls", SERIES7, [[0], [1], [2]])
+    for i, matrix in enumerate(matrices):
+        alone = grid_of([matrix], "hls", SERIES7, [[0]])
+        rows = slice(together.starts[i], together.starts[i + 1])
+        assert (together.cycles[rows] == alone.cycles).all()
+        for part, single in zip(together.parts, alone.parts, strict=True):
+            assert part[:3] == single[:3]
+            assert part.factors == single.factors
+            both = np.broadcast_arrays(part.coefficient, together.pe)[0][rows], single.coefficient
+            assert (both[0] == np.broadcast_to(both[1], both[0].shape)).all()
+
+
+def test_stages_that_are_alike_cost_what_each_costs_by_itself():
+    design = stages(small_net(), WIDTHS, True, True)
+    folding = {stage.index: Fold(2, 4) for stage in design if stage.matrix is not None}
+    kinds = alike(design)
+    assert len(set(kinds.units)) < len(design)
+    groups = design_groups(design, folding, 5000, Style())
+    alone = []
+    for stage, waiting in zip(design, kinds.waiting, strict=True):
+        fold = folding.get(stage.index)
+        entering = [64 if i < 0 else stream_width(design[i], folding, 5000, Style()) for i in stage.inputs]
+        alone += stage_groups(stage, fold, 5000, Style())
+        alone += link_groups(design, stage, fold, entering, 5000, Style(), waiting)
+    assert [group for _, group in groups[:-1]] == alone
+    around = [group for count, some in group_counts(design, folding, 5000, Style()) for group in some * count]
+    rest = Counter(repr(group) for _, group in groups) - Counter(map(repr, around))
+    units = [
+        part for stage in design if stage.matrix is not None
+        for part in list(stage_groups(stage, folding[stage.index], 5000, Style()))[: 2 if stage.window else 1]
+    ]  # fmt: skip
+    assert rest == Counter(map(repr, units))
+    assert len(around) + len(units) == len(groups)
+
+
+def test_a_higher_rate_never_takes_less_of_the_matrix_units():
+    ledger = small()
+    slow = estimate(ledger, "zcu102", **options(fps=1000))
+    fast = estimate(ledger, "zcu102", **options(fps=100_000))
+    assert fast.facts["interval_cycles"] <= 2000 <= 200_000
+    assert slow.derived["throughput_fps"].value >= 1000
+    assert fast.derived["throughput_fps"].value >= 100_000
+    assert fast.total("lut").value > slow.total("lut").value
+
+
+# -- fit --------------------------------------------------------------------------------------------------------------
+
+
+def test_ultraram_beyond_what_is_easily_usable_is_taken_where_nothing_else_fits():
+    net = Net(1, 512, 14, 14)
+    for _ in range(5):  # 2.4 Mbit of weights each, of the 11 Mbit that the device has as block RAM
+        net.conv(net.elementwise("threshold", len(net.layers) - 1, out=BINARY), 512, weight=BINARY)
+    device = load_target("zcu104")
+    scarce = replace(device.constants["usable_uram"], value=0.02, low=0.02)
+    tight = replace(device, constants={**device.constants, "usable_uram": scarce})
+    priced = estimate(net.ledger(), tight, **options())
+    assert priced.fits
+    assert 0.02 < priced.derived["utilisation_uram"].value <= 1
+
+
+def test_what_does_not_fit_says_what_runs_out_and_which_device_has_it():
+    large = dense(0, (-1,), 4096, 4096)
+    priced = estimate(network(large), "pynq-z2", **options())
+    assert not priced.fits
+    assert any("bram18" in reason and "pynq-z2 has 280" in reason for reason in priced.misfit)
+    named = [reason for reason in priced.misfit if "smallest device" in reason]
+    other = named[0].rsplit(" ", 1)[1]
+    assert estimate(network(large), other, **options(folding=priced.facts["finn_folding"])).fits
+    huge = dense(0, (-1,), 16384, 16384)
+    assert (
+        "no listed device of this kind of logic has as much" in estimate(network(huge), "pynq-z2", **options()).misfit
+    )
+
+
+def test_a_folding_that_does_not_fit_is_answered_with_one_that_does():
+    large = conv(0, (-1,), 64, 256, 16, pad=1)
+    everything = estimate(network(large), "pynq-z2", **options(folding={"MVAU_0": {"PE": 256, "SIMD": 576}}))
+    assert any("fastest pipeline that pynq-z2 holds" in reason for reason in everything.misfit)
+
+
+def test_a_rate_beyond_the_widest_folding_is_refused_in_words():
+    priced = estimate(small(), "pynq-z2", **options(fps=1e9))
+    assert any("images a second need a result every" in reason for reason in priced.misfit)
+
+
+def test_what_does_not_fit_as_a_pipeline_runs_on_an_engine_that_fits():
+    huge = dense(0, (-1,), 16384, 16384)
+    priced = estimate(network(huge), "pynq-z2")
+    assert priced.facts["mode"] == "engine"
+    assert priced.fits
+    assert "the weights of a pipeline are 268.4 Mbit" in priced.facts["why_no_pipeline"]
+    # every weight comes over the port once an image: 64 bits a cycle
+    assert priced.facts["interval_cycles"] >= 16384 * 16384 // 64
+    moved = priced.derived["memory_bandwidth_B_per_s"].value / priced.derived["throughput_fps"].value
+    assert moved == pytest.approx(16384 * 16384 / 8, rel=0.01)
+
+
+@pytest.mark.parametrize("name", sorted(list_targets("fpga")))
+def test_every_device_prices_a_small_network(name):
+    priced = estimate(small(), name)
+    assert priced.total("lut").value > 0
+    assert priced.total("ff").low <= priced.total("ff").value <= priced.total("ff").high
+    assert 0 < priced.derived["throughput_fps"].value < 1e9
+    assert {source.split(" of ")[0] for source in priced.sources()} <= set(load_target(name).constants)
+
+
+def test_one_image_is_less_certain_than_many_and_its_doubt_is_that_of_the_network():
+    one, many = (estimate(small(), "pynq-z2", **options(batch=batch)) for batch in (1, 1000))
+
+    def width(interval):
+        return (interval.high - interval.low) / interval.value
+
+    assert width(many.derived["images_per_second"]) < width(one.derived["images_per_second"])
+    assert one.derived["throughput_fps"].low == one.derived["throughput_fps"].high
+    assert one.derived["images_per_second"].low == pytest.approx(1 / one.total("latency_s").high)
+    assert "latency_error of hand-made" in one.sources()
+    seconds = many.facts["latency_cycles"] + 999 * many.facts["interval_cycles"]
+    expected = load_target("pynq-z2").value("board_power") * seconds / 1000 / many.facts["clock_hz"]
+    assert many.total("energy_J").value == pytest.approx(expected)
+
+
+def test_utilisation_is_the_total_over_what_the_device_has():
+    priced = estimate(small(), "pynq-z2", **options())
+    for name in ("lut", "ff", "bram18"):
+        if name in priced.metrics():
+            share = priced.derived[f"utilisation_{name}"]
+            assert share.value == pytest.approx(priced.total(name).value / capacity(load_target("pynq-z2"))[name])
+
+
+def test_weights_move_to_ultraram_before_a_design_is_given_up():
+    wide = dense(0, (-1,), 4096, 4096)
+    device = load_target("zcu104")
+    folding = {"MVAU_0": {"PE": 16, "SIMD": 64}}
+    without = replace(
+        device, constants={**device.constants, "device_uram": replace(device.constants["device_uram"], value=0)}
+    )
+    assert not estimate(network(wide), without, **options(folding=folding)).fits
+    with_uram = estimate(network(wide), device, **options(folding=folding))
+    assert with_uram.total("uram").value > 0
+
+
+def test_a_rate_that_neither_pipeline_nor_engine_reaches_names_the_fastest_pipeline():
+    ledger = network(conv(0, (-1,), 64, 64, 34))  # 1024 vectors: at 100 MHz all lanes at once give 97 656 a second
+    found = estimate(ledger, "pynq-z2", fps=97_000)
+    assert not found.fits
+    assert any("97000 images a second are asked for" in reason for reason in found.misfit)
+    best = estimate(ledger, "pynq-z2")
+    rate = best.derived["throughput_fps"].value
+    assert any(f"{rate:,.0f} a second" in reason for reason in found.misfit)
+
+
+def test_the_cycles_of_a_pipeline_are_those_of_its_slowest_unit():
+    found = estimate(small(), "pynq-z2")
+    assert found.total("cycles").value == found.facts["interval_cycles"]
+    assert max(v.value for v in found.by_layer("cycles").values()) == found.facts["interval_cycles"]
+
+
+def test_a_folding_wider_than_its_matrix_is_refused():
+    for unit, said in (({"PE": 17, "SIMD": 1}, "only 16 rows"), ({"PE": 1, "SIMD": 73}, "only 72 columns")):
+        folding = {"MVAU_0": unit, "MVAU_1": {"PE": 1, "SIMD": 1}}
+        with pytest.raises(CostmodelError, match=said):
+            estimate(small(), "pynq-z2", folding=folding)
+
+
+def test_a_field_that_a_fabric_does_not_have_is_refused():
+    device = load_target("pynq-z2")
+    typo = replace(device, structure={**device.structure, "fabric": {"dsp_wid": 3}})
+    with pytest.raises(CostmodelError, match=r"dsp_wid.*Did you mean dsp_wide"):
+        estimate(small(), typo)
+
+
+def test_a_network_without_a_matrix_is_refused():
+    lone = Layer(0, "relu", 0, "relu", (-1,), (1, 8, 4, 4), (1, 8, 4, 4), FLOAT, FLOAT)
+    with pytest.raises(CostmodelError, match="nothing to fold"):
+        estimate(network(lone), "pynq-z2")
+
+
+# -- the engine -------------------------------------------------------------------------------------------------------
+
+
+def chain(*kinds):
+    """A small matrix with element-wise layers behind it, of the given kinds and as many operations each."""
+    base = conv(0, (-1,), 8, 64, 66, k=1)
+    shape = base.shape_out
+    layers = [base]
+    charges = []
+    for i, kind in enumerate(kinds, start=1):
+        layers.append(Layer(i, f"e{i}", 0, "affine", (i - 1,), shape, shape, FLOAT, FLOAT))
+        charges.append(Charge(i, f"e{i}", 0, "affine", kind, "other", 64 * 66 * 66, 32, 32))
+    return network(*layers, charges=charges)
+
+
+def test_layers_of_one_pass_share_the_operators_of_a_kind_and_kinds_overlap():
+    one = estimate(chain("add"), "zcu102", mode="engine").facts["interval_cycles"]
+    same = estimate(chain("add", "add"), "zcu102", mode="engine").facts["interval_cycles"]
+    different = estimate(chain("add", "compare"), "zcu102", mode="engine").facts["interval_cycles"]
+    wire = estimate(chain("add", "shift_const"), "zcu102", mode="engine").facts["interval_cycles"]
+    assert same == 2 * one
+    assert different == wire == one
+
+
+def test_latency_of_an_engine_is_the_sum_of_its_passes():
+    priced = estimate(chain("add", "mul"), "zcu102", mode="engine")
+    seconds = sum(line.coefficient for line in priced.lines if line.metric == "latency_s")
+    spent = sum(line.coefficient for line in priced.lines if line.metric == "cycles")
+    assert seconds == pytest.approx(priced.facts["interval_cycles"] / priced.facts["clock_hz"])
+    assert spent == priced.facts["interval_cycles"] == priced.facts["latency_cycles"]
+
+
+def test_a_second_port_helps_only_where_memory_is_waited_for():
+    huge = network(dense(0, (-1,), 16384, 16384))
+    one = estimate(huge, "pynq-z2", mode="engine")
+    two = estimate(huge, "pynq-z2", mode="engine", ports=2)
+    assert one.facts["cycles_waiting_for_memory"] > 0
+    assert two.facts["interval_cycles"] < one.facts["interval_cycles"]
+    with pytest.raises(CostmodelError, match="pynq-z2 has 4"):
+        estimate(huge, "pynq-z2", mode="engine", ports=5)

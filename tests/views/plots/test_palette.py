@@ -1,0 +1,90 @@
+from itertools import combinations
+
+import pytest
+
+from costmodel.graph.vocabulary import KINDS
+from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, METRICS, THEMES, between, colours, metric, show
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(a: str, b: str) -> float:
+    """WCAG 2.1 contrast ratio."""
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda t: t.name)
+def test_text_is_legible_on_ground_and_panel(theme):
+    for ground in (theme.ground, theme.panel):
+        assert contrast(theme.ink, ground) >= 7
+        assert contrast(theme.muted, ground) >= 4.5
+        assert contrast(theme.accent, ground) >= 4.5
+
+
+def dichromat(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, ...]:
+    linear = [((int(colour[i : i + 2], 16) / 255) ** 2.2) for i in (1, 3, 5)]
+    seen = [max(0.0, min(1.0, sum(m * c for m, c in zip(row, linear, strict=True)))) for row in matrix]
+    return tuple(c ** (1 / 2.2) * 255 for c in seen)
+
+
+#: Machado, Oliveira and Fernandes (2009), severity 1.0, in linear RGB.
+PROTAN = ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998))
+DEUTAN = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
+
+
+@pytest.mark.parametrize("matrix", [PROTAN, DEUTAN], ids=["protan", "deutan"])
+def test_first_six_colours_differ_for_the_colour_blind(matrix):
+    for a, b in combinations(CYCLE[:6], 2):
+        distance = sum((x - y) ** 2 for x, y in zip(dichromat(a, matrix), dichromat(b, matrix), strict=True)) ** 0.5
+        assert distance > 30, (a, b)
+
+
+def test_every_kind_of_operation_has_a_colour_of_its_own():
+    assert set(KIND_COLOURS) == set(KINDS)
+    assert len(set(KIND_COLOURS.values())) == len(KINDS)
+
+
+def test_a_name_keeps_its_colour_wherever_it_stands():
+    assert colours(["a", "b"])["a"] == colours(["a", "c", "b"])["a"]
+    assert colours(["mul", "x"], KIND_COLOURS) == {"mul": KIND_COLOURS["mul"], "x": CYCLE[0]}
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(0.00657, "J", "6.57 mJ"), (0.9999, "J", "1 J"), (53200, "", "53.2 k"), (0, "s", "0 s"), (91.944, "%", "91.94 %"),
+     (4.3512, "mm²", "4.351 mm²"), (float("nan"), "J", "not known"), (-2.5e-7, "s", "-250 ns"),
+     (0.68, "", "0.68"), (1648.0, "/s", "1.65 k/s")],
+)  # fmt: skip
+def test_numbers_have_three_digits_and_a_prefix(value, unit, text):
+    assert show(value, unit) == text
+
+
+def test_metrics_say_which_end_is_wanted():
+    assert METRICS["accuracy"].maximised and METRICS["fps"].maximised
+    assert not METRICS["energy_J"].maximised
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [(1.73e-4, 4.93e-4, "J", "173 to 493 µJ"), (3.05e-4, 1.08e-3, "J", "305 µJ to 1.08 mJ"),
+     (30100, 38800, "", "30.1 to 38.8 k"), (-7, -2, "LUT/unit", "-7 to -2 LUT/unit"), (0, 12, "", "0 to 12")],
+)  # fmt: skip
+def test_an_interval_says_its_unit_once(low, high, unit, text):
+    assert between(low, high, unit) == text
+
+
+def test_titles_inside_of_sentences_keep_their_abbreviations():
+    words = {name: metric(name).word for name in ("energy_J", "lut", "uram", "accuracy", "tops_per_watt", "dsp")}
+    assert words == {
+        "energy_J": "energy an image", "lut": "LUTs", "uram": "UltraRAM", "accuracy": "top-1 accuracy",
+        "tops_per_watt": "TOPS/W", "dsp": "DSP slices",
+    }  # fmt: skip
+
+
+def test_half_an_image_a_second_is_no_metre():
+    assert show(0.5, "/s") == "0.5 /s" and show(0.9, "LUT/bit") == "0.9 LUT/bit" and show(3e-12, "J/bit") == "3 pJ/bit"

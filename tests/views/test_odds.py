@@ -1,0 +1,38 @@
+"""Which network is cheaper, and how sure that is."""
+
+from __future__ import annotations
+
+from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.quantity import Quantity
+from costmodel.views.odds import _percent, odds, table
+
+SHARED = Quantity(1.0, "s", 0.5, 2.0, "larq_docs", "C")
+
+
+def bill(network: str, amount: float, own_error: bool = False) -> Estimate:
+    name = f"model_error of {network}"
+    factors = ("shared", name) if own_error else ("shared",)
+    constants = {"shared": SHARED, name: Quantity(1.0, "1", 0.9, 1.1, "larq_docs", "C")}
+    return Estimate(network, "chip", "deployed", (Line(0, "latency_s", "x", "y", amount, factors),), constants)
+
+
+def test_pairs_are_named_with_the_cheaper_first() -> None:
+    (only,) = odds([bill("large", 2.0), bill("small", 1.0)])
+    assert (only.cheaper, only.dearer, only.probability) == ("small", "large", 1.0)
+
+
+def test_what_the_model_does_not_know_of_a_network_keeps_close_designs_apart_from_certainty() -> None:
+    (close,) = odds([bill("a", 1.0, True), bill("b", 1.01, True)])
+    (far,) = odds([bill("a", 1.0, True), bill("b", 1.5, True)])
+    assert 0.5 <= close.probability < 0.7
+    assert far.probability > 0.99
+
+
+def test_one_network_is_not_compared() -> None:
+    assert table([bill("a", 1.0)]) is None
+
+
+def test_a_sample_does_not_show_certainty() -> None:
+    assert _percent(1.0) == "100 %"
+    assert _percent(0.9995) == "> 99.9 %"
+    assert _percent(0.75) == "75.0 %"

@@ -42,15 +42,19 @@ reports: $(VENV)/.installed-test
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest $(TESTS)
 
-# arch_specs, dashboard and reports are installed inside of costmodel. mypy reads no such mapping, only folders: it gets
-# the tree as it is installed, made of links.
+# arch_specs, dashboard and reports are installed inside of costmodel. mypy and import-linter read no such mapping, only
+# folders: they get the tree as it is installed, made of links.
+TOPS  := arch_specs dashboard reports
 TYPED := build/typed
+LINKS := $(filter-out $(TOPS:%=costmodel/%),$(wildcard costmodel/*)) $(TOPS)
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@rm -rf $(TYPED) && mkdir -p $(TYPED)/costmodel
-	@ln -s $(patsubst %,$(CURDIR)/%,$(wildcard costmodel/*) arch_specs dashboard reports) $(TYPED)/costmodel/
+	@ln -s $(LINKS:%=$(CURDIR)/%) $(TYPED)/costmodel/
+	@cd $(TYPED) && PYTHONPATH=. $(abspath $(BIN))/lint-imports --no-logo --no-cache $(CURDIR)/pyproject.toml
+	@$(BIN)/deptry costmodel $(TOPS)
 	@cd $(TYPED) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 
 format: $(VENV)/.installed-test

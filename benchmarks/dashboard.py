@@ -114,7 +114,6 @@ def _processor(pid: int) -> float:
 
 def callbacks(sweep: Path, repeat: int) -> None:
     from costmodel.dashboard.app import make_app
-
     from tests.dashboard.client import Client
 
     client = Client(make_app(sweep_folders=[sweep]))

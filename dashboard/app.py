@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+
 from costmodel.dashboard import results
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import compare, design, explorer, sweeps
@@ -15,8 +17,6 @@ from costmodel.dashboard.pages.choices import MAX_PINS
 from costmodel.dashboard.pages.common import aria
 from costmodel.dashboard.state import FIELDS, parse
 from costmodel.dashboard.sweeps import Sweep, open_folders
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
-
 from costmodel.views.plots.palette import CYCLE, THEMES
 
 #: Largest request; an uploaded target file, base64-encoded, is the largest thing that a browser sends.

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from costmodel.dashboard import results
 from costmodel.dashboard.state import written
-
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 from costmodel.targets.quantity import Interval

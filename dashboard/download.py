@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.dashboard.catalogue import Item
-
 from costmodel.views.plots import draw
 from costmodel.views.plots.scatter import ScatterInfo
 

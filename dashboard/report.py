@@ -20,7 +20,6 @@ from threading import Lock
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.state import read_design
 from costmodel.dashboard.whatif import texts
-
 from costmodel.errors import CostmodelError
 
 #: What one report can hold and still be read.

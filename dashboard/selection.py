@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from costmodel.dashboard.catalogue import Catalogue, Item
-from costmodel.dashboard.constraints import failure, parse
 from dash import html
 
+from costmodel.dashboard.catalogue import Catalogue, Item
+from costmodel.dashboard.constraints import failure, parse
 from costmodel.views.plots.palette import metric, show
 from costmodel.views.plots.scatter import Design, ScatterInfo, scatter
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.dashboard.catalogue import Catalogue
-
 from costmodel.errors import CostmodelError
 
 MAX_BYTES = 256 * 1024

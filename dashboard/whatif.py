@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
-from costmodel.dashboard.catalogue import Catalogue
-from costmodel.dashboard.state import written
 from dash import html
 
+from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.state import written
 from costmodel.errors import CostmodelError
 from costmodel.targets.spec import Parameter
 

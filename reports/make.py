@@ -8,10 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
-from costmodel.reports.content.blocks import Document
-
 from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.files import atomic_write
+from costmodel.reports.content.blocks import Document
 
 Format = Literal["pdf", "html", "md", "latex"]
 FORMATS: tuple[Format, ...] = get_args(Format)

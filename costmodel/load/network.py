@@ -78,7 +78,7 @@ def user_code(what: str) -> Iterator[None]:
 
 def _is_ours(error: BaseException) -> bool:
     """Whether the innermost line is of this package and not one that calls the user's code, nor of the zoo."""
-    own = Path(__file__).parent
+    own = Path(__file__).parents[1]
     callers = (Path(__file__), own / "trace" / "record.py")
     frames = traceback.extract_tb(error.__traceback__)
     place = Path(frames[-1].filename) if frames else Path()
@@ -89,7 +89,7 @@ def describe(error: BaseException) -> str:
     """Type, message and the innermost line outside of installed packages, on one line."""
     message = " ".join(str(error).split())
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    own = str(Path(__file__).parent)
+    own = str(Path(__file__).parents[1])
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend
-
 from costmodel.views.plots.density import DensityInfo
 from costmodel.views.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
 

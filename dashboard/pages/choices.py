@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import dash_mantine_components as dmc
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+
 from costmodel.dashboard import upload, whatif
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import reporting
 from costmodel.dashboard.pages.common import aria, options, select, switch_of
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import pairs, write_design
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
-
 from costmodel.errors import CostmodelError
 
 LEVELS = (("deployed", "deployed"), ("as_written", "as written"))

@@ -7,9 +7,9 @@ from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from costmodel.dashboard.figures import CONFIG
 from dash import dcc, html
 
+from costmodel.dashboard.figures import CONFIG
 from costmodel.views.plots.palette import metric
 
 #: Columns whose text takes as many lines as it needs.

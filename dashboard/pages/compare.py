@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dash import Dash, Input, Output, State, html
+from dash.exceptions import PreventUpdate
+
 from costmodel.dashboard import figures
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import reporting
@@ -13,9 +16,6 @@ from costmodel.dashboard.pages.common import aria, card, graph, metric_options, 
 from costmodel.dashboard.pages.tables import interval
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import read_design
-from dash import Dash, Input, Output, State, html
-from dash.exceptions import PreventUpdate
-
 from costmodel.errors import CostmodelError
 from costmodel.targets.estimate import Estimate
 from costmodel.views.plots import breakdown

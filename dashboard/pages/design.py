@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from dash import Dash, Input, Output, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
 from costmodel.dashboard import figures
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import choices, tables
 from costmodel.dashboard.pages.common import aria, card, graph, options, select
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import pairs
-from dash import Dash, Input, Output, ctx, dcc, html, no_update
-from dash.exceptions import PreventUpdate
-
 from costmodel.errors import CostmodelError
 from costmodel.ledger.conventions import list_conventions
 from costmodel.views.plots import breakdown

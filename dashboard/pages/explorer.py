@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+
 from costmodel.dashboard import download, figures
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.constraints import parse
@@ -22,8 +24,6 @@ from costmodel.dashboard.pages.common import (
 )
 from costmodel.dashboard.selection import CONTROLS, brushed, build, ids_of, rows, say
 from costmodel.dashboard.state import State as Link
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
-
 from costmodel.errors import CostmodelError
 from costmodel.views.plots.palette import METRICS
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
 from costmodel.dashboard import report
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.download import sent
 from costmodel.dashboard.state import read_design
-from dash import Dash, Input, Output, State, dcc, html, no_update
-
 from costmodel.errors import CostmodelError
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
 from costmodel.dashboard import figures
 from costmodel.dashboard.pages.common import WRAPPED, card, graph, metric_options, select, several, switch_of, table
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import written
 from costmodel.dashboard.sweeps import Box, Sweep
-from dash import Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
-from dash.exceptions import PreventUpdate
-
 from costmodel.errors import CostmodelError
 from costmodel.views.plots.density import DensityInfo, density
 from costmodel.views.plots.palette import metric, show

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from costmodel.dashboard.pages.common import plain_table
 from dash import html
 
+from costmodel.dashboard.pages.common import plain_table
 from costmodel.ledger.conventions import convention
 from costmodel.views.plots import breakdown
 from costmodel.views.plots.palette import METRICS, Metric, between, metric, show

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from costmodel.reports.bibliography import cite
-from costmodel.reports.content import cells
-from costmodel.reports.content.blocks import Block, Items, Paragraph, Table, literal, section
-from costmodel.reports.content.sentences import sentences
-from costmodel.reports.content.subject import Hardware, Network, Subject
-
 from costmodel.graph.vocabulary import Kind
 from costmodel.ledger.conventions import convention
 from costmodel.ledger.published import figures
+from costmodel.reports.content import cells
+from costmodel.reports.content.bibliography import cite
+from costmodel.reports.content.blocks import Block, Items, Paragraph, Table, literal, section
+from costmodel.reports.content.sentences import sentences
+from costmodel.reports.content.subject import Hardware, Network, Subject
 from costmodel.views import numbers
 from costmodel.views.statements import hidden_multiplications
 from costmodel.views.table import Column, Row, Style

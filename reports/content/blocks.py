@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from costmodel.reports.figures.data import Plot
-
 from costmodel.errors import CostmodelError
+from costmodel.reports.figures.data import Plot
 from costmodel.views.table import Table as Grid
 
 
@@ -64,7 +63,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Bibliography:
-    """The references cited before it; filled in by :func:`costmodel.reports.bibliography.number`."""
+    """The references cited before it; filled in by :func:`costmodel.reports.content.bibliography.number`."""
 
     entries: tuple[Reference, ...] = ()
 

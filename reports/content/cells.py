@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from costmodel.reports.content.blocks import literal
-
 from costmodel.targets.quantity import Interval
 from costmodel.views import numbers
 from costmodel.views.table import Column

@@ -10,7 +10,6 @@ from typing import Any
 from costmodel.reports.content import cells
 from costmodel.reports.content.blocks import Bibliography, Block, Heading, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Subject
-
 from costmodel.views.table import Row
 from costmodel.views.table import Table as Grid
 

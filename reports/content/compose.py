@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from costmodel.reports.bibliography import number
 from costmodel.reports.content import answer, closing, evidence, hardware, networks
+from costmodel.reports.content.bibliography import number
 from costmodel.reports.content.blocks import Block, Document, Paragraph, check, literal
 from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from costmodel.reports.bibliography import cite
+from costmodel.cli.validate import number
 from costmodel.reports.content import cells
+from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Figure, Heading, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Hardware, Subject
 from costmodel.reports.figures.data import Panel, Plot
-
-from costmodel.cli.validate import number
 from costmodel.targets.quantity import Quantity
 from costmodel.validate import Report
 from costmodel.validate.figures import scatters

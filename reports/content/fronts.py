@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from costmodel.explore.front import Front, Member
 from costmodel.reports.content import cells
 from costmodel.reports.content.answer import title_of
 from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.figures.data import Panel, Plot
-
-from costmodel.explore.front import Front, Member
 from costmodel.targets.quantity import Interval
 from costmodel.views import numbers
 from costmodel.views.plots.scatter import Design, scatter

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from costmodel.reports.bibliography import cite
 from costmodel.reports.content import cells
 from costmodel.reports.content.answer import BESIDE, SHOWN, grid, spread, title_of
+from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.sentences import certainty, decisive, join
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.figures.data import Panel, Plot
-
 from costmodel.targets.quantity import Interval
 from costmodel.targets.uncertainty import probability_cheaper
 from costmodel.views import numbers

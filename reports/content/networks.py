@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from costmodel.ledger.ledger import Role
 from costmodel.reports.content import answer, cells
 from costmodel.reports.content.blocks import Block, Figure, Heading, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Hardware, Subject
 from costmodel.reports.figures.data import Panel, Plot
-
-from costmodel.ledger.ledger import Role
 from costmodel.views import numbers
 from costmodel.views.plots import breakdown
 from costmodel.views.statements import caveats

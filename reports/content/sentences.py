@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from costmodel.ledger.conventions import convention
 from costmodel.reports.content.blocks import literal
 from costmodel.reports.content.subject import Hardware, Network, Subject
-
-from costmodel.ledger.conventions import convention
 from costmodel.views import numbers
 
 #: From this probability on, one of two is said to be the cheaper.

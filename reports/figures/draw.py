@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.reports.figures.data import Panel, Plot
-
 from costmodel.errors import MissingExtraError
+from costmodel.reports.figures.data import Panel, Plot
 from costmodel.validate.figures import COLOURS as SPLIT_COLOURS
 from costmodel.validate.figures import Scatter as Agreement
 from costmodel.views.plots.breakdown import IntervalInfo, StackInfo

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from costmodel.reports.content.blocks import plain, spans
-
 from costmodel.views.table import Table as Grid
 
 #: Points of the block of text on A4 and Letter, and of both insets of a cell; width of a character over size of type.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from costmodel.reports.bibliography import OUTSIDE
+from costmodel.reports.content.bibliography import OUTSIDE
 from costmodel.reports.content.blocks import Document, Table, plain, spans
 from costmodel.reports.render.fit import fit, widths
-
 from costmodel.views.table import Column, escape_latex
 
 PREAMBLE = r"""% Tables of a costmodel report, for a block of text 166 mm wide in a class of 10 pt. In the preamble:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.reports.content.blocks import (
     Bibliography,
     Block,
@@ -22,8 +23,6 @@ from costmodel.reports.content.blocks import (
 )
 from costmodel.reports.figures.draw import svg
 from costmodel.reports.render.fit import fit
-
-from costmodel.errors import CostmodelError, MissingExtraError
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "report.typ"
 Paper = Literal["a4", "letter"]

@@ -1,6 +1,6 @@
 import pytest
-from costmodel.dashboard.app import make_app
 
+from costmodel.dashboard.app import make_app
 from tests.dashboard.client import Client
 
 

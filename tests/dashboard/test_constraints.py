@@ -1,6 +1,6 @@
 import pytest
-from costmodel.dashboard.constraints import Bound, failure, parse
 
+from costmodel.dashboard.constraints import Bound, failure, parse
 from costmodel.errors import CostmodelError
 from costmodel.targets.quantity import Interval
 from costmodel.views.plots.scatter import Design

@@ -4,9 +4,9 @@ import base64
 import json
 
 import pytest
+
 from costmodel.dashboard.app import LOCAL, MAX_REQUEST, make_app, stylesheet
 from costmodel.dashboard.results import DATA
-
 from tests.dashboard.client import HOST, text_of
 
 DESIGN = {"tabs.value": "design"}
@@ -261,8 +261,8 @@ def test_a_box_selects_designs_of_the_cloud_and_members_of_the_front(client, swe
 
 def test_the_front_of_a_sweep_is_that_of_all_its_designs(sweep_folder):
     import numpy as np
-    from costmodel.dashboard.sweeps import Sweep
 
+    from costmodel.dashboard.sweeps import Sweep
     from costmodel.explore.pareto import nondominated
 
     sweep = Sweep(sweep_folder)

@@ -4,11 +4,11 @@ import io
 import zipfile
 
 import pytest
+
+from costmodel.cli import main as cli
 from costmodel.dashboard import report
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.report import Order, orders
-
-from costmodel.cli import main as cli
 from costmodel.errors import CostmodelError
 from tests.dashboard.test_upload import GOOD, sent
 

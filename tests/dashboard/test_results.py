@@ -3,10 +3,10 @@ import gzip
 from pathlib import Path
 
 import pytest
-from costmodel.dashboard import results
-from costmodel.dashboard.catalogue import Catalogue
 
 import costmodel
+from costmodel.dashboard import results
+from costmodel.dashboard.catalogue import Catalogue
 from costmodel.errors import CostmodelError
 from costmodel.zoo import counts
 
@@ -68,7 +68,9 @@ def test_reading_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("payload", [None, b"", b"no gzip", gzip.compress(b"{}", mtime=0), gzip.compress(b'{"format":1', mtime=0)])
+@pytest.mark.parametrize(
+    "payload", [None, b"", b"no gzip", gzip.compress(b"{}", mtime=0), gzip.compress(b'{"format":1', mtime=0)]
+)
 def test_missing_or_broken_results_say_what_to_do(tmp_path, payload):
     if payload is not None:
         (tmp_path / "designs.json.gz").write_bytes(payload)

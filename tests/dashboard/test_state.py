@@ -1,6 +1,7 @@
 import hypothesis.strategies as st
-from costmodel.dashboard.state import FIELDS, parse, read_design, write_design
 from hypothesis import given
+
+from costmodel.dashboard.state import FIELDS, parse, read_design, write_design
 
 
 def test_an_empty_link_is_the_default():

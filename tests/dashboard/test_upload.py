@@ -1,9 +1,9 @@
 import base64
 
 import pytest
+
 from costmodel.dashboard import upload
 from costmodel.dashboard.catalogue import Catalogue
-
 from costmodel.errors import CostmodelError
 
 GOOD = """\

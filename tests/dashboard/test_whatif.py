@@ -4,11 +4,11 @@ import json
 import shlex
 
 import pytest
+
+from costmodel.cli import main as cli
 from costmodel.dashboard import whatif
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.state import pairs
-
-from costmodel.cli import main as cli
 from costmodel.errors import CostmodelError
 
 NETWORK = "abbnn-reactnet6-digits"

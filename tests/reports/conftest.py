@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from costmodel.reports.content.blocks import Document
 from costmodel.reports.content.compose import document
 from costmodel.reports.content.subject import Subject, gather

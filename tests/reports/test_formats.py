@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from costmodel.reports.content.blocks import Document
 from costmodel.reports.content.compose import document
 from costmodel.reports.content.subject import Subject
 from costmodel.reports.render.html import html
 from costmodel.reports.render.latex import latex
 from costmodel.reports.render.markdown import markdown
-
 from costmodel.targets.load import references
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from costmodel.reports.content.compose import document
-from costmodel.reports.content.subject import gather
-from costmodel.reports.render.pdf import png
 
 from costmodel.errors import CostmodelError
 from costmodel.explore.front import Front, Member
+from costmodel.reports.content.compose import document
+from costmodel.reports.content.subject import gather
+from costmodel.reports.render.pdf import png
 from tests.reports.test_numbers import names, numbers_in
 
 OBJECTIVES = ("seconds_per_image", "energy_J")

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pypdf
 import pytest
+
+from costmodel.ledger.ledger import Ledger
 from costmodel.reports.content.blocks import Document, plain
 from costmodel.reports.content.compose import document
 from costmodel.reports.content.subject import Subject, gather
 from costmodel.reports.render.fit import CELL_INSET, CHARACTER, TEXT_WIDTH, fit, widths
 from costmodel.reports.render.pdf import Paper, breakable, pdf, png
-
-from costmodel.ledger.ledger import Ledger
 
 DATE = "2026-01-31"
 MARGIN_MM = {"a4": 22.0, "letter": 24.9}

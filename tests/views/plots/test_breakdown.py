@@ -1,6 +1,6 @@
 import pytest
-from costmodel.dashboard import results
 
+from costmodel.dashboard import results
 from costmodel.views.plots import breakdown
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costmodel.reports.content.blocks import Bibliography, Document, Reference, literal, spans, texts
-
 from costmodel.targets.load import references
 
 #: Marks a key that stands for itself: a source that is no entry of ``sources.bib``.

@@ -3,8 +3,11 @@
 #   make profile [MODEL=abbnn] [TARGET=fpga]    what a network costs, per layer and in total
 #   make test    [TESTS=tests/ledger]           the test suite
 #
-# And beside them:
+# And next to them:
 #
+#   make lint                                   style, types, layers, dependencies
+#   make data                                   what is derived from the sources and out of date, made again
+#   make data-check                             what is out of date, and by which change
 #   make reports [OUT=build/reports]            reports of the shipped reference results, as PDF
 
 PYTHON    ?= python3
@@ -18,7 +21,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --constraint constraints.txt
 
-.PHONY: help profile reports test lint format bench constraints clean
+.PHONY: help profile reports data data-check test lint format bench constraints clean
 
 help:
 	@sed -n '3,4s/^# *//p' Makefile
@@ -38,6 +41,13 @@ reports: $(VENV)/.installed-test
 	@$(REPORT) --model cnv-w1a1 --target fpga -o $(OUT)/cnv-w1a1.pdf
 	@$(REPORT) --target fpga --target arm --target asic -o $(OUT)/targets.pdf
 	@$(REPORT) --kind validation -o $(OUT)/validation.pdf
+
+# Tables, profiles, fronts and documents that are derived from the sources and shipped: tools/data.py says from which.
+data: $(VENV)/.installed-test
+	@$(BIN)/python -m tools.data
+
+data-check: $(VENV)/.installed-test
+	@$(BIN)/python -m tools.data --check
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest $(TESTS)

@@ -1,12 +1,11 @@
 """Parameters and operations of every network of the zoo, so that listing them runs none.
 
-The table is made by ``python -m costmodel.zoo.counts`` from the profiles themselves; a test holds it to them.
+The table is made from the profiles themselves (``make data``); a test holds it to them.
 """
 
 from __future__ import annotations
 
 import csv
-import sys
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -56,25 +55,3 @@ def of(profile: Profile) -> Counts:
         parameters=profile.parameters, bit_macs=bit_macs, shift=shift, other=sum(kinds.values()),
         macs=sum(layer.macs for layer in ledger.layers), weight_bits=ledger.weight_bits(), **named,
     )  # fmt: skip
-
-
-def main() -> None:
-    """Profile every network and write the table."""
-    import io
-
-    from costmodel import api
-    from costmodel.files import atomic_write
-    from costmodel.zoo import registry
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["name", *FIELDS])
-    for name in registry.list_models():
-        counts = of(api.profile(name))
-        writer.writerow([name, *(getattr(counts, field) for field in FIELDS)])
-        print(name, file=sys.stderr)
-    atomic_write(TABLE, out.getvalue())
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ from costmodel.dashboard.catalogue import Catalogue
 from costmodel.errors import CostmodelError
 from costmodel.zoo import counts
 
-AGAIN = "stale: python -m costmodel.dashboard.results"
+AGAIN = "stale: run make data"
 
 
 @pytest.fixture(scope="module")

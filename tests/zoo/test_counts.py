@@ -8,7 +8,7 @@ from costmodel.zoo import build, counts, entry, list_models
 from tests.zoo.test_family import PARAMETERS
 from tests.zoo.test_larq import PUBLISHED
 
-HOW = "the table is out of date: run python -m costmodel.zoo.counts"
+HOW = "the table is out of date: run make data"
 
 
 def test_table_has_every_network() -> None:

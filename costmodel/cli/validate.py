@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         figures = folder_for(Path(args.figures))  # before anything that takes time
     with progress() as announce:
         report = validate(args.kinds or KINDS, announce)
-    tables = [scores(report.summaries())]
+    tables = [headline(report), scores(report.summaries())]
     if args.rows:
         tables += [rows(group, report.of(group)) for group in report.groups()]
     if report.skipped:
@@ -57,6 +57,22 @@ def run(args: argparse.Namespace) -> int:
         for path in draw(report, figures):
             print(f"wrote {path}")
     return 0
+
+
+def headline(report: Report) -> Table:
+    """Rows that set no constant and no bound, by kind; of how many targets there are any."""
+    from costmodel.targets import list_targets
+
+    found = [
+        Row([s.group, s.rows, s.mape, s.worst, s.coverage], "bold" if s.group == "all" else "plain")
+        for s in report.headline()
+    ]
+    columns = [
+        Column("kind", "rows never used", "left"), Column("count", "n"), Column("mape", "mean error", show=percent),
+        Column("worst", "worst", show=percent), Column("coverage", "in 90 % interval", show=percent),
+    ]  # fmt: skip
+    notes = [f"{len(report.tested_targets())} of {len(list_targets())} targets have such a row."]
+    return Table("headline", "Rows that set no constant and no bound", columns, found, notes=notes)
 
 
 def scores(summaries: list[Summary]) -> Table:

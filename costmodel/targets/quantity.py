@@ -49,7 +49,7 @@ class Quantity:
     source: str
     confidence: Confidence
     note: str = ""
-    #: Identifiers of the ground-truth rows that a fitted constant (confidence F) was fitted to.
+    #: Identifiers of the ground-truth rows that set the value or a bound; a fitted constant (confidence F) has some.
     fitted_to: tuple[str, ...] = ()
 
     def interval(self) -> Interval:

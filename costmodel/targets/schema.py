@@ -32,7 +32,7 @@ class ConstantSpec(msgspec.Struct, forbid_unknown_fields=True):
     exact: Annotated[bool, msgspec.Meta(description="A count without uncertainty: low = high = value.")] = False
     note: str = ""
     fitted_to: Annotated[
-        list[str], msgspec.Meta(description="Rows of the ground truth that a fitted constant was fitted to.")
+        list[str], msgspec.Meta(description="Rows of the ground truth that set the value or a bound of the constant.")
     ] = []
 
 

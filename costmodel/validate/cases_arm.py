@@ -31,6 +31,9 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "XNORNet": ("xnornet", {}),
     # Dense layers became 1x1 convolutions in May 2021; the latencies are older (larq/zoo, pull request 320).
     "BinaryAlexNet": ("binaryalexnet", {"dense_classifier": True}),
+    # The names of 2020 until August.
+    "QuickNet v0.2 (=QuickNetSmall)": ("quicknet-small", {}),
+    "QuickNet-XL v0.1 (=QuickNetLarge)": ("quicknet-large", {}),
 }
 
 #: target of a row -> group of rows, target and options
@@ -46,6 +49,13 @@ TARGETS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "Arm latency, four threads", "raspberry-pi-4b", {"library": "lce-2022-04", "threads": 4},
     ),
     "apple_m1_1t_lce_2021": ("Arm latency, Apple M1", "apple-m1", {}),
+    "apple_m1_4t_lce2021-06": ("Arm latency, four threads", "apple-m1", {"threads": 4}),
+    **{
+        f"rpi4b_4t_lce2020-{month}": (
+            "Arm latency, four threads", "raspberry-pi-4b", {"library": f"lce-2020-{month}", "threads": 4},
+        )
+        for month in ("08", "05", "04", "03")
+    },
 }  # fmt: skip
 
 #: The constants that are fitted; the first is one for all cores, the others one a board. A call takes ten cycles at the
@@ -59,6 +69,9 @@ UNKNOWNS = (
     Unknown("call_cycles", ("pixel-1",), 10.0),
 )
 CALIBRATED = ("rpi4b_a72_1.5GHz_1t_lce_fp32", "pixel1_kryo_1t_lce_fp32")
+#: Networks whose latencies the fit is to; the spread of the others sets the bounds.
+FITTED = ("QuickNetSmall", "BiRealNet", "BinaryDenseNet28")
+WHY_NOT = {"pixel1_4t_lce2021-06": "the target has the two fast cores of four"}
 BASELINE = "two-term regression on MACs, left out"
 
 
@@ -69,10 +82,12 @@ def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result
     bills = {row.id: bill(row, ledgers[row.model]) for row in mine}
     left_out = _left_out([row for row in mine if row.target in CALIBRATED], bills)
     baseline = _regression([row for row in mine if row.target in CALIBRATED], ledgers)
-    return [
+    skipped = [Skipped(row, WHY_NOT[row.target]) for row in rows if row.target in WHY_NOT]
+    return skipped + [
         Result(
             row, TARGETS[row.target][0], bills[row.id].total("latency_s").scaled(1e3),
             {BASELINE: baseline[row.id]} if row.id in baseline else {}, left_out.get(row.id),
+            target=TARGETS[row.target][1],
         )
         for row in mine
     ]  # fmt: skip

@@ -55,6 +55,9 @@ WHY_NOT = {
     "hold, is not published",
     "asic_xne_22nm_mcu_binary_resnet-34": "an upper bound, at a supply that is not published",
     "asic_chewbaccann_area": "the sizes of its memories, which fill most of the core, are not in the abstract",
+    "yodann_area": "the shape of its twelve-bit array is not in the abstract",
+    "yodann_e": "no target of this chip",
+    "yodann_e12": "no target of this chip",
     "asic_yodann_area": "the shape of its twelve-bit array is not in the abstract",
 }
 
@@ -78,7 +81,7 @@ def _published(row: Row, target: str, name: str) -> Result:
     what = "area" if row.metric.startswith("area") else "energy"
     quantity = column(load_target(target), name).quantity(unit, width, what)
     scale = 1e6 if what == "area" else 1e12
-    return Result(row, TABLES, quantity.interval().scaled(scale))
+    return Result(row, TABLES, quantity.interval().scaled(scale), target=target)
 
 
 def _chip(row: Row) -> Result:
@@ -101,7 +104,7 @@ def _chip(row: Row) -> Result:
         for line in bill.lines
         if line.metric == "energy_J" and line.component == "compute" and line.factors
     )
-    return Result(row, CHIPS, energy.scaled(scale), {BASELINE: baseline * scale}, note=note)
+    return Result(row, CHIPS, energy.scaled(scale), {BASELINE: baseline * scale}, note=note, target=chip.target)
 
 
 def logic_per_operation(chip: Chip, bound: str = "value") -> float:

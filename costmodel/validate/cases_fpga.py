@@ -73,14 +73,13 @@ _AD08 = Design("AD08", "pynq-z2", tiny.AD08_FOLDING, options=(("batch", 1),))
 #: (model, target) of rows -> design
 DESIGNS: dict[tuple[str, str], Design] = {
     ("cnvW1A1", "xc7z020_100MHz"): _CNV_OVERLAY,
+    ("cnvW1A1 (Vivado 2016.1)", "xc7z020_100MHz"): _CNV_OVERLAY,
     ("cnvW1A2", "xc7z020_100MHz"): replace(_CNV_OVERLAY, ternary=(True, False)),
     ("cnvW2A2", "xc7z020_100MHz"): replace(_CNV_OVERLAY, folding=_CNV_W2, ternary=(True, True)),
     ("lfcW1A1", "xc7z020_100MHz"): _LFC_OVERLAY,
     ("lfcW1A2", "xc7z020_100MHz"): replace(_LFC_OVERLAY, ternary=(True, False)),
     ("CNV-W1A1", "pynqz2_xc7z020_100MHz"): _MLPERF,
-    ("CNV-W1A1", "pynqz2_xc7z020_100MHz_board"): _MLPERF,
     ("CNV-W1A1", "artya7_100t"): replace(_MLPERF, target="arty-a7-100t"),
-    ("CNV-W1A1", "artya7_100t_board"): replace(_MLPERF, target="arty-a7-100t"),
     ("RN07", "pynqz2_xc7z020_100MHz"): _RN07,
     ("RN07", "artya7_100t"): Design(
         "RN07", "arty-a7-100t", tiny.RN07_FOLDING, options=(("batch", 1), ("clock", tiny.RN07_ARTY_HZ))
@@ -88,6 +87,7 @@ DESIGNS: dict[tuple[str, str], Design] = {
     ("KWS-W3A3", "pynqz2_xc7z020_100MHz"): _KWS,
     ("KWS-W3A3", "artya7_100t"): replace(_KWS, target="arty-a7-100t"),
     ("AD08", "pynqz2_xc7z020_100MHz"): _AD08,
+    ("AD08", "artya7_100t"): replace(_AD08, target="arty-a7-100t"),
 }
 #: Networks of which one image takes no longer than the software that starts it and waits for it.
 SHORT = ("KWS-W3A3", "AD08")
@@ -95,16 +95,22 @@ SHORT_NOTE = (
     "the measurement holds the software that flushes caches, starts the accelerator and polls it, which no published "
     "figure tells apart; the estimate is the pipeline alone"
 )
-BOARDS = {"pynqz2_xc7z020_100MHz_board": "pynq-z2", "artya7_100t_board": "arty-a7-100t"}
+WHY_NOT = {
+    "LUTNet tiled CIFAR-10": (LUTNET := "a network of LUTs as weights, on a device that is not stated"),
+    "LUTNet tiled SVHN": LUTNET,
+    "LUTNet tiled ImageNet": LUTNET,
+    "RN08": "its reuse factors and layer shapes are not in a source that was read",
+    "CNV-max at 21906 fps": "its folding is not in a source that was read",
+    "SFC-max at 12.3 Mfps": "its folding is not in a source that was read",
+}
 
 
 def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result | Skipped]:
     """Rows of FPGA designs, boards and units."""
     found: list[Result | Skipped] = []
     bills: dict[Design, tuple[Estimate, dict[str, float]]] = {}
-    rates = {(row.model, row.target): row.value for row in rows if row.metric == "throughput_inf_s"}
     for row in rows:
-        key = (row.model, row.target)
+        key = (row.model, row.target.removesuffix("_board"))
         if key in DESIGNS:
             design = DESIGNS[key]
             if design not in bills:
@@ -112,10 +118,8 @@ def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result
             found.append(_of_design(row, *bills[design]))
         elif row.target.startswith("xilinx_7series"):
             found.append(_of_unit(row))
-        elif row.target in BOARDS and row.metric == "energy_uJ_per_inf":
-            found.append(_of_board(row, rates))
-        elif "LUTNet" in row.model:
-            found.append(Skipped(row, "a network of LUTs as weights, on a device that is not stated"))
+        elif row.model in WHY_NOT:
+            found.append(Skipped(row, WHY_NOT[row.model]))
     return found
 
 
@@ -185,33 +189,25 @@ def ternary(ledger: Ledger, activations: bool, weights: bool) -> Ledger:
 
 
 def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Result:
+    on = priced.target
     if row.metric in RESOURCES:
         name, factor = RESOURCES[row.metric]
         baselines = {FINN: formula[name] * factor} if name in formula else {}
-        return Result(row, "FPGA resources", priced.total(name).scaled(factor), baselines)
+        return Result(row, "FPGA resources", priced.total(name).scaled(factor), baselines, target=on)
     if row.metric == "LUT_logic":
         memory = sum(priced.cost(line) for line in priced.lines if "lutram_lut_per_bit" in line.factors)
         total = priced.total("lut")
         logic = Interval(total.value - memory, total.low - memory, total.high - memory)
-        return Result(row, "FPGA resources", logic, {FINN: formula["lut"]})
+        return Result(row, "FPGA resources", logic, {FINN: formula["lut"]}, target=on)
     if row.metric == "interval_cycles":
-        return Result(row, "FPGA initiation interval", Interval.exact(priced.facts["interval_cycles"]))
+        return Result(row, "FPGA initiation interval", Interval.exact(priced.facts["interval_cycles"]), target=on)
     if row.metric == "throughput_inf_s":
         rate = priced.derived["images_per_second"]
         if row.model in SHORT:
-            return Result(row, "FPGA rate, images of microseconds", rate, note=SHORT_NOTE)
-        return Result(row, "FPGA rate, one image at a time", rate)
+            return Result(row, "FPGA rate, images of microseconds", rate, note=SHORT_NOTE, target=on)
+        return Result(row, "FPGA rate, one image at a time", rate, target=on)
     assert row.metric == "energy_uJ_per_inf", row
-    return Result(row, "FPGA board energy", priced.total("energy_J").scaled(1e6))
-
-
-def _of_board(row: Row, rates: Mapping[tuple[str, str], float]) -> Result | Skipped:
-    """Energy of a design that this model does not build: the board's power times the time that it was measured."""
-    rate = rates.get((row.model, row.target.removesuffix("_board")))
-    if rate is None:
-        return Skipped(row, "no measured rate")
-    power = load_target(BOARDS[row.target]).constant("board_power").interval()
-    return Result(row, "FPGA board energy", power.scaled(1e6 / rate), note="at its measured rate")
+    return Result(row, "FPGA board energy", priced.total("energy_J").scaled(1e6), target=on)
 
 
 def _of_unit(row: Row) -> Result | Skipped:
@@ -226,7 +222,9 @@ def _of_unit(row: Row) -> Result | Skipped:
         return Skipped(row, "slices depend on the packing of LUTs by the placer")
     target = load_target("pynq-z2")
     found = units.totals(parts, nominal(target)).get(row.metric.lower(), 0.0)
-    return Result(row, "FPGA units of 32 bits", Interval.exact(float(found)), note=UNIT_NOTES[row.model])
+    return Result(
+        row, "FPGA units of 32 bits", Interval.exact(float(found)), note=UNIT_NOTES[row.model], target="pynq-z2"
+    )
 
 
 UNIT_NOTES = {

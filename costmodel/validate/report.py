@@ -44,9 +44,29 @@ class Report:
         """Of each group: the model on each split, left out, and each baseline on the same rows."""
         return [summary for group in self.groups() for summary in _summaries(group, self.of(group))]
 
+    def headline(self) -> list[Summary]:
+        """Rows that no constant has seen, by what is compared, and all of them: mean error and coverage."""
+        unseen = [r for r in self.results if r.row.split == "hold-out"]
+        kinds = dict.fromkeys(r.kind for r in unseen)
+        parts = [(kind, [r for r in unseen if r.kind == kind]) for kind in kinds]
+        return [
+            score(
+                name, "costmodel", "hold-out", [(r.estimate.value, r.row.value) for r in part],
+                sum(r.covered for r in part) / len(part),
+            )
+            for name, part in [*parts, ("all", unseen)]
+            if part
+        ]  # fmt: skip
+
+    def tested_targets(self) -> tuple[str, ...]:
+        """Targets of which a row was never used."""
+        return tuple(sorted({r.target for r in self.results if r.row.split == "hold-out" and r.target}))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
+            "headline": [{name: getattr(s, name) for name in Summary.__slots__} for s in self.headline()],
+            "tested_targets": list(self.tested_targets()),
             "summaries": [{name: getattr(s, name) for name in Summary.__slots__} for s in self.summaries()],
             "rows": [_record(result) for result in self.results],
             "not_estimated": [{"id": s.row.id, "model": s.row.model, "why": s.why} for s in self.skipped],

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from costmodel.errors import CostmodelError
 from costmodel.targets.quantity import Interval
 
-#: ``calibration`` rows are those that fitted constants name; ``hold-out`` rows no constant has seen; ``exact`` rows
+#: ``calibration`` rows set a value or a bound of a constant; ``hold-out`` rows no constant has seen; ``exact`` rows
 #: must be met to their last printed digit; ``reference`` rows are published figures that follow another rule: shown,
 #: not scored.
 Split = Literal["calibration", "hold-out", "exact", "reference"]
@@ -20,7 +20,11 @@ Split = Literal["calibration", "hold-out", "exact", "reference"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One published or measured figure. ``target`` says on what and how, ``confidence`` is that of specs."""
+    """One published or measured figure. ``target`` says on what and how, ``confidence`` is that of specs.
+
+    ``draw`` and ``design`` are the stratum and the unit of :mod:`costmodel.validate.split`, empty where a row was there
+    before the draws.
+    """
 
     id: str
     kind: str
@@ -32,6 +36,8 @@ class Row:
     split: Split
     source: str
     confidence: str
+    draw: str = ""
+    design: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Result:
 
     ``group`` are rows that are scored together. ``baselines`` are simpler estimators of the same figure. ``left_out``
     is the estimate after the fitted constants were fitted anew to every row of the group but those of this network.
+    ``target`` is the target of this tool that was asked.
     """
 
     row: Row
@@ -48,6 +55,12 @@ class Result:
     baselines: Mapping[str, float] = field(default_factory=dict)
     left_out: float | None = None
     note: str = ""
+    target: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What is compared, without the board: what stands before the comma of the group."""
+        return self.group.split(",", 1)[0]
 
     @property
     def error(self) -> float:

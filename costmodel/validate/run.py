@@ -15,12 +15,12 @@ from costmodel.validate.rows import Result, Skipped, load_rows
 
 Announce = Callable[[str], None]
 
-#: kind -> module that knows its rows
-CASES: dict[str, str] = {
-    "counts": "costmodel.validate.cases_counts",
-    "arm": "costmodel.validate.cases_arm",
-    "fpga": "costmodel.validate.cases_fpga",
-    "asic": "costmodel.validate.cases_asic",
+#: kind -> modules that know its rows
+CASES: dict[str, tuple[str, ...]] = {
+    "counts": ("costmodel.validate.cases_counts",),
+    "arm": ("costmodel.validate.cases_arm", "costmodel.validate.cases_libraries"),
+    "fpga": ("costmodel.validate.cases_fpga",),
+    "asic": ("costmodel.validate.cases_asic",),
 }
 KINDS = tuple(CASES)
 
@@ -37,6 +37,7 @@ def validate(kinds: Sequence[str] = KINDS, announce: Announce | None = None) -> 
     results: list[Result] = []
     skipped: list[Skipped] = []
     for kind in kinds:
-        for found in import_module(CASES[kind]).results(rows, announce or (lambda _: None)):
-            (results if isinstance(found, Result) else skipped).append(found)
+        for module in CASES[kind]:
+            for found in import_module(module).results(rows, announce or (lambda _: None)):
+                (results if isinstance(found, Result) else skipped).append(found)
     return Report(tuple(results), tuple(skipped))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from costmodel.zoo.registry import DATASETS, Entry, Published
+from costmodel.zoo.entries import DATASETS, Entry, Published
 from costmodel.zoo.results import published
 
 VARIANTS = {

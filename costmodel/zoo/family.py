@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from costmodel.errors import CostmodelError
 from costmodel.zoo.blocks import PairBlock, Rules, Unit
+from costmodel.zoo.entries import DATASETS
 from costmodel.zoo.layers import ScaleMode, SlopeMode, StreamScale
-from costmodel.zoo.registry import DATASETS
 from costmodel.zoo.topology import TOPOLOGIES, Shortcut, UnitSpec, mobilenet_units, resnet_units, scaled
 
 RULES: dict[str, Rules] = {

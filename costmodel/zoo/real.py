@@ -7,7 +7,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from costmodel.zoo.registry import DATASETS
+from costmodel.zoo.entries import DATASETS
 from costmodel.zoo.topology import scaled
 
 RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from costmodel.zoo.registry import Published
+from costmodel.zoo.entries import Published
 
 AB_README = "github.com/Ruichen0424/AB-BNN@1bd84f5:README.md"
 AB_PAPER = "arXiv:2403.03739"

@@ -12,9 +12,9 @@ from costmodel.errors import CostmodelError
 from costmodel.views.table import FORMATS, Column, Row, Table
 
 if TYPE_CHECKING:
+    from costmodel.explore.cases import Case
     from costmodel.explore.front import Front
     from costmodel.explore.space import DesignSpace
-    from costmodel.explore.tasks import Case
 
 HELP = "Price every design of a space of networks, targets and choices, and keep the Pareto front."
 EXAMPLES = """\
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
-    from costmodel.explore import tasks
+    from costmodel.explore.cases import cases
     from costmodel.explore.front import front_of
     from costmodel.explore.sweep import Progress, sweep
 
@@ -108,9 +108,7 @@ def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
         keep_points=int(args.keep_points), progress=None if args.quiet else show,
     )  # fmt: skip
     given = {(group.kind, group.label) for group in groups}
-    for kind, label in dict.fromkeys(
-        (c.entry.kind, space.label(c.network.name, c.entry.target)) for c in tasks.cases(space)
-    ):
+    for kind, label in dict.fromkeys((c.entry.kind, space.label(c.network.name, c.entry.target)) for c in cases(space)):
         if (kind, label) not in given:
             print(
                 f"costmodel: nothing of {' '.join(filter(None, [kind, label]))} can be judged or fits", file=sys.stderr
@@ -124,12 +122,12 @@ def _print(tables: list[Table], args: argparse.Namespace) -> int:
 
 
 def _count(space: DesignSpace) -> Table:
-    from costmodel.explore import tasks
+    from costmodel.explore.cases import cases
     from costmodel.explore.evaluators import evaluator
     from costmodel.explore.folding import count
 
     rows, total = [], 0
-    for case in tasks.cases(space):
+    for case in cases(space):
         designs = case.designs
         if case.entry.search == "exact":
             designs = evaluator(case, space.level).count(0, case.designs)
@@ -137,7 +135,7 @@ def _count(space: DesignSpace) -> Table:
         rows.append(Row((case.network.name, case.entry.target, case.entry.search, count(designs))))
     columns = [Column("network", "network", "left"), Column("target", "target", "left")]
     columns += [Column("search", "search", "left"), Column("designs", "designs")]
-    seconds = sum(_seconds(case) for case in tasks.cases(space))
+    seconds = sum(_seconds(case) for case in cases(space))
     note = f"{count(total)} designs, {len(space.networks)} ledgers, about {max(seconds, 1):.0f} s on one core"
     return Table("count", f"{space.name}: {len(rows)} cases", columns, rows, notes=[note])
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
+from costmodel.explore.cases import Case
 from costmodel.explore.choices import RESOLUTION
 from costmodel.explore.space import Entry, Network
 from costmodel.ledger.ledger import Ledger
@@ -19,7 +20,6 @@ from costmodel.targets.load import load_target
 if TYPE_CHECKING:
     from costmodel.explore.compose import Points
     from costmodel.explore.mapping import LayerTables, MappingFront
-    from costmodel.explore.tasks import Case
     from costmodel.targets.spec import Target
 
 #: Numbers [n] of designs and their metrics, each [n] or one for all.

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.explore import evaluators, tasks
+from costmodel.explore import evaluators
+from costmodel.explore.cases import STRIDE, Case, cases
 from costmodel.explore.space import MAXIMISED, DesignSpace
 from costmodel.explore.sweep import Group
 
@@ -159,13 +160,13 @@ LABELS = {
 
 def front_of(space: DesignSpace, group: Group) -> Front:
     """The members behind the merged points of a sweep."""
-    found = tasks.cases(space)
+    found = cases(space)
     by_case: dict[int, list[int]] = {}
-    for row, number in enumerate(group.points.ids // tasks.STRIDE):
+    for row, number in enumerate(group.points.ids // STRIDE):
         by_case.setdefault(int(number), []).append(row)
     members: list[Member | None] = [None] * len(group.points)
     for index, rows in by_case.items():
-        numbers = group.points.ids[rows] % tasks.STRIDE
+        numbers = group.points.ids[rows] % STRIDE
         made = _members(space, found[index], numbers, group, rows, len(group.points) <= FOLDINGS_UP_TO)
         for row, member in zip(rows, made, strict=True):
             members[row] = member
@@ -180,7 +181,7 @@ def front_of(space: DesignSpace, group: Group) -> Front:
 
 
 def _members(
-    space: DesignSpace, case: tasks.Case, numbers: NDArray[np.int64], group: Group, rows: Sequence[int], foldings: bool
+    space: DesignSpace, case: Case, numbers: NDArray[np.int64], group: Group, rows: Sequence[int], foldings: bool
 ) -> list[Member]:
     entry, network = case.entry, case.network
     metrics = [dict(zip(group.objectives, group.points.points[row].tolist(), strict=True)) for row in rows]
@@ -189,7 +190,7 @@ def _members(
         grid = list(entry.settings())
         return [
             Member(
-                int(case.index * tasks.STRIDE + n), network.name, entry.target, grid[n], m,
+                int(case.index * STRIDE + n), network.name, entry.target, grid[n], m,
                 f"costmodel profile {network.flags} --target {entry.target}{_set(grid[n])}{level}",
             )
             for n, m in zip(numbers.tolist(), metrics, strict=True)
@@ -200,7 +201,7 @@ def _members(
 
 
 def _mapped(
-    space: DesignSpace, case: tasks.Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], level: str
+    space: DesignSpace, case: Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], level: str
 ) -> list[Member]:
     """Members that are mappings of a chip."""
     pricing = evaluators.evaluator(case, space.level)
@@ -209,13 +210,13 @@ def _mapped(
         settings = pricing.settings_of(number)
         command = f"costmodel profile {case.network.flags} --target {case.entry.target}{_set(settings)}{level}"
         members.append(
-            Member(case.index * tasks.STRIDE + number, case.network.name, case.entry.target, settings, table, command)
+            Member(case.index * STRIDE + number, case.network.name, case.entry.target, settings, table, command)
         )
     return members
 
 
 def _folded(
-    space: DesignSpace, case: tasks.Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], foldings: bool
+    space: DesignSpace, case: Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], foldings: bool
 ) -> list[Member]:
     """Members that are foldings: their choices are drawn again, or traced back through the exact front."""
     from costmodel.explore.choices import RESOLUTION, reals
@@ -253,7 +254,7 @@ def _folded(
         limits = f" --max-uram {uram:.0f}" if found.rules.ultra else ""
         limits += f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
         command = f"costmodel fold {flags} --fps {clock / (interval + 0.5):.12g}{limits}"
-        ident = case.index * tasks.STRIDE + number
+        ident = case.index * STRIDE + number
         members.append(Member(ident, case.network.name, case.entry.target, settings, table, command, folding))
     return members
 

@@ -101,12 +101,12 @@ def compare(space: DesignSpace, evaluations: int, seed: int) -> Table:
     """Search, random sampling and the exact front of every FPGA case of a space, as a table."""
     import time
 
-    from costmodel.explore import tasks
+    from costmodel.explore.cases import cases
     from costmodel.explore.evaluators import evaluator
     from costmodel.views.table import Column, Row, Table
 
     rows = []
-    for case in tasks.cases(space):
+    for case in cases(space):
         if case.entry.kind != "fpga" or case.entry.search == "grid":
             continue
         design = evaluator(case, space.level).space.design

@@ -14,6 +14,7 @@ from functools import partial
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.explore import tasks
+from costmodel.explore.cases import Case, cases
 from costmodel.explore.engines import ENGINES
 from costmodel.explore.evaluators import ledger_of
 from costmodel.explore.pareto import PointSet, merge
@@ -93,10 +94,10 @@ def sweep(
             fronts.add(chunk, found)
     reused, start = len(work) - len(missing), time.monotonic()
     if missing:
-        for network in dict.fromkeys(tasks.cases(space)[c.case].network for c in missing):
+        for network in dict.fromkeys(cases(space)[c.case].network for c in missing):
             ledger_of(network, space.level)  # traced once, here; workers read it from the store of profiles
     runner = ENGINES[engine](partial(_work, space, str(folder)), missing, count, address)
-    priced, exact = 0, [case.entry.search == "exact" for case in tasks.cases(space)]
+    priced, exact = 0, [case.entry.search == "exact" for case in cases(space)]
     for number, (chunk, result) in enumerate(runner, start=1):
         fronts.add(chunk, result)
         priced += 0 if exact[chunk.case] else result.priced
@@ -110,7 +111,7 @@ def sweep(
 def _work(space: DesignSpace, folder: str, chunk: Chunk) -> tuple[Chunk, Result]:
     """Price one chunk in a worker and write its part."""
     result = tasks.run(space, chunk)
-    case = tasks.cases(space)[chunk.case]
+    case = cases(space)[chunk.case]
     Store(folder, space).write(chunk, result, space.objectives_of(case.entry.kind))
     return chunk, replace(result, kept=None)
 
@@ -120,7 +121,7 @@ class _Fronts:
 
     def __init__(self, space: DesignSpace) -> None:
         self.space = space
-        self.keys = [(c.entry.kind, space.label(c.network.name, c.entry.target)) for c in tasks.cases(space)]
+        self.keys = [(c.entry.kind, space.label(c.network.name, c.entry.target)) for c in cases(space)]
         self.held: dict[tuple[str, str], list[PointSet]] = {key: [] for key in dict.fromkeys(self.keys)}
         self.priced = dict.fromkeys(self.held, 0)
         self.feasible = dict.fromkeys(self.held, 0)
@@ -152,8 +153,8 @@ class _Fronts:
 def nearest(space: DesignSpace) -> str:
     """Why no design of a space is feasible: the design that misses the constraints by least, and by how much."""
     best: tuple[float, str] | None = None
-    lacking: dict[str, tasks.Case] = {}
-    for case in tasks.cases(space):
+    lacking: dict[str, Case] = {}
+    for case in cases(space):
         names = space.objectives_of(case.entry.kind)
         bounded = tuple(dict.fromkeys((*names, *space.constraints)))
         for chunk in tasks.chunks(space):
@@ -182,7 +183,7 @@ def nearest(space: DesignSpace) -> str:
     return f"{text}. {reasons[0]}" if reasons else text
 
 
-def misfit(case: tasks.Case, level: str) -> str:
+def misfit(case: Case, level: str) -> str:
     """Why no design of a case fits its device, with the nearest; empty where that is not the reason."""
     from costmodel.explore.evaluators import Foldings, Settings, evaluator
     from costmodel.explore.folding import best, limits

@@ -1,49 +1,23 @@
-"""What a sweep is made of: cases that price designs, cut into chunks that any process can take.
-
-A case is one network on one target: all combinations of a target's settings (``grid``), or all foldings or
-mappings at one of them, composed exactly (``exact``) or drawn at random (``samples``). A design is its case and its
-number in it.
-"""
+"""What a sweep is made of: the cases of a space, cut into chunks that any process can take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from costmodel.explore.cases import STRIDE, cases
 from costmodel.explore.evaluators import evaluator
 from costmodel.explore.pareto import FrontStream, PointSet
-from costmodel.explore.space import MAXIMISED, DesignSpace, Entry, Network
+from costmodel.explore.space import MAXIMISED, DesignSpace
 
 #: Designs that a chunk holds: a second or so of work.
 SAMPLES_A_CHUNK = 1 << 21
 GRID_A_CHUNK = 128
 #: The same of chips and cores, whose settings are priced all at once.
 SETTINGS_A_CHUNK = 1 << 16
-#: Numbers that a case may use; the global id of a design is ``case * STRIDE + number``.
-STRIDE = 1 << 40
-
-
-@dataclass(frozen=True)
-class Case:
-    """One network on one target. ``settings`` are fixed, and empty where the case covers all of the entry; ``clocks``
-    are those at which the foldings of an exact case run."""
-
-    index: int
-    network: Network
-    entry: Entry
-    settings: tuple[tuple[str, Any], ...]
-    clocks: tuple[float, ...] = ()
-
-    @property
-    def designs(self) -> int:
-        """How many pieces this case can be cut into: designs, or settings whose mappings are composed; foldings are
-        composed in one piece."""
-        exact = self.entry.size if self.entry.kind == "asic" else 1
-        return {"grid": self.entry.size, "samples": self.entry.samples, "exact": exact}[self.entry.search]
 
 
 @dataclass(frozen=True)
@@ -71,21 +45,6 @@ class Result:
     priced: int
     feasible: int
     kept: PointSet | None = None
-
-
-def cases(space: DesignSpace) -> list[Case]:
-    found: list[Case] = []
-    for network in space.networks:
-        for entry in space.entries:
-            if entry.search == "grid" or (entry.search == "exact" and entry.kind == "asic"):
-                found.append(Case(len(found), network, entry, ()))
-                continue
-            clocks: tuple[float, ...] = ()
-            if entry.search == "exact":
-                clocks = dict(entry.axes).get("clock", ())
-            for settings in entry.settings(without=("clock",) if clocks else ()):
-                found.append(Case(len(found), network, entry, tuple(settings.items()), clocks))
-    return found
 
 
 def chunks(space: DesignSpace, keep: int = 0) -> Iterator[Chunk]:

@@ -4,6 +4,7 @@ import pytest
 
 from costmodel.errors import CostmodelError
 from costmodel.explore import tasks
+from costmodel.explore.cases import cases
 from costmodel.explore.space import axis, read_space
 
 GOOD = {"networks": ["tfc-w1a1"], "targets": ["pynq-z2"]}
@@ -22,12 +23,12 @@ def test_lists_are_axes_and_the_space_is_their_product():
     assert [n.name for n in space.networks] == [
         "tfc-w1a1", "abbnn-reactnet18-cifar10,width=0.25", "abbnn-reactnet18-cifar10,width=0.5",
     ]  # fmt: skip
-    cases = tasks.cases(space)
-    assert [c.designs for c in cases] == [1, 6] * 3
-    assert [c.index for c in cases] == list(range(6))
-    assert [c.clocks for c in cases] == [(1e8, 2e8), ()] * 3
+    work = cases(space)
+    assert [c.designs for c in work] == [1, 6] * 3
+    assert [c.index for c in work] == list(range(6))
+    assert [c.clocks for c in work] == [(1e8, 2e8), ()] * 3
     chunks = list(tasks.chunks(space))
-    assert sum(c.stop - c.start for c in chunks) == sum(c.designs for c in cases)
+    assert sum(c.stop - c.start for c in chunks) == sum(c.designs for c in work)
 
 
 def test_patterns_name_several_networks():

@@ -8,6 +8,7 @@
 #   make lint                                   style, types, layers, dependencies
 #   make data                                   what is derived from the sources and out of date, made again
 #   make data-check                             what is out of date, and by which change
+#   make mutants                                do the tests catch faults that are made on purpose?
 #   make reports [OUT=build/reports]            reports of the shipped reference results, as PDF
 
 PYTHON    ?= python3
@@ -21,7 +22,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --constraint constraints.txt
 
-.PHONY: help profile reports data data-check test lint format bench constraints clean
+.PHONY: help profile reports data data-check test lint format bench mutants constraints clean
 
 help:
 	@sed -n '3,4s/^# *//p' Makefile
@@ -76,6 +77,12 @@ bench: $(VENV)/.installed-test
 	@$(BIN)/python benchmarks/counters.py
 	@$(BIN)/python benchmarks/cached.py
 	@$(BIN)/python benchmarks/report.py
+
+# Hours, at a fault in some ten seconds.
+MUTANTS ?=
+mutants: $(VENV)/.installed-test
+	@$(PIP) cosmic-ray
+	@$(BIN)/python -m tools.mutants $(MUTANTS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -12,8 +12,7 @@ ROOT = Path(__file__).parent.parent
 TOPS = ("arch_specs", "dashboard", "reports")
 #: The first file of each circle that is left.
 KNOWN = {
-    "costmodel.deploy.assemble", "costmodel.explore.evaluators", "costmodel.ledger.conventions",
-    "costmodel.trace.arguments", "costmodel.zoo.catalog",
+    "costmodel.deploy.assemble", "costmodel.ledger.conventions", "costmodel.trace.arguments",
 }  # fmt: skip
 
 #: Strongly connected files are found by networkx, which comes with torch.

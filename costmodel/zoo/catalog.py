@@ -6,25 +6,12 @@ from collections.abc import Iterator
 
 from costmodel.zoo.entries import DATASETS, Entry, Published
 from costmodel.zoo.results import published
+from costmodel.zoo.topology import TOPOLOGIES
 
 VARIANTS = {
     "abbnn": ("none", "A&B BNN: no normaliser, masked signs, every residual scale and slope a power of two"),
     "bnfree": ("weight standardisation", "BN-free BNN: scaled weight standardisation, real residual scales and slopes"),
     "bn": ("batch norm", "batch-normalised BNN"),
-}
-
-#: topology -> (block, what it is)
-TOPOLOGIES = {
-    "reactnet18": ("react", "ReActNet on ResNet-18: 16 binary 3x3 convolutions, each with its own shortcut and RPReLU"),
-    "reactnet34": ("react", "ReActNet on ResNet-34: 32 binary 3x3 convolutions, each with its own shortcut and RPReLU"),
-    "reactneta": (
-        "react",
-        "ReActNet-A on MobileNetV1: 13 pairs of binary 3x3 and 1x1 convolutions, each with shortcut",
-    ),
-    "bireal18": ("bireal", "Bi-Real-18: a shortcut around every binary 3x3 convolution, real 1x1 on the way down"),
-    "bireal34": ("bireal", "Bi-Real-34: a shortcut around every binary 3x3 convolution, real 1x1 on the way down"),
-    "xnor18": ("bireal", "XNOR-18: as Bi-Real-18, but a binary 1x1 of stride 2 on the way down"),
-    "bnn18": ("bnn", "BNN on ResNet-18: shortcuts around pairs of convolutions, unscaled binary weights"),
 }
 
 SOURCES = {
@@ -53,6 +40,8 @@ def _source(variant: str, block: str) -> str:
 
 
 def _aliases(variant: str, topology: str, dataset: str) -> tuple[str, ...]:
+    if dataset == "digits":
+        return (f"{variant}-digits", f"{variant}-reactnet18-digits")
     suffix = "" if dataset == "imagenet" else f"-{dataset}"
     found = [topology + suffix] if variant == "bn" else []
     if topology == "reactnet18":
@@ -61,51 +50,31 @@ def _aliases(variant: str, topology: str, dataset: str) -> tuple[str, ...]:
 
 
 def _binary_family() -> Iterator[Entry]:
-    for dataset in ("imagenet", "cifar10", "cifar100"):
+    for dataset in ("imagenet", "cifar10", "cifar100", "digits"):
         shape, classes = DATASETS[dataset]
         suffix = "" if dataset == "imagenet" else f"-{dataset}"
         for variant, (normaliser, variant_text) in VARIANTS.items():
-            for topology, (block, topology_text) in TOPOLOGIES.items():
+            for topology, top in TOPOLOGIES.items():
+                if dataset not in top.datasets:
+                    continue
                 name = f"{variant}-{topology}{suffix}"
-                own = OWN_CONSTRUCTION.get((variant, block), "")
+                own = OWN_CONSTRUCTION.get((variant, "small" if dataset == "digits" else top.block), "")
                 yield Entry(
                     name=name,
                     aliases=_aliases(variant, topology, dataset),
                     family="binary",
                     topology=topology,
-                    block=block,
+                    block=top.block,
                     normaliser=normaliser,
                     dataset=dataset,
                     input_shape=shape,
                     classes=classes,
                     published=published(name),
-                    source=_source(variant, block),
-                    description=f"{topology_text}; {variant_text}" + (f" ({own})" if own else ""),
+                    source=_source(variant, top.block),
+                    description=f"{top.description}; {variant_text}" + (f" ({own})" if own else ""),
                     builder=FAMILY,
                     options=(("variant", variant), ("topology", topology), ("dataset", dataset)),
                 )
-
-
-def _digits() -> Iterator[Entry]:
-    shape, classes = DATASETS["digits"]
-    for variant, (normaliser, variant_text) in VARIANTS.items():
-        yield Entry(
-            name=f"{variant}-reactnet6-digits",
-            aliases=(f"{variant}-digits", f"{variant}-reactnet18-digits"),
-            family="binary",
-            topology="reactnet6",
-            block="react",
-            normaliser=normaliser,
-            dataset="digits",
-            input_shape=shape,
-            classes=classes,
-            published=(),
-            source=_source(variant, "react"),
-            description="Stem and four binary 3x3 convolutions of 16, 16, 32, 32 channels; "
-            f"{variant_text} ({OWN_CONSTRUCTION[variant, 'small']})",
-            builder=FAMILY,
-            options=(("variant", variant), ("topology", "reactnet6"), ("dataset", "digits")),
-        )
 
 
 def _full_precision() -> Iterator[Entry]:
@@ -236,7 +205,6 @@ def _larq() -> Iterator[Entry]:
 def entries() -> Iterator[Entry]:
     """All networks, in the order in which they are listed."""
     yield from _binary_family()
-    yield from _digits()
     yield from _full_precision()
     yield from _finn()
     yield from _larq()

@@ -28,28 +28,51 @@ class UnitSpec:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Stem, stages and block style. ``widths`` are the channels of the stages at width 1, the stem's first."""
+    """A binary network without its block's rules; a row of :data:`TOPOLOGIES` is all that makes one.
+
+    ``widths`` are the channels of the stages at width 1, the stem's first. ``downsample`` is how a residual network
+    halves its map where nothing else is said.
+    """
 
     stem: Literal["resnet", "mobilenet"]
     block: Literal["react", "bireal", "bnn"]
     widths: tuple[int, ...]
     blocks: tuple[int, ...]
-    #: how a residual network halves its map where nothing else is said
+    description: str
     downsample: Shortcut = "pool-binary"
+    datasets: tuple[str, ...] = ("imagenet", "cifar10", "cifar100")
 
 
 _RESNET = (64, 64, 128, 256, 512)
+_EACH = "each with its own shortcut and RPReLU"
+_AROUND = "a shortcut around every binary 3x3 convolution, real 1x1 on the way down"
 
 TOPOLOGIES: dict[str, Topology] = {
-    "reactnet18": Topology("resnet", "react", _RESNET, (4, 4, 4, 4)),
-    "reactnet34": Topology("resnet", "react", _RESNET, (6, 8, 12, 6)),
-    "reactneta": Topology("mobilenet", "react", (32, 64, 128, 256, 512, 1024), (1, 2, 2, 6, 2)),
-    "bireal18": Topology("resnet", "bireal", _RESNET, (4, 4, 4, 4), "pool-real"),
-    "bireal34": Topology("resnet", "bireal", _RESNET, (6, 8, 12, 6), "pool-real"),
-    "xnor18": Topology("resnet", "bireal", _RESNET, (4, 4, 4, 4), "binary"),
-    "bnn18": Topology("resnet", "bnn", _RESNET, (2, 2, 2, 2), "binary"),
-    "reactnet6": Topology("resnet", "react", (16, 16, 32), (2, 2)),
-}
+    "reactnet18": Topology(
+        "resnet", "react", _RESNET, (4, 4, 4, 4), f"ReActNet on ResNet-18: 16 binary 3x3 convolutions, {_EACH}"
+    ),
+    "reactnet34": Topology(
+        "resnet", "react", _RESNET, (6, 8, 12, 6), f"ReActNet on ResNet-34: 32 binary 3x3 convolutions, {_EACH}"
+    ),
+    "reactneta": Topology(
+        "mobilenet", "react", (32, 64, 128, 256, 512, 1024), (1, 2, 2, 6, 2),
+        "ReActNet-A on MobileNetV1: 13 pairs of binary 3x3 and 1x1 convolutions, each with shortcut",
+    ),
+    "bireal18": Topology("resnet", "bireal", _RESNET, (4, 4, 4, 4), f"Bi-Real-18: {_AROUND}", "pool-real"),
+    "bireal34": Topology("resnet", "bireal", _RESNET, (6, 8, 12, 6), f"Bi-Real-34: {_AROUND}", "pool-real"),
+    "xnor18": Topology(
+        "resnet", "bireal", _RESNET, (4, 4, 4, 4),
+        "XNOR-18: as Bi-Real-18, but a binary 1x1 of stride 2 on the way down", "binary",
+    ),
+    "bnn18": Topology(
+        "resnet", "bnn", _RESNET, (2, 2, 2, 2),
+        "BNN on ResNet-18: shortcuts around pairs of convolutions, unscaled binary weights", "binary",
+    ),
+    "reactnet6": Topology(
+        "resnet", "react", (16, 16, 32), (2, 2),
+        "Stem and four binary 3x3 convolutions of 16, 16, 32, 32 channels", datasets=("digits",),
+    ),
+}  # fmt: skip
 
 
 def scaled(widths: tuple[int, ...], width: float) -> tuple[int, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,15 @@ def test_a_planted_circle_is_found(tmp_path: Path, files: dict[str, str], found:
     for name, text in {"__init__": "", **files}.items():
         (tmp_path / "planted" / f"{name}.py").write_text(text + "\n")
     assert circles(tmp_path, "planted") == found
+
+
+def test_every_part_of_the_package_has_its_place_in_the_layers_and_in_the_architecture() -> None:
+    parts = {
+        path.stem for path in (ROOT / "costmodel").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    parts = {part for part in parts | set(TOPS) if not part.startswith("_")} - {"arch_specs"}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    assert {part.strip() for layer in layers for part in layer.split("|")} == parts
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert [part for part in sorted(parts) if not re.search(rf"\b{part}(/|\.py)", text)] == []

@@ -84,3 +84,14 @@ def test_the_two_commands_of_the_readme_are_targets_of_the_makefile() -> None:
     for command in ("profile", "test"):
         assert f"\n{command}:" in makefile
         assert f"make {command}" in readme
+
+
+def test_the_citation_and_the_changelog_are_of_this_version() -> None:
+    import tomllib
+
+    import yaml
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert f"\n## {project['version']}\n" in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,118 @@
+"""The examples of CONTRIBUTING.md, carried out as printed on a copy of the package: each touches what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOPS = ("arch_specs", "dashboard", "reports")
+#: The first line of an example says which file it makes, or in which table of a file it is a row.
+HEAD = re.compile(r"^# (?P<file>[\w./-]+)(, in (?P<table>\w+))?$")
+
+
+@dataclass(frozen=True)
+class Example:
+    file: str
+    table: str
+    text: str
+
+
+@cache
+def examples() -> dict[str, list[Example]]:
+    """The examples of each section, by its title."""
+    found: dict[str, list[Example]] = {}
+    for section in re.split(r"^## ", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)[1:]:
+        title, _, body = section.partition("\n")
+        for block in re.findall(r"^```\w+\n(.*?)^```$", body, flags=re.MULTILINE | re.DOTALL):
+            first, _, text = block.partition("\n")
+            head = HEAD.match(first)
+            assert head, f"{title}: the example says not where it goes"
+            found.setdefault(title, []).append(Example(head["file"], head["table"] or "", text))
+    return found
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of what is installed, as it is installed."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.gz", "*.parquet", *TOPS)
+    shutil.copytree(ROOT / "costmodel", tmp_path / "costmodel", ignore=ignore)
+    for top in TOPS:
+        shutil.copytree(ROOT / top, tmp_path / "costmodel" / top, ignore=shutil.ignore_patterns("__pycache__", "*.gz"))
+    return tmp_path
+
+
+def carry_out(title: str, package: Path) -> list[str]:
+    """Follow the examples of a section; returns the files that this touches."""
+    for example in examples()[title]:
+        top = example.file.split("/")[0]
+        path = package / "costmodel" / example.file if top in TOPS else package / example.file
+        if not example.table:
+            assert not path.exists(), f"{example.file} is there already"
+            path.write_text(example.text)
+            continue
+        lines = path.read_text().splitlines(keepends=True)
+        (start,) = (i for i, line in enumerate(lines) if re.match(rf"{example.table}\b.* = [\[({{]$", line.rstrip()))
+        path.write_text("".join([*lines[: start + 1], example.text, *lines[start + 1 :]]))
+    return [example.file for example in examples()[title]]
+
+
+def run(package: Path, *words: str, code: str = "") -> str:
+    environment = os.environ | {"PYTHONPATH": str(package), "COSTMODEL_CACHE": str(package / "cache")}
+    command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "costmodel.cli.main", *words]
+    done = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("title", "target", "metric"),
+    [
+        ("A board", "zybo-z7-20", "lut"),
+        ("A core", "cortex-a57", "latency_s"),
+        ("A technology", "asic-65nm-example", "energy_J"),
+    ],
+)
+def test_hardware_is_one_file(package: Path, title: str, target: str, metric: str) -> None:
+    touched = carry_out(title, package)
+    assert len(touched) == 1 and touched[0].endswith(f"/{target}.yaml")
+    code = (
+        "import costmodel, sys\n"
+        "from costmodel.validate.asic_networks import single\n"
+        f"bill = costmodel.estimate(single(64, 10, 3), {target!r})\n"
+        f"assert {target!r} in costmodel.list_targets()\n"
+        f"total = bill.total({metric!r})\n"
+        "assert 0 < total.low <= total.value <= total.high\n"
+        "assert all(q.source for q in bill.sources().values())\n"
+        "print(costmodel.__file__)"
+    )
+    assert run(package, code=code).startswith(str(package))
+    assert target in run(package, "targets")
+
+
+def test_a_network_is_one_row(package: Path) -> None:
+    assert carry_out("A network", package) == ["costmodel/zoo/topology.py"]
+    listed = run(package, "models", "*reactnet10*")
+    names = [f"{variant}-reactnet10-cifar10" for variant in ("abbnn", "bnfree", "bn")]
+    assert all(name in listed for name in names)
+    code = (
+        "import costmodel\n"
+        f"profile = costmodel.profile({names[0]!r})\n"
+        "binary = [layer for layer in profile.deployed.layers if layer.macs and layer.a.is_one_bit]\n"
+        # What the shortcuts of the transitions read is averaged, and so of more than one bit.
+        "print(len(binary))"
+    )
+    assert run(package, code=code).split() == ["8"]
+
+
+@pytest.mark.parametrize("title", sorted({"A board", "A core", "A technology", "A network"}))
+def test_every_promised_example_is_there(title: str) -> None:
+    assert examples()[title]

@@ -72,7 +72,7 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     if not args.model:
         raise CostmodelError("no network given. Give one or more (see: costmodel models), or --plan NAME.")
     if not args.data:
-        raise CostmodelError("no data set given. Give --data cifar10, cifar100, digits or imagenet:DIR.")
+        raise CostmodelError("no data set given. Give --data cifar10, cifar100, mnist, fashion-mnist, digits or imagenet:DIR.")
     epochs = _epochs(args.epochs) if args.epochs else ()
     options = dict(_option(text) for text in args.option)
     return [
@@ -242,7 +242,10 @@ class _Factory:
     def _feed(self, job: Job, tree: Path | None) -> Feed:
         recipe = job.recipe
         key = repr(
-            (job.data, tree, job.validation, recipe.augment, recipe.batch, recipe.drop_last, recipe.channels_last)
+            (
+                job.data, tree, job.validation, recipe.augment, recipe.batch, recipe.drop_last, recipe.channels_last,
+                recipe.pixels,
+            )  # fmt: skip
         )
         if key not in self.feeds:
             self.feeds.clear()  # one data set at a time: padded images take memory
@@ -262,7 +265,13 @@ class _Factory:
             download.fetch(job.data, directory, lambda text: print(f"\r{text}", end="", file=sys.stderr, flush=True))
         loaded = data.load(job.data, directory, job.validation)
         return feed.MemoryFeed(
-            loaded, recipe.augment, recipe.batch, self.device, recipe.drop_last, recipe.channels_last
+            loaded,
+            recipe.augment,
+            recipe.batch,
+            self.device,
+            recipe.drop_last,
+            recipe.channels_last,
+            recipe.pixels == "unit",
         )
 
 

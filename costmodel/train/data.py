@@ -1,4 +1,5 @@
-"""Data sets: CIFAR-10/100 from their standard python layout, and scikit-learn's digits, as plain byte arrays.
+"""Data sets as plain byte arrays: CIFAR-10/100 from their standard python layout, MNIST and Fashion-MNIST from their
+idx files (:mod:`costmodel.train.idx`), and scikit-learn's digits.
 
 The CIFAR files are pickles. They are never unpickled: every file is checked against its published MD5 sum, and after
 that the bytes lie at known places, the pixels at a fixed offset and the labels as one-byte integer opcodes in front of
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.train import idx
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
@@ -110,8 +112,8 @@ CIFAR: dict[str, Cifar] = {
     ),
 }
 
-DATASETS = ("cifar10", "cifar100", "digits", "imagenet:DIR")
-VALIDATION_IMAGES = {"cifar10": 5000, "cifar100": 5000, "digits": 200}
+DATASETS = ("cifar10", "cifar100", "mnist", "fashion-mnist", "digits", "imagenet:DIR")
+VALIDATION_IMAGES = {"cifar10": 5000, "cifar100": 5000, "mnist": 5000, "fashion-mnist": 5000, "digits": 200}
 
 
 def data_directory(given: str | os.PathLike[str] | None = None) -> Path:
@@ -130,6 +132,8 @@ def load(name: str, directory: Path, validation: bool = False) -> DataSet:
         data = _digits()
     elif name in CIFAR:
         data = _cifar(name, directory)
+    elif name in idx.IDX:
+        data = _idx(name, directory)
     else:
         raise UnknownNameError("data set", name, DATASETS, f"Known: {', '.join(DATASETS)}.")
     return hold_out(data, VALIDATION_IMAGES[name]) if validation else data
@@ -193,6 +197,14 @@ def _labels(raw: bytes, file: CifarFile, layout: Cifar) -> Labels:
         values.extend(group[1::2])
         at += 2 * size + 2
     return np.array(values, np.int64)
+
+
+def _idx(name: str, directory: Path) -> DataSet:
+    files = idx.read(name, directory)
+    train = Split(files[idx.TRAIN_IMAGES][:, None], files[idx.TRAIN_LABELS].astype(np.int64))
+    test = Split(files[idx.TEST_IMAGES][:, None], files[idx.TEST_LABELS].astype(np.int64))
+    # Pixels stay in 0 … 1, which is what FINN's networks take, and what most others are trained with.
+    return DataSet(name, train, test, 10, (0.0,), (1.0,))
 
 
 def _digits() -> DataSet:

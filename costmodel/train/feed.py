@@ -65,6 +65,7 @@ class MemoryFeed:
         device: torch.device,
         drop_last: bool = True,
         channels_last: bool = True,
+        unit_pixels: bool = False,
     ) -> None:
         self.classes, self.held_out = data.classes, data.held_out
         self.augment, self.batch, self.device = augment, batch, device
@@ -75,8 +76,9 @@ class MemoryFeed:
         self.labels = torch.from_numpy(data.train.labels).to(device)
         self.test_images = torch.tensor(data.test.images).to(device)
         self.test_labels = torch.from_numpy(data.test.labels).to(device)
-        self.mean = torch.tensor(data.mean, device=device).view(1, -1, 1, 1)
-        self.std = torch.tensor(data.std, device=device).view(1, -1, 1, 1)
+        mean, std = ([0.0], [1.0]) if unit_pixels else (data.mean, data.std)
+        self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
+        self.std = torch.tensor(std, device=device).view(1, -1, 1, 1)
         full, rest = divmod(len(self.labels), batch)
         self.batches = full + (1 if rest and not drop_last else 0)
 
@@ -124,17 +126,12 @@ def _pad(images: Tensor, augment: Augment) -> Tensor:
 
 def crop_and_flip(padded: Tensor, index: Tensor, draws: Tensor, size: int, slack: int, flip: bool) -> Tensor:
     """Images ``[b, c, size, size]`` at random places of the padded ``[n, c, size + slack, size + slack]``."""
-    span = torch.arange(size, device=padded.device)
     top = (draws[:, SHIFT_Y] * (slack + 1)).long().clamp_(max=slack)
     left = (draws[:, SHIFT_X] * (slack + 1)).long().clamp_(max=slack)
-    rows = top[:, None] + span
-    columns = left[:, None] + span
-    if flip:
-        columns = torch.where(draws[:, FLIP, None] < 0.5, columns.flip(1), columns)
-    channel = torch.arange(padded.shape[1], device=padded.device)
-    return padded[
-        index[:, None, None, None], channel[None, :, None, None], rows[:, None, :, None], columns[:, None, None]
-    ]
+    # A view of all windows, [n, rows, columns, c, size, size]: the gather then copies whole rows of pixels.
+    windows = padded.unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)
+    images = windows[index, top, left]
+    return torch.where(draws[:, FLIP, None, None, None] < 0.5, images.flip(3), images) if flip else images
 
 
 def jitter(images: Tensor, draws: Tensor, amount: float) -> Tensor:

@@ -11,8 +11,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn import functional as F
 
-from costmodel.zoo import layers
+from costmodel.zoo import finn, layers
 from costmodel.zoo.ste import round_ste
 
 
@@ -48,13 +49,45 @@ class _QuadraticSign(Function):
         return cast(Tensor, x.abs().mul_(-2).add_(2).clamp_(min=0).mul_(grads[0]))
 
 
+class _ClipSign(Function):
+    """Sign with the gradient 1 within [-limit, limit]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, limit: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.limit = limit
+        return _plus_minus_one(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        inside = x.abs()
+        return torch.le(inside, ctx.limit, out=inside).mul_(grads[0]), None
+
+
+def _clip_sign(x: Tensor, limit: float = 1.0) -> Tensor:
+    return cast(Tensor, _ClipSign.apply(x, limit))  # type: ignore[no-untyped-call]
+
+
 class FastBinaryActivation(layers.BinaryActivation):
     def forward(self, x: Tensor) -> Tensor:
         if self.gradient == "sigmoid":
             return cast(Tensor, _SigmoidSign.apply(x))  # type: ignore[no-untyped-call]
         if self.gradient == "quadratic":
             return cast(Tensor, _QuadraticSign.apply(x))  # type: ignore[no-untyped-call]
-        return super().forward(x)
+        return _clip_sign(x, self.limit)
+
+
+class FastSignLinear(finn.SignLinear):
+    def forward(self, x: Tensor) -> Tensor:
+        weight = _clip_sign(self.weight)
+        return F.linear(x, weight if self.factor == 1.0 else weight * self.factor)
+
+
+class FastSignConv2d(layers.SignConv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        weight = _clip_sign(self.weight)
+        return layers.conv_like(self, x, weight if self.factor == 1.0 else weight * self.factor)
 
 
 def leaky(x: Tensor, slope: Tensor) -> Tensor:
@@ -77,6 +110,8 @@ class FastPReLU(nn.PReLU):
 
 REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
     layers.BinaryActivation: FastBinaryActivation,
+    layers.SignConv2d: FastSignConv2d,
+    finn.SignLinear: FastSignLinear,
     layers.QuantizedPReLU: FastQuantizedPReLU,
     nn.PReLU: FastPReLU,
 }

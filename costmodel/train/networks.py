@@ -28,6 +28,8 @@ def network_name(model: str, data: str) -> str:
 def default_recipe(network: str, data: str) -> str:
     """The recipe that a network is trained with unless another is asked for."""
     entry = registry.entry(network)
+    if entry.family == "finn":
+        return f"{entry.topology}-abbnn" if entry.normaliser == "none" else entry.topology
     if entry.family != "binary":
         return "teacher"
     if data == "digits":
@@ -39,8 +41,14 @@ def default_recipe(network: str, data: str) -> str:
 
 def check(job: Job) -> None:
     """Raise :class:`CostmodelError` when the recipe of a job is not for its network."""
-    two_steps = any(phase.weights == "binary" for phase in job.recipe.phases)
-    if two_steps and registry.entry(job.network).family != "binary":
+    family = registry.entry(job.network).family
+    kinds = {phase.weights for phase in job.recipe.phases}
+    if family == "finn" and "real" in kinds:
+        raise CostmodelError(
+            f"{job.network} is trained with binary weights from the first step, and the recipe {job.recipe_name} has a "
+            f"phase with real weights. Use --recipe {default_recipe(job.network, job.data)}."
+        )
+    if family not in ("binary", "finn") and "binary" in kinds:
         raise CostmodelError(
             f"{job.network} is not trained in two steps, and the recipe {job.recipe_name} has a phase with binary "
             f"weights. Use --recipe teacher."
@@ -63,7 +71,12 @@ def build_network(job: Job, binary_weights: bool, classes: int) -> nn.Module:
         options["width"] = job.width
     if registry.entry(job.network).family == "binary":
         options["binary_weights"] = binary_weights
-    return registry.build(job.network, **options)
+    network = registry.build(job.network, **options)
+    if job.recipe.dropout is not msgspec.UNSET:
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = job.recipe.dropout
+    return network
 
 
 def load_trained(path: Path) -> tuple[nn.Module, Job]:

@@ -54,7 +54,7 @@ def make_optimiser(parameters: NamedParameters, phase: Phase, device: torch.devi
         # A rate in a tensor is read on the device, so that a recorded step follows it.
         rate = torch.tensor(phase.lr, device=device)
         return torch.optim.Adam(groups, lr=rate, fused=True, capturable=True)
-    return torch.optim.Adam(groups, lr=phase.lr, foreach=True)
+    return torch.optim.Adam(groups, lr=phase.lr, fused=True)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

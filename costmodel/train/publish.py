@@ -60,7 +60,7 @@ def record_of(job: Job, result: Result, weights: str | None = None) -> Record:
         device=str(about.get("device", "unknown")),
         hardware=str(about.get("hardware", "unknown")),
         threads=int(about.get("threads", 0)),
-        precision=job.recipe.precision if about.get("device") == "cuda" else "fp32",
+        precision=str(about.get("precision", "unknown")),
         torch=str(about.get("torch", "unknown")),
         commit=str(about.get("commit", "unknown")),
         key=job.key,

@@ -71,6 +71,10 @@ class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A recipe file. ``ema`` is the decay of an average of the weights, a batch; 0 means none.
 
+    ``pixels: unit`` gives the network pixels in 0 … 1 instead of standardised ones. ``bound`` keeps every weight of two
+    dimensions or more within ±bound after each step, as BinaryNet does with its latent weights: outside ±1 the
+    straight-through gradient is zero, and a weight there would stay for ever. ``dropout``
+    replaces the probability of the network's own dropout layers.
     ``source`` says where the recipe comes from; what differs from there is in ``about``. ``network`` holds axes of the
     network that belong to the recipe, such as ``scale: tied``.
     """
@@ -88,6 +92,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channels_last: bool = True
     compile: bool = False
     network: dict[str, str | int | float | bool] = {}
+    # Left unset these are no part of a job's key, which is older than they are.
+    pixels: Literal["unit"] | msgspec.UnsetType = msgspec.UNSET
+    bound: Positive | msgspec.UnsetType = msgspec.UNSET
+    dropout: Fraction | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def epochs(self) -> int:

@@ -27,7 +27,7 @@ from costmodel.train.job import Epoch, Job, Position, Result
 from costmodel.train.kernels import use_fast_layers
 from costmodel.train.optimise import Average, learning_rate, make_optimiser, set_rate
 from costmodel.train.recipes import Phase
-from costmodel.train.step import GraphedStep, Step, compiles
+from costmodel.train.step import GraphedStep, Step, autocasts, compiles
 
 #: Batches between two looks at the loss: a look waits for the device.
 LOOK_EVERY = 50
@@ -75,7 +75,8 @@ class Run:
         self.recipe, self.teacher = job.recipe, teacher
         if self.recipe.loss.teacher > 0 and teacher is None:
             raise CostmodelError(f"the recipe {job.recipe_name} learns from a teacher: give --teacher CHECKPOINT.")
-        self.position = Position(environment=environment or {})
+        precision = "bf16" if autocasts(job.recipe, options.device) else "fp32"
+        self.position = Position(environment={"precision": precision, **(environment or {})})
         stored: dict[str, Tensor] = {}
         if (folder / LAST).exists():
             stored = self._stored()
@@ -179,7 +180,7 @@ class Run:
         since = time.perf_counter()
         seed = derive_seed("epoch", self.job.seed, at.phase, at.epoch)
         for batch in self.feed.train(seed, at.batch):
-            torch.manual_seed(derive_seed("layers", seed, at.batch))  # a network's own random layers
+            self._seed_layers(derive_seed("layers", seed, at.batch))
             set_rate(self.optimiser, learning_rate(phase, at.epoch, at.batch, self.feed.batches))
             if self.options.graph and isinstance(self.step, Step):
                 self.step = GraphedStep(self.step, batch)
@@ -194,6 +195,12 @@ class Run:
             if at.batch < self.feed.batches:
                 yield
                 since = time.perf_counter()  # what others did meanwhile is not this run's time
+
+    def _seed_layers(self, seed: int) -> None:
+        """Seed a network's own random layers: as ``torch.manual_seed``, on this run's device alone, at no cost."""
+        torch.default_generator.manual_seed(seed)
+        if self.options.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _end_epoch(self) -> None:
         self._look()

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,6 +36,12 @@ def compiles(recipe: Recipe, device: torch.device) -> bool:
     return recipe.compile and (device.type == "cuda" or any(map(shutil.which, ("g++", "clang++", "c++"))))
 
 
+def autocasts(recipe: Recipe, device: torch.device) -> bool:
+    """Whether products are made in bf16 (signs are exact there, sums are gathered in fp32): where the recipe wants it,
+    and on a CPU only with the instructions for it."""
+    return recipe.precision == "bf16" and (device.type == "cuda" or torch.cpu._is_avx512_bf16_supported())
+
+
 class Step:
     """Forward, backward, clipping and update of one batch. ``sums`` gathers loss, right answers and images seen, on the
     device, so that a step never waits for it."""
@@ -50,10 +57,11 @@ class Step:
         if recipe.compile and device.type == "cuda":
             self.clip = torch.compile(clip_gradients)
         self.clipped = clipped(list(model.named_parameters()), recipe.clip) if recipe.clip else []
-        self.autocast = recipe.precision == "bf16" and device.type == "cuda"
+        self.device, self.autocast = device.type, autocasts(recipe, device)
+        self.bounded = [p for p in model.parameters() if p.ndim > 1] if recipe.bound is not msgspec.UNSET else []
 
     def __call__(self, batch: Batch) -> None:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.autocast, cache_enabled=False):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.autocast, cache_enabled=False):
             logits = self.forward(batch.images).float()
             teacher_logits = None
             if self.teacher is not None:
@@ -69,6 +77,9 @@ class Step:
                 self.clip([p.detach() for p in active], gradients, self.recipe.clip.factor, self.recipe.clip.eps)
         self.optimiser.step()
         with torch.no_grad():
+            if self.bounded:
+                torch._foreach_clamp_min_(self.bounded, -self.recipe.bound)
+                torch._foreach_clamp_max_(self.bounded, self.recipe.bound)
             size = len(batch.labels)
             right = (logits.argmax(1) == batch.labels).sum()
             self.sums[:2] += torch.stack([loss.detach().double() * size, right.double()])

@@ -107,41 +107,42 @@ def _full_precision() -> Iterator[Entry]:
             )
 
 
+FINN = {
+    "tfc": ("dense", "mnist", "build_fc", (("hidden", 64),)),
+    "sfc": ("dense", "mnist", "build_fc", (("hidden", 256),)),
+    "lfc": ("dense", "mnist", "build_fc", (("hidden", 1024),)),
+    "cnv": ("plain", "cifar10", "build_cnv", ()),
+}
+
+
 def _finn() -> Iterator[Entry]:
     source = "FINN, arXiv:1612.07119; github.com/Xilinx/brevitas brevitas_examples/bnn_pynq"
-    for name, hidden in {"tfc": 64, "sfc": 256, "lfc": 1024}.items():
-        yield Entry(
-            name=f"{name}-w1a1",
-            aliases=(name,),
-            family="finn",
-            topology=name,
-            block="dense",
-            normaliser="batch norm",
-            dataset="mnist",
-            input_shape=DATASETS["mnist"][0],
-            classes=10,
-            published=published(f"{name}-w1a1"),
-            source=source,
-            description=f"784-{hidden}-{hidden}-{hidden}-10 perceptron; input, weights and activations of one bit",
-            builder="costmodel.zoo.finn:build_fc",
-            options=(("hidden", hidden),),
-        )
-    yield Entry(
-        name="cnv-w1a1",
-        aliases=("cnv",),
-        family="finn",
-        topology="cnv",
-        block="plain",
-        normaliser="batch norm",
-        dataset="cifar10",
-        input_shape=DATASETS["cifar10"][0],
-        classes=10,
-        published=published("cnv-w1a1"),
-        source=source,
-        description="Six unpadded 3x3 convolutions and three dense layers, weights and activations of one bit; "
-        "8-bit input",
-        builder="costmodel.zoo.finn:build_cnv",
-    )
+    for variant in ("bn", "abbnn"):
+        for topology, (block, dataset, builder, options) in FINN.items():
+            name = f"{topology}-w1a1" if variant == "bn" else f"abbnn-{topology}-w1a1"
+            hidden = dict(options).get("hidden")
+            text = f"784-{hidden}-{hidden}-{hidden}-10 perceptron; input, weights and activations of one bit"
+            if topology == "cnv":
+                text = (
+                    "Six unpadded 3x3 convolutions and three dense layers, weights and activations of one bit; 8-bit input"
+                )
+            rules = "" if variant == "bn" else f"; {VARIANTS[variant][1]} (the A&B rules on FINN's topology)"
+            yield Entry(
+                name=name,
+                aliases=(topology,) if variant == "bn" else (f"abbnn-{topology}",),
+                family="finn",
+                topology=topology,
+                block=block,
+                normaliser=VARIANTS[variant][0],
+                dataset=dataset,
+                input_shape=DATASETS[dataset][0],
+                classes=10,
+                published=published(name),
+                source=source if variant == "bn" else f"{SOURCES[variant]}; {source}",
+                description=text + rules,
+                builder=f"costmodel.zoo.finn:{builder}",
+                options=options if variant == "bn" else (("variant", variant), *options),
+            )
 
 
 #: name -> (builder, options, block, paper, description)

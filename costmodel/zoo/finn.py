@@ -1,33 +1,43 @@
 """The networks of FINN and BNN-PYNQ with one-bit weights and activations: TFC, SFC, LFC and CNV.
 
-The weights are exactly -1 and +1; every layer is followed by batch normalisation and a sign, which on hardware is a
-threshold. The last layer's scores are normalised as a whole, by one real scale and offset.
+``bn``, as published: the weights are exactly -1 and +1; every layer is followed by batch normalisation and a sign,
+which on hardware is a threshold. The last layer's scores are normalised as a whole, by one real scale and offset.
+
+``abbnn``, the same topologies by the rules of A&B BNN: no normalisation; the scales of a layer are tied to one power of
+two near 1/sqrt(fan_in), a bias per channel stands in front of the sign, and a mask around it evens out what rounding the
+scale leaves of the variance. No multiplication remains, in the classifier neither.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from costmodel.zoo.layers import BinaryActivation, SignConv2d
+from costmodel.zoo.layers import BinaryActivation, LearnableBias, Mask, SignConv2d
 from costmodel.zoo.ste import round_ste, sign
 
 #: CNV: output channels of each 3x3 convolution and whether a 2x2 max pooling follows.
 CNV_CONVS = ((64, False), (64, True), (128, False), (128, True), (256, False), (256, False))
 
 
-class SignLinear(nn.Linear):
-    """A dense layer without bias whose weights are sign(w)."""
+Variant = Literal["bn", "abbnn"]
 
-    def __init__(self, c_in: int, c_out: int) -> None:
+
+class SignLinear(nn.Linear):
+    """A dense layer without bias whose weights are ``factor * sign(w)`` with one constant factor."""
+
+    def __init__(self, c_in: int, c_out: int, factor: float = 1.0) -> None:
         super().__init__(c_in, c_out, bias=False)
+        self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, sign(self.weight, "clip"))
+        weight = sign(self.weight, "clip")
+        return F.linear(x, weight if self.factor == 1.0 else weight * self.factor)
 
 
 class TensorNorm(nn.Module):
@@ -44,6 +54,7 @@ class TensorNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.float()  # sums of more than 256 signs do not fit bf16
         mean, var = self.running_mean, self.running_var
         if self.training:
             mean, var = x.mean(), x.var(unbiased=False)
@@ -64,45 +75,71 @@ class FixedPointInput(nn.Module):
         return round_ste((2 * x - 1) * self.steps).clamp(-self.steps, self.steps - 1) / self.steps
 
 
+def scale(fan_in: int) -> float:
+    """The power of two next to 1/sqrt(fan_in), on a logarithmic scale."""
+    return 2.0 ** round(math.log2(fan_in**-0.5))
+
+
+def threshold(channels: int, fan_in: int, variant: Variant, dimensions: int, eps: float = 1e-5) -> list[nn.Module]:
+    """What follows the sums of a layer, up to its sign. ``dimensions``: of what a channel holds, 2 or 0."""
+    if variant == "bn":
+        norm = nn.BatchNorm2d(channels, eps) if dimensions else nn.BatchNorm1d(channels, eps)
+        return [norm, BinaryActivation("clip")]
+    beta = fan_in**-0.5 / scale(fan_in)
+    return [LearnableBias(channels, beta, dimensions), Mask(beta), BinaryActivation("sigmoid")]
+
+
+def factor(fan_in: int, variant: Variant) -> float:
+    """The constant that a layer's signs are multiplied by."""
+    return scale(fan_in) if variant == "abbnn" else 1.0
+
+
+def scores(classes: int, variant: Variant) -> nn.Module:
+    """What follows the classifier."""
+    return LearnableBias(classes, 1.0, 0) if variant == "abbnn" else TensorNorm()
+
+
 class FC(nn.Module):
     """[N, C, H, W] or [N, features] in [0, 1] -> sign(2x - 1) -> dense layers of signs -> [N, classes]."""
 
-    def __init__(self, features: int, hidden: int, classes: int) -> None:
+    def __init__(self, features: int, hidden: int, classes: int, variant: Variant = "bn") -> None:
         super().__init__()
         self.sign = BinaryActivation("clip")
-        sizes = (features, hidden, hidden, hidden)
+        self.dropout = nn.Dropout(0.2)
         layers: list[nn.Module] = []
-        for c_in, c_out in pairwise(sizes):
-            layers += [SignLinear(c_in, c_out), nn.BatchNorm1d(c_out), BinaryActivation("clip"), nn.Dropout(0.2)]
+        for c_in, c_out in pairwise((features, hidden, hidden, hidden)):
+            layers += [SignLinear(c_in, c_out, factor(c_in, variant)), *threshold(c_out, c_in, variant, 0)]
+            layers += [nn.Dropout(0.2)]
         self.layers = nn.Sequential(*layers)
-        self.fc = SignLinear(hidden, classes)
-        self.norm = TensorNorm()
+        self.fc = SignLinear(hidden, classes, factor(hidden, variant))
+        self.norm = scores(classes, variant)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.dropout(self.sign(2 * x.flatten(1) - 1), 0.2, self.training)
+        x = self.dropout(self.sign(2 * x.flatten(1) - 1))
         return cast(Tensor, self.norm(self.fc(self.layers(x))))
 
 
 class CNV(nn.Module):
     """Six unpadded 3x3 convolutions, two max poolings, three dense layers. [N, C, 32, 32] in [0, 1] -> [N, classes]."""
 
-    def __init__(self, in_channels: int, classes: int) -> None:
+    def __init__(self, in_channels: int, classes: int, variant: Variant = "bn") -> None:
         super().__init__()
         self.input = FixedPointInput()
         layers: list[nn.Module] = []
         c_in = in_channels
         for c_out, pool in CNV_CONVS:
-            layers += [SignConv2d(c_in, c_out, 3), nn.BatchNorm2d(c_out, eps=1e-4), BinaryActivation("clip")]
+            layers += [SignConv2d(c_in, c_out, 3, factor=factor(9 * c_in, variant))]
+            layers += threshold(c_out, 9 * c_in, variant, 2, 1e-4)
             layers += [nn.MaxPool2d(2)] if pool else []
             c_in = c_out
         self.convs = nn.Sequential(*layers)
         dense: list[nn.Module] = []
         for c_out in (512, 512):
-            dense += [SignLinear(c_in, c_out), nn.BatchNorm1d(c_out, eps=1e-4), BinaryActivation("clip")]
+            dense += [SignLinear(c_in, c_out, factor(c_in, variant)), *threshold(c_out, c_in, variant, 0, 1e-4)]
             c_in = c_out
         self.dense = nn.Sequential(*dense)
-        self.fc = SignLinear(c_in, classes)
-        self.norm = TensorNorm()
+        self.fc = SignLinear(c_in, classes, factor(c_in, variant))
+        self.norm = scores(classes, variant)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.convs(self.input(x)).flatten(1)
@@ -115,14 +152,16 @@ def _uniform(net: nn.Module) -> None:
             nn.init.uniform_(module.weight, -1, 1)
 
 
-def build_fc(*, hidden: int, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> FC:
+def build_fc(
+    *, hidden: int, variant: Variant = "bn", num_classes: int = 10, in_channels: int = 1, image_size: int = 28
+) -> FC:
     """TFC (``hidden`` 64), SFC (256), LFC (1024)."""
-    net = FC(in_channels * image_size**2, hidden, num_classes)
+    net = FC(in_channels * image_size**2, hidden, num_classes, variant)
     _uniform(net)
     return net
 
 
-def build_cnv(*, num_classes: int = 10, in_channels: int = 3) -> CNV:
-    net = CNV(in_channels, num_classes)
+def build_cnv(*, variant: Variant = "bn", num_classes: int = 10, in_channels: int = 3) -> CNV:
+    net = CNV(in_channels, num_classes, variant)
     _uniform(net)
     return net

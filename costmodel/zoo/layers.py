@@ -36,11 +36,12 @@ class BinaryActivation(nn.Module):
 
 
 class LearnableBias(nn.Module):
-    """x + bias, one bias a channel; inside a mask of factor ``beta`` the bias is divided by it."""
+    """x + bias, one bias a channel; inside a mask of factor ``beta`` the bias is divided by it. ``dimensions``: of what
+    a channel holds."""
 
-    def __init__(self, channels: int, beta: float = 1.0) -> None:
+    def __init__(self, channels: int, beta: float = 1.0, dimensions: int = 2) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, channels, *(1,) * dimensions))
         self.beta = beta
 
     def forward(self, x: Tensor) -> Tensor:

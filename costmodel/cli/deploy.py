@@ -58,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="SET", help="cifar10, cifar100 or digits: test images instead of random numbers"
     )
     group.add_argument("--data-dir", metavar="DIR", help="folder of data sets (default: $COSTMODEL_DATA)")
+    group.add_argument(
+        "--pixels", choices=("unit", "standardised"), help="0 … 1, or of mean 0 and deviation 1 (default: by network)"
+    )
     group.add_argument("--images", type=_count, metavar="N", help="how many images (default: 8; for a file all)")
     group.add_argument(
         "--target", metavar="TARGET", action="append", default=[], help="price on it; `all` for every one"
@@ -145,16 +148,16 @@ def _images(args: argparse.Namespace, reference: Reference, made: Deployment) ->
         return _random_images(args, made, count), None, f"{count} random inputs"
     if len(made.graph.inputs) != 1:
         raise CostmodelError(f"--data gives one image at a time, and the network takes {len(made.graph.inputs)} inputs")
-    images, labels = _test_images(args, made.graph.inputs[0].shape)
+    images, labels = _test_images(args, made.graph.inputs[0].shape, reference.title)
     count = min(args.images or 8, len(images))
     return images[:count], labels[:count], f"{count} test images of {args.data}"
 
 
-def _test_images(args: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """Test images as the training code normalises them."""
+def _test_images(args: argparse.Namespace, shape: tuple[int, ...], network: str) -> tuple[Any, Any]:
+    """Test images as the training code gives them to this network."""
     import numpy as np
 
-    from costmodel.train.data import data_directory, load
+    from costmodel.train.data import data_directory, load, takes_unit_pixels
 
     data = load(args.data, data_directory(args.data_dir))
     if data.test.images.shape[1:] != tuple(shape[1:]):
@@ -163,7 +166,9 @@ def _test_images(args: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any,
             f"images of {args.data} are {have} and the network takes {'x'.join(map(str, shape[1:]))}; choose a network "
             f"made for it: costmodel models '*-{args.data}'"
         )
-    mean, std = (np.array(v, dtype=np.float64).reshape(1, -1, 1, 1) for v in (data.mean, data.std))
+    unit = args.pixels == "unit" or (args.pixels is None and takes_unit_pixels(network))
+    scale = ((0.0,), (1.0,)) if unit else (data.mean, data.std)
+    mean, std = (np.array(v, dtype=np.float64).reshape(1, -1, 1, 1) for v in scale)
     count = args.images or len(data.test.images)
     return (data.test.images[:count] / 255.0 - mean) / std, data.test.labels[:count]
 
@@ -184,7 +189,7 @@ def _run_file(path: Path, args: argparse.Namespace) -> int:
         Row(["file", f"{path.stat().st_size:,} bytes"]),
     ]  # fmt: skip
     if args.data:
-        images, labels = _test_images(args, shapes[0])
+        images, labels = _test_images(args, shapes[0], program.network)
         logits = run_batches(Executor(program), images, threads=2)
         rows.append(Row(["images", f"{len(images)} of {args.data}"]))
         rows.append(Row(["top-1 accuracy", f"{100 * float((logits.argmax(1) == labels).mean()):.2f} %"]))

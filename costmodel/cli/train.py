@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", nargs="*", help="a network of the zoo, or a family such as abbnn (see: costmodel models)"
     )
-    parser.add_argument("--data", metavar="SET", help="cifar10, cifar100, digits, or imagenet:DIR")
+    parser.add_argument(
+        "--data", metavar="SET", help="cifar10, cifar100, mnist, fashion-mnist, digits, or imagenet:DIR"
+    )
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data sets (default: $COSTMODEL_DATA)")
     parser.add_argument("--download", action="store_true", help="fetch a missing data set from its official address")
     parser.add_argument("--recipe", help="a recipe by name, or FILE.yaml (default: by data set and network)")

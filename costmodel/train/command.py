@@ -15,6 +15,7 @@ import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.train.curves import draw
+from costmodel.train.data import DATASETS
 from costmodel.train.job import Job, Result
 from costmodel.train.plans import Cell, load_plan
 from costmodel.train.recipes import Recipe, load_recipe, with_epochs
@@ -72,7 +73,7 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     if not args.model:
         raise CostmodelError("no network given. Give one or more (see: costmodel models), or --plan NAME.")
     if not args.data:
-        raise CostmodelError("no data set given. Give --data cifar10, cifar100, mnist, fashion-mnist, digits or imagenet:DIR.")
+        raise CostmodelError(f"no data set given. Give --data with one of {', '.join(DATASETS)}.")
     epochs = _epochs(args.epochs) if args.epochs else ()
     options = dict(_option(text) for text in args.option)
     return [
@@ -243,9 +244,15 @@ class _Factory:
         recipe = job.recipe
         key = repr(
             (
-                job.data, tree, job.validation, recipe.augment, recipe.batch, recipe.drop_last, recipe.channels_last,
+                job.data,
+                tree,
+                job.validation,
+                recipe.augment,
+                recipe.batch,
+                recipe.drop_last,
+                recipe.channels_last,
                 recipe.pixels,
-            )  # fmt: skip
+            )
         )
         if key not in self.feeds:
             self.feeds.clear()  # one data set at a time: padded images take memory

@@ -139,6 +139,16 @@ def load(name: str, directory: Path, validation: bool = False) -> DataSet:
     return hold_out(data, VALIDATION_IMAGES[name]) if validation else data
 
 
+def takes_unit_pixels(network: str) -> bool:
+    """Whether a network of the zoo takes pixels in 0 … 1 instead of standardised ones: FINN's do."""
+    from costmodel.zoo import registry
+
+    try:
+        return registry.entry(network).family == "finn"
+    except UnknownNameError:  # a network of the user's
+        return False
+
+
 def hold_out(data: DataSet, count: int) -> DataSet:
     """Replace the test split by ``count`` images of the training split: the same ones whatever the seed of the run."""
     order = np.random.default_rng(20240229).permutation(len(data.train))

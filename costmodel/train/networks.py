@@ -21,7 +21,7 @@ def network_name(model: str, data: str) -> str:
 
     Raises :class:`CostmodelError` when the model has no form for that data set.
     """
-    dataset = "imagenet" if data.startswith("imagenet:") else data
+    dataset = "imagenet" if data.startswith("imagenet:") else "mnist" if data == "fashion-mnist" else data
     return registry.for_dataset(model, dataset).name
 
 
@@ -29,7 +29,7 @@ def default_recipe(network: str, data: str) -> str:
     """The recipe that a network is trained with unless another is asked for."""
     entry = registry.entry(network)
     if entry.family == "finn":
-        return f"{entry.topology}-abbnn" if entry.normaliser == "none" else entry.topology
+        return entry.topology
     if entry.family != "binary":
         return "teacher"
     if data == "digits":

@@ -16,14 +16,17 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from costmodel.errors import CostmodelError
+from costmodel.zoo.finn import SignLinear
 from costmodel.zoo.layers import BinaryConv2d, SignConv2d, standardize
 
 HEADER = "costmodel-packed"
 
 
 class PackedLayer(msgspec.Struct, frozen=True):
-    """A packed convolution: shape ``[out, in, k, k]`` of its weights, and how their scale is made. ``gain``: from
-    standardised weights and a gain; ``mean``: from their mean magnitude; ``sign``: there is none."""
+    """A packed layer: shape ``[out, in, k, k]`` or ``[out, in]`` of its weights, and how their scale is made.
+
+    ``gain``: from standardised weights and a gain; ``mean``: from their mean magnitude; ``sign``: there is none.
+    """
 
     shape: tuple[int, ...]
     form: str
@@ -37,12 +40,12 @@ class PackedHeader(msgspec.Struct, frozen=True):
 
 
 def pack(model: nn.Module, job: object = None) -> bytes:
-    """The content of a packed file. Raises :class:`CostmodelError` for a network without binary convolutions."""
+    """The content of a packed file. Raises :class:`CostmodelError` for a network without layers of binary weights."""
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     layers: dict[str, PackedLayer] = {}
     tensors: dict[str, Tensor] = {}
     for name, module in model.named_modules():
-        if isinstance(module, BinaryConv2d | SignConv2d):
+        if isinstance(module, BinaryConv2d | SignConv2d | SignLinear):
             weight = state.pop(f"{name}.weight")
             layers[name] = PackedLayer(tuple(weight.shape), _form(module))
             with torch.no_grad():
@@ -52,7 +55,7 @@ def pack(model: nn.Module, job: object = None) -> bytes:
                 tensors[f"{name}.scale"] = scale.flatten().cpu()
                 state.pop(f"{name}.gain", None)
     if not layers:
-        raise CostmodelError("the network has no binary convolutions to pack. Keep its full checkpoint.")
+        raise CostmodelError("the network has no layers of binary weights to pack. Keep its full checkpoint.")
     for name, value in state.items():
         tensors[name] = _exponents(value) if name.endswith("exponent") else value.contiguous()
     header = PackedHeader(layers, msgspec.Raw(msgspec.json.encode(job)))
@@ -83,14 +86,14 @@ def unpack(tensors: Mapping[str, Tensor], header: str) -> dict[str, Tensor]:
 
 
 def _form(module: nn.Module) -> str:
-    if isinstance(module, SignConv2d):
+    if isinstance(module, SignConv2d | SignLinear):
         return "sign"
     return "mean" if getattr(module, "gain", None) is None else "gain"
 
 
 def _signs_and_scale(module: Any) -> tuple[Tensor, Tensor | None]:
     """Signs of the (standardised) latent weights, and the scale that they are multiplied by, ``[out, 1, 1, 1]``."""
-    if isinstance(module, SignConv2d):
+    if isinstance(module, SignConv2d | SignLinear):
         return module.weight >= 0, None
     weight = module.weight if module.gain is None else standardize(module.weight)
     _, scale = module.channel_scale(weight)

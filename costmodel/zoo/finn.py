@@ -3,9 +3,9 @@
 ``bn``, as published: the weights are exactly -1 and +1; every layer is followed by batch normalisation and a sign,
 which on hardware is a threshold. The last layer's scores are normalised as a whole, by one real scale and offset.
 
-``abbnn``, the same topologies by the rules of A&B BNN: no normalisation; the scales of a layer are tied to one power of
-two near 1/sqrt(fan_in), a bias per channel stands in front of the sign, and a mask around it evens out what rounding the
-scale leaves of the variance. No multiplication remains, in the classifier neither.
+``abbnn``, the same topologies by the rules of A&B BNN: no normalisation; the scales of a layer are tied to one power
+of two near 1/sqrt(fan_in), a bias per channel stands in front of the sign, and a mask evens out what rounding the scale
+leaves of the variance. No multiplication remains, in the classifier neither.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import tarfile
@@ -20,7 +21,10 @@ from costmodel.train.download import fetch
 
 
 class Server(ThreadingHTTPServer):
+    """Serves ``files`` by path, anything else as ``content``."""
+
     content = b""
+    files: dict[str, bytes]
     cut_after: int | None = None
     ranges: list[str | None]
 
@@ -32,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.server.ranges.append(asked)
         begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        body = self.server.content[begin:]
+        body = self.server.files.get(self.path, self.server.content)[begin:]
         self.send_response(206 if asked else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -40,6 +44,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+@contextlib.contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[Server]:
+    """An address of this machine that serves files by their path."""
+    server = Server(("127.0.0.1", 0), Handler)
+    server.files, server.ranges = files, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -52,20 +67,17 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    server = Server(("127.0.0.1", 0), Handler)
-    server.content, server.ranges = buffer.getvalue(), []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    layout = replace(
-        CIFAR["cifar10"],
-        train=(CifarFile("data_batch_1", "", 0, 0),),
-        test=CifarFile("test_batch", "", 0, 0),
-        url=f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz",
-        archive_md5=hashlib.md5(server.content).hexdigest(),
-    )
-    monkeypatch.setitem(data.CIFAR, "cifar10", layout)
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving({}) as server:
+        server.content = buffer.getvalue()
+        layout = replace(
+            CIFAR["cifar10"],
+            train=(CifarFile("data_batch_1", "", 0, 0),),
+            test=CifarFile("test_batch", "", 0, 0),
+            url=f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz",
+            archive_md5=hashlib.md5(server.content).hexdigest(),
+        )
+        monkeypatch.setitem(data.CIFAR, "cifar10", layout)
+        yield server
 
 
 def quiet(text: str) -> None:

@@ -16,6 +16,8 @@ from costmodel.train import shipped
 from costmodel.train.pack import pack, pack_bits, unpack_bits
 from costmodel.train.records import measured
 from costmodel.zoo import registry
+from costmodel.zoo.finn import SignLinear
+from costmodel.zoo.layers import SignConv2d
 
 
 @given(st.integers(1, 5), st.integers(1, 7), st.integers(1, 3), st.integers(0, 2**31))
@@ -49,6 +51,20 @@ def test_the_unpacked_network_is_the_packed_one(name: str, scale: str, tmp_path:
         torch.testing.assert_close(again(x), model(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["tfc", "cnv", "abbnn-tfc", "abbnn-cnv"])
+def test_dense_layers_of_signs_come_back_exactly(name: str, tmp_path: Path) -> None:
+    model, again = shaken(name), registry.build(name).eval()
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(pack(model))
+    weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, SignLinear | SignConv2d))
+    others = sum(v.numel() for v in model.state_dict().values()) - weights
+    assert weights / 8 < len(path.read_bytes()) <= weights / 8 + 8 * others + 20_000
+    loading.load_checkpoint(again, path)
+    x = torch.rand(8, *registry.entry(name).input_shape[1:])
+    with torch.no_grad():
+        assert torch.equal(again(x), model(x))
+
+
 def test_powers_of_two_come_back_exactly(tmp_path: Path) -> None:
     model, again = shaken("abbnn-digits", scale="pow2"), registry.build("abbnn-digits", scale="pow2")
     path = tmp_path / "net.safetensors"
@@ -72,7 +88,7 @@ def test_the_full_networks_stay_below_five_megabytes() -> None:
 
 
 def test_a_damaged_header_and_a_network_without_bits_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CostmodelError, match="no binary convolutions"):
+    with pytest.raises(CostmodelError, match="no layers of binary weights"):
         pack(nn.Linear(2, 2))
     raw = pack(shaken("abbnn-digits"))
     path = tmp_path / "net.safetensors"
@@ -90,7 +106,8 @@ def test_shipped_weights_load_into_their_network_and_are_small() -> None:
     for name in shipped.names():
         path, record = shipped.find(name), told[name]
         assert path.stat().st_size < 5_000_000
-        loading.load_checkpoint(registry.build(record.network, width=record.width, **record.options), path)
+        width = {"width": record.width} if record.width != 1 else {}
+        loading.load_checkpoint(registry.build(record.network, **width, **record.options), path)
 
 
 def test_shipped_weights_go_by_the_aliases_of_their_network() -> None:

@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+import costmodel
 from costmodel.zoo import build, entry
 from costmodel.zoo.finn import FixedPointInput, TensorNorm
+from costmodel.zoo.layers import LearnableBias, Mask
 from tests.zoo.counter import Macs, count_macs
 
+NAMES = ("tfc", "sfc", "lfc", "cnv")
 MACS = {
     "tfc-w1a1": Macs(59_008, 0, 0),
     "sfc-w1a1": Macs(334_336, 0, 0),
@@ -18,6 +21,41 @@ MACS = {
 @pytest.mark.parametrize(("name", "expected"), MACS.items())
 def test_multiply_accumulates(name: str, expected: Macs) -> None:
     assert count_macs(build(name), entry(name).input_shape) == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_ab_form_has_the_same_products(name: str) -> None:
+    shape = entry(name).input_shape
+    assert count_macs(build(f"abbnn-{name}"), shape) == count_macs(build(name), shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_ab_form_multiplies_nowhere_once_deployed(name: str) -> None:
+    kinds = costmodel.profile(f"abbnn-{name}").deployed.by_kind()
+    assert kinds.get("mul", 0) == 0 and kinds["shift_const"] > 0
+    assert costmodel.profile(name).deployed.by_kind()["mul"] == 10  # the norm of the scores
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mask_and_its_bias_are_one_threshold(name: str) -> None:
+    """sign(beta (x + b / beta)) = sign(x + b / beta): the mask is for training alone."""
+    net = build(f"abbnn-{name}")
+    masks = [m for m in net.modules() if isinstance(m, Mask)]
+    assert len(masks) == (8 if name == "cnv" else 3)
+    biases = [m for m in net.modules() if isinstance(m, LearnableBias) and m is not net.norm]
+    for mask, bias in zip(masks, biases, strict=True):
+        assert mask.beta == bias.beta
+        assert 2**-0.5 <= mask.beta <= 2**0.5
+    with torch.no_grad():
+        for bias in biases:
+            bias.bias.normal_(0, 0.5)
+    x = torch.rand(4, *entry(name).input_shape[1:])
+    net.eval()
+    with torch.no_grad():
+        before = net(x)
+        for mask in masks:
+            mask.beta = 1.0
+        assert torch.equal(net(x), before)
 
 
 def test_weight_bits_are_one_a_weight() -> None:

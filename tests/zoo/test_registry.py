@@ -104,6 +104,7 @@ def test_bad_option_is_named(name: str, options: dict[str, object], message: str
         ("abbnn-reactneta", "digits", "abbnn-reactnet6-digits"),
         ("bn-reactnet18-cifar10", "imagenet", "bn-reactnet18"),
         ("resnet18", "cifar10", "resnet18-cifar10"),
+        ("abbnn-tfc", "mnist", "abbnn-tfc-w1a1"),
     ],
 )
 def test_relative_for_a_dataset(name: str, dataset: str, expected: str) -> None:

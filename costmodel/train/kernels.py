@@ -78,16 +78,43 @@ class FastBinaryActivation(layers.BinaryActivation):
         return _clip_sign(x, self.limit)
 
 
+class _BoundedSign(Function):
+    """Factor times the sign of weights that never leave [-1, 1]: no gradient is cut there. Made in the type that the
+    product is made in, a power of two times a sign being exact in each."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, factor: float, dtype: torch.dtype) -> Tensor:
+        ctx.factor, ctx.dtype = factor, weight.dtype
+        return torch.ge(weight, 0, out=torch.empty_like(weight, dtype=dtype)).mul_(2 * factor).sub_(factor)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        gradient = grads[0].to(ctx.dtype)
+        return (gradient if ctx.factor == 1.0 else gradient * ctx.factor), None, None
+
+
+def _signs(layer: FastSignLinear | FastSignConv2d, x: Tensor) -> Tensor:
+    """Weights of a layer of signs, bounded or not."""
+    if layer.bounded:
+        autocast = torch.is_autocast_enabled(x.device.type)
+        dtype = torch.get_autocast_dtype(x.device.type) if autocast else layer.weight.dtype
+        return cast(Tensor, _BoundedSign.apply(layer.weight, layer.factor, dtype))  # type: ignore[no-untyped-call]
+    weight = _clip_sign(layer.weight)
+    return weight if layer.factor == 1.0 else weight * layer.factor
+
+
 class FastSignLinear(finn.SignLinear):
+    bounded = False
+
     def forward(self, x: Tensor) -> Tensor:
-        weight = _clip_sign(self.weight)
-        return F.linear(x, weight if self.factor == 1.0 else weight * self.factor)
+        return F.linear(x, _signs(self, x))
 
 
 class FastSignConv2d(layers.SignConv2d):
+    bounded = False
+
     def forward(self, x: Tensor) -> Tensor:
-        weight = _clip_sign(self.weight)
-        return layers.conv_like(self, x, weight if self.factor == 1.0 else weight * self.factor)
+        return layers.conv_like(self, x, _signs(self, x))
 
 
 def leaky(x: Tensor, slope: Tensor) -> Tensor:
@@ -117,9 +144,12 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def use_fast_layers(model: nn.Module) -> None:
-    """Give the layers of ``model`` their fast forward, in place. Parameters and their names stay."""
+def use_fast_layers(model: nn.Module, bounded: bool = False) -> None:
+    """Give the layers of ``model`` their fast forward, in place. Parameters and their names stay. ``bounded``: the
+    training keeps all latent weights within [-1, 1]."""
     for module in model.modules():
         replacement = REPLACEMENTS.get(type(module))
         if replacement is not None:
             module.__class__ = replacement
+            if isinstance(module, FastSignLinear | FastSignConv2d):
+                module.bounded = bounded

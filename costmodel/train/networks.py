@@ -72,7 +72,7 @@ def build_network(job: Job, binary_weights: bool, classes: int) -> nn.Module:
     if registry.entry(job.network).family == "binary":
         options["binary_weights"] = binary_weights
     network = registry.build(job.network, **options)
-    if job.recipe.dropout is not msgspec.UNSET:
+    if isinstance(job.recipe.dropout, float):
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = job.recipe.dropout

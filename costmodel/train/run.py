@@ -109,7 +109,7 @@ class Run:
         layout = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         self.model = self.build(phase).to(device=device, memory_format=layout)  # type: ignore[call-overload]
         if device.type == "cpu" and not compiles(self.recipe, device):
-            use_fast_layers(self.model)
+            use_fast_layers(self.model, isinstance(self.recipe.bound, float) and self.recipe.bound <= 1)
         if weights is not None:
             checkpoints.load_weights(self.model, weights, "the checkpoint of the phase before")
         if stored:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,8 +20,10 @@ def training_loss(logits: Tensor, batch: Batch, loss: Loss, teacher_logits: Tens
     total = logits.new_zeros(())
     if loss.teacher < 1:
         hard = F.cross_entropy(logits, batch.labels, label_smoothing=loss.label_smoothing)
-        mixed = F.cross_entropy(logits, batch.other, label_smoothing=loss.label_smoothing)
-        total = total + (1.0 - loss.teacher) * (batch.keep * hard + (1.0 - batch.keep) * mixed)
+        if batch.other is not batch.labels:  # cutmix
+            mixed = F.cross_entropy(logits, batch.other, label_smoothing=loss.label_smoothing)
+            hard = batch.keep * hard + (1.0 - batch.keep) * mixed
+        total = total + (1.0 - loss.teacher) * hard
     if teacher_logits is not None and loss.teacher > 0:
         soft = F.log_softmax(teacher_logits / loss.temperature, 1)
         own = F.log_softmax(logits / loss.temperature, 1)
@@ -58,7 +59,8 @@ class Step:
             self.clip = torch.compile(clip_gradients)
         self.clipped = clipped(list(model.named_parameters()), recipe.clip) if recipe.clip else []
         self.device, self.autocast = device.type, autocasts(recipe, device)
-        self.bounded = [p for p in model.parameters() if p.ndim > 1] if recipe.bound is not msgspec.UNSET else []
+        self.bound = recipe.bound if isinstance(recipe.bound, float) else 0.0
+        self.bounded = [p for p in model.parameters() if p.ndim > 1] if self.bound else []
 
     def __call__(self, batch: Batch) -> None:
         with torch.autocast(self.device, torch.bfloat16, enabled=self.autocast, cache_enabled=False):
@@ -78,8 +80,8 @@ class Step:
         self.optimiser.step()
         with torch.no_grad():
             if self.bounded:
-                torch._foreach_clamp_min_(self.bounded, -self.recipe.bound)
-                torch._foreach_clamp_max_(self.bounded, self.recipe.bound)
+                for parameter in self.bounded:
+                    parameter.clamp_(-self.bound, self.bound)
             size = len(batch.labels)
             right = (logits.argmax(1) == batch.labels).sum()
             self.sums[:2] += torch.stack([loss.detach().double() * size, right.double()])

@@ -123,9 +123,7 @@ def _finn() -> Iterator[Entry]:
             hidden = dict(options).get("hidden")
             text = f"784-{hidden}-{hidden}-{hidden}-10 perceptron; input, weights and activations of one bit"
             if topology == "cnv":
-                text = (
-                    "Six unpadded 3x3 convolutions, three dense layers; one-bit weights and activations, 8-bit input"
-                )
+                text = "Six unpadded 3x3 convolutions, three dense layers; one-bit weights and activations, 8-bit input"
             rules = "" if variant == "bn" else f"; {VARIANTS[variant][1]} (the A&B rules on FINN's topology)"
             yield Entry(
                 name=name,

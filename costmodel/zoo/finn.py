@@ -60,7 +60,7 @@ class TensorNorm(nn.Module):
             mean, var = x.mean(), x.var(unbiased=False)
             with torch.no_grad():
                 self.running_mean.lerp_(mean.reshape(1), self.momentum)
-                self.running_var.lerp_(x.var().reshape(1), self.momentum)
+                self.running_var.lerp_(var.reshape(1) * (x.numel() / (x.numel() - 1)), self.momentum)
         return (x - mean) * torch.rsqrt(var + self.eps) * self.weight + self.bias
 
 

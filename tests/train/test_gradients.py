@@ -129,6 +129,40 @@ def test_fast_layers_change_no_value_and_no_gradient(name: str) -> None:
         assert (p.grad - q.grad).abs().max() <= 1e-5 * p.grad.abs().max() + 1e-9, label
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("name", ["tfc", "abbnn-tfc", "cnv", "abbnn-cnv"])
+def test_fast_layers_of_signs_change_no_value_and_no_gradient(name: str, bounded: bool) -> None:
+    """Also where the latent weights are said to be bounded, which they are: drawn from [-1, 1]."""
+    torch.manual_seed(4)
+    plain = registry.build(name)
+    for module in plain.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    fast = copy.deepcopy(plain)
+    use_fast_layers(fast, bounded)
+    x = torch.rand(8, *registry.entry(name).input_shape[1:])
+    expected, found = plain(x), fast(x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    for (label, p), q in zip(plain.named_parameters(), fast.named_parameters(), strict=True):
+        assert p.grad is not None and q[1].grad is not None
+        assert (p.grad - q[1].grad).abs().max() <= 1e-5 * p.grad.abs().max() + 1e-9, label
+
+
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="no bf16 instructions")
+@pytest.mark.parametrize("fan_in", [9 * 256, 1024])
+def test_products_of_signs_are_exact_in_bf16_up_to_the_rounding_of_their_sum(fan_in: int) -> None:
+    """They are gathered in fp32; the sum is rounded once, to eight bits: exact up to 256."""
+    torch.manual_seed(0)
+    x, w = (torch.randn(n, fan_in).sign() for n in (64, 32))
+    exact = x @ w.t()
+    found = (x.bfloat16() @ w.bfloat16().t()).float()
+    assert torch.equal(found, exact.bfloat16().float())
+    small = exact.abs() <= 256
+    assert small.any() and torch.equal(found[small], exact[small])
+
+
 def test_the_loss_of_a_teacher_has_the_gradient_of_the_distributional_loss() -> None:
     torch.manual_seed(5)
     logits = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)

@@ -17,15 +17,23 @@ from costmodel.targets.fpga.units import (
     SERIES7,
     Fabric,
     MatrixShape,
+    accumulators,
     block_rams,
     cycles,
     dsp_blocks,
+    input_buffer,
+    lanes,
+    loader,
+    loop_bound,
     memory,
     multiplier,
+    multiplier_luts,
     mvu,
     prelu,
+    product_bits,
     qprelu,
     shifter,
+    threshold_memory,
     totals,
 )
 
@@ -139,6 +147,29 @@ def test_block_rams_hold_every_bit(depth, width):
     assert block_rams(depth, width) * 18 * 1024 >= depth * width
 
 
+@pytest.mark.parametrize(("depth", "width"), SERIES7.ram)
+def test_each_aspect_of_a_block_ram_is_filled_to_the_last_bit_and_no_further(depth, width):
+    assert block_rams(depth, width) == 1
+    assert block_rams(depth, width + 1) == 2
+    assert depth * width in (16384, 18432)  # without and with the parity bits (UG473)
+
+
+@pytest.mark.parametrize(("a", "b", "expected"), [(3, 2, 1.0 * 3 * 2), (8, 4, 1.0 * 8 * 4), (4, 8, 1.0 * 4 * 8)])
+def test_multipliers_of_luts_are_quadratic_with_a_linear_saving(a, b, expected):
+    constants = {"multiplier_lut_per_bit2": 1.0, "multiplier_lut_saved_per_bit": 0.25, "narrow": 2.0}
+    assert totals(multiplier_luts("multiply", 7, a, b, "narrow"), constants)["lut"] == 7 * (
+        expected - 0.25 * (a + b) / 2
+    )
+
+
+@pytest.mark.parametrize(("a", "b", "bits"), [(1, 1, 1), (2, 1, 2), (1, 2, 2), (2, 2, 3)])
+def test_the_narrowest_multipliers_are_a_lut_for_each_bit_of_the_product(a, b, bits):
+    constants = {"narrow": 2.0}
+    parts = multiplier_luts("multiply", 7, a, b, "narrow")
+    assert totals(parts, constants) == {"lut": 7 * 2.0 * product_bits(a, b)}
+    assert product_bits(a, b) == bits
+
+
 @given(st.integers(1, 40_000), st.integers(1, 100), st.integers(1, 40_000))
 def test_block_rams_never_fall_with_width(depth, width, more):
     assert block_rams(depth, width) <= block_rams(depth, width + more % 50)
@@ -220,3 +251,123 @@ def test_deep_buffers_are_block_ram_and_shallow_ones_are_not():
     assert totals(streams.fifo(64, 128), LAWS)["bram18"] == 2
     assert totals(streams.fifo(32, 16), LAWS) == {"ff": 0, "lut": 32, "bram18": 0}
     assert totals(streams.fifo(32, 2), LAWS)["ff"] == 64
+
+
+# -- each part by hand: one constant at a time is one, all others are nothing -----------------------------------------
+
+
+def parts_of(parts):
+    """Coefficients by metric and constant; a part without a constant stands under its metric alone."""
+    found = {}
+    for part in parts:
+        key = (part.metric, *part.factors)
+        found[key] = found.get(key, 0) + part.coefficient
+    return found
+
+
+@pytest.mark.parametrize("trips", range(1, 300))
+def test_a_loop_bound_is_multiplied_unless_at_most_two_bits_of_it_are_set(trips):
+    blocks = 2 if trips.bit_count() > 2 else 0
+    assert parts_of(loop_bound(trips, "hls")) == {("dsp",): blocks}
+    assert loop_bound(trips, "compressor") == ()
+
+
+def test_lanes_of_one_bit_count_the_ones_of_simd_products_for_each_row():
+    shape = MatrixShape(mw=96, mh=40, vectors=5)
+    assert parts_of(lanes(shape, 4, 8, "hls", SERIES7)) == {
+        ("ff", "mvu_hls_ff_per_weight_bit"): 32,
+        ("ff", "mvu_hls_ff_per_product_bit"): 32,
+        ("lut", "popcount_hls_lut_per_lane"): 32,
+        ("lut", "popcount_hls_lut_base"): 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("bits_a", "bits_w", "pow2", "extra"),
+    [
+        (4, 1, False, {("lut", "tree_hls_lut_per_bit"): 32 * 5 + 32 * 4}),
+        (1, 3, False, {("lut", "tree_hls_lut_per_bit"): 32 * 4 + 32 * 3}),
+        (8, 7, True, {("lut", "tree_hls_lut_per_bit"): 32 * 15, ("lut", "barrel_lut_per_bit_stage"): 32 * 8 * 3}),
+        (4, 3, False, {("lut", "tree_hls_lut_per_bit"): 32 * 7, ("lut", "multiplier_lut_per_bit2"): 32 * 12,
+                       ("lut", "multiplier_lut_saved_per_bit"): -32 * 7 / 2}),
+    ],
+)  # fmt: skip
+def test_wider_lanes_add_their_products_in_a_tree(bits_a, bits_w, pow2, extra):
+    shape = MatrixShape(96, 40, 5, bits_a, bits_w, pow2=pow2)
+    product = product_bits(bits_a, bits_w)
+    assert parts_of(lanes(shape, 4, 8, "hls", SERIES7)) == {
+        ("ff", "mvu_hls_ff_per_weight_bit"): 32 * bits_w,
+        ("ff", "mvu_hls_ff_per_product_bit"): 32 * product,
+        ("carry", "carry_per_adder_bit"): 32 * (product + 1),
+        **extra,
+    }
+
+
+def test_products_of_wide_operands_are_in_dsp_slices():
+    shape = MatrixShape(96, 40, 5, 5, 8)
+    assert parts_of(lanes(shape, 4, 8, "hls", SERIES7))[("dsp",)] == 32
+    narrow = MatrixShape(96, 40, 5, 4, 8)
+    assert ("dsp",) not in parts_of(lanes(narrow, 4, 8, "hls", SERIES7))
+
+
+def test_each_row_has_an_accumulator_and_a_comparison_for_each_threshold():
+    shape = MatrixShape(96, 40, 5, bits_acc=11, n_thresholds=3)
+    assert parts_of(accumulators(shape, 4, "compressor")) == {
+        ("lut", "adder_lut_per_bit"): 44,
+        ("ff", "mvu_compressor_ff_per_acc_bit"): 44,
+        ("carry", "carry_per_adder_bit"): 44 + 132,
+        ("lut", "compare_lut_per_bit"): 132,
+        ("ff", "mvu_compressor_ff_per_threshold_bit"): 132,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pe", "impl", "kept"),
+    [
+        (4, "hls", {("ff", "register_ff_per_bit"): 16 + 192, ("lut", "mux_lut_per_bit"): 192}),
+        (40, "hls", {("ff", "register_ff_per_bit"): 16, ("lut", "mux_lut_per_bit"): 0}),
+        (4, "compressor", {("ff", "register_ff_per_bit"): 16, ("lut", "lutram_lut_per_bit"): 16}),
+        (40, "compressor", {("ff", "register_ff_per_bit"): 16, ("lut", "lutram_lut_per_bit"): 0}),
+    ],
+)
+def test_a_vector_is_kept_while_more_than_one_fold_of_rows_reads_it(pe, impl, kept):
+    shape = MatrixShape(96, 40, 5, bits_a=2)
+    assert parts_of(input_buffer(shape, pe, 8, impl)) == kept
+    deep = MatrixShape(96, 40, 5, bits_a=2, depthwise=True)
+    assert parts_of(input_buffer(deep, pe, 8, impl)) == {("ff", "register_ff_per_bit"): 16}
+
+
+def test_memories_that_the_host_fills_have_an_address_and_a_write_enable():
+    # 96/8 x 40/4 = 120 words of weights: 7 bits of address; 10 words of thresholds: 4 bits.
+    shape = MatrixShape(96, 40, 5, n_thresholds=3)
+    assert parts_of(loader(shape, 4, 8)) == {("lut", "mux2_lut_per_bit"): 4 * (7 + 1 + 3 * (4 + 1))}
+
+
+def test_thresholds_are_stored_for_each_row_and_level():
+    shape = MatrixShape(96, 40, 5, bits_acc=11, n_thresholds=3)
+    assert totals(threshold_memory(shape, 4), LAWS)["lut"] == LAWS["lutram_lut_per_bit"] * 4 * 3 * 11
+    assert threshold_memory(MatrixShape(96, 40, 5, n_thresholds=0), 4) == ()
+
+
+@pytest.mark.parametrize(
+    ("bits", "amounts", "law", "coefficient"),
+    [
+        (16, 2, "mux4_lut_per_bit", 48),
+        (16, 4, "mux4_lut_per_bit", 48),
+        (16, 5, "barrel_lut_per_bit_stage", 48 * 3),
+        (16, 16, "barrel_lut_per_bit_stage", 48 * 4),
+        (16, 32, "barrel_lut_per_bit_stage", 48 * 4),
+        (1, 32, "mux4_lut_per_bit", 3),
+    ],
+)
+def test_a_shifter_has_a_stage_for_each_bit_of_the_amount_that_matters(bits, amounts, law, coefficient):
+    assert parts_of(shifter(3, bits, "shift_channel", amounts)) == {("lut", law): coefficient}
+
+
+@pytest.mark.parametrize(
+    ("top", "blocks", "stitch"), [(None, 4, 64 - 17), (40, 4, 40 - 17), (33, 4, 33 - 17), (32, 3, 0), (100, 4, 64 - 17)]
+)
+def test_what_of_a_wide_product_is_needed_decides_its_slices(top, blocks, stitch):
+    parts = parts_of(multiplier(5, 32, 32, top))
+    assert parts[("dsp",)] == 5 * blocks
+    assert parts.get(("lut", "stitch_lut_per_bit"), 0) == 5 * stitch

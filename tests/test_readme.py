@@ -10,7 +10,7 @@ import pytest
 
 from costmodel import api
 from costmodel.cli.main import VERBS, load, verb_parser
-from costmodel.ledger.conventions import CONVENTIONS
+from costmodel.ledger.conventions import CONVENTIONS, convention
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -42,8 +42,11 @@ def test_the_table_of_conventions_is_what_they_count() -> None:
     for chosen in CONVENTIONS:
         (row,) = re.findall(rf"^\| `{chosen.name}` \|[^|]*\|(.*)\|$", README, re.MULTILINE)
         for cell, network in zip(row.split("|"), networks, strict=True):
-            if cell.strip():
-                assert int(cell.replace(",", "")) == chosen.count(api.profile(network)).number
+            assert int(cell.replace(",", "")) == chosen.count(api.profile(network)).number
+    (row,) = re.findall(r"^\| \| … of which one bit \|(.*)\|$", README, re.MULTILINE)
+    for cell, network in zip(row.split("|"), networks, strict=True):
+        terms = convention("larq").count(api.profile(network)).by_term()
+        assert int(cell.replace(",", "")) == terms.get("1-bit MACs", 0)
 
 
 def test_numbers_of_the_example_are_the_programs(

@@ -181,6 +181,10 @@ def _macs(layer: Layer) -> tuple[str, Fraction]:
     return operands(layer), Fraction(1)
 
 
+def _flops(layer: Layer) -> tuple[str, Fraction]:
+    return operands(layer), Fraction(2)
+
+
 def _ops64(layer: Layer) -> tuple[str, Fraction]:
     return operands(layer), Fraction(1, 64) if is_binary(layer) else Fraction(1)
 
@@ -241,6 +245,12 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "macs", "multiply-accumulates of any width", "as_written", "MACs",
         "convolutions, linear layers and matrix products, whatever their operands", "definition", mac_items(_macs),
+    ),
+    Convention(
+        "flops", "two operations a multiply-accumulate", "as_written", "flops",
+        "a multiplication and an addition for each multiply-accumulate, whatever its operands; nothing else counts",
+        "pytorch/pytorch: torch/utils/flop_counter.py; twice what sovrasov/flops-counter.pytorch prints as MACs",
+        mac_items(_flops),
     ),
     Convention(
         "larq", "multiply-accumulates by their wider operand", "as_written", "MACs",

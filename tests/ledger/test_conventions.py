@@ -32,6 +32,7 @@ def test_relations_between_conventions(name: str) -> None:
     total = {c.name: c.count(profile).total for c in CONVENTIONS}
     assert total["strict"] == profile.deployed.total("mul")
     assert total["macs"] == total["larq"] == sum(layer.macs for layer in profile.as_written.layers)
+    assert total["flops"] == 2 * total["macs"]
     assert total["ops64"] <= total["macs"] <= total["ace"] <= total["qonnx-bops"]
     assert total["macs"] <= total["fvcore"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from costmodel.cli.common import parse_pairs
+
 HELP = "train a network, resume it, and record its accuracy"
 
 EXAMPLES = """\
@@ -13,6 +15,7 @@ examples:
   costmodel train abbnn bireal18 --data cifar10 --seed 0 1 2 --parallel 3
   costmodel train resnet18 --data cifar10 --recipe teacher --out runs
   costmodel train abbnn --data cifar10 --recipe beyond --teacher runs/resnet18-cifar10-teacher-s0/final.safetensors
+  costmodel train --model net.py:build --data mnist --recipe one-step  a network of your own
   costmodel train --plan cifar10-table --minutes 9                     all cells of a table, one command again and again
   costmodel train --plan beyond --width 0.125 --epochs 1               the same plan at a small size
 
@@ -28,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", nargs="*", help="a network of the zoo, or a family such as abbnn (see: costmodel models)"
     )
+    group = parser.add_argument_group("a network of your own")
+    where = "path/to/net.py:factory or package.module:factory, instead of names of the zoo"
+    group.add_argument("--model", metavar="MODEL", dest="own", help=where)
+    arguments = "arguments of the factory: '{\"width\": 0.5}' or width=0.5 (repeatable)"
+    group.add_argument("--model-args", metavar="ARGS", action="append", default=[], help=arguments)
+    group.add_argument("--input", metavar="SHAPE", action="append", default=[], help="1x1x28x28: checked with the data")
     parser.add_argument(
         "--data", metavar="SET", help="cifar10, cifar100, mnist, fashion-mnist, digits, or imagenet:DIR"
     )
@@ -60,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.recipes:
         return _list_recipes()
+    args.model_args = parse_pairs(args.model_args, "--model-args")
     from costmodel.train import command
 
     return command.run(args, PAUSED)

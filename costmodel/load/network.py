@@ -30,6 +30,22 @@ PACKED = "costmodel-packed"
 PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
+def factory(reference: Reference) -> Any:
+    """What a file or module holds under the name of the factory: something to call, or a network ready made.
+
+    Raises :class:`CostmodelError` when its code fails or holds something else.
+    """
+    found = getattr(_import(reference), reference.factory, None)
+    if found is None:
+        raise CostmodelError(f"model {reference.text!r}: {reference.path} defines no {reference.factory!r}")
+    if not callable(found):  # a network can be called as well
+        raise CostmodelError(
+            f"model {reference.text!r}: {reference.factory} is a {type(found).__name__}; expected a function or "
+            "class that returns a torch.nn.Module"
+        )
+    return found
+
+
 def build(reference: Reference) -> nn.Module:
     """Make the network. Raises :class:`CostmodelError` when its code fails or makes something else."""
     from torch import nn
@@ -39,19 +55,11 @@ def build(reference: Reference) -> nn.Module:
 
         with user_code(f"model {reference.text!r} with {_call(reference.arguments) or 'no arguments'}"):
             return registry.build(reference.name, **reference.arguments)
-    module = _import(reference)
-    factory = getattr(module, reference.factory, None)
-    if factory is None:
-        raise CostmodelError(f"model {reference.text!r}: {reference.path} defines no {reference.factory!r}")
-    if isinstance(factory, nn.Module):
-        return factory
-    if not callable(factory):
-        raise CostmodelError(
-            f"model {reference.text!r}: {reference.factory} is a {type(factory).__name__}; expected a function or "
-            "class that returns a torch.nn.Module"
-        )
+    make = factory(reference)
+    if isinstance(make, nn.Module):
+        return make
     with user_code(f"model {reference.text!r}: {reference.factory}({_call(reference.arguments)}) failed"):
-        model = factory(**reference.arguments)
+        model = make(**reference.arguments)
     if not isinstance(model, nn.Module):
         raise CostmodelError(
             f"model {reference.text!r}: {reference.factory} returned an object of type {type(model).__name__}; "

@@ -16,7 +16,7 @@ import msgspec
 from costmodel.errors import CostmodelError
 from costmodel.train.curves import draw
 from costmodel.train.data import DATASETS
-from costmodel.train.job import Job, Result
+from costmodel.train.job import Job, OwnNetwork, Result
 from costmodel.train.plans import Cell, load_plan
 from costmodel.train.recipes import Recipe, load_recipe, with_epochs
 
@@ -70,8 +70,14 @@ def run(args: argparse.Namespace, paused: int) -> int:
 def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     if args.plan:
         return _planned(args)
-    if not args.model:
-        raise CostmodelError("no network given. Give one or more (see: costmodel models), or --plan NAME.")
+    if not args.model and not args.own:
+        raise CostmodelError(
+            "no network given. Give one or more (see: costmodel models), --model net.py:build, or --plan NAME."
+        )
+    if args.model and args.own:
+        raise CostmodelError("--model is for a network of your own: give it without names of the zoo.")
+    if (args.input or args.model_args) and not args.own:
+        raise CostmodelError("--input and --model-args go with --model net.py:build.")
     if not args.data:
         raise CostmodelError(f"no data set given. Give --data with one of {', '.join(DATASETS)}.")
     epochs = _epochs(args.epochs) if args.epochs else ()
@@ -79,6 +85,7 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     return [
         Cell(
             model=model,
+            own=own,
             data=args.data,
             recipe=args.recipe,
             seed=seed,
@@ -88,14 +95,28 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
             validation=args.validation,
             teacher=args.teacher,
         )
-        for model in args.model
+        for model, own in _networks(args)
         for seed in args.seed or [0]
     ]
 
 
+def _networks(args: argparse.Namespace) -> list[tuple[str, OwnNetwork | None]]:
+    if not args.own:
+        return [(model, None) for model in args.model]
+    from costmodel.train.own import own_network
+
+    return [own_network(args.own, args.model_args, args.input)]
+
+
 def _planned(args: argparse.Namespace) -> list[Cell]:
     """The runs of a plan, each as narrow or as short as the command says; a student finds its teacher's new name."""
-    given = {"MODEL": args.model, "--data": args.data, "--recipe": args.recipe, "--seed": args.seed}
+    given = {
+        "MODEL": args.model,
+        "--model": args.own,
+        "--data": args.data,
+        "--recipe": args.recipe,
+        "--seed": args.seed,
+    }
     given |= {"--option": args.option, "--teacher": args.teacher}
     if unwanted := [name for name, value in given.items() if value]:
         raise CostmodelError(
@@ -115,8 +136,8 @@ def _job(cell: Cell) -> Job:
     """The job of a cell. Raises :class:`CostmodelError` for a cell that cannot be trained."""
     from costmodel.train.networks import check, default_recipe, network_name
 
-    network = network_name(cell.model, cell.data)
-    name = cell.recipe or default_recipe(network, cell.data)
+    network = network_name(cell.model, cell.data) if cell.own is None else cell.model
+    name = cell.recipe or (default_recipe(network, cell.data) if cell.own is None else "one-step")
     recipe = load_recipe(name)
     if cell.epochs:
         recipe = with_epochs(recipe, cell.epochs)
@@ -141,6 +162,7 @@ def _job(cell: Cell) -> Job:
         validation=cell.validation,
         teacher=cell.teacher or None,
         options=dict(cell.options),
+        own=msgspec.UNSET if cell.own is None else cell.own,
     )
     check(job)
     return job
@@ -238,7 +260,9 @@ class _Factory:
             save_every=args.save_every,
         )
         feed = self._feed(job, request.tree)
-        return Run(job, request.folder, feed, builder(job, feed.classes), options, teacher, dict(self.environment))
+        return Run(
+            job, request.folder, feed, builder(job, feed.classes, feed.shape), options, teacher, dict(self.environment)
+        )
 
     def _feed(self, job: Job, tree: Path | None) -> Feed:
         recipe = job.recipe

@@ -40,6 +40,8 @@ class Feed(Protocol):
     classes: int
     batches: int
     held_out: str
+    #: of one image: channels, height, width
+    shape: tuple[int, ...]
 
     def train(self, epoch_seed: int, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch from number ``first`` on; the same ones for the same ``epoch_seed``."""
@@ -71,7 +73,7 @@ class MemoryFeed:
         self.augment, self.batch, self.device = augment, batch, device
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         images = torch.tensor(data.train.images)
-        self.size = images.shape[-1]
+        self.size, self.shape = images.shape[-1], tuple(images.shape[1:])
         self.images = _pad(images, augment).to(device)
         self.labels = torch.from_numpy(data.train.labels).to(device)
         self.test_images = torch.tensor(data.test.images).to(device)

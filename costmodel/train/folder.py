@@ -80,6 +80,7 @@ class FolderFeed:
     ) -> None:
         self.samples, self.test_samples, self.classes = scan(directory)
         self.augment, self.batch, self.device, self.workers, self.size = augment, batch, device, workers, size
+        self.shape: tuple[int, ...] = (3, size, size)
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.mean = torch.tensor(IMAGENET_MEAN, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(IMAGENET_STD, device=device).view(1, -1, 1, 1)

@@ -10,11 +10,22 @@ import msgspec
 from costmodel.train.recipes import Recipe
 
 
+class OwnNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user's own network: ``reference`` (``/path/net.py:build`` or ``package.module:build``), the arguments of its
+    factory, the SHA-256 of the file that holds it, and the shape of its input where one was given."""
+
+    reference: str
+    arguments: dict[str, Any]
+    code: str
+    shape: tuple[int, ...] | None = None
+
+
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that determines the result of a run on one kind of machine.
 
-    ``network`` is a name of the zoo; ``options`` are axes given beside it. ``validation`` says that the accuracy was
-    measured on images held out of the training set. ``teacher`` names the checkpoint of the teacher, as given.
+    ``network`` is a name of the zoo, or a short one of a user's ``own``; ``options`` are axes given next to it.
+    ``validation`` says that the accuracy was measured on images held out of the training set. ``teacher`` names the
+    checkpoint of the teacher, as given.
     """
 
     network: str
@@ -26,6 +37,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation: bool = False
     teacher: str | None = None
     options: dict[str, str | int | float | bool] = {}
+    own: OwnNetwork | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def key(self) -> str:
@@ -37,7 +49,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def slug(self) -> str:
         """Name of the run's folder. Different jobs can share it; the key tells them apart."""
-        parts = [self.network.replace("/", "-")]
+        parts = [self.network.replace("/", "-").replace(":", "-")]
         parts += [f"{name}-{value}" for name, value in sorted(self.options.items())]
         parts += [f"w{self.width:g}"] if self.width != 1.0 else []
         parts += [self.recipe_name, f"s{self.seed}"]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional as F
 
-from costmodel.zoo import finn, layers
+from costmodel.zoo import layers
 from costmodel.zoo.ste import round_ste
 
 
@@ -95,15 +95,16 @@ class _BoundedSign(Function):
 
 def _signs(layer: FastSignLinear | FastSignConv2d, x: Tensor) -> Tensor:
     """Weights of a layer of signs, bounded or not."""
-    if layer.bounded:
+    weight = layers.centre(layer.weight) if layer.centred else layer.weight
+    if layer.bounded or layer.centred:  # no gradient is cut
         autocast = torch.is_autocast_enabled(x.device.type)
         dtype = torch.get_autocast_dtype(x.device.type) if autocast else layer.weight.dtype
-        return cast(Tensor, _BoundedSign.apply(layer.weight, layer.factor, dtype))  # type: ignore[no-untyped-call]
-    weight = _clip_sign(layer.weight)
-    return weight if layer.factor == 1.0 else weight * layer.factor
+        return cast(Tensor, _BoundedSign.apply(weight, layer.factor, dtype))  # type: ignore[no-untyped-call]
+    signs = _clip_sign(weight)
+    return signs if layer.factor == 1.0 else signs * layer.factor
 
 
-class FastSignLinear(finn.SignLinear):
+class FastSignLinear(layers.SignLinear):
     bounded = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,7 +139,7 @@ class FastPReLU(nn.PReLU):
 REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
     layers.BinaryActivation: FastBinaryActivation,
     layers.SignConv2d: FastSignConv2d,
-    finn.SignLinear: FastSignLinear,
+    layers.SignLinear: FastSignLinear,
     layers.QuantizedPReLU: FastQuantizedPReLU,
     nn.PReLU: FastPReLU,
 }

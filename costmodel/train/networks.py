@@ -10,7 +10,7 @@ from torch import nn
 
 from costmodel.errors import CostmodelError
 from costmodel.train import checkpoints
-from costmodel.train.job import Job
+from costmodel.train.job import Job, OwnNetwork
 from costmodel.train.recipes import Phase
 from costmodel.train.run import Builder, Header
 from costmodel.zoo import registry
@@ -26,7 +26,7 @@ def network_name(model: str, data: str) -> str:
 
 
 def default_recipe(network: str, data: str) -> str:
-    """The recipe that a network is trained with unless another is asked for."""
+    """The recipe that a network of the zoo is trained with unless another is asked for."""
     entry = registry.entry(network)
     if entry.family == "finn":
         return entry.topology
@@ -41,6 +41,13 @@ def default_recipe(network: str, data: str) -> str:
 
 def check(job: Job) -> None:
     """Raise :class:`CostmodelError` when the recipe of a job is not for its network."""
+    if isinstance(job.own, OwnNetwork):
+        if job.recipe.network or job.options or job.width != 1.0:
+            raise CostmodelError(
+                f"--width, --option and the recipe's `network` are axes of the zoo; {job.network} is your own. Give "
+                f"arguments of its factory with --model-args."
+            )
+        return
     family = registry.entry(job.network).family
     kinds = {phase.weights for phase in job.recipe.phases}
     if family == "finn" and "real" in kinds:
@@ -55,28 +62,44 @@ def check(job: Job) -> None:
         )
 
 
-def builder(job: Job, classes: int) -> Builder:
-    """How to make the network of each phase of a job."""
+def builder(job: Job, classes: int, shape: tuple[int, ...] = ()) -> Builder:
+    """How to make the network of each phase of a job, for images of ``shape`` ``[channels, height, width]``."""
 
     def build(phase: Phase) -> nn.Module:
-        return build_network(job, phase.weights == "binary", classes)
+        return build_network(job, phase.weights == "binary", classes, shape)
 
     return build
 
 
-def build_network(job: Job, binary_weights: bool, classes: int) -> nn.Module:
+def build_network(job: Job, binary_weights: bool, classes: int, shape: tuple[int, ...] = ()) -> nn.Module:
     """The network of a job with binary or with real weights; their parameters have the same names and shapes."""
-    options: dict[str, Any] = {**job.recipe.network, **job.options, "num_classes": classes}
-    if job.width != 1.0:
-        options["width"] = job.width
-    if registry.entry(job.network).family == "binary":
-        options["binary_weights"] = binary_weights
-    network = registry.build(job.network, **options)
+    network = (
+        _own(job, binary_weights, classes, shape)
+        if isinstance(job.own, OwnNetwork)
+        else _zoo(job, binary_weights, classes)
+    )
     if isinstance(job.recipe.dropout, float):
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = job.recipe.dropout
     return network
+
+
+def _own(job: Job, binary_weights: bool, classes: int, shape: tuple[int, ...]) -> nn.Module:
+    from costmodel.train import own
+
+    assert isinstance(job.own, OwnNetwork)
+    kinds = {phase.weights for phase in job.recipe.phases}
+    return own.build(job.own, binary_weights, len(kinds) == 2, classes, shape)
+
+
+def _zoo(job: Job, binary_weights: bool, classes: int) -> nn.Module:
+    options: dict[str, Any] = {**job.recipe.network, **job.options, "num_classes": classes}
+    if job.width != 1.0:
+        options["width"] = job.width
+    if registry.entry(job.network).family == "binary":
+        options["binary_weights"] = binary_weights
+    return registry.build(job.network, **options)
 
 
 def load_trained(path: Path) -> tuple[nn.Module, Job]:
@@ -93,7 +116,8 @@ def load_trained(path: Path) -> tuple[nn.Module, Job]:
         raise CostmodelError(f"{path} is a run under way. Give the final.safetensors of a finished run.")
     job = header.job
     binary = header.kind == "result" and job.recipe.phases[-1].weights == "binary"
-    model = build_network(job, binary, header.classes or registry.entry(job.network).classes)
+    classes = header.classes or (registry.entry(job.network).classes if job.own is msgspec.UNSET else 0)
+    model = build_network(job, binary, classes)
     checkpoints.load_weights(model, tensors, str(path))
     return model.eval().requires_grad_(False), job
 

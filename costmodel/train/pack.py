@@ -16,8 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from costmodel.errors import CostmodelError
-from costmodel.zoo.finn import SignLinear
-from costmodel.zoo.layers import BinaryConv2d, SignConv2d, standardize
+from costmodel.zoo.layers import BinaryConv2d, SignConv2d, SignLinear, signs, standardize
 
 HEADER = "costmodel-packed"
 
@@ -49,8 +48,8 @@ def pack(model: nn.Module, job: object = None) -> bytes:
             weight = state.pop(f"{name}.weight")
             layers[name] = PackedLayer(tuple(weight.shape), _form(module))
             with torch.no_grad():
-                signs, scale = _signs_and_scale(module)
-            tensors[f"{name}.bits"] = pack_bits(signs.cpu())
+                positive, scale = _signs_and_scale(module)
+            tensors[f"{name}.bits"] = pack_bits(positive.cpu())
             if scale is not None:
                 tensors[f"{name}.scale"] = scale.flatten().cpu()
                 state.pop(f"{name}.gain", None)
@@ -94,7 +93,7 @@ def _form(module: nn.Module) -> str:
 def _signs_and_scale(module: Any) -> tuple[Tensor, Tensor | None]:
     """Signs of the (standardised) latent weights, and the scale that they are multiplied by, ``[out, 1, 1, 1]``."""
     if isinstance(module, SignConv2d | SignLinear):
-        return module.weight >= 0, None
+        return signs(module) >= 0, None
     weight = module.weight if module.gain is None else standardize(module.weight)
     _, scale = module.channel_scale(weight)
     return weight >= 0, scale

@@ -7,12 +7,14 @@ from pathlib import Path
 import msgspec
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.train.job import OwnNetwork
 
 PLANS = Path(__file__).parent / "plans"
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One run of a plan. ``teacher`` is a checkpoint, or the name of a run of the same plan that comes before."""
+    """One run of a plan. ``own`` says which network of the user's ``model`` is short for. ``teacher`` is a checkpoint,
+    or the name of a run of the same plan that comes before."""
 
     model: str
     data: str
@@ -23,6 +25,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, str | int | float | bool] = {}
     validation: bool = False
     teacher: str | None = None
+    own: OwnNetwork | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,9 +3,9 @@
 ``bn``, as published: the weights are exactly -1 and +1; every layer is followed by batch normalisation and a sign,
 which on hardware is a threshold. The last layer's scores are normalised as a whole, by one real scale and offset.
 
-``abbnn``, the same topologies by the rules of A&B BNN: no normalisation; the scales of a layer are tied to one power
-of two near 1/sqrt(fan_in), a bias per channel stands in front of the sign, and a mask evens out what rounding the scale
-leaves of the variance. No multiplication remains, in the classifier neither.
+``abbnn``, the same topologies by the rules of A&B BNN: no normalisation; the signs are those of centred weights; the
+scales of a layer are tied to one power of two near 1/sqrt(fan_in); a bias per channel stands in front of the sign, and
+a mask evens out what rounding the scale leaves of the variance. No multiplication remains, in the classifier neither.
 """
 
 from __future__ import annotations
@@ -16,28 +16,15 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from costmodel.zoo.layers import BinaryActivation, LearnableBias, Mask, SignConv2d
-from costmodel.zoo.ste import round_ste, sign
+from costmodel.zoo.layers import BinaryActivation, LearnableBias, Mask, SignConv2d, SignLinear
+from costmodel.zoo.ste import round_ste
 
 #: CNV: output channels of each 3x3 convolution and whether a 2x2 max pooling follows.
 CNV_CONVS = ((64, False), (64, True), (128, False), (128, True), (256, False), (256, False))
 
 
 Variant = Literal["bn", "abbnn"]
-
-
-class SignLinear(nn.Linear):
-    """A dense layer without bias whose weights are ``factor * sign(w)`` with one constant factor."""
-
-    def __init__(self, c_in: int, c_out: int, factor: float = 1.0) -> None:
-        super().__init__(c_in, c_out, bias=False)
-        self.factor = factor
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = sign(self.weight, "clip")
-        return F.linear(x, weight if self.factor == 1.0 else weight * self.factor)
 
 
 class TensorNorm(nn.Module):
@@ -89,9 +76,9 @@ def threshold(channels: int, fan_in: int, variant: Variant, dimensions: int, eps
     return [LearnableBias(channels, beta, dimensions), Mask(beta), BinaryActivation("sigmoid")]
 
 
-def factor(fan_in: int, variant: Variant) -> float:
-    """The constant that a layer's signs are multiplied by."""
-    return scale(fan_in) if variant == "abbnn" else 1.0
+def weights(fan_in: int, variant: Variant) -> tuple[float, bool]:
+    """What a layer's signs are multiplied by, and whether they are those of centred weights."""
+    return (scale(fan_in), True) if variant == "abbnn" else (1.0, False)
 
 
 def scores(classes: int, variant: Variant) -> nn.Module:
@@ -108,10 +95,10 @@ class FC(nn.Module):
         self.dropout = nn.Dropout(0.2)
         layers: list[nn.Module] = []
         for c_in, c_out in pairwise((features, hidden, hidden, hidden)):
-            layers += [SignLinear(c_in, c_out, factor(c_in, variant)), *threshold(c_out, c_in, variant, 0)]
+            layers += [SignLinear(c_in, c_out, *weights(c_in, variant)), *threshold(c_out, c_in, variant, 0)]
             layers += [nn.Dropout(0.2)]
         self.layers = nn.Sequential(*layers)
-        self.fc = SignLinear(hidden, classes, factor(hidden, variant))
+        self.fc = SignLinear(hidden, classes, *weights(hidden, variant))
         self.norm = scores(classes, variant)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,17 +115,17 @@ class CNV(nn.Module):
         layers: list[nn.Module] = []
         c_in = in_channels
         for c_out, pool in CNV_CONVS:
-            layers += [SignConv2d(c_in, c_out, 3, factor=factor(9 * c_in, variant))]
+            layers += [SignConv2d(c_in, c_out, 3, 1, 0, *weights(9 * c_in, variant))]
             layers += threshold(c_out, 9 * c_in, variant, 2, 1e-4)
             layers += [nn.MaxPool2d(2)] if pool else []
             c_in = c_out
         self.convs = nn.Sequential(*layers)
         dense: list[nn.Module] = []
         for c_out in (512, 512):
-            dense += [SignLinear(c_in, c_out, factor(c_in, variant)), *threshold(c_out, c_in, variant, 0, 1e-4)]
+            dense += [SignLinear(c_in, c_out, *weights(c_in, variant)), *threshold(c_out, c_in, variant, 0, 1e-4)]
             c_in = c_out
         self.dense = nn.Sequential(*dense)
-        self.fc = SignLinear(c_in, classes, factor(c_in, variant))
+        self.fc = SignLinear(c_in, classes, *weights(c_in, variant))
         self.norm = scores(classes, variant)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Parameter names are the same whether the weights are binary or real, so that the
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, cast
 
 import torch
@@ -194,12 +195,48 @@ class BinaryConv2d(nn.Conv2d):
 
 
 class SignConv2d(nn.Conv2d):
-    """A convolution whose weights are ``factor * sign(w)`` with one constant factor a layer (BNN)."""
+    """A convolution whose weights are ``factor * sign(w)`` with one constant factor a layer (BNN).
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1, padding: int = 0, factor: float = 1.0):
+    ``centred``: see :func:`signs`.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        factor: float = 1.0,
+        centred: bool = False,
+    ) -> None:
         super().__init__(c_in, c_out, kernel, stride, padding, bias=False)
-        self.factor = factor
+        self.factor, self.centred = factor, centred
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = sign(self.weight, "clip")
-        return conv_like(self, x, weight if self.factor == 1.0 else weight * self.factor)
+        return conv_like(self, x, signs(self))
+
+
+class SignLinear(nn.Linear):
+    """A dense layer without bias whose weights are ``factor * sign(w)`` with one constant factor. ``centred``: see
+    :func:`signs`."""
+
+    def __init__(self, c_in: int, c_out: int, factor: float = 1.0, centred: bool = False) -> None:
+        super().__init__(c_in, c_out, bias=False)
+        self.factor, self.centred = factor, centred
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, signs(self))
+
+
+def centre(weight: Tensor) -> Tensor:
+    """Each output unit's weights less their mean, ``[out, ...] -> [out, ...]``: what of weight standardisation reaches
+    a sign. Without a normaliser it keeps the sums around zero when the inputs are not."""
+    return weight - weight.mean(tuple(range(1, weight.dim())), keepdim=True)
+
+
+def signs(layer: SignConv2d | SignLinear) -> Tensor:
+    """The weights that a layer of signs uses: of its latent weights, or of these less their mean per output unit, whose
+    gradient is then not cut at ±1."""
+    weight = sign(centre(layer.weight), "clip", math.inf) if layer.centred else sign(layer.weight, "clip")
+    return weight if layer.factor == 1.0 else weight * layer.factor

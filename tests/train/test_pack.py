@@ -16,8 +16,7 @@ from costmodel.train import shipped
 from costmodel.train.pack import pack, pack_bits, unpack_bits
 from costmodel.train.records import measured
 from costmodel.zoo import registry
-from costmodel.zoo.finn import SignLinear
-from costmodel.zoo.layers import SignConv2d
+from costmodel.zoo.layers import SignConv2d, SignLinear
 
 
 @given(st.integers(1, 5), st.integers(1, 7), st.integers(1, 3), st.integers(0, 2**31))

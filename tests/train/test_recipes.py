@@ -19,7 +19,7 @@ from tests.train.conftest import RECIPE
 def test_a_shipped_recipe_says_what_it_is_and_where_from(name: str) -> None:
     recipe = load_recipe(name)
     assert len(recipe.about) > 40 and len(recipe.source) > 8
-    one_step = name in ("tfc", "sfc", "lfc", "cnv")
+    one_step = name in ("tfc", "sfc", "lfc", "cnv", "one-step")
     assert [p.weights for p in recipe.phases] == ["binary"] if one_step else recipe.phases[0].weights == "real"
     assert (recipe.clip is None) == (name.endswith("-bn") or name.startswith("bn") or name == "teacher" or one_step)
     assert f"`{name}`" in (Path(__file__).parents[2] / "docs" / "training.md").read_text()

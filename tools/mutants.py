@@ -146,7 +146,7 @@ def report(databases: dict[str, Path]) -> str:
 def _run(words: list[str], tree: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(tree),
-        "COSTMODEL_CACHE": str(FOLDER / "cache"),
+        "COSTMODEL_TEST_CACHE": str(FOLDER / "cache"),
         "OMP_NUM_THREADS": "1",
     }
     subprocess.run([sys.executable, "-m", "cosmic_ray.cli", *words], cwd=tree, env=environment, check=True)

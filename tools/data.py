@@ -97,6 +97,12 @@ def _sample() -> None:
     _python("-m", "costmodel.cli.main", "report", *what, "-o", "docs/sample_report.pdf")
 
 
+def _pictures() -> None:
+    from tools.pictures import take
+
+    take()
+
+
 def _python(*words: str) -> None:
     subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
 
@@ -116,6 +122,10 @@ ARTEFACTS = (
         "sample", ("docs/sample_report.pdf",),
         (*PRICING, *ACCURACY, "costmodel/views", "costmodel/validate", "reports"), _sample,
     ),
+    Artefact(
+        "pictures", ("docs/dashboard/*.png",),
+        (*PRICING, *ACCURACY, "costmodel/views", "costmodel/explore", "dashboard", "tools/pictures.py"), _pictures,
+    ),
 )  # fmt: skip
 
 #: Shipped files that no program makes from the sources: what each is, and where it comes from.
@@ -123,7 +133,6 @@ PRIMARY = {
     "costmodel/train/accuracy.jsonl": "accuracies measured by training: python -m costmodel.train.publish RUN",
     "costmodel/train/weights/*.safetensors": "trained weights: python -m costmodel.train.publish RUN --weights",
     "costmodel/validate/ground_truth.csv": "published measurements, each with its source",
-    "docs/dashboard/*.png": "the dashboard as a browser shows it",
 }
 
 

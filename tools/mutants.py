@@ -62,11 +62,12 @@ def copy_of_the_tree() -> Path:
     return tree
 
 
-def annotations(path: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Start and end, as (line, column), of what is written for type checkers."""
+def unseen(path: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Start and end, as (line, column), of what is written for type checkers, and of ``strict`` in a zip."""
     spans = []
     for node in ast.walk(ast.parse(path.read_text())):
-        written = (getattr(node, "annotation", None), getattr(node, "returns", None))
+        strict = node.value if isinstance(node, ast.keyword) and node.arg == "strict" else None
+        written = (getattr(node, "annotation", None), getattr(node, "returns", None), strict)
         spans += [
             ((item.lineno, item.col_offset), (item.end_lineno or 0, item.end_col_offset or 0))
             for item in written
@@ -77,7 +78,7 @@ def annotations(path: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 def sample(items: Iterable[WorkItem], path: Path, count: int, seed: str) -> set[str]:
     """The faults that are drawn: every place as likely as any other, then one fault of those possible there."""
-    written = annotations(path)
+    written = unseen(path)
     places: dict[tuple[tuple[int, int], tuple[int, int], str], list[str]] = defaultdict(list)
     for item in items:
         fault = item.mutations[0]

@@ -73,8 +73,8 @@ def record_of(job: Job, result: Result, weights: str | None = None) -> Record:
 
 def pack_run(folder: Path, to: Path, name: str) -> Path:
     """Write the packed weights of a finished run. Raises :class:`CostmodelError` when they are too large to ship."""
+    from costmodel.load.pack import pack
     from costmodel.train.networks import load_trained
-    from costmodel.train.pack import pack
 
     model, job = load_trained(folder / "final.safetensors")
     data = pack(model, job)

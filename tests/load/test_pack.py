@@ -12,8 +12,8 @@ from torch import nn
 
 from costmodel.errors import CostmodelError
 from costmodel.load import network as loading
+from costmodel.load.pack import pack, pack_bits, unpack_bits
 from costmodel.train import shipped
-from costmodel.train.pack import pack, pack_bits, unpack_bits
 from costmodel.train.records import measured
 from costmodel.zoo import registry
 from costmodel.zoo.layers import SignConv2d, SignLinear

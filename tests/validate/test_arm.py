@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from costmodel.cli.main import main
-from costmodel.targets import load_target
+from costmodel.targets import list_targets, load_target
 from costmodel.validate import Report, Summary, load_rows, validate
 from costmodel.validate.cases_arm import BASELINE, CALIBRATED, FITTED, UNKNOWNS, bill, calibration, profiles
+from costmodel.validate.fit_libraries import FAMILIES, fit
 
 PI, PIXEL = "Arm latency, Raspberry Pi 4B", "Arm latency, Pixel 1"
 
@@ -58,6 +60,39 @@ def test_the_shipped_constants_are_those_of_the_fit() -> None:
     for unknown, value in zip(UNKNOWNS, fitted, strict=True):
         for target in unknown.targets or ("raspberry-pi-4b", "pixel-1"):
             assert load_target(target).value(unknown.constant) == pytest.approx(value, rel=0.01), unknown
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_shipped_constants_of_libraries_are_those_of_their_fit(family: str) -> None:
+    found = fit(family, bounds=False)
+    assert {row.split for row in found.rows} == {"calibration"}
+    constants: dict[tuple[str, str], float] = {}
+    for name in list_targets("arm"):
+        target = load_target(name)
+        for key, quantity in target.constants.items():
+            key = "depthwise" if re.fullmatch(r"kernels\.cmsis-nn\.depthwise", key) else key
+            for core in ("", target.structure.get("core", name)):
+                constants[key, core] = quantity.value
+    for unknown, value in zip(found.unknowns, found.values, strict=True):
+        assert constants[unknown.constant, unknown.core] == pytest.approx(value, rel=0.01), unknown
+
+
+def kind(report: Report, name: str) -> Summary:
+    return next(s for s in report.headline() if s.group == name)
+
+
+def test_rows_never_used_are_inside_their_intervals_and_near(report: Report) -> None:
+    for name in ("Arm latency", "Microcontroller latency", "Microcontroller energy"):
+        found = kind(report, name)
+        assert found.coverage is not None
+        assert found.coverage >= 0.8
+        assert found.mape <= 0.25
+
+
+def test_cortex_a53_is_within_thirty_percent_under_the_libraries_of_others(report: Report) -> None:
+    rows = [r for r in report.results if r.row.split == "hold-out" and r.target in ("cortex-a53", "raspberry-pi-3b")]
+    assert len(rows) > 10
+    assert sum(abs(r.error) for r in rows) / len(rows) <= 0.30
 
 
 def test_the_verb_prints_scores_and_writes_json(

@@ -2,19 +2,22 @@
 
 A kernel's work is a list of :class:`Work`: an amount, the constants that price it, and whether threads share it. The
 formulas are those of the kernels themselves: tiles of the register block are whole, depths are padded to the vector,
-im2col copies each kernel row of each pixel, glue moves bytes and makes one inner call a pixel.
+im2col copies each kernel row of each pixel, glue moves bytes and makes one inner call a pixel. Libraries differ in
+:data:`Style`; those of the other styles are in :mod:`costmodel.targets.arm.libraries`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from costmodel.targets.arith import maximum, round_up
 from costmodel.targets.arm.operators import Operator
 
+#: Operators that libraries with kernels for products of bits have kernels for.
+BINARY_KINDS = ("binary_conv", "binary_linear", "pack")
 #: Bits of one vector register: the unit in which binary products are counted.
 VECTOR_BITS = 128
 
@@ -31,13 +34,21 @@ class Work(NamedTuple):
     parallel: bool = False
 
 
+#: How a library multiplies real numbers. ``im2col``: TensorFlow Lite, patches copied and packed, one inner call a row
+#: of the kernel. ``panels``: ncnn and XNNPACK, tensors stay in panels that are copied a few times, all inside of one
+#: kernel. ``direct``: microcontrollers, products and results where they are.
+Style = Literal["im2col", "panels", "direct"]
+
+
 class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tile sizes and habits of a kernel library: an entry of ``libraries`` in a target's structure.
 
     ``binary_tile`` and ``real_tile`` are output channels by pixels of the register block, ``binary_depth`` the multiple
     of bits that a depth is padded to, ``binary_channels`` that of the input channels. ``binary_im2col`` says that
     patches are copied before they are packed, ``binary_dense`` that dense layers of one-bit operands have a kernel:
-    where they do not, their weights are unpacked to numbers at each run.
+    where they do not, their weights are unpacked to numbers at each run; ``binary`` that products of bits have kernels
+    at all. ``winograd`` says that 3x3 convolutions of stride one take fewer products. Constants of a library are named
+    after its ``family``.
     """
 
     title: str
@@ -48,10 +59,18 @@ class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transform_instructions: dict[str, float]
     binary_im2col: bool = True
     binary_dense: bool = False
+    binary: bool = True
+    style: Style = "im2col"
+    winograd: bool = False
+    family: str = ""
 
 
 def work(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
     """Work of one operator. ``real_bytes`` is the size of a real activation, ``real`` the GEMM that multiplies it."""
+    if library.style != "im2col" and not (op.kind in BINARY_KINDS and library.binary):
+        from costmodel.targets.arm import libraries
+
+        return libraries.work(op, library, real_bytes, real)
     if op.kind == "binary_conv":
         return binary_conv(op, library, real_bytes, real)
     if op.kind in ("real_conv", "matmul"):
@@ -76,7 +95,7 @@ def binary_conv(op: Operator, library: Library, real_bytes: int, real: str) -> l
     padded = round_up(depth, library.binary_depth)
     channels = round_up(_out_channels(op) // groups, library.binary_tile[0]) * groups
     macs = channels * round_up(op.pixels, library.binary_tile[1]) * padded
-    copies = 4 if library.binary_im2col and not _pointwise(op) else 2  # im2col writes and reads, packing again
+    copies = 4 if library.binary_im2col and not pointwise(op) else 2  # im2col writes and reads, packing again
     moved = op.pixels * groups * padded // 8 * copies
     written = op.elements_out // 8 if op.packs_output else op.elements_out * real_bytes
     rows = _border(op) if op.zero_padded else 0
@@ -86,7 +105,7 @@ def binary_conv(op: Operator, library: Library, real_bytes: int, real: str) -> l
              ("cycles_asimd", "binary_slowdown"), True, True),
         Work("memory", "im2col", moved, ("seconds_per_byte",), False),
         Work("memory", "output", written, ("seconds_per_byte",), False),
-        Work("memory", "weight", _weights(op) // 8, ("seconds_per_byte",), False),
+        Work("memory", "weight", weights(op) // 8, ("seconds_per_byte",), False),
         Work("calls", "padding", rows, ("call_cycles",), True),
     ]  # fmt: skip
 
@@ -103,19 +122,19 @@ def real_conv(op: Operator, library: Library, real_bytes: int, real: str) -> lis
     patches = op.pixels * depth * groups * real_bytes
     moved = 2 * patches  # packing for the matrix product
     calls = 0
-    if not _pointwise(op):
+    if not pointwise(op):
         moved += sum(op.elements_in) * real_bytes + patches
         calls = groups * op.pixels * _rows(op)
     if groups > 1:
         moved += 2 * (sum(op.elements_in) + op.elements_out) * real_bytes
         calls += 6 * op.pixels
-    weights = _weights(op)
+    held = weights(op)
     unpacked = op.layer.b is not None and op.layer.b.is_one_bit  # no kernel mixes bits with numbers
     return [
         Work("compute", "mul", macs, (f"cycles_{real}_mac", "real_slowdown"), True, True),
         Work("memory", "im2col", moved, ("seconds_per_byte",), False),
         Work("memory", "output", op.elements_out * real_bytes, ("seconds_per_byte",), False),
-        Work("memory", "weight", weights * real_bytes * (2 if unpacked else 1), ("seconds_per_byte",), False),
+        Work("memory", "weight", held * real_bytes * (2 if unpacked else 1), ("seconds_per_byte",), False),
         Work("calls", "im2col", calls, ("call_cycles",), True),
     ]
 
@@ -130,18 +149,16 @@ def depthwise(op: Operator, real_bytes: int, real: str) -> list[Work]:
 
 
 def dense(op: Operator, real_bytes: int, real: str) -> list[Work]:
-    """A matrix-vector product streams its weights once; one-bit weights are first written out as numbers.
+    """A matrix product streams its weights once, whatever the batch; one-bit weights are first written out as numbers.
 
-    With a batch the weights are streamed once and the products dominate.
+    It computes as well as it moves: the longer of both counts where they overlap, their sum where they do not.
     """
-    batch = op.pixels
-    weights = _weights(op)
     one_bit = op.layer.b is not None and op.layer.b.is_one_bit
-    moved = weights * real_bytes * (2 if one_bit else 1)
-    lines = [Work("memory", "weight", moved, ("seconds_per_byte",), False)]
-    if batch > 1:
-        lines.append(Work("compute", "mul", op.layer.macs, (f"cycles_{real}_mac", "real_slowdown"), True, True))
-    return lines
+    moved = weights(op) * real_bytes * (2 if one_bit else 1)
+    return [
+        Work("compute", "mul", op.layer.macs, (f"cycles_{real}_mac", "real_slowdown"), True, True),
+        Work("memory", "weight", moved, ("seconds_per_byte",), False),
+    ]
 
 
 def glue(op: Operator, real_bytes: int) -> list[Work]:
@@ -181,7 +198,7 @@ def _taps(op: Operator) -> tuple[int, int]:
     return (math.prod(window.kernel), window.groups) if window is not None else (1, 1)
 
 
-def _pointwise(op: Operator) -> bool:
+def pointwise(op: Operator) -> bool:
     window = op.layer.window
     return window is None or all(size == 1 for size in (*window.kernel, *window.stride, *window.dilation))
 
@@ -196,7 +213,7 @@ def _out_channels(op: Operator) -> int:
     return shape[1] if len(shape) > 1 else 1
 
 
-def _weights(op: Operator) -> int:
+def weights(op: Operator) -> int:
     return math.prod(op.layer.shape_b) if op.layer.shape_b else 0
 
 

@@ -94,9 +94,77 @@ def test_unknown_and_impossible_options_are_refused() -> None:
     with pytest.raises(CostmodelError, match="4 cores"):
         estimate(small_net(), PI, threads=5)
     with pytest.raises(CostmodelError, match="one of"):
-        estimate(small_net(), PI, library="ncnn")
+        estimate(small_net(), PI, library="cmsis-nn")
+    with pytest.raises(CostmodelError, match="multiplies fp32 and int8"):
+        estimate(small_net(), PI, library="ncnn", precision="fp16")
+    with pytest.raises(CostmodelError, match="has kernels for fp32 and int8"):
+        estimate(small_net(), "cortex-a76", precision="fp16")
     with pytest.raises(CostmodelError, match="one of int8"):
         estimate(small_net(), "cortex-m4", precision="fp32")
+
+
+def dense(batch: int, size: int = 256) -> Ledger:
+    net = Net(batch, size)
+    net.linear(-1, size)
+    return net.ledger()
+
+
+LIBRARIES = [
+    (name, library) for name in list_targets("arm") for library in load_target(name).parameters["library"].choices or ()
+]
+
+
+@pytest.mark.parametrize(("name", "library"), LIBRARIES)
+def test_a_dense_layer_computes_as_well_as_it_moves(name: str, library: str) -> None:
+    """One image costs its products; two cost no less than one and at most twice as much; many cost more."""
+    one, two, many = (estimate(dense(batch), name, library=library) for batch in (1, 2, 512))
+    products = one.by_kind("latency_s")["mul"].value + one.by_kind("latency_s")["weight"].value
+    cycles = next(q.value for key, q in one.constants.items() if key.startswith("cycles_") and key.endswith("_mac"))
+    slowdown = next(q.value for key, q in one.constants.items() if key.endswith("real_slowdown"))
+    assert products >= 0.999 * 256 * 256 * cycles * slowdown / load_target(name).parameters["clock"].default
+    alone = one.total("latency_s").value
+    assert alone <= two.total("latency_s").value <= 2 * alone
+    assert many.total("latency_s").value > two.total("latency_s").value
+
+
+@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85"])
+def test_microcontrollers_are_bound_by_products(name: str) -> None:
+    bill = estimate(dense(1, 512), name)
+    assert component(bill, "compute") > component(bill, "memory")
+
+
+@pytest.mark.parametrize(("name", "library"), LIBRARIES)
+def test_more_threads_never_take_longer(name: str, library: str) -> None:
+    cores = min(int(load_target(name).structure.get("cores", 1)), 4)
+    seconds = [
+        estimate(small_net(), name, library=library, threads=n).total("latency_s").value for n in range(1, cores + 1)
+    ]
+    assert seconds == sorted(seconds, reverse=True)
+
+
+def test_slower_cores_add_their_own_speed() -> None:
+    """Four threads of a Pixel 1 are its two fast cores and two at 74 % of their clock."""
+    one, four = (estimate(small_net(), "pixel-1", threads=n) for n in (1, 4))
+    assert component(one, "compute") / component(four, "compute") == pytest.approx((2 * 2.15 + 2 * 1.59) / 2.15)
+
+
+def test_a_library_without_kernels_for_bits_runs_them_as_numbers() -> None:
+    bits, real = binary_conv(64, 64), estimate(binary_conv(64, 64), PI, library="ncnn")
+    assert "xnor" not in real.by_kind("latency_s")
+    assert "no kernels for bits" in " ".join(real.notes)
+    assert real.total("latency_s").value > estimate(bits, PI).total("latency_s").value
+
+
+def test_half_precision_is_faster_than_single() -> None:
+    half, single = (estimate(dense(64), "cortex-a76", library="ncnn", precision=p) for p in ("fp16", "fp32"))
+    assert half.total("latency_s").value < single.total("latency_s").value
+
+
+def test_energy_of_a_microcontroller_is_that_of_its_cycles() -> None:
+    slow, fast = (estimate(small_net(), "cortex-m4", clock=c).total("energy_J").value for c in (60e6, 120e6))
+    fixed = estimate(small_net(), "cortex-m4").by_component("latency_s")["overhead"].value
+    spare = fixed * load_target("cortex-m4").value("energy_per_cycle") * 60e6
+    assert fast - slow == pytest.approx(spare)  # dispatch alone is not in cycles
 
 
 def test_one_more_target_takes_under_five_milliseconds() -> None:

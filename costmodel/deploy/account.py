@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from costmodel.graph.node import Node, Rewrite
+from costmodel.graph.node import Node
+from costmodel.graph.vocabulary import Rewrite
 from costmodel.ledger.charge import describe
 
 

@@ -15,12 +15,8 @@ from typing import Any
 from costmodel.deploy.constants import Constants
 from costmodel.deploy.program import REAL, Array, Instruction, Program, Type, narrow
 from costmodel.errors import CostmodelError
-from costmodel.graph.node import MOVES, Constant, Graph, In, Node
-
-#: Value types for which a node has a form on integers; everything else runs in double precision.
-_ON_GRID = frozenset(
-    {"affine", "prelu", "add", "max_pool", "avg_pool", "gap", "mean", "reduce", "relu", "clamp", "threshold"}
-)
+from costmodel.graph.node import Graph, Node
+from costmodel.graph.operands import Constant, In
 
 
 class CannotRunError(CostmodelError):
@@ -88,8 +84,8 @@ class Assembler:
     def integer(self, value: int) -> bool:
         return self.types[value].kind != "real"
 
-    def operands(self, node: Node, rank: int) -> tuple[list[Any], dict[str, Array]]:
-        """``attrs["operands"]`` as plain data: ["in", k], ["const", name] or the value itself; and the constants."""
+    def operands(self, given: tuple[Any, ...], rank: int) -> tuple[list[Any], dict[str, Array]]:
+        """The operands of a call as plain data: ["in", k], ["const", name] or the value itself; and the constants."""
         arrays: dict[str, Array] = {}
 
         def code(argument: Any) -> Any:
@@ -103,7 +99,7 @@ class Assembler:
                 return [code(a) for a in argument]
             return argument if isinstance(argument, (int, float, bool, str)) or argument is None else str(argument)
 
-        return [code(a) for a in node.attrs["operands"]], arrays
+        return [code(a) for a in given], arrays
 
     def refuse(self, node: Node, reason: str) -> CannotRunError:
         where = node.module or "the network"
@@ -133,10 +129,10 @@ def assemble(graph: Graph, fraction_bits: int | None = None, scale: str = "exact
         raise CostmodelError(f"{fraction_bits} fraction bits: give a number from 1 to 40")
     state = Assembler(graph, fraction_bits, scale)
     for node in graph.nodes:
-        builder: Callable[[Assembler, Node], Any] | None = BUILDERS.get("move" if node.op in MOVES else node.op)
+        builder: Callable[[Assembler, Node], Any] | None = BUILDERS.get("move" if node.row.moves else node.op)
         if builder is None:
             raise state.refuse(node, "there is no executable form of it")
-        if fraction_bits is not None and node.op not in _ON_GRID and node.op not in MOVES and not _is_sum(node):
+        if fraction_bits is not None and not node.row.on_grid:
             node = replace(node, inputs=tuple(state.real(i) for i in node.inputs))
         builder(state, node)
     if any(leaf.foreign for leaf in graph.inputs):
@@ -156,7 +152,3 @@ def assemble(graph: Graph, fraction_bits: int | None = None, scale: str = "exact
         scale,
         tuple(dict.fromkeys(state.notes)),
     )
-
-
-def _is_sum(node: Node) -> bool:
-    return node.op in ("conv", "linear", "matmul")

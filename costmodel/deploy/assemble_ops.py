@@ -16,20 +16,22 @@ from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.graph.affine import chain_class, chain_per_channel, constant_class
-from costmodel.graph.node import Constant, In, Node
+from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Round, Threshold
+from costmodel.graph.node import Node
+from costmodel.graph.operands import Constant, In
 from costmodel.ledger.charge import gate_kind
-from costmodel.trace.values import Ref
 
 
 def affine(state: Assembler, node: Node) -> None:
     """x * scale + bias, as the ledger prices it: free, a sign, a shift, a multiplication or what replaces it."""
     (source,) = node.inputs
-    steps = node.attrs["steps"]
+    attrs = node.of(Affine)
+    steps = attrs.steps
     scale, bias = state.constants.chain(steps, len(node.shape), state.magnitude.get(source, 1.0))
-    scale, bias = scale * node.attrs.get("rescale", 1.0), bias / node.attrs.get("unit", 1.0)
-    tied = node.attrs.get("multiplier") == "tied"
+    scale, bias = scale * attrs.rescale, bias / attrs.unit
+    tied = attrs.multiplier == "tied"
     kind = "pow2" if tied else chain_class(steps)
-    mode = kind if tied else node.attrs.get("multiplier", kind)
+    mode = kind if tied else attrs.multiplier or kind
     common: dict[str, Any] = {"mode": mode, "per_channel": chain_per_channel(steps),
                               "has_bias": any(step.has_bias for step in steps)}  # fmt: skip
     have = state.types[source]
@@ -93,7 +95,7 @@ def threshold(state: Assembler, node: Node) -> None:
     found = thresholds_of(state, node)
     (source,) = node.inputs
     have = state.types[source]
-    limits = found.limits / node.attrs.get("unit", 1.0)
+    limits = found.limits / node.of(Threshold).unit
     if have.kind == "int":
         scaled = np.clip(limits * 2.0**have.fraction, -(2.0**61), 2.0**61)
         limits = np.where(found.rising, np.ceil(scaled), np.floor(scaled)).astype(np.int64)
@@ -110,7 +112,7 @@ def add(state: Assembler, node: Node) -> None:
     else:
         out = Type("int", max([t.fraction for t in types] + [state.fraction * any(t.kind == "real" for t in types)]))
         inputs = tuple(state.cast(i, out) for i in node.inputs)
-    state.emit(node, "add", inputs, out, subtract=bool(node.attrs.get("subtract")))
+    state.emit(node, "add", inputs, out, subtract=node.of(Add).subtract)
 
 
 def relu(state: Assembler, node: Node) -> None:
@@ -118,9 +120,8 @@ def relu(state: Assembler, node: Node) -> None:
 
 
 def clamp(state: Assembler, node: Node) -> None:
-    (source,) = node.inputs
-    have = state.types[source]
-    bounds = {k: node.attrs[k] for k in ("min", "max") if node.attrs[k] is not None}
+    attrs, have = node.of(Clamp), state.types[node.inputs[0]]
+    bounds = {k: v for k, v in (("min", attrs.low), ("max", attrs.high)) if v is not None}
     if any(not isinstance(v, (int, float)) for v in bounds.values()):
         raise state.refuse(node, "its bounds are tensors")
     if have.kind == "int":
@@ -132,27 +133,23 @@ def pointwise(state: Assembler, node: Node) -> None:
     """What runs in double precision, element by element."""
     arrays: dict[str, Array] = {}
     params: dict[str, Any] = {"domain": node.domain.kind}
-    if "operands" in node.attrs:
-        params["operands"], arrays = state.operands(node, len(node.shape))
-        params["fn"] = node.attrs["fn"]
-    elif node.op == "round":
-        params["fn"] = node.attrs["fn"]
-    if node.op == "mul":
-        params["kind"] = gate_kind(node.attrs.get("a", node.domain), node.attrs.get("b", node.domain))
-    if node.op == "where":
-        params["static"] = bool(node.attrs.get("static"))
+    match node.attrs:
+        case Call(fn=fn, operands=operands, plain=plain):
+            # an option that changes a function, such as an approximation, is not supported
+            if operands is None or not plain or (node.op == "special" and fn not in SPECIAL):
+                raise state.refuse(node, f"there is no executable form of {fn}")
+            params["operands"], arrays = state.operands(operands, len(node.shape))
+            params["fn"] = fn
+        case Round(fn=fn):
+            params["fn"] = fn
+        case Gate(a=a, b=b) if node.op == "mul":
+            params["kind"] = gate_kind(a or node.domain, b or node.domain)
+    if isinstance(node.attrs, Choose):
+        params["static"] = node.attrs.static
     if "bound" in node.consts:
         arrays["bound"] = state.constants.array(node.consts["bound"], len(node.shape))
-    if node.op == "special" and not _has_form(node):
-        raise state.refuse(node, f"there is no executable form of {node.attrs['fn']}")
     inputs = tuple(state.real(i) for i in node.inputs)
     state.emit(node, f"{node.op}_real", inputs, REAL, arrays, **params)
-
-
-def _has_form(node: Node) -> bool:
-    """Whether a function can be run; an option that changes it, such as an approximation, is not supported."""
-    options = [v for v in node.attrs.get("kwargs", {}).values() if v not in (None, False, "none")]
-    return node.attrs["fn"] in SPECIAL and "operands" in node.attrs and not options
 
 
 def move(state: Assembler, node: Node) -> None:
@@ -175,37 +172,33 @@ def move(state: Assembler, node: Node) -> None:
         inputs = tuple(state.cast(i, out) for i in inputs)
     have = state.types[inputs[0]]
     inherit(state, node)
-    if node.attrs.get("recode"):  # a one-bit value under other names for its two values
+    if node.op == "recode":  # a one-bit value under other names for its two values
         rising, magnitude = recoding_of(state, node)
         state.magnitude[node.id] = magnitude
         zero = node.domain.kind == "binary01"
         state.emit(node, "recode", inputs, Type("bits", zero=zero), invert=not rising, zero=zero)
         return
-    name = node.source.split(".")[1].rstrip("_") if "." in node.source else node.source
-    if name not in moves.SUPPORTED:
-        raise state.refuse(node, f"there is no executable form of {name}")
-    arguments = [_plain(a) for a in node.attrs.get("args", ())]
-    output = int(node.source.rsplit(":", 1)[1]) if ":" in node.source else 0
-    fill = moves.filler(name, arguments)
-    if name == "constant_pad_nd":
-        fill = float(arguments[2] or 0.0) if len(arguments) > 2 else 0.0
+    attrs = node.of(Move)
+    if attrs.fn not in moves.SUPPORTED:
+        raise state.refuse(node, f"there is no executable form of {attrs.fn}")
     filled: dict[str, Any] = {}
-    if fill is not None:
-        inputs, have, filled["fill"] = _with_fill(state, node, inputs, fill, name == "constant_pad_nd")
+    if attrs.fill is not None:
+        inputs, have, filled["fill"] = _with_fill(state, node, inputs, attrs.fill, not attrs.replaces)
         source = state.nodes.get(inputs[0])  # none inside a function of single elements, where all shapes are equal
         filled["same"] = source is None or source.shape == node.shape
-    state.emit(node, "move", inputs, have, fn=name, arguments=arguments, output=output,
+    state.emit(node, "move", inputs, have, fn=attrs.fn, arguments=_listed(attrs.arguments), output=attrs.output,
                traced=list(node.shape), **filled)  # fmt: skip
 
 
 def _join_constants(state: Assembler, node: Node) -> None:
     """A concatenation of data and constants."""
-    if "operands" not in node.attrs or any(state.magnitude.get(i, 1.0) != 1.0 for i in node.inputs):
+    operands = node.of(Move).operands
+    if not operands or any(state.magnitude.get(i, 1.0) != 1.0 for i in node.inputs):
         raise state.refuse(node, "it joins the data with constants")
     out = state.stream
     arrays: dict[str, Array] = {}
     parts: list[int | str] = []
-    for operand in node.attrs["operands"][0]:
+    for operand in operands[0]:
         if isinstance(operand, In):
             parts.append(operand.position)
             continue
@@ -213,14 +206,14 @@ def _join_constants(state: Assembler, node: Node) -> None:
         value = state.constants.tensor(operand)
         arrays[str(parts[-1])] = value if out.kind == "real" else _to_grid(value, out.fraction)
     inputs = tuple(state.cast(i, out) for i in node.inputs)
-    axis = node.attrs["operands"][1] if len(node.attrs["operands"]) > 1 else 0
+    axis = operands[1] if len(operands) > 1 else 0
     state.emit(node, "move", inputs, out, arrays, fn="concat" if node.op == "concat" else "stack", output=0,
                arguments=[None, axis], traced=list(node.shape), parts=parts)  # fmt: skip
 
 
 def _take(state: Assembler, node: Node) -> None:
     """Elements at places that are known offline, along one dimension."""
-    fn, operands = node.attrs.get("fn"), node.attrs.get("operands", ((), ()))
+    fn, operands = node.of(Call).fn, node.of(Call).operands or ((), ())
     axis, places = 0, None
     if fn == "index_select":
         axis, places = operands[1], operands[2]
@@ -259,12 +252,8 @@ def _with_fill(
     return inputs, have, round(scaled)
 
 
-def _plain(argument: Any) -> Any:
-    if isinstance(argument, Ref):
-        return None
-    if isinstance(argument, tuple):
-        return [_plain(a) for a in argument]
-    return argument if isinstance(argument, (int, float, bool)) or argument is None else str(argument)
+def _listed(arguments: tuple[Any, ...]) -> list[Any]:
+    return [_listed(a) if isinstance(a, tuple) else a for a in arguments]
 
 
 BUILDERS = {

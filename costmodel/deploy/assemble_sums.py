@@ -9,6 +9,7 @@ import numpy as np
 from costmodel.deploy.constants import one_magnitude
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.deploy.scales import real_weights
+from costmodel.graph.attrs import Product
 from costmodel.graph.domain import Domain
 from costmodel.graph.node import Node
 
@@ -20,11 +21,12 @@ _NARROW = ("binary", "binary01", "ternary")
 
 def sum_of_products(state: Assembler, node: Node) -> None:
     """``y[o] = sum x w (+ bias)``, with the scales that were folded into real weights."""
-    weight_domain: Domain = node.attrs["weight_domain"]
-    if node.op == "matmul":
-        _product(state, node)
+    attrs = node.of(Product)
+    weight_domain = attrs.weight
+    if not node.row.weighted:
+        _product(state, node, attrs)
         return
-    if node.attrs["dynamic"]:
+    if "weight" not in node.consts:
         raise state.refuse(node, "it is a convolution whose weights depend on the input")
     weight = state.constants.oriented(node)
     if node.op == "linear" and weight.ndim != 2:
@@ -39,43 +41,43 @@ def sum_of_products(state: Assembler, node: Node) -> None:
         arrays = {"signs": np.where(weight >= 0, 1, -1).astype(np.int8)}
         _emit(state, node, "xnor_sum", node.inputs[0], Type("int", 0), arrays, zero=a.zero)
     elif weight_domain.kind == "binary" and flat:
-        _signed_sum(state, node, weight)
+        _signed_sum(state, node, attrs, weight)
     else:
-        _real_sum(state, node, weight)
-    if weight_domain.kind == "binary" and node.attrs["a"].is_one_bit and state.types[node.id].fraction == 0:
-        state.levels_of[node.id] = node.attrs["n_terms"]
+        _real_sum(state, node, attrs, weight)
+    if weight_domain.kind == "binary" and attrs.a.is_one_bit and state.types[node.id].fraction == 0:
+        state.levels_of[node.id] = attrs.n_terms
     if node.inputs[0] in state.magnitude and not real_weights(node):  # applied behind the sum
         state.magnitude[node.id] = state.magnitude[node.inputs[0]]
 
 
-def _product(state: Assembler, node: Node) -> None:
+def _product(state: Assembler, node: Node, attrs: Product) -> None:
     """Both factors depend on the input; the sizes of one-bit factors come behind the product."""
-    if node.attrs.get("masked"):
+    if attrs.masked:
         raise state.refuse(node, "it is attention under a mask")
     sizes = [state.magnitude.get(i, 1.0) for i in node.inputs]
     inputs = tuple(state.real(i) for i in node.inputs)
-    state.emit(node, "matmul_real", inputs, REAL, products=_products(node), turned=bool(node.attrs.get("turned")))
+    state.emit(node, "matmul_real", inputs, REAL, products=_products(attrs), turned=attrs.turned)
     state.magnitude[node.id] = sizes[0] * sizes[-1]
 
 
-def _signed_sum(state: Assembler, node: Node, weight: Array) -> None:
+def _signed_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> None:
     signs = np.where(weight >= 0, 1, -1).astype(np.int8)
     (source,) = node.inputs
     have = state.types[source]
     if state.fraction is None:
         source, have = state.real(source), REAL
     elif have.kind != "int":
-        have = Type("int", 0) if have.kind == "bits" or _is_units(node.attrs["a"]) else state.stream
+        have = Type("int", 0) if have.kind == "bits" or _is_units(attrs.a) else state.stream
         source = state.cast(source, have)
-    _emit(state, node, "signed_sum", source, have, {"signs": signs}, products=_products(node))
+    _emit(state, node, "signed_sum", source, have, {"signs": signs}, products=_products(attrs))
 
 
 def _is_units(domain: Domain) -> bool:
     return domain.kind in _NARROW and domain.scale == "one"
 
 
-def _real_sum(state: Assembler, node: Node, weight: Array) -> None:
-    domain: Domain = node.attrs["weight_domain"]
+def _real_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> None:
+    domain = attrs.weight
     bias: Array | None = None
     rank = len(node.shape)
     if domain.scale != "one" and domain.kind in (*_NARROW, "int"):  # its size comes as a step of its own
@@ -84,26 +86,25 @@ def _real_sum(state: Assembler, node: Node, weight: Array) -> None:
         weight = weight if domain.kind == "int" else np.rint(weight)
     if "bias" in node.consts:
         bias = state.constants.array(node.consts["bias"], rank, channels=node.op == "conv")
-    if "pre" in node.attrs:
-        scale, _ = state.constants.chain(node.attrs["pre"], weight.ndim if node.op == "conv" else rank)
+    if attrs.pre:
+        scale, _ = state.constants.chain(attrs.pre, weight.ndim if node.op == "conv" else rank)
         weight = weight * (_channels_in(scale, weight, node))
-    weight = weight * node.attrs.get("rescale_in", 1.0)
+    weight = weight * attrs.unit_in
     if real_weights(node):
         weight = weight * state.magnitude.get(node.inputs[0], 1.0)
-    if "post" in node.attrs:
-        scale, offset = state.constants.chain(node.attrs["post"], rank)
+    if attrs.post:
+        scale, offset = state.constants.chain(attrs.post, rank)
         outputs = np.broadcast_to(scale.reshape(-1), (weight.shape[0],)) if scale.size > 1 else scale.reshape(-1)
         weight = weight * outputs.reshape((-1,) + (1,) * (weight.ndim - 1))
         bias = offset if bias is None else bias * scale + offset
-    unit = node.attrs.get("unit", 1.0)
-    weight, bias = weight / unit, None if bias is None else bias / unit
-    has_bias = "bias" in node.consts or any(step.has_bias for step in node.attrs.get("post", ()))
+    weight, bias = weight / attrs.unit, None if bias is None else bias / attrs.unit
+    has_bias = "bias" in node.consts or any(step.has_bias for step in attrs.post)
     arrays: dict[str, Array] = {"weight": weight}
     if has_bias and bias is not None:
         arrays["bias"] = bias.reshape(-1) if bias.size in (1, weight.shape[0]) else bias
     exact = state.types[node.inputs[0]].kind == "bits" and domain.kind in _NARROW
     out = Type("int", 0) if exact and "bias" not in arrays else state.stream
-    _emit(state, node, "real_sum", state.real(node.inputs[0]), out, arrays, products=_products(node),
+    _emit(state, node, "real_sum", state.real(node.inputs[0]), out, arrays, products=_products(attrs),
           fraction=-1 if out.kind == "real" else out.fraction)  # fmt: skip
 
 
@@ -119,9 +120,9 @@ def _channels_in(scale: Array, weight: Array, node: Node) -> Array:
     return scale.reshape((1, -1) + (1,) * (weight.ndim - 2))
 
 
-def _products(node: Node) -> list[list[Any]]:
+def _products(attrs: Product) -> list[list[Any]]:
     """How the ledger counts one product: [kind, operations a product, whether a sum of n takes one less]."""
-    a, b = node.attrs["a"], node.attrs["b"]
+    a, b = attrs.a, attrs.b
     if a.kind in _NARROW and b.kind in _NARROW:
         if a.is_one_bit and b.is_one_bit:
             return [["xnor" if a.kind == b.kind == "binary" else "and", 1, False], ["popcount", 1, False]]
@@ -145,6 +146,6 @@ def _emit(
                     "dilation": list(window.dilation), "groups": window.groups}  # fmt: skip
         if window.transposed:
             geometry["transposed"] = True
-    elif node.attrs.get("exchanged"):
+    elif node.of(Product).exchanged:
         raise state.refuse(node, "the constant is the first factor of the product")
     state.emit(node, op, (source,), type, arrays, **geometry, **params)

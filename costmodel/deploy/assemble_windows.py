@@ -6,12 +6,13 @@ from typing import Any
 
 from costmodel.deploy.assemble import Assembler, inherit
 from costmodel.deploy.program import REAL, Array, Type
+from costmodel.graph.attrs import Norm, Pool, Reduce, Softmax
 from costmodel.graph.node import Node
 
 
 def pooled_sum(state: Assembler, node: Node) -> None:
     if node.op == "mean" or node.window is None:
-        _reduced(state, node, "sum")
+        _reduced(state, node, "sum", node.of(Pool).axes)
         return
     source = _wide(state, node.inputs[0])
     state.emit(node, "pooled_sum", (source,), state.types[source], **_window(node))
@@ -23,47 +24,39 @@ def max_pool(state: Assembler, node: Node) -> None:
 
 
 def reduce(state: Assembler, node: Node) -> None:
-    name = node.attrs["name"]
+    attrs = node.of(Reduce)
+    name = attrs.fn
     if name not in ("sum", "amax", "amin", "max", "min"):
         raise state.refuse(node, f"there is no executable form of {name}")
-    _reduced(state, node, name.removeprefix("a"))
+    _reduced(state, node, name.removeprefix("a"), attrs.axes)
 
 
-def _reduced(state: Assembler, node: Node, fn: str) -> None:
-    table = state.graph.by_id()
-    rank = len(table[node.inputs[0]].shape)
-    arguments = node.attrs["args"]
-    given = arguments[1] if len(arguments) > 1 and not isinstance(arguments[1], bool) else ()
-    axes = tuple(given) if isinstance(given, tuple) else (given,) if given is not None else ()
-    axes = tuple(a % rank for a in axes) or tuple(range(rank))
-    if 0 in axes:
+def _reduced(state: Assembler, node: Node, fn: str, axes: tuple[int, ...]) -> None:
+    if 0 in axes or not axes:
         raise state.refuse(node, "it goes over the images of a batch")
     source = _wide(state, node.inputs[0])
     state.emit(node, "reduced", (source,), state.types[source], fn=fn, axes=list(axes))
 
 
 def norm(state: Assembler, node: Node) -> None:
-    fn, arguments = node.attrs["fn"], node.attrs["args"]
+    attrs = node.of(Norm)
+    fn = attrs.fn
     if fn not in ("native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit"):
         raise state.refuse(node, f"there is no executable form of {fn}")
     rank, own = len(node.shape), fn != "native_layer_norm"  # gains lie along the channels, or as they are
-    first = 1 if fn == "native_layer_norm" else 0
     arrays: dict[str, Array] = {}
-    for name, key in (("weight", f"const{first}"), ("bias", f"const{first + 1}")):
+    for name, key in (("weight", "gain"), ("bias", "shift")):
         if key in node.consts:
             arrays[name] = state.constants.array(node.consts[key], rank, channels=own)
-    eps = next(float(a) for a in reversed(arguments) if isinstance(a, float))
-    groups = int(node.attrs["groups"])
-    charged = [bool(node.attrs.get(name, True)) for name in ("gain", "shift")]
-    state.emit(node, "norm_real", (state.real(node.inputs[0]),), REAL, arrays, eps=eps, groups=groups, charged=charged)
+    state.emit(node, "norm_real", (state.real(node.inputs[0]),), REAL, arrays, eps=attrs.eps, groups=attrs.groups,
+               charged=[attrs.gain, attrs.shift])  # fmt: skip
 
 
 def softmax(state: Assembler, node: Node) -> None:
-    axis = int(node.attrs["args"][1]) if "args" in node.attrs else -1
-    if axis % len(node.shape) == 0:
+    attrs = node.of(Softmax)
+    if attrs.axis % len(node.shape) == 0:
         raise state.refuse(node, "it goes over the images of a batch")
-    log = "log" in node.attrs.get("fn", "")
-    state.emit(node, "softmax_real", (state.real(node.inputs[0]),), REAL, axis=axis, log=log)
+    state.emit(node, "softmax_real", (state.real(node.inputs[0]),), REAL, axis=attrs.axis, log=attrs.log)
 
 
 def _wide(state: Assembler, source: int) -> int:

@@ -39,7 +39,7 @@ class Thresholds:
 
 def recoding_of(state: Assembler, node: Node) -> tuple[bool, float]:
     """For two values under other names: whether the higher gives the higher result, and the size of that result."""
-    function = _Function(state, node, node.attrs["cone"])
+    function = _Function(state, node, node.inner)
     source = node.inputs[0]
     size = state.magnitude.get(source, 1.0)
     high = np.unique(function(np.full(function.shape, size)))
@@ -51,7 +51,7 @@ def recoding_of(state: Assembler, node: Node) -> tuple[bool, float]:
 
 def thresholds_of(state: Assembler, node: Node) -> Thresholds:
     """The thresholds behind a ``threshold`` node."""
-    cone: tuple[Node, ...] = node.attrs["cone"]
+    cone = node.inner
     function = _Function(state, node, cone)
     if any(part.op == "sign" for part in cone):
         state.notes.append(
@@ -67,7 +67,6 @@ class _Function:
     def __init__(self, state: Assembler, node: Node, cone: tuple[Node, ...]) -> None:
         from costmodel.deploy.assemble import Assembler
         from costmodel.deploy.assemble_ops import BUILDERS
-        from costmodel.graph.node import MOVES
 
         inner = Assembler(state.graph, None, "exact", state.constants)
         names = {part.id for part in cone}
@@ -76,7 +75,7 @@ class _Function:
         inner.types[self.source] = REAL
         inner._next = 1 + max(max(inner.nodes), state._next)
         for part in cone:
-            BUILDERS["move" if part.op in MOVES else part.op](inner, part)
+            BUILDERS["move" if part.row.moves else part.op](inner, part)
         self.instructions: list[Instruction] = inner.instructions
         self.root = cone[-1].id
         rank = len(node.shape)

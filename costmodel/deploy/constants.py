@@ -10,7 +10,9 @@ import numpy as np
 from costmodel.deploy.program import Array
 from costmodel.errors import CostmodelError
 from costmodel.graph.affine import Step
-from costmodel.graph.node import Constant, Graph, Node
+from costmodel.graph.attrs import Product
+from costmodel.graph.node import Graph, Node
+from costmodel.graph.operands import Constant
 
 #: Relative deviation that straight-through estimators leave on magnitudes that are equal; see trace/domains.py.
 RESIDUE = 3e-6
@@ -35,7 +37,7 @@ class Constants:
             if "weight" in node.consts:
                 weight = node.consts["weight"]
                 self._sums[weight.id] = node
-                if node.attrs["weight_domain"].kind == "int":
+                if node.of(Product).weight.kind == "int":
                     self._grids.add(weight.id)
 
     def tensor(self, constant: Constant) -> Array:
@@ -49,7 +51,7 @@ class Constants:
         """The weights of a sum with output channels first: ``[o, i / groups, *kernel]`` or ``[o, i]``."""
         weight = self.tensor(node.consts["weight"])
         if node.op != "conv":
-            return weight if node.attrs.get("exchanged") else np.ascontiguousarray(weight.swapaxes(0, -1))
+            return weight if node.of(Product).exchanged else np.ascontiguousarray(weight.swapaxes(0, -1))
         if node.window is None or not node.window.transposed:
             return weight
         inputs, outputs, *kernel = weight.shape

@@ -21,19 +21,13 @@ _CUTS = frozenset(
 )
 _PADS = {"reflection_pad1d": "reflect", "reflection_pad2d": "reflect", "replication_pad1d": "edge",
          "replication_pad2d": "edge"}  # fmt: skip
-_FILLERS = {"zeros_like": 0.0, "zero": 0.0, "new_zeros": 0.0, "ones_like": 1.0, "new_ones": 1.0, "empty_like": 0.0}
-_FILLED = {"full_like": 1, "fill": 1, "new_full": 2}
+_FILLS = frozenset({"zero", "fill"})
 #: The names that :func:`move` knows.
 SUPPORTED = (
-    RESHAPES | SAME | _ORDERS | _CUTS | frozenset(_PADS) | frozenset(_FILLERS) | frozenset(_FILLED)
+    RESHAPES | SAME | _ORDERS | _CUTS | frozenset(_PADS) | _FILLS
     | {"copy", "cat", "concat", "stack", "expand", "expand_as", "broadcast_to", "repeat", "constant_pad_nd",
        "upsample_nearest2d"}
 )  # fmt: skip
-
-
-def filler(name: str, arguments: list[Any]) -> float | None:
-    """The one number that a tensor is filled with, or None if it is not filled with one."""
-    return float(arguments[_FILLED[name]]) if name in _FILLED else _FILLERS.get(name)
 
 
 def move(i: Instruction, x: list[Any], tally: Any) -> Array:
@@ -44,7 +38,7 @@ def move(i: Instruction, x: list[Any], tally: Any) -> Array:
         return value.reshape(_batched(value, traced))
     if name in SAME:
         return value
-    if filler(name, arguments) is not None:
+    if name in _FILLS:
         return np.full(value.shape if i.params["same"] else _batched_like(value, traced), i.params["fill"])
     if name == "copy":
         return np.broadcast_to(x[-1], value.shape).copy()

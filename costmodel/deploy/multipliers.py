@@ -22,6 +22,7 @@ import numpy as np
 from costmodel.deploy.program import Array
 from costmodel.errors import UnknownNameError
 from costmodel.graph.affine import chain_class
+from costmodel.graph.attrs import Affine
 from costmodel.graph.node import Graph, Node
 from costmodel.ledger.charge import table_bits, table_entries
 from costmodel.ledger.scales import SCALE_OPTIONS, TERMS, ScaleOption
@@ -41,7 +42,7 @@ def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:
     table = graph.by_id()
 
     def mark(node: Node) -> Node:
-        if node.op != "affine" or chain_class(node.attrs["steps"]) != "real":
+        if not isinstance(node.attrs, Affine) or chain_class(node.attrs.steps) != "real":
             return node
         bits = table_bits(node, table)
         if option == "lut" and not bits:

@@ -31,7 +31,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def compare_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
-    name = i.params["fn"].split(".")[1].rstrip("_")
+    name = i.params["fn"]
     arguments = _arguments(i, x)
     if name == "heaviside":
         result = np.heaviside(*arguments)
@@ -73,7 +73,7 @@ def logical_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
 
 def round_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "add", x[0].size)
-    return {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc}[i.params["fn"].rstrip("_")](x[0])
+    return {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc}[i.params["fn"]](x[0])
 
 
 def extremum_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:

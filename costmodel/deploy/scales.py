@@ -21,15 +21,14 @@ from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
 from costmodel.graph.affine import Step, along_channels, chain_class, scale_only
+from costmodel.graph.attrs import Affine, Compare, Move, Product
 from costmodel.graph.domain import FLOAT, FLOAT_BITS, POW2_BITS, Domain
-from costmodel.graph.node import MOVES, Constant, Graph, Node, Rewrite, substitute
+from costmodel.graph.node import Graph, Node, substitute
+from costmodel.graph.operands import Constant
+from costmodel.graph.vocabulary import Rewrite
 
-_SUMS = frozenset({"conv", "linear"})
 WHY_SIGN = "the sign of a positive multiple is the sign"
 WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
-#: Linear ops through which a scale passes; a per-channel one only through those that keep channels apart.
-_LINEAR = frozenset({"view", "permute", "slice", "expand", "pad", "cast", "gap", "avg_pool"})
-_KEEPS_CHANNELS = frozenset({"cast", "pad", "gap", "avg_pool"})
 
 
 def split_biases(graph: Graph) -> Graph:
@@ -37,14 +36,14 @@ def split_biases(graph: Graph) -> Graph:
     fresh = 1 + max((node.id for node in graph.nodes), default=0)
     nodes: list[Node] = []
     for node in graph.nodes:
-        weight: Domain | None = node.attrs.get("weight_domain")
+        weight = node.attrs.weight if isinstance(node.attrs, Product) else None
         if "bias" not in node.consts or weight is None or weight.kind in ("float", "pow2"):
             nodes.append(node)
             continue
         consts = dict(node.consts)
         step = Step("add", (along_channels(consts.pop("bias"), node.window),), "bias")
         nodes.append(replace(node, id=fresh, consts=consts))
-        nodes.append(replace(node, op="affine", inputs=(fresh,), consts={}, window=None, attrs={"steps": (step,)},
+        nodes.append(replace(node, op="affine", inputs=(fresh,), consts={}, window=None, attrs=Affine((step,)),
                              domain=FLOAT))  # fmt: skip
         fresh += 1
     return replace(graph, nodes=tuple(nodes))
@@ -64,23 +63,26 @@ def defer_activation_scales(graph: Graph) -> Graph:
     rows: list[Rewrite] = []
     for original in graph.nodes:
         node = substitute((original,), names)[0]
-        a: Domain | None = node.attrs.get("a")
-        factors = [a, node.attrs["weight_domain"] if node.op == "matmul" else None]
-        scales = [f.scale for f in factors if f is not None and f.kind != "float" and f.scale != "one"]
-        if node.op not in (*_SUMS, "matmul") or a is None or not scales:
+        attrs = node.attrs
+        if not isinstance(attrs, Product):
+            nodes.append(node)
+            continue
+        a, factors = attrs.a, [attrs.a] if node.row.weighted else [attrs.a, attrs.weight]
+        scales = [f.scale for f in factors if f.kind != "float" and f.scale != "one"]
+        if not scales:
             nodes.append(node)
             continue
         nodes.append(node.with_attrs(a=a if a.kind == "float" else a.with_scale("one")))
         if real_weights(node):
             continue
-        written = _scale_before(original, table, users, graph.outputs) if node.op != "matmul" else None
+        written = _scale_before(original, table, users, graph.outputs) if node.row.weighted else None
         if written is not None:
             moved[written.id] = written.inputs[0]
-            steps: tuple[Step, ...] = written.attrs["steps"]
+            steps = written.of(Affine).steps
         else:
             kind = Domain("float", FLOAT_BITS, "real") if "real" in scales else Domain("pow2", POW2_BITS, "pow2")
             steps = (Step("mul", (Constant(-1, (), kind),), "act_scale"),)
-        behind = replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None, attrs={"steps": steps})
+        behind = replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None, attrs=Affine(steps))
         nodes.append(behind)
         rows.append(rewrite_row("activation scale behind the sum", [written] if written else [], [behind], WHY_DEFER))
         names[node.id] = fresh
@@ -97,14 +99,14 @@ def _scale_before(
     """The multiplication by one number that makes the operand of a sum, if nothing else reads what it makes."""
     current, pooled = table.get(node.inputs[0]), False
     while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
-        if current.op == "affine":
-            steps: tuple[Step, ...] = current.attrs["steps"]
+        if isinstance(current.attrs, Affine):
+            steps = current.attrs.steps
             alone = scale_only(steps) and not any(step.per_channel for step in steps)
             # the largest of scaled values is the scaled largest only for a positive scale
             rising = not pooled or all(c is not None and (c.literal or 0) > 0 for s in steps for c in s.constants)
             return current if alone and rising and current.inputs[0] in table else None
         pooled |= current.op == "max_pool"
-        if (current.op not in MOVES and current.op != "max_pool") or len(current.inputs) != 1 or current.consts:
+        if not current.row.selects or len(current.inputs) != 1 or current.consts:
             return None
         if not _fills_with_zero(current):
             return None
@@ -119,13 +121,13 @@ def merge_chains(graph: Graph) -> Graph:
     rows: list[Rewrite] = []
     nodes: list[Node] = []
     for node in graph.nodes:
-        if node.op == "affine":
+        if isinstance(node.attrs, Affine):
             inner = chains.get(node.inputs[0])
             alone = inner is not None and len(users[inner.id]) == 1 and inner.id not in graph.outputs
             if inner is not None and alone and inner.shape == node.shape:
                 merged = replace(
                     node, inputs=inner.inputs, module=inner.module, call=inner.call,
-                    attrs={"steps": (*inner.attrs["steps"], *node.attrs["steps"])},
+                    attrs=Affine((*inner.of(Affine).steps, *node.attrs.steps)),
                 )  # fmt: skip
                 row = rewrite_row("scales and biases merged", [inner, node], [merged],
                                   "a chain of scales and biases is one scale and one bias", inner.module)  # fmt: skip
@@ -147,11 +149,12 @@ def fold_into_weights(graph: Graph) -> Graph:
     index: dict[int, int] = {}
     for original in graph.nodes:
         node = substitute((original,), names)[0]
-        producer = _sum_before(node, table, users, graph.outputs) if node.op == "affine" else None
+        steps = node.attrs.steps if isinstance(node.attrs, Affine) else None
+        producer = _sum_before(node, steps, table, users, graph.outputs) if steps is not None else None
         axis = 1 if producer is not None and producer.op == "conv" else len(node.shape) - 1
-        alone = producer is not None and real_weights(producer) and not producer.attrs.get("post")
+        alone = producer is not None and real_weights(producer) and not producer.of(Product).post
         if producer is not None and alone and _along(node, axis):
-            folded = producer.with_attrs(post=node.attrs["steps"])
+            folded = producer.with_attrs(post=steps)
             why = "the scale goes into the real weights of the sum before it"
             row = rewrite_row("scale into weights", [producer, node], [folded], why, producer.module)
             if row.removed:
@@ -167,14 +170,13 @@ def fold_into_weights(graph: Graph) -> Graph:
 
 
 def _sum_before(
-    node: Node, table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
+    node: Node, steps: tuple[Step, ...], table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
 ) -> Node | None:
     """The sum whose result a chain acts on, alone, seen through reshapes that leave the chain's channels in place."""
-    steps: tuple[Step, ...] = node.attrs["steps"]
     constants = [c for step in steps for c in step.constants if c is not None]
     current = table.get(node.inputs[0])
     while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
-        if current.op in _SUMS:
+        if current.row.weighted:
             return current
         last = node.shape[-1:]
         along_last = all(c.numel == 1 or (c.shape[-1:] == last and c.numel == last[0]) for c in constants)
@@ -191,10 +193,10 @@ def drop_before_signs(graph: Graph) -> Graph:
     names: dict[int, int] = {}
     rows: list[Rewrite] = []
     for node in graph.nodes:
-        if node.op != "affine" or not all(_positive(step) for step in node.attrs["steps"]):
+        if not isinstance(node.attrs, Affine) or not all(_positive(step) for step in node.attrs.steps):
             continue
         readers, current = users[node.id], node
-        while len(readers) == 1 and readers[0].op in MOVES and current.id not in graph.outputs:
+        while len(readers) == 1 and readers[0].row.moves and current.id not in graph.outputs:
             current = readers[0]
             readers = users[current.id]
         signs = all(reader.op == "threshold" and _at_zero(reader) for reader in readers)
@@ -213,8 +215,8 @@ def _positive(step: Step) -> bool:
 
 
 def _at_zero(node: Node) -> bool:
-    first: Node = node.attrs["cone"][0]
-    return first.op == "sign" or (first.op == "compare" and first.attrs.get("bound") == 0)
+    first = node.inner[0]
+    return first.op == "sign" or (isinstance(first.attrs, Compare) and first.attrs.bound == 0)
 
 
 def absorb_into_next_weights(graph: Graph) -> Graph:
@@ -225,10 +227,11 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     rows: list[Rewrite] = []
     nodes: list[Node] = []
     for node in graph.nodes:
-        if node.op == "affine" and scale_only(node.attrs["steps"]) and chain_class(node.attrs["steps"]) != "one":
-            target = _real_sum_after(node, users, graph.outputs)
+        steps = node.attrs.steps if isinstance(node.attrs, Affine) else ()
+        if steps and scale_only(steps) and chain_class(steps) != "one":
+            target = _real_sum_after(node, steps, users, graph.outputs)
             if target is not None:
-                absorbed[target] = (*node.attrs["steps"], *absorbed.get(target, ()))
+                absorbed[target] = (*steps, *absorbed.get(target, ()))
                 names[node.id] = node.inputs[0]
                 why = "the scale goes into the real weights of the sum after it"
                 rows.append(rewrite_row("scale into next weights", [node], [], why, node.module))
@@ -238,16 +241,18 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     return graph.with_nodes(substitute(nodes, names), rows)
 
 
-def _real_sum_after(node: Node, users: dict[int, list[Node]], outputs: tuple[int, ...]) -> int | None:
+def _real_sum_after(
+    node: Node, steps: tuple[Step, ...], users: dict[int, list[Node]], outputs: tuple[int, ...]
+) -> int | None:
     """The sum over real weights to which a scale can go, if it can go nowhere else."""
-    uniform = not any(step.per_channel for step in node.attrs["steps"])
+    uniform = not any(step.per_channel for step in steps)
     summed = len(node.shape) - 1  # dimension over which a matrix sums
     current = node
     while current.id not in outputs and len(users[current.id]) == 1:
         (user,) = users[current.id]
-        if user.op in _SUMS and real_weights(user):
+        if user.row.weighted and real_weights(user):
             return user.id if uniform or _along(node, 1 if user.op == "conv" else summed) else None
-        if user.op not in _LINEAR or (not uniform and user.op not in _KEEPS_CHANNELS) or not _fills_with_zero(user):
+        if not user.row.linear or not (uniform or user.row.keeps_channels) or not _fills_with_zero(user):
             return None
         summed = 1 if user.op == "gap" else summed
         current = user
@@ -256,16 +261,13 @@ def _real_sum_after(node: Node, users: dict[int, list[Node]], outputs: tuple[int
 
 def _fills_with_zero(node: Node) -> bool:
     """Whether what it puts beside the data is zero, of which any multiple is zero; nothing is put in its place."""
-    arguments = node.attrs.get("args", ())
-    if node.op == "cast" and any(name in node.source for name in ("_like", ".fill", ".zero", ".new_")):
-        return False
-    return node.op != "pad" or not node.source.startswith("aten.constant") or not (len(arguments) > 2 and arguments[2])
+    return not isinstance(node.attrs, Move) or not (node.attrs.replaces or node.attrs.fill)
 
 
 def _along(node: Node, axis: int) -> bool:
     """Whether all constants of a chain are single numbers or differ along dimension ``axis`` only."""
     rank = len(node.shape)
-    for step in node.attrs["steps"]:
+    for step in node.of(Affine).steps:
         for constant in step.constants:
             if constant is None or constant.numel == 1:
                 continue
@@ -279,5 +281,4 @@ def _along(node: Node, axis: int) -> bool:
 
 def real_weights(node: Node) -> bool:
     """Whether the sum multiplies by real weights that are known offline."""
-    weight: Domain | None = node.attrs.get("weight_domain")
-    return weight is not None and weight.kind == "float" and not node.attrs.get("dynamic")
+    return isinstance(node.attrs, Product) and node.attrs.weight.is_float and "weight" in node.consts

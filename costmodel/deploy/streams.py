@@ -19,13 +19,11 @@ import numpy as np
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.constants import Constants
 from costmodel.deploy.program import Array
-from costmodel.graph.affine import chain_class
-from costmodel.graph.node import Graph, Node, Rewrite
+from costmodel.graph.affine import Step, chain_class
+from costmodel.graph.attrs import Affine, Product
+from costmodel.graph.node import Graph, Node
+from costmodel.graph.vocabulary import Rewrite
 
-_SAME_UNIT = frozenset(
-    {"add", "prelu", "relu", "max_pool", "avg_pool", "gap", "view", "permute", "slice", "expand", "concat", "stack",
-     "cast"}
-)  # fmt: skip
 #: Deviation of a base-two logarithm from an integer: what single precision leaves on a product of a few constants.
 _TOLERANCE = 4.5e-6
 WHY = (
@@ -38,7 +36,7 @@ def normalise_streams(graph: Graph) -> Graph:
     constants = Constants(graph)
     group = _groups(graph)
     fixed = _fixed(graph, group)
-    scales = {n.id: _scale(constants, n) for n in graph.nodes if n.op == "affine"}
+    scales = {n.id: _scale(constants, n, n.attrs.steps) for n in graph.nodes if isinstance(n.attrs, Affine)}
     units: dict[int, float] = dict.fromkeys(fixed, 1.0)
     for node in graph.nodes:  # a stream is first written before it is read
         own = group[node.id]
@@ -48,15 +46,14 @@ def normalise_streams(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         made = _in_units(node, [units[group[i]] for i in node.inputs], units[group[node.id]], scales.get(node.id))
-        if made.attrs.get("multiplier") == "tied":
+        if isinstance(made.attrs, Affine) and made.attrs.multiplier == "tied":
             rows.append(rewrite_row("scale tied to its stream", [node], [made], WHY, node.module))
         nodes.append(made)
     return graph.with_nodes(nodes, rows)
 
 
-def _scale(constants: Constants, node: Node) -> Array:
+def _scale(constants: Constants, node: Node, steps: tuple[Step, ...]) -> Array:
     """The scale of a chain; not a number where a real size of one-bit values is in it, which thresholds tell later."""
-    steps = node.attrs["steps"]
     real = any(step.tag == "act_scale" and step.scale_class == "real" for step in steps)
     return constants.chain(steps, len(node.shape), np.nan if real else 1.0)[0]
 
@@ -72,9 +69,9 @@ def _groups(graph: Graph) -> dict[int, int]:
         return i
 
     for node in graph.nodes:
-        signed = node.op in ("conv", "linear") and node.attrs["weight_domain"].kind == "binary"
-        shifted = node.op == "affine" and chain_class(node.attrs["steps"]) != "real"
-        if node.op in _SAME_UNIT or signed or shifted:
+        signed = node.row.weighted and node.of(Product).weight.kind == "binary"
+        shifted = isinstance(node.attrs, Affine) and chain_class(node.attrs.steps) != "real"
+        if node.row.homogeneous or signed or shifted:
             for source in node.inputs:
                 parent[find(source)] = find(node.id)
     return {i: find(i) for i in parent}
@@ -86,7 +83,7 @@ def _fixed(graph: Graph, group: dict[int, int]) -> set[int]:
     for node in graph.nodes:
         if node.op == "threshold":
             pinned.append(node.id)
-        elif node.op not in (*_SAME_UNIT, "conv", "linear", "affine"):
+        elif not (node.row.homogeneous or node.row.weighted or node.op == "affine"):
             pinned += [node.id, *node.inputs]
     return {group[i] for i in pinned}
 
@@ -122,16 +119,14 @@ def _distance(x: float) -> float:
 def _in_units(node: Node, sources: list[float], own: float, scale: Array | None) -> Node:
     """The node on values that are divided by their units."""
     source = sources[0] if sources else 1.0
-    if node.op == "affine":
-        attrs = {"rescale": source / own, "unit": own}
-        real = chain_class(node.attrs["steps"]) == "real"
-        if real and scale is not None and _is_shift(scale * (source / own)):
-            return node.with_attrs(**attrs, multiplier="tied")
-        return node if own == source == 1.0 else node.with_attrs(**attrs)
-    if node.op == "threshold" and source != 1.0:
+    if isinstance(node.attrs, Affine):
+        real = chain_class(node.attrs.steps) == "real"
+        tied = real and scale is not None and _is_shift(scale * (source / own))
+        return node.with_attrs(rescale=source / own, unit=own, multiplier="tied" if tied else "")
+    if node.op == "threshold":
         return node.with_attrs(unit=source)
-    if node.op in ("conv", "linear") and node.attrs["weight_domain"].kind != "binary" and (source, own) != (1.0, 1.0):
-        return node.with_attrs(rescale_in=source, unit=own)
+    if node.row.weighted and node.of(Product).weight.kind != "binary":
+        return node.with_attrs(unit_in=source, unit=own)
     return node
 
 
@@ -145,5 +140,5 @@ def multiplications_left(graph: Graph) -> tuple[Node, ...]:
     """The affine nodes that still multiply by a real constant."""
     return tuple(
         n for n in graph.nodes
-        if n.op == "affine" and chain_class(n.attrs["steps"]) == "real" and "multiplier" not in n.attrs
+        if isinstance(n.attrs, Affine) and chain_class(n.attrs.steps) == "real" and not n.attrs.multiplier
     )  # fmt: skip

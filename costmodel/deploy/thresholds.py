@@ -22,17 +22,12 @@ from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
 from costmodel.graph.affine import Step
+from costmodel.graph.attrs import NONE, Affine, Move, Threshold
 from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain
-from costmodel.graph.node import MOVES, Constant, Graph, GraphInput, Node, Rewrite, substitute
+from costmodel.graph.node import Graph, GraphInput, Node, substitute
+from costmodel.graph.operands import Constant
+from costmodel.graph.vocabulary import Rewrite
 
-_ELEMENTWISE = frozenset(
-    {"affine", "sign", "compare", "where", "clamp", "relu", "prelu", "cast", "round", "logical", "abs", "minimum",
-     "maximum", "mul", "add", "square", "special"}
-)  # fmt: skip
-#: A function made of these is monotone without looking.
-_MONOTONE = frozenset({"affine", "clamp", "cast", "sign", "compare", "round", "relu"})
-#: Users that apply the size of a one-bit step after their sum.
-_SUMS = frozenset({"conv", "linear", "matmul"})
 WHY = "a function of one value with two results is a comparison with a threshold; positive scales and biases move it"
 
 
@@ -46,7 +41,7 @@ def to_thresholds(graph: Graph) -> Graph:
     inside: set[int] = set()
     rows: list[Rewrite] = []
     for root in reversed(graph.nodes):
-        if root.id in inside or not root.domain.is_one_bit or root.op not in _ELEMENTWISE:
+        if root.id in inside or not root.domain.is_one_bit or not root.row.elementwise:
             continue
         source, cone = _largest(graph, root, table, _cones(root, nodes, position, users, graph.outputs))
         if source is None:
@@ -68,7 +63,7 @@ def to_thresholds(graph: Graph) -> Graph:
 
 
 def _name(cone: list[Node]) -> str:
-    steps = [step for node in cone if node.op == "affine" for step in node.attrs["steps"]]
+    steps = [step for node in cone if isinstance(node.attrs, Affine) for step in node.attrs.steps]
     if any(step.fn == "batch_norm" for step in steps):
         return "batch norm into threshold"
     if steps:
@@ -89,7 +84,7 @@ def _cones(
         closed = latest == root.id or (
             latest not in outputs and all(user.id in inside for user in users.get(latest, ()))
         )
-        if node is None or node.op not in _ELEMENTWISE or not closed or node.shape != root.shape:
+        if node is None or not node.row.elementwise or not closed or node.shape != root.shape:
             break
         inside[latest] = node
         frontier.discard(latest)
@@ -116,21 +111,20 @@ def _recodes(source: Node | GraphInput) -> bool:
 
 def _threshold(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
     if _recodes(source):
-        return replace(root, op="cast", inputs=(source.id,), consts={}, tags=(),
-                       attrs={"recode": True, "cone": tuple(cone)})  # fmt: skip
+        return replace(root, op="recode", inputs=(source.id,), consts={}, tags=(), attrs=NONE, inner=tuple(cone))
     channels = max((c.numel for node in cone for c in _constants(node)), default=1)
     bits = source.domain.bits
     domain = Domain("int", bits) if not source.domain.is_float else Domain("float", bits)
     return replace(
-        root, op="threshold", inputs=(source.id,), consts={}, tags=("binarize",),
-        attrs={"cone": tuple(cone), "bits_in": bits, "channels": channels, "threshold_domain": domain},
+        root, op="threshold", inputs=(source.id,), consts={}, tags=("binarize",), inner=tuple(cone),
+        attrs=Threshold(bits, channels, domain),
     )  # fmt: skip
 
 
 def _constants(node: Node) -> Iterable[Constant]:
     yield from (c for c in node.consts.values())
-    for step in node.attrs.get("steps", ()):
-        yield from (c for c in step.constants if c is not None)
+    if isinstance(node.attrs, Affine):
+        yield from (c for step in node.attrs.steps for c in step.constants if c is not None)
 
 
 def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> int:
@@ -163,9 +157,9 @@ def _varies_by_position(constant: Constant, rank: int) -> bool:
 
 def _one_decision(cone: list[Node]) -> bool:
     """Whether one comparison of a monotone function decides everything that follows it."""
-    decisions = [node for node in cone if node.op in ("sign", "compare")]
+    decisions = [node for node in cone if node.row.decides]
     if len(decisions) != 1:
-        return {node.op for node in cone} <= _MONOTONE and not decisions
+        return all(node.row.monotone for node in cone) and not decisions
     (decision,) = decisions
     after = {decision.id, *(node.id for node in cone if _is_filled(node))}
     for node in cone:  # in execution order
@@ -174,12 +168,12 @@ def _one_decision(cone: list[Node]) -> bool:
         if not after.issuperset(node.inputs):
             return False
         after.add(node.id)
-    return all(node.op in _MONOTONE for node in cone if node.id not in after)
+    return all(node.row.monotone for node in cone if node.id not in after)
 
 
 def _is_filled(node: Node) -> bool:
-    """Whether it makes a tensor of one number in the shape of its operand, such as ``ones_like``."""
-    return node.op == "cast" and any(name in node.source for name in ("_like", ".fill", ".zero", ".new_"))
+    """Whether it makes a tensor of one number in the shape of its operand."""
+    return isinstance(node.attrs, Move) and node.attrs.replaces
 
 
 def _restore_scales(graph: Graph) -> Graph:
@@ -199,11 +193,11 @@ def _restore_scales(graph: Graph) -> Graph:
         nodes.append(substitute((node,), renamed)[0])
         if node.id not in units:
             continue
-        needing = [user for user in users[node.id] if user.op not in _SUMS and not _gives_units(user, units)]
+        needing = [user for user in users[node.id] if not user.row.product and not _gives_units(user, units)]
         if needing or node.id in outputs:
             step = Step("mul", (_scale_constant(node.domain),), "act_scale")
-            nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs={"steps": (step,)}, tags=(),
-                                 window=None, consts={}))  # fmt: skip
+            nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs=Affine((step,)), tags=(),
+                                 window=None, consts={}, inner=()))  # fmt: skip
             names.update({(user.id, node.id): fresh for user in needing})
             if node.id in outputs:
                 outputs[node.id] = fresh
@@ -214,10 +208,9 @@ def _restore_scales(graph: Graph) -> Graph:
 
 def _gives_units(node: Node, units: set[int]) -> bool:
     """Whether its one-bit values come as ±1 or {0, 1}, whatever size they stand for."""
-    if node.op == "threshold" or node.attrs.get("recode"):
+    if node.inner:
         return True
-    carries = node.op == "max_pool" or node.op in MOVES
-    return carries and node.domain.is_one_bit and units.issuperset(node.inputs)
+    return node.row.selects and node.domain.is_one_bit and units.issuperset(node.inputs)
 
 
 def _scale_constant(domain: Domain) -> Constant:

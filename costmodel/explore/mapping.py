@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from costmodel.explore import _evaluate
 from costmodel.explore.tables import Choices
+from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets.spec import Target
 
@@ -74,7 +75,6 @@ class LayerTables:
 def layer_tables(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> LayerTables:
     """Tables of all mappings at one setting of a chip: what stays in the array is the ``output`` or the ``weight``."""
     from costmodel.targets.asic import price as asic
-    from costmodel.targets.asic.work import PRODUCTS
 
     names = ("output", "weight")
     values = np.zeros((len(ledger.layers), len(names), len(METRICS)))
@@ -98,7 +98,7 @@ def layer_tables(ledger: Ledger, target: Target, settings: Mapping[str, Any]) ->
             area = bill.total("area_mm2").value if "area_mm2" in bill.metrics() else None
     differ = np.flatnonzero(np.any(values[:, 0] != values[:, 1], axis=1))
     fixed += values[np.setdiff1d(np.arange(len(values)), differ), 0].sum(axis=0)
-    products = tuple(layer.index for layer in ledger.layers if layer.op in PRODUCTS)
+    products = tuple(layer.index for layer in ledger.layers if OPS[layer.op].product)
     return LayerTables(names, products, tuple(differ.tolist()), values[differ], fixed, leakage, area)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from costmodel.graph.node import Constant, Window
+from costmodel.graph.operands import Constant, Window
 
 #: What a multiplication by a scale takes: nothing, a change of sign, a shift, or a real multiplication.
 ScaleClass = Literal["one", "sign", "pow2", "real"]

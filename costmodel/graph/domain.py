@@ -63,6 +63,8 @@ class Domain:
         return self.kind in ("binary", "binary01")
 
     def with_scale(self, scale: Scale, per_channel: bool = False) -> Domain:
+        if scale == self.scale and per_channel == self.per_channel:
+            return self
         return replace(self, scale=scale, per_channel=per_channel)
 
     def __str__(self) -> str:

@@ -6,95 +6,30 @@ Nodes are in static single assignment form. Only work that depends on the networ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from costmodel.graph.attrs import NONE, Attrs
 from costmodel.graph.domain import Domain
-from costmodel.graph.vocabulary import Kind
+from costmodel.graph.operands import Constant, Window
+from costmodel.graph.ops import OPS, Op, op
+from costmodel.graph.vocabulary import Caveat, Rewrite
 
 if TYPE_CHECKING:
     import torch
 
-#: Ops that only rename, reorder or copy elements: no arithmetic.
-MOVES = frozenset({"view", "permute", "slice", "expand", "pad", "concat", "stack", "cast", "alias_write", "gather"})
-#: Ops that act on each element alone, with operands that are constant or differ by channel.
-POINTWISE = frozenset(
-    {
-        "batch_norm", "scale", "bias", "affine", "sign", "compare", "where", "prelu", "relu", "clamp", "round", "abs",
-        "neg", "cast", "logical", "special", "minimum", "maximum", "mul", "add", "square", "threshold", "floor_div",
-    }
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Geometry of a sliding window; for ``linear`` and ``matmul`` kernel, stride and dilation are all one."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int = 1
-    transposed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """One exact transformation at one place: the operations it removed (positive) or added (negative), and why."""
-
-    name: str
-    module: str
-    removed: tuple[tuple[Kind, int], ...]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """Something that the tracer could not see through; never silent."""
-
-    kind: Literal["unknown_op", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic", "note"]
-    module: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """An operand that does not depend on the input.
-
-    ``id`` is its value in the recording (-1 for a literal), ``domain`` what its values are known to be, ``literal`` the
-    number itself if it was written in the program, ``factor`` what the recorded value is multiplied by. ``shape``
-    leaves out dimensions along which the values only repeat.
-    """
-
-    id: int
-    shape: tuple[int, ...]
-    domain: Domain
-    literal: float | None = None
-    path: str = ""
-    factor: float = 1.0
-
-    @property
-    def numel(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
-
-
-@dataclass(frozen=True, slots=True)
-class In:
-    """An argument in ``attrs["operands"]`` that is the node's input of this position."""
-
-    position: int
+A = TypeVar("A", bound=Attrs)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One operation. ``inputs`` are ids of nodes or of graph inputs; ``consts`` its operands known offline.
 
-    ``tags`` say why it is there (see :data:`costmodel.ledger.TAGS`); ``attrs`` hold what the op needs besides its
-    operands (window, reduced size, function name). ``domain`` is that of its result.
+    ``op`` is a name of the table (:mod:`costmodel.graph.ops`), whose row says of which class ``attrs`` is: what the op
+    needs besides its operands. ``tags`` say why it is there (see :data:`costmodel.graph.vocabulary.TAGS`); ``domain``
+    is that of its result. ``inner`` are the nodes that a threshold or a recoding stands for, the last of them its own.
     """
 
     id: int
@@ -105,20 +40,35 @@ class Node:
     module: str = ""
     call: int = 0
     consts: Mapping[str, Constant] = field(default_factory=dict)
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Attrs = NONE
     tags: tuple[str, ...] = ()
     window: Window | None = None
     source: str = ""
+    inner: tuple[Node, ...] = ()
+
+    def __post_init__(self) -> None:
+        row = OPS.get(self.op) or op(self.op)
+        if type(self.attrs) is not row.attrs:
+            raise TypeError(f"{self.op} takes {row.attrs.__name__}, not {type(self.attrs).__name__}")
+
+    @property
+    def row(self) -> Op:
+        """The row of its operation: its traits."""
+        return OPS[self.op]
 
     @property
     def numel(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+        return math.prod(self.shape)
 
-    def with_attrs(self, **attrs: Any) -> Node:
-        return replace(self, attrs={**self.attrs, **attrs})
+    def of(self, form: type[A]) -> A:
+        """Its attributes, as those of an operation of this form; :class:`TypeError` for another one."""
+        if not isinstance(self.attrs, form):
+            raise TypeError(f"{self.op} has {type(self.attrs).__name__}, not {form.__name__}")
+        return self.attrs
+
+    def with_attrs(self, **changes: Any) -> Node:
+        """The same node with some attributes changed; :class:`TypeError` for one that it does not have."""
+        return replace(self, attrs=replace(self.attrs, **changes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""The words of an account: kinds of operations, and why an operation is there."""
+"""The words of an account: kinds of operations, why one is there, what was rewritten, what could not be seen."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 Kind = Literal[
     "mul", "add", "compare", "xnor", "and", "popcount", "shift_const", "shift_channel", "shift_var",
@@ -20,3 +21,33 @@ TAGS: tuple[str, ...] = (
     "bn_scale", "bn_bias", "const_mul", "prelu", "relu", "clamp", "avgpool", "gap", "maxpool", "residual", "bias",
     "binarize", "quantize", "gate", "activation", "normalize", "resample", "other",
 )  # fmt: skip
+
+
+class Row(NamedTuple):
+    """``number`` operations of one kind that a node costs: ``bits_a`` by ``bits_b``, accumulated in ``bits_acc``."""
+
+    kind: Kind
+    tag: str
+    number: int
+    bits_a: int
+    bits_b: int
+    bits_acc: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One exact transformation at one place: the operations it removed (positive) or added (negative), and why."""
+
+    name: str
+    module: str
+    removed: tuple[tuple[Kind, int], ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something that the tracer could not see through; never silent."""
+
+    kind: Literal["unknown_op", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic", "note"]
+    module: str
+    message: str

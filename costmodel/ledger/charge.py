@@ -9,14 +9,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from costmodel.graph.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
+from costmodel.graph.attrs import (
+    Affine,
+    Choose,
+    Clamp,
+    Gate,
+    Norm,
+    Pool,
+    Product,
+    Reduce,
+    Softmax,
+    Stated,
+    Threshold,
+    Variance,
+)
 from costmodel.graph.domain import FLOAT, FLOAT_BITS, Domain, accumulator
-from costmodel.graph.node import MOVES, Constant, Graph, GraphInput, Node
-from costmodel.graph.vocabulary import Kind
+from costmodel.graph.node import Graph, GraphInput, Node
+from costmodel.graph.operands import Constant
+from costmodel.graph.vocabulary import Kind, Row
 from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger, Level, Role, Scale, Traffic
 from costmodel.ledger.scales import replacement
 
-#: (kind, tag, count, bits_a, bits_b, bits_acc)
-Row = tuple[Kind, str, int, int, int, int]
 Rule = Callable[[Node], Iterable[Row]]
 #: A table of more entries than this a channel is not a table any more.
 MAX_LEVELS = 1 << 16
@@ -32,26 +45,24 @@ def charge(graph: Graph, level: Level) -> Ledger:
     where: dict[int, tuple[int, ...]] = {leaf.id: (-1,) for leaf in graph.inputs}  # value -> layers that produce it
     for node in graph.nodes:
         producers = tuple(dict.fromkeys(i for source in node.inputs for i in where[source]))
-        if node.op in MOVES and node.op != "concat":
+        if node.row.moves and not node.row.joins:  # no layer: its readers read from its producers
             where[node.id] = producers
             continue
         index = len(layers)
         where[node.id] = (index,)
         layers.append(_layer(node, index, producers, table))
-        rule = RULES.get(node.op, unknown)
-        for kind, tag, count, bits_a, bits_b, bits_acc in rule(node):
+        for kind, tag, count, bits_a, bits_b, bits_acc in RULES[node.op](node):
             if count:
                 charges.append(
                     Charge(index, node.module, node.call, node.op, kind, tag, count, bits_a, bits_b, bits_acc)
                 )
         traffic.extend(_traffic(node, index, table))
-        if level == "deployed" and node.op == "affine" and chain_class(node.attrs["steps"]) == "real":
-            scales.append(_scale(node, index, table))
+        if level == "deployed" and isinstance(node.attrs, Affine) and chain_class(node.attrs.steps) == "real":
+            scales.append(_scale(node, node.attrs.steps, index, table))
     return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales))
 
 
-def _scale(node: Node, index: int, table: Mapping[int, Node | GraphInput]) -> Scale:
-    steps = node.attrs["steps"]
+def _scale(node: Node, steps: tuple[Step, ...], index: int, table: Mapping[int, Node | GraphInput]) -> Scale:
     stored = next((c.path or name for name, c in _chain_constants(steps) if name == "scale"), "")
     bits = table_bits(node, table)
     return Scale(index, chain_per_channel(steps), bits, table_entries(node, table) if bits else 0, stored)
@@ -59,12 +70,12 @@ def _scale(node: Node, index: int, table: Mapping[int, Node | GraphInput]) -> Sc
 
 def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, Node | GraphInput]) -> Layer:
     first = table.get(node.inputs[0]) if node.inputs else None
-    a = node.attrs.get("a") or (first.domain if first is not None else node.domain)
+    attrs = node.attrs
+    a, b = (attrs.a, attrs.b) if isinstance(attrs, (Product, Gate)) else (None, None)
+    shape, terms, macs = (attrs.weight_shape, attrs.n_terms, attrs.macs) if isinstance(attrs, Product) else ((), 0, 0)
     return Layer(
-        index, node.module, node.call, node.op, producers,
-        first.shape if first is not None else (), node.shape, a, node.domain,
-        node.attrs.get("b"), node.attrs.get("weight_shape", ()), node.window,
-        node.attrs.get("n_terms", 0), node.attrs.get("macs", 0),
+        index, node.module, node.call, node.op, producers, first.shape if first is not None else (), node.shape,
+        a or (first.domain if first is not None else node.domain), node.domain, b, shape, node.window, terms, macs,
     )  # fmt: skip
 
 
@@ -73,14 +84,14 @@ def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, 
 
 def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Iterable[Traffic]:
     """Every operand is read once and every result written once, at its true width."""
-    if node.op == "concat":  # its producers write side by side
+    if node.row.joins:  # its producers write side by side
         return
     for source in node.inputs:
         operand = table[source]
         yield Traffic(index, node.module, f"v{source}", "input", _numel(operand.shape), operand.domain.bits)
     for name, constant in _constants(node):
         role: Role = "weight" if name == "weight" else "parameter"
-        domain = node.attrs["b"] if name == "weight" and "b" in node.attrs else constant.domain
+        domain = node.attrs.b if name == "weight" and isinstance(node.attrs, Product) else constant.domain
         if constant.literal is None and constant.numel:
             yield Traffic(index, node.module, constant.path or name, role, constant.numel, domain.bits)
     yield Traffic(index, node.module, f"v{node.id}", "output", _numel(node.shape), node.domain.bits)
@@ -88,18 +99,15 @@ def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Ite
 
 def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
     yield from node.consts.items()
-    as_table = node.attrs.get("multiplier") == "lut"
-    if as_table:
-        yield TABLE, Constant(-2, (node.attrs["table_entries"],), FLOAT)
-    for name, constant in _chain_constants(node.attrs.get("steps", ())):
-        if not (as_table and name == "scale"):
-            yield name, constant
-    # A folded scale is in the weights; a folded bias is stored beside them.
-    for name, constant in _chain_constants(node.attrs.get("post", ())):
-        if name == "bias" and "bias" not in node.consts:
-            yield name, constant
-    if node.op == "threshold":
-        yield "threshold", Constant(-2, (node.attrs["channels"],), node.attrs["threshold_domain"])
+    match node.attrs:
+        case Affine(steps=steps, multiplier=multiplier, table_entries=entries):
+            if multiplier == "lut":
+                yield TABLE, Constant(-2, (entries,), FLOAT)
+            yield from ((name, c) for name, c in _chain_constants(steps) if multiplier != "lut" or name != "scale")
+        case Product(post=post):  # a folded scale is in the weights; a folded bias is stored beside them
+            yield from ((n, c) for n, c in _chain_constants(post) if n == "bias" and "bias" not in node.consts)
+        case Threshold(channels=channels, domain=domain):
+            yield "threshold", Constant(-2, (channels,), domain)
 
 
 def _chain_constants(steps: Sequence[Step]) -> Iterable[tuple[str, Constant]]:
@@ -131,43 +139,42 @@ def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, ta
     acc = accumulator(n_terms, a, b).bits if not (a.is_float or b.is_float) else FLOAT_BITS
     narrow = {"binary", "binary01", "ternary"}
     if a.is_one_bit and b.is_one_bit:
-        yield ("xnor" if a.kind == b.kind == "binary" else "and", tag, macs, 1, 1, 0)
-        yield ("popcount", tag, macs, 1, 1, acc)
+        yield Row("xnor" if a.kind == b.kind == "binary" else "and", tag, macs, 1, 1)
+        yield Row("popcount", tag, macs, 1, 1, acc)
     elif a.kind in narrow and b.kind in narrow:  # a ternary digit carries a mask beside its sign
-        yield ("xnor", tag, macs, 1, 1, 0)
-        yield ("and", tag, macs, 1, 1, 0)
-        yield ("popcount", tag, macs, 1, 1, acc)
+        yield Row("xnor", tag, macs, 1, 1)
+        yield Row("and", tag, macs, 1, 1)
+        yield Row("popcount", tag, macs, 1, 1, acc)
     elif a.kind in (*narrow, "int") and b.kind in (*narrow, "int") and max(a.bits, b.bits) <= 4:
         planes = a.bits * b.bits
-        yield ("and", tag, macs * planes, 1, 1, 0)
-        yield ("popcount", tag, macs * planes, 1, 1, acc)
+        yield Row("and", tag, macs * planes, 1, 1)
+        yield Row("popcount", tag, macs * planes, 1, 1, acc)
     elif a.kind in narrow or b.kind in narrow:
         wide = b if a.kind in narrow else a
-        yield ("signflip", tag, macs, wide.bits, 1, acc)
+        yield Row("signflip", tag, macs, wide.bits, 1, acc)
     elif a.kind == "pow2" or b.kind == "pow2":  # each weight shifts by its own amount
         wide = b if a.kind == "pow2" else a
-        yield ("shift_var", tag, macs, wide.bits, a.bits if a.kind == "pow2" else b.bits, 0)
-        yield ("add", tag, macs - outputs, acc, acc, acc)
+        yield Row("shift_var", tag, macs, wide.bits, a.bits if a.kind == "pow2" else b.bits)
+        yield Row("add", tag, macs - outputs, acc, acc, acc)
     else:
-        yield ("mul", tag, macs, a.bits, b.bits, 0)
-        yield ("add", tag, macs - outputs, acc, acc, acc)
+        yield Row("mul", tag, macs, a.bits, b.bits)
+        yield Row("add", tag, macs - outputs, acc, acc, acc)
 
 
 def sum_of_products(node: Node) -> Iterable[Row]:
-    a, b = node.attrs["a"], node.attrs["b"]
-    yield from product_rows(
-        a, b, node.attrs["macs"], node.attrs.get("results", node.numel), node.attrs["n_terms"], product_tag(node)
-    )
-    post = node.attrs.get("post", ())
+    attrs = node.of(Product)
+    results = node.numel if attrs.results is None else attrs.results
+    yield from product_rows(attrs.a, attrs.b, attrs.macs, results, attrs.n_terms, product_tag(node, attrs))
+    post = attrs.post
     # A scale that is folded into the weights takes the bias before it along: one addition for all of them.
     biases = ["bias"] * ("bias" in node.consts) + [bias_tags(post)] * any(step.has_bias for step in post)
     if biases:
         width = _width(node)
-        yield ("add", "+".join(dict.fromkeys(biases)), node.numel, width, width, width)
+        yield Row("add", "+".join(dict.fromkeys(biases)), node.numel, width, width, width)
 
 
-def product_tag(node: Node) -> str:
-    a, b = node.attrs["a"], node.attrs["b"]
+def product_tag(node: Node, attrs: Product) -> str:
+    a, b = attrs.a, attrs.b
     few = ("binary", "binary01", "ternary")
     if node.op == "matmul":
         return "matmul"
@@ -175,48 +182,48 @@ def product_tag(node: Node) -> str:
         return "binary_conv" if node.op == "conv" else "binary_linear"
     if node.op == "linear":
         return "fp_linear"
-    return "stem_conv" if node.attrs.get("stem") else "fp_conv"
+    return "stem_conv" if attrs.stem else "fp_conv"
 
 
 # -- element by element -----------------------------------------------------------------------------------------------
 
 
 def affine(node: Node) -> Iterable[Row]:
-    steps = node.attrs["steps"]
-    if "multiplier" in node.attrs:
-        yield from replaced_multiplication(node)
+    attrs = node.of(Affine)
+    steps = attrs.steps
+    if attrs.multiplier:
+        yield from replaced_multiplication(node, attrs)
     else:
         yield from scale_rows(node, chain_class(steps), chain_per_channel(steps), scale_tags(steps), steps)
     if any(step.has_bias for step in steps):
         width = _width(node)
-        yield ("add", bias_tags(steps), node.numel, width, width, width)
+        yield Row("add", bias_tags(steps), node.numel, width, width, width)
 
 
 def scale_rows(node: Node, scale: str, per_channel: bool, tag: str, steps: tuple[Step, ...] = ()) -> Iterable[Row]:
     """One multiplication by a constant: free, a sign, a shift, or a real one."""
     count, width = node.numel, _width(node)
     if scale == "real":
-        yield ("mul", tag, count, width, width, 0)
+        yield Row("mul", tag, count, width, width)
     elif scale == "pow2":
-        yield ("shift_channel" if per_channel else "shift_const", tag, count, width, 0, 0)
+        yield Row("shift_channel" if per_channel else "shift_const", tag, count, width, 0)
     elif scale == "sign" and not any(step.has_bias for step in steps):
-        yield ("signflip", tag, count, width, 1, 0)
+        yield Row("signflip", tag, count, width, 1)
 
 
-def replaced_multiplication(node: Node) -> Iterable[Row]:
+def replaced_multiplication(node: Node, attrs: Affine) -> Iterable[Row]:
     """What stands in the place of a multiplication by a constant; see :mod:`costmodel.deploy.multipliers`."""
-    steps = node.attrs["steps"]
-    return replacement(
-        node.attrs["multiplier"], chain_per_channel(steps), scale_tags(steps), node.numel, node.attrs.get("bits_in", 0)
-    )
+    steps = attrs.steps
+    return replacement(attrs.multiplier, chain_per_channel(steps), scale_tags(steps), node.numel, attrs.bits_in)
 
 
 def table_bits(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
     """Width of the sum of signs that a scale multiplies, where a table can list its values; else 0."""
     source = table[node.inputs[0]]
-    if not isinstance(source, Node) or source.op not in ("conv", "linear") or source.attrs["n_terms"] > MAX_LEVELS:
+    if not isinstance(source, Node) or not source.row.weighted:
         return 0
-    signs = source.attrs["a"].is_one_bit and source.attrs["weight_domain"].kind == "binary"
+    attrs = source.of(Product)
+    signs = attrs.a.is_one_bit and attrs.weight.kind == "binary" and attrs.n_terms <= MAX_LEVELS
     return source.domain.bits if signs else 0
 
 
@@ -224,21 +231,22 @@ def table_entries(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
     """Entries of the tables that stand for a scale: every sum of signs from -n to n, by channel if the scale is."""
     source = table[node.inputs[0]]
     assert isinstance(source, Node)
-    scales = [c.numel for name, c in _chain_constants(node.attrs["steps"]) if name == "scale"]
-    return max(scales, default=1) * (2 * int(source.attrs["n_terms"]) + 1)
+    scales = [c.numel for name, c in _chain_constants(node.of(Affine).steps) if name == "scale"]
+    return max(scales, default=1) * (2 * source.of(Product).n_terms + 1)
 
 
 def prelu(node: Node) -> Iterable[Row]:
     # The sign bit of x selects; only the negative branch computes.
     slope = node.consts["slope"]
     if slope.literal == 0:
-        yield ("compare", "relu", node.numel, _width(node), 0, 0)
+        yield Row("compare", "relu", node.numel, _width(node), 0)
         return
     yield from scale_rows(node, constant_class(slope), slope.numel > 1, "prelu")
 
 
 def threshold(node: Node) -> Iterable[Row]:
-    yield ("compare", "binarize", node.numel, node.attrs["bits_in"], node.attrs["bits_in"], 0)
+    width = node.of(Threshold).bits_in
+    yield Row("compare", "binarize", node.numel, width, width)
 
 
 def _width(node: Node) -> int:
@@ -249,27 +257,28 @@ def _width(node: Node) -> int:
 def _each(kind: Kind, bits_b: int = FLOAT_BITS) -> Rule:
     def rule(node: Node) -> Iterable[Row]:
         width = _width(node)
-        yield (kind, (node.tags or ("other",))[0], node.numel, width, width if bits_b == FLOAT_BITS else bits_b, 0)
+        yield Row(kind, (node.tags or ("other",))[0], node.numel, width, width if bits_b == FLOAT_BITS else bits_b)
 
     return rule
 
 
 def clamp(node: Node) -> Iterable[Row]:
     width = _width(node)
-    yield ("compare", "clamp", node.numel * node.attrs["sides"], width, width, 0)
+    yield Row("compare", "clamp", node.numel * node.of(Clamp).sides, width, width)
 
 
 def residual(node: Node) -> Iterable[Row]:
     width = _width(node)
-    yield ("add", (node.tags or ("residual",))[0], node.numel, width, width, width)
+    yield Row("add", (node.tags or ("residual",))[0], node.numel, width, width, width)
 
 
 def gate(node: Node) -> Iterable[Row]:
     """A product of two activations, element by element: what it takes is what their kinds say."""
-    a, b = node.attrs.get("a", node.domain), node.attrs.get("b", node.domain)
+    attrs = node.of(Gate)
+    a, b = attrs.a or node.domain, attrs.b or node.domain
     tag = (node.tags or ("gate",))[0]
     width = max((d.bits for d in (a, b) if not d.is_one_bit and d.kind != "ternary"), default=1)
-    yield (gate_kind(a, b), tag, node.numel, width, min(a.bits, b.bits), 0)
+    yield Row(gate_kind(a, b), tag, node.numel, width, min(a.bits, b.bits))
 
 
 def gate_kind(a: Domain, b: Domain) -> Kind:
@@ -285,16 +294,16 @@ def gate_kind(a: Domain, b: Domain) -> Kind:
 
 
 def where(node: Node) -> Iterable[Row]:
-    if not node.attrs.get("static"):
-        yield ("lut", (node.tags or ("other",))[0], node.numel, _width(node), 1, 0)
+    if not node.of(Choose).static:
+        yield Row("lut", (node.tags or ("other",))[0], node.numel, _width(node), 1)
 
 
 def logical(node: Node) -> Iterable[Row]:
-    yield ("and", "binarize", node.numel, 1, 1, 0)
+    yield Row("and", "binarize", node.numel, 1, 1)
 
 
 def special(node: Node) -> Iterable[Row]:
-    yield ("special", "activation", node.numel, _width(node), 0, 0)
+    yield Row("special", "activation", node.numel, _width(node), 0)
 
 
 # -- windows and reductions -------------------------------------------------------------------------------------------
@@ -302,59 +311,58 @@ def special(node: Node) -> Iterable[Row]:
 
 def max_pool(node: Node) -> Iterable[Row]:
     assert node.window is not None
-    yield ("compare", "maxpool", node.numel * (_numel(node.window.kernel) - 1), node.domain.bits, node.domain.bits, 0)
+    width = node.domain.bits
+    yield Row("compare", "maxpool", node.numel * (_numel(node.window.kernel) - 1), width, width)
 
 
 def pooled_sum(node: Node) -> Iterable[Row]:
-    tag, width = (node.tags or ("other",))[0], _width(node)
-    additions = node.attrs.get("additions", node.numel * (node.attrs["count"] - 1))
-    yield ("add", tag, additions, width, width, width)
+    attrs, tag, width = node.of(Pool), (node.tags or ("other",))[0], _width(node)
+    additions = node.numel * (attrs.count - 1) if attrs.additions is None else attrs.additions
+    yield Row("add", tag, additions, width, width, width)
 
 
 def reduce(node: Node) -> Iterable[Row]:
-    fn, width = node.attrs["fn"], 1 if node.attrs["fn"] == "and" else _width(node)
-    yield (fn, "other", node.numel * (node.attrs["count"] - 1), width, width, width if fn == "add" else 0)
+    attrs = node.of(Reduce)
+    kind, width = attrs.kind, 1 if attrs.kind == "and" else _width(node)
+    yield Row(kind, "other", node.numel * (attrs.count - 1), width, width, width if kind == "add" else 0)
 
 
 def variance(node: Node) -> Iterable[Row]:
     # sum of squared distances from the mean: two sums, one square, one scale; a root for the standard deviation
-    count, width = node.attrs["count"], _width(node)
-    yield ("add", "normalize", node.numel * (3 * count - 2), width, width, width)
-    yield ("mul", "normalize", node.numel * (count + 2), width, width, 0)
-    if node.attrs.get("root"):
-        yield ("special", "normalize", node.numel, width, 0, 0)
+    attrs, width = node.of(Variance), _width(node)
+    count = attrs.count
+    yield Row("add", "normalize", node.numel * (3 * count - 2), width, width, width)
+    yield Row("mul", "normalize", node.numel * (count + 2), width, width)
+    if attrs.root:
+        yield Row("special", "normalize", node.numel, width, 0)
 
 
 def norm(node: Node) -> Iterable[Row]:
     """Of n elements in g groups: sum and scale (mean), subtract, square, sum, scale, eps, root, scale, gain, shift."""
-    n, g, width = node.numel, node.attrs["groups"], _width(node)
-    centred = node.attrs["fn"] != "_fused_rms_norm"
-    gain, shift = node.attrs.get("gain", True), node.attrs.get("shift", True)
-    yield ("mul", "normalize", 2 * n + (2 if centred else 1) * g + n * gain, width, width, 0)
-    yield ("add", "normalize", (3 * n - g if centred else n) + n * shift, width, width, width)
-    yield ("special", "normalize", g, width, 0, 0)
+    attrs, n, width = node.of(Norm), node.numel, _width(node)
+    g = attrs.groups
+    yield Row("mul", "normalize", 2 * n + (2 if attrs.centred else 1) * g + n * attrs.gain, width, width)
+    yield Row("add", "normalize", (3 * n - g if attrs.centred else n) + n * attrs.shift, width, width, width)
+    yield Row("special", "normalize", g, width, 0)
 
 
 def softmax(node: Node) -> Iterable[Row]:
     """Of n elements in g groups: maximum, subtract, exponentiate, sum, reciprocal, scale; or subtract the logarithm."""
-    n, width = node.numel, _width(node)
-    arguments = node.attrs.get("args", ())
-    axis = arguments[1] if len(arguments) > 1 else -1
-    g = n // node.shape[axis] if node.shape else 1
-    logarithm = node.attrs.get("fn") == "_log_softmax"
-    yield ("compare", "activation", n - g, width, width, 0)
-    yield ("special", "activation", n + g, width, 0, 0)
-    yield ("add", "activation", 3 * n - g if logarithm else 2 * n - g, width, width, width)
-    if not logarithm:
-        yield ("mul", "activation", n, width, width, 0)
+    attrs, n, width = node.of(Softmax), node.numel, _width(node)
+    g = n // node.shape[attrs.axis] if node.shape else 1
+    yield Row("compare", "activation", n - g, width, width)
+    yield Row("special", "activation", n + g, width, 0)
+    yield Row("add", "activation", 3 * n - g if attrs.log else 2 * n - g, width, width, width)
+    if not attrs.log:
+        yield Row("mul", "activation", n, width, width)
 
 
 def stated(node: Node) -> Iterable[Row]:
     """What the handler counted, at the width of the result."""
     width = _width(node)
-    for kind, tag, count, *bits in node.attrs["rows"]:
+    for kind, tag, count, *bits in node.of(Stated).rows:
         a, b, acc = (width if size == FLOAT_BITS else size for size in bits)
-        yield (kind, tag, count, a, b, acc)
+        yield Row(kind, tag, count, a, b, acc)
 
 
 def free(node: Node) -> Iterable[Row]:
@@ -362,7 +370,7 @@ def free(node: Node) -> Iterable[Row]:
 
 
 def unknown(node: Node) -> Iterable[Row]:
-    yield ("unknown", "other", max(1, node.numel), _width(node), _width(node), 0)
+    yield Row("unknown", "other", max(1, node.numel), _width(node), _width(node))
 
 
 RULES: dict[str, Rule] = {
@@ -382,8 +390,8 @@ RULES: dict[str, Rule] = {
 def describe(node: Node) -> dict[str, Any]:
     """Operations of one node by kind, for the rewrites' accounts of what they removed."""
     table: dict[str, Any] = {}
-    if node.op in MOVES:
+    if node.row.moves:
         return table
-    for kind, _, count, *_ in RULES.get(node.op, unknown)(node):
+    for kind, _, count, *_ in RULES[node.op](node):
         table[kind] = table.get(kind, 0) + count
     return table

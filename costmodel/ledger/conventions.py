@@ -12,10 +12,10 @@ from fractions import Fraction
 
 from costmodel.errors import UnknownNameError
 from costmodel.graph.domain import Domain
+from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Level, Profile
 
 #: Operations whose cost is a number of multiply-accumulates.
-PRODUCTS = ("conv", "linear", "matmul")
 #: Width that PokeBNN's arithmetic computation effort assigns to a real number (bfloat16).
 ACE_FLOAT_BITS = 16
 
@@ -126,7 +126,7 @@ def average_pooling(ledger: Ledger) -> list[Charge]:
 
 def is_binary(layer: Layer) -> bool:
     """Whether the layer multiplies one-bit values with one-bit weights."""
-    return layer.op in PRODUCTS and layer.a.is_one_bit and layer.b is not None and layer.b.is_one_bit
+    return OPS[layer.op].product and layer.a.is_one_bit and layer.b is not None and layer.b.is_one_bit
 
 
 def is_projection(layer: Layer) -> bool:

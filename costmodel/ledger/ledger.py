@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from costmodel.graph.domain import Domain
-from costmodel.graph.node import Caveat, Rewrite, Window
-from costmodel.graph.vocabulary import Kind
+from costmodel.graph.operands import Window
+from costmodel.graph.vocabulary import Caveat, Kind, Rewrite
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from costmodel.graph.node import In
-from costmodel.trace.lower import Lowering
+from costmodel.graph.operands import In
+from costmodel.trace.lowering import Lowering
+from costmodel.trace.simplify import base_name
 from costmodel.trace.values import Ref, Value
 
 
@@ -29,11 +30,28 @@ def online_inputs(state: Lowering, value: Value) -> tuple[int, ...]:
 def operands_of(state: Lowering, value: Value) -> tuple[Any, ...]:
     """The arguments in their order: a position among the node's inputs (:class:`In`), a constant, or a plain value."""
     inputs = online_inputs(state, value)
+    return tuple(operand_of(state, argument, inputs) for argument in value.args)
 
-    def code(argument: Any) -> Any:
-        if isinstance(argument, tuple):
-            return tuple(code(a) for a in argument)
-        operand = state.operand(argument) if isinstance(argument, Ref) else argument
-        return In(inputs.index(operand)) if isinstance(argument, Ref) and isinstance(operand, int) else operand
 
-    return tuple(code(a) for a in value.args)
+def operand_of(state: Lowering, argument: Any, inputs: tuple[int, ...]) -> Any:
+    """One argument of a node with these inputs, as :func:`operands_of` gives all."""
+    if isinstance(argument, tuple):
+        return tuple(operand_of(state, a, inputs) for a in argument)
+    if not isinstance(argument, Ref):
+        return argument
+    operand = state.operand(argument)
+    return In(inputs.index(operand)) if isinstance(operand, int) else operand
+
+
+def function_of(value: Value) -> str:
+    """ATen's name of what was called, without overload, output and the underscore of work in place."""
+    return base_name(value.op).split(":")[0].split(".")[1]
+
+
+def plain(argument: Any) -> Any:
+    """An argument as plain data: tensors are None, types and layouts text."""
+    if isinstance(argument, Ref):
+        return None
+    if isinstance(argument, tuple):
+        return tuple(plain(a) for a in argument)
+    return argument if isinstance(argument, (int, float, bool, str)) or argument is None else str(argument)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from costmodel.graph.affine import Step
+from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Norm, Round, Softmax
 from costmodel.graph.domain import BINARY01, FLOAT, Domain, integer
-from costmodel.graph.node import Constant, In
-from costmodel.trace.arguments import node_of, numel, online_inputs, operands_of
+from costmodel.graph.operands import Constant, In
+from costmodel.trace.arguments import function_of, node_of, numel, online_inputs, operand_of, operands_of
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.lower import SUMS, Lowering
+from costmodel.trace.lowering import Lowering
 from costmodel.trace.values import Ref, Value
 
 
@@ -36,7 +37,6 @@ def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if ":" in value.op:
         state.unknown(value, "statistics of a normalisation are used at inference")
         return
-    constants = {f"const{i}": c for i, a in enumerate(args[1:]) if isinstance(a, Ref) and (c := state.constant(a))}
     fn = value.op.split(".")[1]
     groups = value.shape[1] if len(value.shape) > 1 else 1  # how many means and variances there are
     gain, shift = args[1:3]
@@ -45,7 +45,11 @@ def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     elif fn != "native_batch_norm":
         groups = numel(value.shape[: len(value.shape) - len(args[1])])
         gain, shift = args[2], args[3] if fn == "native_layer_norm" else None
-    attrs = {"fn": fn, "args": args, "groups": groups, "gain": gain is not None, "shift": shift is not None}
+    mean, var = args[3:5] if "batch_norm" in fn else (None, None)
+    named = {"gain": gain, "shift": shift, "mean": mean, "var": var}
+    constants = {name: c for name, a in named.items() if isinstance(a, Ref) and (c := state.constant(a))}
+    eps = next((float(a) for a in reversed(args) if isinstance(a, float)), 0.0)
+    attrs = Norm(fn, groups, eps, gain is not None, shift is not None)
     state.emit(value, "norm", (node_of(state, args[0]),), consts=constants, attrs=attrs, tags=("normalize",))
 
 
@@ -53,7 +57,7 @@ def mul(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     a, b = state.operand(args[0]), state.operand(args[1])
     if isinstance(a, int) and isinstance(b, int):
         op = "square" if a == b else "mul"
-        kinds = {"a": state.domain_of(a), "b": state.domain_of(b)}
+        kinds = Gate(state.domain_of(a), state.domain_of(b))
         state.emit(value, op, (a,) if a == b else (a, b), attrs=kinds, tags=("gate",))
         return
     x, c = (a, b) if isinstance(a, int) else (b, a)
@@ -63,13 +67,13 @@ def mul(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 def div(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if len(args) > 2 or value.kwargs.get("rounding_mode"):
-        state.emit(value, "special", online_inputs(state, value), attrs={"fn": "div_round"})
+        state.emit(value, "special", online_inputs(state, value), attrs=Call("div_round"))
         return
     a, b = state.operand(args[0]), state.operand(args[1])
     if isinstance(a, int) and isinstance(b, Constant):
         state.affine(value, a, Step("div", (b,), "const_mul"))
     else:
-        state.emit(value, "special", online_inputs(state, value), attrs={"fn": "div"})
+        state.emit(value, "special", online_inputs(state, value), attrs=Call("div"))
 
 
 def add(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -91,7 +95,7 @@ def _sum(state: Lowering, value: Value, left: Any, right: Any, alpha: float, sig
         inputs = (a, b)
         if alpha != 1:
             inputs = (a, state.affine(value, b, Step("mul", (literal_constant(alpha),), "const_mul"), domain=FLOAT))
-        state.emit(value, "add", inputs, tags=("residual",), attrs={"subtract": sign < 0})
+        state.emit(value, "add", inputs, tags=("residual",), attrs=Add(sign < 0))
     elif isinstance(a, int) and isinstance(b, Constant):
         state.affine(value, a, Step("add" if sign > 0 else "sub", (_times(b, alpha),), "bias"))
     elif isinstance(b, int) and isinstance(a, Constant):
@@ -123,7 +127,7 @@ def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if isinstance(slope, Constant):
         state.emit(value, "prelu", (node_of(state, args[0]),), consts={"slope": slope}, tags=("prelu",))
     else:
-        state.emit(value, "special", online_inputs(state, value), attrs={"fn": "prelu with a slope from the input"})
+        state.emit(value, "special", online_inputs(state, value), attrs=Call("prelu with a slope from the input"))
 
 
 def relu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -147,9 +151,9 @@ def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if low == 0 and high is None:
         relu(state, value, args)
         return
-    attrs = {"min": low, "max": high, "sides": (low is not None) + (high is not None)}
-    source = node_of(state, args[0])
-    state.emit(value, "clamp", (source,), attrs=attrs, domain=_continuous(state, value, source), tags=("clamp",))
+    source, inputs = node_of(state, args[0]), online_inputs(state, value)
+    attrs = Clamp(operand_of(state, low, inputs), operand_of(state, high, inputs))
+    state.emit(value, "clamp", inputs, attrs=attrs, domain=_continuous(state, value, source), tags=("clamp",))
 
 
 def clamp_min(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -178,7 +182,7 @@ def extremum(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         if which == "maximum":
             state.emit(value, "relu", (x,), tags=("relu",))
         else:
-            state.emit(value, "clamp", (x,), attrs={"min": None, "max": 0.0, "sides": 1}, tags=("clamp",))
+            state.emit(value, "clamp", (x,), attrs=Clamp(None, 0.0), tags=("clamp",))
         return
     state.emit(value, which, (x,), consts={"bound": c}, tags=("other",))
 
@@ -195,28 +199,24 @@ def sign(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     domain = state.simplified.domain(value.id)
     # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. Elsewhere a zero is meant, as in
     # the sign of a rectified value.
-    meant = domain.kind in ("ternary", "binary01") and state.op_of(source) not in SUMS
+    meant = domain.kind in ("ternary", "binary01") and not state.is_sum(source)
     state.emit(value, "sign", (source,), tags=("binarize",), domain=domain if meant else None)
 
 
 def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     bound = state.constant(args[1]) if len(args) > 1 else None
-    attrs = {
-        "fn": value.op,
-        "bound": bound.literal if bound is not None else None,
-        "operands": operands_of(state, value),
-    }
+    attrs = Compare(function_of(value), operands_of(state, value), bound=bound.literal if bound is not None else None)
     state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
 
 
 def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    attrs = {"fn": value.op.split(".")[1], "args": value.args}
+    attrs = Softmax(args[1], log=value.op.startswith("aten._log"))
     state.emit(value, "softmax", (node_of(state, args[0]),), attrs=attrs, tags=("activation",))
 
 
 def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    fn = value.op.split(".")[1].rstrip("_")
-    attrs = {"fn": fn, "operands": operands_of(state, value), "kwargs": value.kwargs}
+    plain = all(v in (None, False, "none") for v in value.kwargs.values())
+    attrs = Call(function_of(value), operands_of(state, value), plain)
     state.emit(value, "special", online_inputs(state, value), attrs=attrs, tags=("activation",))
 
 
@@ -226,30 +226,29 @@ def power(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         special(state, value, args)
         return
     x = node_of(state, args[0])
-    square = state.emit(value, "square", (x,), tags=("other",))
+    square = state.emit(value, "square", (x,), attrs=Gate(), tags=("other",))
     if args[1] == 3:
-        state.emit(value, "mul", (square, x), tags=("gate",), attrs={"a": FLOAT, "b": FLOAT})
+        state.emit(value, "mul", (square, x), tags=("gate",), attrs=Gate(FLOAT, FLOAT))
     elif args[1] == 4:
-        state.emit(value, "square", (square,), tags=("other",))
+        state.emit(value, "square", (square,), attrs=Gate(), tags=("other",))
 
 
 def hard_sigmoid(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y = relu6(x + 3) / 6, and x times that for hardswish
     x = node_of(state, args[0])
     shifted = state.affine(value, x, Step("add", (literal_constant(3.0),), "bias"), domain=FLOAT)
-    bounds = {"min": 0.0, "max": 6.0, "sides": 2}
-    cut = state.emit(value, "clamp", (shifted,), attrs=bounds, domain=FLOAT, tags=("clamp",))
+    cut = state.emit(value, "clamp", (shifted,), attrs=Clamp(0.0, 6.0), domain=FLOAT, tags=("clamp",))
     if "hardswish" in value.op:
-        cut = state.emit(value, "mul", (x, cut), attrs={"a": FLOAT, "b": FLOAT}, domain=FLOAT, tags=("gate",))
+        cut = state.emit(value, "mul", (x, cut), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
     state.affine(value, cut, Step("mul", (literal_constant(1 / 6),), "const_mul"), domain=FLOAT)
 
 
 def glu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y = a * sigmoid(b) for the two halves a, b of x
     x = node_of(state, args[0])
-    gate = state.emit(value, "special", (x,), domain=FLOAT, attrs={"fn": "glu", "operands": ()}, tags=("activation",))
+    gate = state.emit(value, "special", (x,), domain=FLOAT, attrs=Call("glu"), tags=("activation",))
     half = state.emit(value, "gather", (x,), domain=FLOAT)
-    state.emit(value, "mul", (half, gate), attrs={"a": FLOAT, "b": FLOAT}, domain=FLOAT, tags=("gate",))
+    state.emit(value, "mul", (half, gate), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
 
 
 def add_product(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -270,7 +269,7 @@ def lerp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     difference = state.names[value.id]
     factor = state.operand(weight)
     if isinstance(factor, int):
-        kinds = {"a": FLOAT, "b": state.domain_of(factor)}
+        kinds = Gate(FLOAT, state.domain_of(factor))
         difference = state.emit(value, "mul", (difference, factor), attrs=kinds, domain=FLOAT, tags=("gate",))
     elif factor is not None:
         difference = state.affine(value, difference, Step("mul", (factor,), "const_mul"), domain=FLOAT)
@@ -283,7 +282,7 @@ def _plus(state: Lowering, value: Value, x: Any, term: int, factor: float) -> No
         term = state.affine(value, term, Step("mul", (literal_constant(factor),), "const_mul"), domain=FLOAT)
     left = state.operand(x)
     if isinstance(left, int):
-        state.emit(value, "add", (left, term), tags=("residual",), attrs={"subtract": False})
+        state.emit(value, "add", (left, term), tags=("residual",), attrs=Add())
     elif left is not None:
         state.affine(value, term, Step("add", (left,), "bias"))
 
@@ -301,8 +300,8 @@ def fake_quantize(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     bits = (high - low).bit_length()
     grid = integer(bits, signed=low < 0)
     divided = state.affine(value, x, Step("div", (scale,), "const_mul"), domain=FLOAT)
-    rounded = state.emit(value, "round", (divided,), attrs={"fn": "round"}, domain=FLOAT, tags=("quantize",))
-    bounds = {"min": float(low), "max": float(high), "sides": 2}
+    rounded = state.emit(value, "round", (divided,), attrs=Round("round"), domain=FLOAT, tags=("quantize",))
+    bounds = Clamp(float(low), float(high))
     cut = state.emit(value, "clamp", (rounded,), attrs=bounds, domain=grid, tags=("clamp",))
     real_step = replace(grid, scale="real", per_channel=scale.numel > 1, evidence="rule")
     state.affine(value, cut, Step("mul", (scale,), "act_scale"), domain=real_step)
@@ -314,10 +313,9 @@ def threshold(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if args[1] == 0 and args[2] == 0:
         relu(state, value, args)
         return
-    attrs = {"fn": "aten.gt.Scalar", "bound": args[1], "operands": (In(0), args[1])}
+    attrs = Compare("gt", (In(0), args[1]), bound=args[1])
     above = state.emit(value, "compare", (x,), attrs=attrs, domain=BINARY01, tags=("binarize",))
-    attrs = {"fn": "where", "operands": (In(0), In(1), args[2]), "static": False}
-    state.emit(value, "where", (above, x), attrs=attrs, tags=("other",))
+    state.emit(value, "where", (above, x), attrs=Choose("where", (In(0), In(1), args[2])), tags=("other",))
 
 
 def absolute(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -325,11 +323,11 @@ def absolute(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 
 def rounding(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "round", (node_of(state, args[0]),), attrs={"fn": value.op.split(".")[1]}, tags=("quantize",))
+    state.emit(value, "round", (node_of(state, args[0]),), attrs=Round(function_of(value)), tags=("quantize",))
 
 
 def logical(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
+    attrs = Call(function_of(value), operands_of(state, value))
     state.emit(value, "logical", online_inputs(state, value), attrs=attrs, tags=("binarize",))
 
 

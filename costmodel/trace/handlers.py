@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from costmodel.trace import elementwise, places, reductions, resample, sums, windows
-from costmodel.trace.lower import Handler
+from costmodel.trace.lowering import Handler
 
 #: Operations that move elements without computing, by the op name they get.
 FREE: dict[str, str] = {

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from costmodel.graph.attrs import Call, Choose
 from costmodel.graph.domain import FLOAT_BITS
-from costmodel.trace.arguments import numel, online_inputs, operands_of
-from costmodel.trace.lower import Lowering
+from costmodel.graph.vocabulary import Row
+from costmodel.trace.arguments import function_of, numel, online_inputs, operands_of
+from costmodel.trace.lowering import Lowering
 from costmodel.trace.reductions import stated
 from costmodel.trace.values import Ref, Value
 
@@ -18,8 +20,7 @@ from costmodel.trace.values import Ref, Value
 def where(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # a choice by element; one that is the same for every input is none
     choice = args[1] if "masked_fill" in value.op else args[0]
-    attrs = {"fn": value.op.split(".")[1].strip("_"), "operands": operands_of(state, value),
-             "static": not state.is_online(choice)}  # fmt: skip
+    attrs = Choose(function_of(value), operands_of(state, value), static=not state.is_online(choice))
     state.emit(value, "where", online_inputs(state, value), attrs=attrs, tags=("other",))
 
 
@@ -29,12 +30,12 @@ def put(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     masks = [i for i in indices if state.simplified.recording.values[i.id].tensor_dtype == torch.bool]
     if len(args) > 3 and args[3]:
         count = numel(value.shape) if masks else _selected(state, value, args)
-        stated(state, value, args, [("add", "other", count, *[FLOAT_BITS] * 3)])
+        stated(state, value, args, [Row("add", "other", count, *[FLOAT_BITS] * 3)])
     elif any(state.is_online(mask) for mask in masks):
-        attrs = {"fn": "index_put", "operands": operands_of(state, value), "static": False}
+        attrs = Choose("index_put", operands_of(state, value))
         state.emit(value, "where", online_inputs(state, value), attrs=attrs, tags=("other",))
     else:
-        state.emit(value, "gather", online_inputs(state, value))
+        state.emit(value, "gather", online_inputs(state, value), attrs=Call(function_of(value)))
 
 
 def _selected(state: Lowering, value: Value, args: tuple[Any, ...]) -> int:
@@ -52,18 +53,18 @@ def scatter_add(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if "reduce" in value.op and how not in ("sum", "add"):
         state.unknown(value, f"a scattered reduction by {how}")
         return
-    stated(state, value, args, [("add", "other", numel(state.shape(args[3])), *[FLOAT_BITS] * 3)])
+    stated(state, value, args, [Row("add", "other", numel(state.shape(args[3])), *[FLOAT_BITS] * 3)])
 
 
 def move(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "gather", online_inputs(state, value))
+    state.emit(value, "gather", online_inputs(state, value), attrs=Call(function_of(value)))
 
 
 def lookup(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y = table[index]: a table of constants that the input indexes is a memory, anything else moves elements
     table = state.constant(args[0]) if isinstance(args[0], Ref) else None
     if table is None:
-        attrs = {"fn": value.op.split(".")[1], "operands": operands_of(state, value)}
+        attrs = Call(function_of(value), operands_of(state, value))
         state.emit(value, "gather", online_inputs(state, value), attrs=attrs)
     else:
         state.emit(value, "embedding", online_inputs(state, value), consts={"table": table})
@@ -72,18 +73,18 @@ def lookup(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 def embedding_bag(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y[b] = sum, mean or maximum over the bag of table[index]
     if ":" in value.op:
-        state.emit(value, "gather", online_inputs(state, value))
+        state.emit(value, "gather", online_inputs(state, value), attrs=Call(function_of(value)))
         return
     width, results = value.shape[-1], numel(value.shape)
     read = numel(state.shape(args[1])) * width
     mode = args[4] if len(args) > 4 else 0
-    rows: list[Any] = [("lut", "other", read, FLOAT_BITS, 0, 0)]
+    rows = [Row("lut", "other", read, FLOAT_BITS, 0)]
     if mode == 2:
-        rows.append(("compare", "other", read - results, FLOAT_BITS, FLOAT_BITS, 0))
+        rows.append(Row("compare", "other", read - results, FLOAT_BITS, FLOAT_BITS))
     else:
-        rows.append(("add", "other", read - results, *[FLOAT_BITS] * 3))
+        rows.append(Row("add", "other", read - results, *[FLOAT_BITS] * 3))
     if mode == 1 and read > results:
-        rows.append(("mul", "other", results, FLOAT_BITS, FLOAT_BITS, 0))
+        rows.append(Row("mul", "other", results, FLOAT_BITS, FLOAT_BITS))
     stated(state, value, args, rows)
 
 
@@ -95,4 +96,4 @@ def fold(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     cover = F.fold(ones, size, kernel, dilation=dilation, padding=padding, stride=stride)
     channels = numel(value.shape) // numel(tuple(size))
     additions = channels * int((cover - 1).clamp(min=0).sum())
-    stated(state, value, args, [("add", "other", additions, *[FLOAT_BITS] * 3)])
+    stated(state, value, args, [Row("add", "other", additions, *[FLOAT_BITS] * 3)])

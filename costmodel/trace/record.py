@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
-from costmodel.graph.node import Caveat
+from costmodel.graph.vocabulary import Caveat
 from costmodel.trace.recorder import Recorder
 from costmodel.trace.surroundings import backends, escapes, scopes
 from costmodel.trace.values import Recording, Value

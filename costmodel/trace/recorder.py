@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from costmodel.graph.node import Caveat
+from costmodel.graph.vocabulary import Caveat
 from costmodel.trace.crop import cropped_convolution
 from costmodel.trace.domains import confirm
 from costmodel.trace.values import IDENTITIES, Ref, Value, sample

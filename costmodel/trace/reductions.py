@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from costmodel.graph.attrs import Call, Reduce, Stated, Variance
 from costmodel.graph.domain import FLOAT, FLOAT_BITS
-from costmodel.trace.arguments import node_of, numel
-from costmodel.trace.lower import Lowering, window
+from costmodel.graph.vocabulary import Kind, Row
+from costmodel.trace.arguments import function_of, node_of, numel
+from costmodel.trace.lowering import Lowering, window
 from costmodel.trace.values import Value
 from costmodel.trace.windows import mean_of
 
@@ -23,7 +25,8 @@ def mean(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     spatial = len(shape) > 2 and {d % len(shape) for d in dims} == set(range(2, len(shape)))
     geometry = window(shape[2:], shape[2:], 0, 1) if spatial else None
     name, tag = ("gap", "gap") if spatial else ("mean", "other")
-    mean_of(state, value, node_of(state, args[0]), count, name, tag, geometry, args=args)
+    axes = () if len(dims) == len(shape) else tuple(d % len(shape) for d in dims)
+    mean_of(state, value, node_of(state, args[0]), count, name, tag, geometry, axes=axes)
 
 
 def reduce(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -32,8 +35,11 @@ def reduce(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if ":" in value.op and name != "aminmax" and by_product(state, value, args):
         return
     count = numel(state.shape(args[0])) // max(1, numel(value.shape))
-    fn = "add" if name in _ADDS else "compare" if name in _COMPARES else "and" if name in _ANDS else "mul"
-    attrs = {"fn": fn, "count": count, "name": name, "args": args}
+    fn: Kind = "add" if name in _ADDS else "compare" if name in _COMPARES else "and" if name in _ANDS else "mul"
+    given = args[1] if len(args) > 1 and not isinstance(args[1], bool) else ()
+    axes = given if isinstance(given, tuple) else () if given is None else (given,)
+    rank = len(state.shape(args[0]))
+    attrs = Reduce(fn, count, name, tuple(a % rank for a in axes))
     state.emit(value, "reduce", (node_of(state, args[0]),), attrs=attrs, tags=("other",))
 
 
@@ -42,7 +48,7 @@ def by_product(state: Lowering, value: Value, args: tuple[Any, ...]) -> bool:
     first = value.id - int(value.op.rsplit(":", 1)[1])
     if first not in state.names:
         return False
-    state.emit(value, "gather", (node_of(state, args[0]),))
+    state.emit(value, "gather", (node_of(state, args[0]),), attrs=Call(function_of(value)))
     return True
 
 
@@ -50,18 +56,18 @@ def statistics(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     count = numel(state.shape(args[0])) // max(1, numel(value.shape))
     if ":" in value.op:  # the mean beside a variance
         if not by_product(state, value, args):
-            mean_of(state, value, node_of(state, args[0]), count, "mean", "other", None, args=args)
+            mean_of(state, value, node_of(state, args[0]), count, "mean", "other", None)
         return
-    attrs = {"count": count, "root": value.op.split(".")[1].startswith("std")}
+    attrs = Variance(count, root=function_of(value).startswith("std"))
     state.emit(value, "variance", (node_of(state, args[0]),), attrs=attrs, tags=("normalize",))
 
 
 def cumulative(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y[i] = y[i - 1] + x[i]: one operation for every element but the first along the dimension
     lanes = numel(value.shape) // value.shape[args[1]] if value.shape else 1
-    kind = "mul" if "prod" in value.op else "add"
+    kind: Kind = "mul" if "prod" in value.op else "add"
     acc = FLOAT_BITS if kind == "add" else 0
-    stated(state, value, args, [(kind, "other", numel(value.shape) - lanes, FLOAT_BITS, FLOAT_BITS, acc)])
+    stated(state, value, args, [Row(kind, "other", numel(value.shape) - lanes, FLOAT_BITS, FLOAT_BITS, acc)])
 
 
 def vector_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -69,13 +75,13 @@ def vector_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     order = 2 if len(args) < 2 or args[1] is None else args[1]
     n, r = numel(state.shape(args[0])), max(1, numel(value.shape))
     if order == 2:
-        rows = [("mul", "normalize", n, FLOAT_BITS, FLOAT_BITS, 0), ("add", "normalize", n - r, *[FLOAT_BITS] * 3),
-                ("special", "normalize", r, FLOAT_BITS, 0, 0)]  # fmt: skip
+        rows = [Row("mul", "normalize", n, FLOAT_BITS, FLOAT_BITS), Row("add", "normalize", n - r, *[FLOAT_BITS] * 3),
+                Row("special", "normalize", r, FLOAT_BITS, 0)]  # fmt: skip
     elif order == 1:
-        rows = [("signflip", "normalize", n, FLOAT_BITS, 1, 0), ("add", "normalize", n - r, *[FLOAT_BITS] * 3)]
+        rows = [Row("signflip", "normalize", n, FLOAT_BITS, 1), Row("add", "normalize", n - r, *[FLOAT_BITS] * 3)]
     elif math.isinf(order):
-        rows = [("signflip", "normalize", n, FLOAT_BITS, 1, 0),
-                ("compare", "normalize", n - r, FLOAT_BITS, FLOAT_BITS, 0)]  # fmt: skip
+        rows = [Row("signflip", "normalize", n, FLOAT_BITS, 1),
+                Row("compare", "normalize", n - r, FLOAT_BITS, FLOAT_BITS)]  # fmt: skip
     else:
         state.unknown(value, f"a norm of order {order}")
         return
@@ -86,27 +92,27 @@ def log_sum_exp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # log(sum of exp(x - max)) + max
     n, r = numel(state.shape(args[0])), max(1, numel(value.shape))
     stated(state, value, args, [
-        ("compare", "activation", n - r, FLOAT_BITS, FLOAT_BITS, 0), ("special", "activation", n + r, FLOAT_BITS, 0, 0),
-        ("add", "activation", 2 * n, *[FLOAT_BITS] * 3)])  # fmt: skip
+        Row("compare", "activation", n - r, FLOAT_BITS, FLOAT_BITS), Row("special", "activation", n + r, FLOAT_BITS, 0),
+        Row("add", "activation", 2 * n, *[FLOAT_BITS] * 3)])  # fmt: skip
 
 
 def distances(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y[i, j] = norm of x1[i] - x2[j]
     width, pairs = state.shape(args[0])[-1], numel(value.shape)
     terms = pairs * width
-    add = ("add", "other", 2 * terms - pairs, *[FLOAT_BITS] * 3)
+    add = Row("add", "other", 2 * terms - pairs, *[FLOAT_BITS] * 3)
     if args[2] == 1:
-        rows = [("signflip", "other", terms, FLOAT_BITS, 1, 0), add]
+        rows = [Row("signflip", "other", terms, FLOAT_BITS, 1), add]
     elif args[2] == 2:
-        rows = [("mul", "other", terms, FLOAT_BITS, FLOAT_BITS, 0), add, ("special", "other", pairs, FLOAT_BITS, 0, 0)]
+        rows = [Row("mul", "other", terms, FLOAT_BITS, FLOAT_BITS), add, Row("special", "other", pairs, FLOAT_BITS, 0)]
     else:
         state.unknown(value, f"distances of order {args[2]}")
         return
     stated(state, value, args, rows)
 
 
-def stated(state: Lowering, value: Value, args: tuple[Any, ...], rows: list[Any]) -> None:
+def stated(state: Lowering, value: Value, args: tuple[Any, ...], rows: list[Row]) -> None:
     """A node whose charges the handler knows."""
     inputs = tuple(dict.fromkeys(state.names[state.simplified.canonical[i]] for i in value.inputs if
                                  state.simplified.online[state.simplified.canonical[i]]))  # fmt: skip
-    state.emit(value, "stated", inputs, domain=FLOAT, attrs={"rows": rows, "fn": value.op.split(".")[1]})
+    state.emit(value, "stated", inputs, domain=FLOAT, attrs=Stated(function_of(value), tuple(rows)))

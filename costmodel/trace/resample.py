@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from costmodel.graph.attrs import Stated
 from costmodel.graph.domain import FLOAT, FLOAT_BITS
-from costmodel.trace.arguments import node_of, numel
+from costmodel.graph.vocabulary import Row
+from costmodel.trace.arguments import function_of, node_of, numel
 from costmodel.trace.domains import TOLERANCE
-from costmodel.trace.lower import Lowering
+from costmodel.trace.lowering import Lowering
 from costmodel.trace.values import Value
-
-Rows = list[tuple[str, str, int, int, int, int]]
 
 _MODES = {"linear1d": "linear", "bilinear2d": "bilinear", "trilinear3d": "trilinear", "bicubic2d": "bicubic"}
 
@@ -83,7 +83,7 @@ def _separable(
         counts["shift_const"] += rest * int((weighed & is_power & ~unit).sum())
         counts["mul"] += rest * int((weighed & ~is_power).sum())
         shape[2 + axis] = value.shape[2 + axis]
-    rows: Rows = [("mul", tag, counts["mul"], FLOAT_BITS, FLOAT_BITS, 0),
-                  ("shift_const", tag, counts["shift_const"], FLOAT_BITS, 0, 0),
-                  ("add", tag, counts["add"], FLOAT_BITS, FLOAT_BITS, FLOAT_BITS)]  # fmt: skip
-    state.emit(value, "resample", (source,), domain=FLOAT, attrs={"rows": rows}, tags=(tag,))
+    rows = (Row("mul", tag, counts["mul"], FLOAT_BITS, FLOAT_BITS),
+            Row("shift_const", tag, counts["shift_const"], FLOAT_BITS, 0),
+            Row("add", tag, counts["add"], FLOAT_BITS, FLOAT_BITS, FLOAT_BITS))  # fmt: skip
+    state.emit(value, "resample", (source,), domain=FLOAT, attrs=Stated(function_of(value), rows), tags=(tag,))

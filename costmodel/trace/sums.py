@@ -6,17 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from costmodel.graph.affine import Step, along_channels
+from costmodel.graph.attrs import Affine, Product, Softmax
 from costmodel.graph.domain import FLOAT, Domain, accumulator
-from costmodel.graph.node import Constant, Window
+from costmodel.graph.operands import Constant, Window
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.lower import Lowering, window
+from costmodel.trace.lowering import Lowering, window
 from costmodel.trace.values import Value
-
-
-def _unit(domain: Domain) -> Domain:
-    """The kind without its scale, which is applied after the sum."""
-    return domain.with_scale("one")
 
 
 def _scaled(domain: Domain) -> bool:
@@ -34,7 +30,6 @@ def sum_of_products(
     multiplications of binary networks stand.
     """
     a = state.domain_of(x)
-    online = isinstance(weight, int)
     b = state.domain_of(weight) if isinstance(weight, int) else weight.domain
     out: Domain = FLOAT  # real numbers, summed: no need to look
     if a.kind != "float" and b.kind not in ("float", "pow2"):
@@ -48,9 +43,7 @@ def sum_of_products(
         consts["bias"] = bias_constant
     node = state.emit(
         value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry,
-        domain=out, attrs={"a": a, "b": _unit(b), "n_terms": n_terms, "macs": macs, "weight_shape": weight_shape,
-               "weight_domain": b, "dynamic": online, "stem": stem, "exchanged": exchanged,
-               **({} if made is None else {"results": made})},
+        domain=out, attrs=Product(a, b, n_terms, macs, weight_shape, made, stem=stem, exchanged=exchanged),
     )  # fmt: skip
     if rescale and isinstance(weight, Constant):
         channels = weight_shape[0]
@@ -160,21 +153,19 @@ def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     span = state.shape(key)[-2]
     scores = (*batch, length, span)
     under_mask = value.kwargs.get("attn_mask") is not None or any(a not in (None, False, 0) for a in args[3:])
-    product = {"dynamic": True, "stem": False, "masked": under_mask}
-    logits = state.emit(value, "matmul", (q, k), shape=scores, domain=FLOAT, attrs={
-        "a": state.domain_of(q), "b": _unit(state.domain_of(k)), "n_terms": width, "macs": numel(scores) * width,
-        "weight_shape": state.shape(key), "weight_domain": state.domain_of(k), "turned": True, **product})  # fmt: skip
+    logits = state.emit(value, "matmul", (q, k), shape=scores, domain=FLOAT, attrs=Product(
+        state.domain_of(q), state.domain_of(k), width, numel(scores) * width, state.shape(key), turned=True,
+        masked=under_mask))  # fmt: skip
     given = value.kwargs.get("scale")
     factor = float(given) if isinstance(given, (int, float)) else width**-0.5
     step = Step("mul", (Constant(-1, (), classify_literal(factor), factor),), "const_mul")
-    scaled = state.emit(value, "affine", (logits,), shape=scores, domain=FLOAT, attrs={"steps": (step,)})
+    scaled = state.emit(value, "affine", (logits,), shape=scores, domain=FLOAT, attrs=Affine((step,)))
     mask = state.operand(value.kwargs.get("attn_mask"))
     if isinstance(mask, Constant):
         bias = Step("add", (mask,), "bias")
-        scaled = state.emit(value, "affine", (scaled,), shape=scores, domain=FLOAT, attrs={"steps": (bias,)})
+        scaled = state.emit(value, "affine", (scaled,), shape=scores, domain=FLOAT, attrs=Affine((bias,)))
     elif isinstance(mask, int):
         scaled = state.emit(value, "add", (scaled, mask), shape=scores, domain=FLOAT, tags=("bias",))
-    weights = state.emit(value, "softmax", (scaled,), shape=scores, domain=FLOAT, attrs={"fn": "_softmax", "dim": -1})
-    state.emit(value, "matmul", (weights, v), domain=FLOAT, attrs={
-        "a": FLOAT, "b": _unit(state.domain_of(v)), "n_terms": span, "macs": numel(value.shape) * span,
-        "weight_shape": state.shape(val), "weight_domain": state.domain_of(v), **product})  # fmt: skip
+    weights = state.emit(value, "softmax", (scaled,), shape=scores, domain=FLOAT, attrs=Softmax(-1))
+    state.emit(value, "matmul", (weights, v), domain=FLOAT, attrs=Product(
+        FLOAT, state.domain_of(v), span, numel(value.shape) * span, state.shape(val), masked=under_mask))  # fmt: skip

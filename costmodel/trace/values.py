@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from costmodel.graph.domain import Domain
-from costmodel.graph.node import Caveat
+from costmodel.graph.vocabulary import Caveat
 
 #: Elements kept of each value, about.
 _SAMPLE_SIZE = 2048

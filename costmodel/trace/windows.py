@@ -7,11 +7,13 @@ from typing import Any
 import torch
 
 from costmodel.graph.affine import Step
+from costmodel.graph.attrs import Call, Pool, Stated
 from costmodel.graph.domain import FLOAT
-from costmodel.graph.node import Constant, Window
-from costmodel.trace.arguments import node_of, numel
+from costmodel.graph.operands import Constant, Window
+from costmodel.graph.vocabulary import Row
+from costmodel.trace.arguments import function_of, node_of, numel
 from costmodel.trace.domains import classify_literal
-from costmodel.trace.lower import Lowering, window
+from costmodel.trace.lowering import Lowering, window
 from costmodel.trace.resample import uneven_pool
 from costmodel.trace.values import Value
 
@@ -19,7 +21,7 @@ from costmodel.trace.values import Value
 def max_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # y[n, c, p] = max over k of x[n, c, p * stride + k]: k - 1 comparisons
     if ":" in value.op and value.id - 1 in state.names:  # where the maximum was found
-        state.emit(value, "gather", (node_of(state, args[0]),))
+        state.emit(value, "gather", (node_of(state, args[0]),), attrs=Call(function_of(value)))
         return
     kernel, stride = args[1], args[2] if len(args) > 2 else ()
     padding = args[3] if len(args) > 3 else 0
@@ -54,7 +56,7 @@ def avg_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if even:
         mean_of(state, value, source, count, "avg_pool", "avgpool", geometry, divisor, additions=additions)
         return
-    total = state.emit(value, "avg_pool", (source,), window=geometry, attrs={"count": count, "additions": additions},
+    total = state.emit(value, "avg_pool", (source,), window=geometry, attrs=Pool(count, additions),
                        domain=FLOAT, tags=("avgpool",))  # fmt: skip
     state.affine(value, total, Step("mul", (state.made(_shares(state.shape(args[0])[2:], kernel, args)),), "avgpool"))
 
@@ -70,15 +72,15 @@ def _shares(size: tuple[int, ...], kernel: tuple[int, ...], args: tuple[Any, ...
 def adaptive_max_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # windows from floor(p * size / out) to ceil((p + 1) * size / out), which may overlap and differ in size
     if ":" in value.op and value.id - 1 in state.names:
-        state.emit(value, "gather", (node_of(state, args[0]),))
+        state.emit(value, "gather", (node_of(state, args[0]),), attrs=Call(function_of(value)))
         return
     covered = 1
     for size, out in zip(state.shape(args[0])[2:], value.shape[2:], strict=True):
         covered *= sum(-(-(p + 1) * size // out) - p * size // out for p in range(out))
     maps, source = numel(value.shape[:2]), node_of(state, args[0])
     domain = state.domain_of(source)
-    rows = [("compare", "maxpool", maps * covered - numel(value.shape), domain.bits, domain.bits, 0)]
-    state.emit(value, "stated", (source,), domain=domain, attrs={"rows": rows, "fn": "adaptive_max_pool"})
+    row = Row("compare", "maxpool", maps * covered - numel(value.shape), domain.bits, domain.bits)
+    state.emit(value, "stated", (source,), domain=domain, attrs=Stated("adaptive_max_pool", (row,)))
 
 
 def adaptive_avg_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -94,9 +96,9 @@ def adaptive_avg_pool(state: Lowering, value: Value, args: tuple[Any, ...]) -> N
 
 
 def mean_of(state: Lowering, value: Value, x: int, count: int, op: str, tag: str, geometry: Window | None,
-            divisor: int | None = None, **attrs: Any) -> None:  # fmt: skip
+            divisor: int | None = None, additions: int | None = None, axes: tuple[int, ...] = ()) -> None:  # fmt: skip
     """The sum of ``count`` elements over ``divisor``, which is their number if it is not given."""
-    attrs = {"count": count, **attrs}
+    attrs = Pool(count, additions, axes)
     total = state.emit(value, op, (x,), window=geometry, attrs=attrs, domain=FLOAT, tags=(tag,))
     factor = 1.0 / (divisor or count)
     if factor != 1.0:

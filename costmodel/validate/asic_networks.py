@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from costmodel.graph.domain import BINARY, TERNARY, Domain, accumulator_bits, integer
-from costmodel.graph.node import Window
+from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 
 from costmodel.graph.domain import accumulator_bits, integer
-from costmodel.graph.node import Window
+from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Layer, Ledger
 
 #: PE and SIMD a layer.

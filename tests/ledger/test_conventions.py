@@ -9,7 +9,7 @@ import pytest
 from costmodel import api
 from costmodel.errors import UnknownNameError
 from costmodel.graph.domain import BINARY, FLOAT, integer
-from costmodel.graph.node import Window
+from costmodel.graph.operands import Window
 from costmodel.ledger.conventions import CONVENTIONS, convention, is_projection, list_conventions
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Profile
 from costmodel.ledger.published import FIGURES, Figure, binary_positions

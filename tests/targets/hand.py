@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from costmodel.graph.domain import BINARY, BINARY01, FLOAT, Domain, integer
-from costmodel.graph.node import Window
+from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 
 __all__ = ["BINARY", "BINARY01", "FLOAT", "Net", "integer"]

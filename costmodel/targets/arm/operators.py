@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Layer, Ledger
 
 OperatorKind = Literal[
@@ -21,9 +22,6 @@ OperatorKind = Literal[
     "concat", "other",
 ]  # fmt: skip
 
-PRODUCTS = ("conv", "linear", "matmul")
-POOLS = ("max_pool", "avg_pool", "gap")
-ACTIVATIONS = ("relu", "clamp")
 SCALES = ("mul", "shift_const", "shift_channel", "shift_var", "signflip")
 
 
@@ -85,11 +83,11 @@ class _Fusion:
         return found
 
     def operator(self, layer: Layer) -> Operator | None:
-        if layer.op in PRODUCTS:
+        if OPS[layer.op].product:
             return self.product(layer)
-        if layer.op == "concat":
+        if OPS[layer.op].joins:
             return self.glue(layer, "concat")
-        if layer.op in POOLS:
+        if OPS[layer.op].pool:
             return self.pool(layer)
         if layer.out.is_one_bit:
             return None if self.reads_bits(layer) else self.pack(layer)
@@ -99,7 +97,7 @@ class _Fusion:
             passes = bool(self.kinds.get(layer.index, set()) & set(SCALES)) + ("add" in self.kinds.get(layer.index, ()))
             channelwise = self.parameters.get(layer.index, 0) > 1
             return self.glue(layer, "pass", passes, channelwise) if passes else None
-        if layer.op in ("relu", "clamp", "prelu", "special", "round", "abs", "neg", "square"):
+        if OPS[layer.op].one_pass:
             channelwise = layer.op == "prelu" and self.parameters.get(layer.index, 0) > 1
             return self.glue(layer, "pass", 1, channelwise)
         return self.glue(layer, "other")
@@ -140,9 +138,9 @@ class _Fusion:
             binary = kind == "binary_conv"
             if following.op == "affine" and (binary or not activated):
                 scaled = True
-            elif following.op in ACTIVATIONS and not activated and not (binary and (scaled or zero_padded)):
+            elif OPS[following.op].fuses and not activated and not (binary and (scaled or zero_padded)):
                 activated = True
-            elif binary and not zero_padded and following.out.is_one_bit and following.op not in (*PRODUCTS, *POOLS):
+            elif binary and not zero_padded and _turns_bits(following):
                 chain = self.bit_chain(following)
                 return (*fused, *chain), True
             else:
@@ -162,7 +160,7 @@ class _Fusion:
         current = layer
         while True:
             following = self.only_user(current)
-            if following is None or not following.out.is_one_bit or following.op in (*PRODUCTS, *POOLS, "concat"):
+            if following is None or not _turns_bits(following):
                 return tuple(chain)
             chain.append(following.index)
             current = following
@@ -193,7 +191,7 @@ class _Fusion:
     ) -> Operator:  # fmt: skip
         last = self.layers[fused[-1]] if fused else layer
         following = self.only_user(last)
-        if layer.op in ("affine", "add", "mul", *POOLS) and following is not None and following.op in ACTIVATIONS:
+        if OPS[layer.op].takes_fused and following is not None and OPS[following.op].fuses:
             fused = (*fused, following.index)
         self.done.update(fused)
         return Operator(
@@ -207,3 +205,9 @@ class _Fusion:
         if len(layer.inputs) < 2:
             return (math.prod(layer.shape_in),)
         return tuple(math.prod(shape) for shape in self.input_shapes(layer))
+
+
+def _turns_bits(layer: Layer) -> bool:
+    """Whether its result is one bit and is made element by element."""
+    row = OPS[layer.op]
+    return layer.out.is_one_bit and not (row.product or row.pool or row.joins)

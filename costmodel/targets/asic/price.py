@@ -14,6 +14,7 @@ from math import prod
 from typing import Any, cast
 
 from costmodel.errors import CostmodelError
+from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger
 from costmodel.targets import arith
 from costmodel.targets.arrays import sums
@@ -21,7 +22,7 @@ from costmodel.targets.asic.area import area_lines
 from costmodel.targets.asic.array import Array, Dataflow, Product, Tiling, choose, product_of, tile
 from costmodel.targets.asic.bill import Bill
 from costmodel.targets.asic.technology import Technology
-from costmodel.targets.asic.work import PRODUCTS, STREAMED, Item, Tensor, Work, is_streamed_read, work_of
+from costmodel.targets.asic.work import Item, Tensor, Work, is_streamed_read, work_of
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter, Target
@@ -95,7 +96,7 @@ def _run(
     for layer in ledger.layers:
         own, items = work.charges[layer.index], work.items[layer.index]
         tiling = None
-        if layer.op in PRODUCTS:
+        if OPS[layer.op].product:
             tiling, product = _tiling(layer, own, items, array, bill, settings, chosen[layer.index])
             flows[layer.name] = tiling.dataflow
             _product_compute(bill, layer, own, product, tiling, array)
@@ -105,7 +106,7 @@ def _run(
             for charge in own:
                 bill.element(charge)
         dram = _memory(bill, layer, items, tiling, placed, resident, settings)
-        if not (layer.op in STREAMED and group.open):
+        if not (OPS[layer.op].streamed and group.open):
             group.close(bill, settings)
         group.add(layer.index, _cycles(own, tiling, settings), dram)
     group.close(bill, settings)
@@ -144,7 +145,7 @@ class _Group:
 
 def _dataflows(ledger: Ledger, settings: Mapping[str, Any]) -> dict[int, str]:
     """The dataflow of each sum of products, by its layer."""
-    products = [layer.index for layer in ledger.layers if layer.op in PRODUCTS]
+    products = [layer.index for layer in ledger.layers if OPS[layer.op].product]
     letters = settings["mapping"]
     if not letters:
         return dict.fromkeys(products, settings["dataflow"])
@@ -199,7 +200,7 @@ def _product_compute(
             bill.tree(charge, array.terms)
             additions = product.outputs * tiling.term_tiles * product.planes
             bill.unit(layer.index, "accumulate", "add", additions, product.bits_acc)
-        elif charge.kind in ("xnor", "and") and layer.op in PRODUCTS:
+        elif charge.kind in ("xnor", "and") and OPS[layer.op].product:
             bill.unit(layer.index, charge.kind, "xnor", charge.count, 1)
         else:
             bill.element(charge)

@@ -11,22 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from costmodel.graph.domain import FLOAT_BITS
+from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Role
 from costmodel.targets import arith
 from costmodel.targets.arrays import each, is_array
 
 Where = Literal["pipeline", "sram", "dram"]
-
-#: Operations that take one element at a time, so that they can run behind the array that produces their operand.
-STREAMED = frozenset(
-    {
-        "affine", "add", "mul", "square", "prelu", "relu", "clamp", "minimum", "maximum", "abs", "round", "where",
-        "sign", "compare", "logical", "threshold", "gap", "mean", "special", "batch_norm", "scale", "bias", "neg",
-        "floor_div",
-    }
-)  # fmt: skip
-#: Sums of products.
-PRODUCTS = frozenset({"conv", "linear", "matmul"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +103,7 @@ def stored_bits(bits: int, real_bits: int) -> int:
 
 def is_streamed_read(tensor: Tensor, layer: Layer) -> bool:
     """Whether a layer takes the tensor from the pipeline, right behind its producer."""
-    return layer.index == tensor.first + 1 and layer.op in STREAMED
+    return layer.index == tensor.first + 1 and OPS[layer.op].streamed
 
 
 def _sort(ledger: Ledger, real_bits: int) -> Work:
@@ -127,7 +117,7 @@ def _sort(ledger: Ledger, real_bits: int) -> Work:
         items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
         if t.role in ("weight", "parameter"):
             weights += t.count * width
-    products = {layer.index for layer in ledger.layers if layer.op in PRODUCTS}
+    products = {layer.index for layer in ledger.layers if OPS[layer.op].product}
     kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in ledger.charges}
     once = tuple((key[0], charge) for key, charge in kinds.items())
     macs = sum(layer.macs for layer in ledger.layers)
@@ -166,7 +156,7 @@ def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:
     for name in sorted(made, key=lambda n: made[n]):
         first, reads = made[name], tuple(readers.get(name, ()))
         where: Where = "dram"
-        if reads == (first + 1,) and name not in inside and ops.get(first + 1) in STREAMED:
+        if reads == (first + 1,) and name not in inside and first + 1 in ops and OPS[ops[first + 1]].streamed:
             where = "pipeline"
         elif name in until:
             lifetime = slice(first, until[name] + 1)
@@ -191,7 +181,7 @@ def _concatenations(work: Work, made: dict[str, int], readers: dict[str, list[in
         if index in tensor_of:
             return [tensor_of[index]]
         layer = layers.get(index)
-        return [name for source in layer.inputs for name in members(source)] if layer and layer.op == "concat" else []
+        return [name for source in layer.inputs for name in members(source)] if layer and OPS[layer.op].joins else []
 
     found: dict[str, list[str]] = {}
     for name, reads in readers.items():
@@ -199,7 +189,7 @@ def _concatenations(work: Work, made: dict[str, int], readers: dict[str, list[in
             continue
         for source in layers[reads[0]].inputs:
             layer = layers.get(source)
-            if layer is not None and layer.op == "concat" and _numel(layer.shape_out) == counts[name]:
+            if layer is not None and OPS[layer.op].joins and _numel(layer.shape_out) == counts[name]:
                 found[name] = members(source)
     return found
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.targets.fpga.design import WHOLE_IMAGE, Stage
+from costmodel.graph.ops import OPS
+from costmodel.targets.fpga.design import Stage
 from costmodel.targets.kept import kept
 
 
@@ -68,7 +69,7 @@ def _first_and_count(numbers: Sequence[int]) -> list[tuple[int, int]]:
 def _held_back(design: Sequence[Stage], stage: Stage, lags: Sequence[float]) -> tuple[tuple[int, int, int], ...]:
     """Where branches meet, the faster one waits: it is kept for as much of an image as the slower one lags behind."""
     branches = [i for i in stage.inputs if i >= 0]
-    if len(branches) < 2 or stage.op == "concat":
+    if len(branches) < 2 or OPS[stage.op].joins:
         return ()
     latest = max(lags[i] for i in branches)
     found = []
@@ -87,7 +88,7 @@ def lag(design: Sequence[Stage]) -> list[float]:
     result: list[float] = []
     for stage in design:
         before = max((result[i] for i in stage.inputs if i >= 0), default=0.0)
-        if stage.op in WHOLE_IMAGE and not (stage.matrix is not None and stage.matrix.vectors > 1):
+        if OPS[stage.op].whole_image and not (stage.matrix is not None and stage.matrix.vectors > 1):
             result.append(1.0)
         elif stage.window is not None:
             result.append(min(1.0, before + stage.window.kernel / max(stage.rows_in, 1)))

@@ -14,17 +14,12 @@ from math import ceil, log2, prod
 from typing import Any
 
 from costmodel.graph.domain import FLOAT_BITS, Domain, accumulator_bits
+from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Charge, Layer, Ledger
 from costmodel.targets.arith import round_up
 from costmodel.targets.fpga.streams import WindowShape
 from costmodel.targets.fpga.units import MatrixShape
 from costmodel.targets.kept import kept
-
-MATRIX_OPS = ("conv", "linear", "matmul")
-#: What may be done to the network's input without making it wider than it came.
-INPUT_OPS = ("affine", "round", "clamp")
-#: Layers that need a whole image before their first result.
-WHOLE_IMAGE = ("gap", "mean", "reduce", "variance", "norm", "softmax", "linear", "matmul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +109,7 @@ def stages(
         if index in thresholds:
             continue
         inputs = tuple(dict.fromkeys(home[i] for i in layer.inputs))
-        if host_scales_input and layer.op in INPUT_OPS and inputs == (-1,):
+        if host_scales_input and OPS[layer.op].prepares and inputs == (-1,):
             home[index] = -1
             continue
         raw = all(i in unprocessed for i in inputs)
@@ -122,7 +117,7 @@ def stages(
         levels = 0 if behind is None else _levels(behind, charges.get(behind.index, []))
         stage = _stage(len(result), layer, inputs, widths, raw, charges.get(index, []), parameters.get(index, []),
                        byte_accumulators, behind, levels)  # fmt: skip
-        if raw and layer.op in INPUT_OPS:
+        if raw and OPS[layer.op].prepares:
             unprocessed.add(stage.index)
         for each in stage.layers:
             home[each] = stage.index
@@ -137,7 +132,7 @@ def _thresholds_behind_matrices(ledger: Ledger, readers: Mapping[int, int]) -> d
     for layer in ledger.layers:
         if layer.op in ("threshold", "sign") and len(layer.inputs) == 1:
             source = by_index.get(layer.inputs[0])
-            if source is not None and source.op in MATRIX_OPS and readers[source.index] == 1:
+            if source is not None and OPS[source.op].product and readers[source.index] == 1:
                 found[source.index] = layer.index
     return found
 
@@ -148,9 +143,9 @@ def _stage(
 ) -> Stage:  # fmt: skip
     """The stage of a layer, and of the threshold behind it where there is one, of ``levels`` comparisons a result."""
     layers: tuple[int, ...] = (layer.index,)
-    bits_out = widths.of(layer.out, raw and layer.op in INPUT_OPS)
+    bits_out = widths.of(layer.out, raw and OPS[layer.op].prepares)
     matrix, weight_bits = None, 0
-    if layer.op in MATRIX_OPS and layer.b is not None and layer.n_terms:
+    if OPS[layer.op].product and layer.b is not None and layer.n_terms:
         if threshold is not None:
             layers, bits_out = (layer.index, threshold.index), threshold.out.bits
         matrix = _matrix(layer, widths, raw, byte_accumulators, levels)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from costmodel.graph.ops import OPS
 from costmodel.targets.arith import ceil_div
-from costmodel.targets.fpga.design import WHOLE_IMAGE, Stage
+from costmodel.targets.fpga.design import Stage
 from costmodel.targets.fpga.folding import Fold, stage_cycles
 from costmodel.targets.fpga.pipeline import Style, window_simd
 
@@ -78,7 +79,7 @@ def _windowed(stage: Stage, fold: Fold, arrived: list[float], spent: int) -> lis
 
 
 def _streamed(stage: Stage, arrived: list[float], spent: int) -> list[float]:
-    if stage.op in WHOLE_IMAGE:
+    if OPS[stage.op].whole_image:
         return [arrived[-1] + spent / stage.rows * (r + 1) for r in range(stage.rows)]
     count, step = stage.rows, spent / stage.rows
     came = arrived

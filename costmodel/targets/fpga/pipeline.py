@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from costmodel.graph.ops import OPS
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.alike import alike
@@ -158,7 +159,7 @@ def stage_groups(
         lanes = pool_lanes(stage, interval, style)
         yield _pool(max(w.width // w.stride, 1), w.channels, w.bits, lanes, kind, style.impl, style.fabric)
         return
-    if stage.work or stage.op == "concat":
+    if stage.work or OPS[stage.op].joins:
         yield _control(style.impl)
     lanes = 1
     for work in stage.work:

@@ -12,7 +12,7 @@ import pytest
 import costmodel
 from costmodel.errors import CostmodelError
 from costmodel.graph.domain import BINARY, FLOAT, Domain, integer
-from costmodel.graph.node import Window
+from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 from costmodel.targets import estimate, list_targets, load_target
 from costmodel.targets.fpga.alike import alike

@@ -1,0 +1,48 @@
+"""What an operation takes besides the results of others: constants, windows, and places among its inputs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from costmodel.graph.domain import Domain
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Geometry of a sliding window; for ``linear`` and ``matmul`` kernel, stride and dilation are all one."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int = 1
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An operand that does not depend on the input.
+
+    ``id`` is its value in the recording (-1 for a literal), ``domain`` what its values are known to be, ``literal`` the
+    number itself if it was written in the program, ``factor`` what the recorded value is multiplied by. ``shape``
+    leaves out dimensions along which the values only repeat.
+    """
+
+    id: int
+    shape: tuple[int, ...]
+    domain: Domain
+    literal: float | None = None
+    path: str = ""
+    factor: float = 1.0
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """An argument that is the node's input of this position."""
+
+    position: int

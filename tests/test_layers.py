@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 TOPS = ("arch_specs", "dashboard", "reports")
 #: The first file of each circle that is left.
 KNOWN = {
-    "costmodel.deploy.assemble", "costmodel.ledger.conventions", "costmodel.trace.arguments",
+    "costmodel.deploy.assemble", "costmodel.ledger.conventions",
 }  # fmt: skip
 
 #: Strongly connected files are found by networkx, which comes with torch.

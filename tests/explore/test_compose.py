@@ -73,7 +73,20 @@ def linked_network(seed):
     return Design(tuple(units), plain.intervals, overhead, tuple(links), entry, exit_)
 
 
-NETWORKS = [*(small_network(s) for s in range(36)), *(linked_network(s) for s in range(36))]
+def star(seed):
+    """One unit that feeds several others: their fronts are summed before its own is added."""
+    rng = np.random.default_rng(2000 + seed)
+    units = [random_unit(rng, f"u{i}", int(rng.integers(2, 5)), dsp=True) for i in range(5)]
+    plain = independent(units)
+    links = []
+    for target in range(1, 5):
+        cost = np.zeros((units[0].widths_out, units[target].widths_in, 5), dtype=np.int64)
+        cost[..., LUT] = rng.integers(0, 40, cost.shape[:-1]) << 16
+        links.append(Link(0, target, cost))
+    return Design(tuple(units), plain.intervals, plain.overhead, tuple(links), {}, {})
+
+
+NETWORKS = [*(small_network(s) for s in range(36)), *(linked_network(s) for s in range(36)), *map(star, range(3))]
 
 
 @pytest.mark.parametrize("design", NETWORKS)

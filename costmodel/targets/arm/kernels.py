@@ -3,17 +3,17 @@
 A kernel's work is a list of :class:`Work`: an amount, the constants that price it, and whether threads share it. The
 formulas are those of the kernels themselves: tiles of the register block are whole, depths are padded to the vector,
 im2col copies each kernel row of each pixel, glue moves bytes and makes one inner call a pixel. Libraries differ in
-:data:`Style`; those of the other styles are in :mod:`costmodel.targets.arm.libraries`.
+:data:`~costmodel.targets.arm.library.Style`; those of the other styles are in :mod:`costmodel.targets.arm.libraries`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
-
-import msgspec
+from typing import Any
 
 from costmodel.targets.arith import maximum, round_up
+from costmodel.targets.arm import libraries
+from costmodel.targets.arm.library import Library, Work, pointwise, weights
 from costmodel.targets.arm.operators import Operator
 
 #: Operators that libraries with kernels for products of bits have kernels for.
@@ -22,54 +22,9 @@ BINARY_KINDS = ("binary_conv", "binary_linear", "pack")
 VECTOR_BITS = 128
 
 
-class Work(NamedTuple):
-    """``amount`` of machine work. ``factors`` name the constants; ``cycles`` says that the product is in cycles (to be
-    divided by the clock) and not in seconds; ``parallel`` that threads share it."""
-
-    component: str
-    kind: str
-    amount: Any
-    factors: tuple[str, ...]
-    cycles: bool
-    parallel: bool = False
-
-
-#: How a library multiplies real numbers. ``im2col``: TensorFlow Lite, patches copied and packed, one inner call a row
-#: of the kernel. ``panels``: ncnn and XNNPACK, tensors stay in panels that are copied a few times, all inside of one
-#: kernel. ``direct``: microcontrollers, products and results where they are.
-Style = Literal["im2col", "panels", "direct"]
-
-
-class Library(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tile sizes and habits of a kernel library: an entry of ``libraries`` in a target's structure.
-
-    ``binary_tile`` and ``real_tile`` are output channels by pixels of the register block, ``binary_depth`` the multiple
-    of bits that a depth is padded to, ``binary_channels`` that of the input channels. ``binary_im2col`` says that
-    patches are copied before they are packed, ``binary_dense`` that dense layers of one-bit operands have a kernel:
-    where they do not, their weights are unpacked to numbers at each run; ``binary`` that products of bits have kernels
-    at all. ``winograd`` says that 3x3 convolutions of stride one take fewer products. Constants of a library are named
-    after its ``family``.
-    """
-
-    title: str
-    binary_tile: tuple[int, int]
-    binary_depth: int
-    binary_channels: int
-    real_tile: tuple[int, int]
-    transform_instructions: dict[str, float]
-    binary_im2col: bool = True
-    binary_dense: bool = False
-    binary: bool = True
-    style: Style = "im2col"
-    winograd: bool = False
-    family: str = ""
-
-
 def work(op: Operator, library: Library, real_bytes: int, real: str) -> list[Work]:
     """Work of one operator. ``real_bytes`` is the size of a real activation, ``real`` the GEMM that multiplies it."""
     if library.style != "im2col" and not (op.kind in BINARY_KINDS and library.binary):
-        from costmodel.targets.arm import libraries
-
         return libraries.work(op, library, real_bytes, real)
     if op.kind == "binary_conv":
         return binary_conv(op, library, real_bytes, real)
@@ -198,11 +153,6 @@ def _taps(op: Operator) -> tuple[int, int]:
     return (math.prod(window.kernel), window.groups) if window is not None else (1, 1)
 
 
-def pointwise(op: Operator) -> bool:
-    window = op.layer.window
-    return window is None or all(size == 1 for size in (*window.kernel, *window.stride, *window.dilation))
-
-
 def _rows(op: Operator) -> int:
     window = op.layer.window
     return window.kernel[0] if window is not None else 1
@@ -211,10 +161,6 @@ def _rows(op: Operator) -> int:
 def _out_channels(op: Operator) -> int:
     shape = op.layer.shape_out
     return shape[1] if len(shape) > 1 else 1
-
-
-def weights(op: Operator) -> int:
-    return math.prod(op.layer.shape_b) if op.layer.shape_b else 0
 
 
 def _border(op: Operator) -> Any:

@@ -10,7 +10,7 @@ dense layer, cost their bytes as well.
 
 from __future__ import annotations
 
-from costmodel.targets.arm.kernels import Library, Work, pointwise, weights
+from costmodel.targets.arm.library import Library, Work, pointwise, weights
 from costmodel.targets.arm.operators import Operator
 
 #: Terms of a sum below which Winograd's transforms cost more than they save: a kernel of 3x3 on sixteen channels.

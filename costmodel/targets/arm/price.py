@@ -19,7 +19,8 @@ import msgspec
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets import arith
-from costmodel.targets.arm.kernels import DISPATCH, Library, Work, work
+from costmodel.targets.arm.kernels import DISPATCH, work
+from costmodel.targets.arm.library import Library, Work
 from costmodel.targets.arm.operators import Operator, operators
 from costmodel.targets.arrays import each, is_array, sums
 from costmodel.targets.estimate import Estimate, Line

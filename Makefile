@@ -28,7 +28,7 @@ help:
 	@sed -n '3,4s/^# *//p' Makefile
 
 profile: $(VENV)/.installed
-	@$(BIN)/costmodel profile --model $(MODEL) --target $(TARGET)
+	@$(BIN)/costmodel profile $(MODEL) --target $(TARGET)
 
 # One date for all of them, so that a second run gives the same bytes: that of the last commit.
 OUT         ?= build/reports

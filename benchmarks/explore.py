@@ -114,7 +114,7 @@ def workers_of(pid: int, engine: str) -> list[int]:
 def run(folder: Path, file: Path, engine: str, disturb: str = "") -> dict[str, Any]:
     """One sweep by the command line; ``disturb``: kill one ``worker``, or the whole ``run`` and resume it."""
     command = [sys.executable, "-m", "costmodel.cli.main", "explore", str(file), "-o", str(folder), "--workers", "2"]
-    command += ["--engine", engine, "--quiet", "--rows", "1"]
+    command += ["--engine", engine, "--quiet", "--members", "1"]
     start, peak, hit = time.monotonic(), 0.0, not disturb
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     while process.poll() is None:

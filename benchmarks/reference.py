@@ -34,7 +34,7 @@ def explore(space: Path, folder: Path, workers: int) -> None:
     fronts = sum(len(c.clocks) or (1 if c.entry.search == "grid" else c.designs) for c in tasks.cases(read))
     before, start = os.times(), time.monotonic()
     command = [sys.executable, "-m", "costmodel.cli.main", "explore", str(space), "-o", str(folder), "--quiet"]
-    subprocess.run([*command, "--workers", str(workers), "--rows", "0"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "--workers", str(workers), "--members", "1"], check=True, stdout=subprocess.DEVNULL)
     after, seconds = os.times(), time.monotonic() - start
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     targets = len({entry.target for entry in read.entries})

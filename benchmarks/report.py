@@ -25,7 +25,7 @@ CASES = {
     "PDF on Letter": ["--format", "pdf", "--paper", "letter"],
     "PDF without other networks": ["--format", "pdf", "--no-rivals"],
     "HTML": ["--format", "html"],
-    "Markdown": ["--format", "md"],
+    "Markdown": ["--format", "markdown"],
     "LaTeX": ["--format", "latex"],
 }
 YARDSTICK = "import matplotlib.figure, matplotlib.backends.backend_svg"

@@ -51,7 +51,8 @@ NAMES = {
     "scale": "scale option",
 }
 WORDS = {
-    "real_bits": "bits before and behind the point together; costmodel deploy --sweep says what fewer do to the output",
+    "real_bits": "bits before and behind the point together; costmodel deploy --fraction-bits all says what fewer do "
+    "to the output",
     "scale": "a multiplication (exact), shifts (pow2, csd2, csd3), one shift if trained so (tied), a table (lut)",
 }
 

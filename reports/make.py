@@ -12,7 +12,7 @@ from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.files import atomic_write
 from costmodel.reports.content.blocks import Document
 
-Format = Literal["pdf", "html", "md", "latex"]
+Format = Literal["pdf", "html", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Paper = Literal["a4", "letter"]
 PAPERS: tuple[Paper, ...] = get_args(Paper)
@@ -20,10 +20,10 @@ PAPERS: tuple[Paper, ...] = get_args(Paper)
 NEEDS: dict[str, tuple[str, ...]] = {
     "pdf": ("typst", "matplotlib"),
     "html": ("matplotlib",),
-    "md": ("matplotlib",),
+    "markdown": ("matplotlib",),
     "latex": (),
 }
-_ENDINGS: dict[str, Format] = {".pdf": "pdf", ".html": "html", ".htm": "html", ".md": "md", ".tex": "latex"}
+_ENDINGS: dict[str, Format] = {".pdf": "pdf", ".html": "html", ".htm": "html", ".md": "markdown", ".tex": "latex"}
 
 
 def format_of(path: str | os.PathLike[str], given: str | None = None) -> Format:
@@ -80,7 +80,7 @@ def _html(document: Document, paper: Paper) -> bytes:
     return html(document).encode()
 
 
-def _md(document: Document, paper: Paper) -> bytes:
+def _markdown(document: Document, paper: Paper) -> bytes:
     from costmodel.reports.render.markdown import markdown
 
     return markdown(document).encode()
@@ -92,4 +92,9 @@ def _latex(document: Document, paper: Paper) -> bytes:
     return latex(document).encode()
 
 
-_RENDERERS: dict[str, Callable[[Document, Paper], bytes]] = {"pdf": _pdf, "html": _html, "md": _md, "latex": _latex}
+_RENDERERS: dict[str, Callable[[Document, Paper], bytes]] = {
+    "pdf": _pdf,
+    "html": _html,
+    "markdown": _markdown,
+    "latex": _latex,
+}

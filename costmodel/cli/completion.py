@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from costmodel.cli.main import VERBS, load, verb_parser
+from costmodel.errors import CostmodelError
 
 HELP = "Print a completion script for a shell."
 EXAMPLES = """\
@@ -21,18 +22,22 @@ SHELLS = ("bash", "zsh", "fish")
 
 #: Options and verbs after which a name is expected, and names of what.
 NAMED = {"--model": "models", "--target": "targets", "--convention": "conventions"}
-POSITIONAL = {"models": "models", "compare": "models", "targets": "targets"}
+POSITIONAL = {
+    "profile": "models", "models": "models", "compare": "models", "fold": "models", "deploy": "models",
+    "train": "models", "report": "models", "targets": "targets",
+}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("shell", nargs="?", choices=SHELLS, help="the shell that will read the script")
-    group.add_argument(
+    parser.add_argument("shell", nargs="?", choices=SHELLS, help="the shell that will read the script")
+    parser.add_argument(
         "--names", choices=("models", "targets", "conventions"), help="list names, for the script itself"
     )
 
 
 def run(args: argparse.Namespace) -> int:
+    if bool(args.shell) == bool(args.names):
+        raise CostmodelError(f"give one shell: {', '.join(SHELLS)}")
     if args.names:
         print("\n".join(names(args.names)))
     else:
@@ -58,7 +63,8 @@ def names(what: str) -> list[str]:
 def flags(verb: str) -> dict[str, argparse.Action]:
     """The long options of a verb."""
     actions = verb_parser(verb, load(verb))._actions
-    return {flag: action for action in actions for flag in action.option_strings if flag.startswith("--")}
+    shown = [action for action in actions if action.help != argparse.SUPPRESS]
+    return {flag: action for action in shown for flag in action.option_strings if flag.startswith("--")}
 
 
 def bash() -> str:

@@ -21,9 +21,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("costmodel.cli.compare", "reconcile networks and counting conventions line by line"),
     "models": ("costmodel.cli.models", "list the networks of the zoo"),
     "targets": ("costmodel.cli.targets", "list hardware targets, or show every constant of one with its source"),
-    "validate": ("costmodel.cli.validate", "set estimates against measurements, with baselines beside them"),
+    "validate": ("costmodel.cli.validate", "compare estimates with measurements, with baselines next to them"),
     "fold": ("costmodel.cli.fold", "the best folding of a network on an FPGA, exactly"),
-    "explore": ("costmodel.cli.explore", "the designs of a space that are worth having, as a Pareto front"),
+    "explore": ("costmodel.cli.explore", "the Pareto-optimal designs of a space of networks, targets and options"),
     "deploy": ("costmodel.cli.deploy", "the deployed network: rewritten, proved by running it, packed into a file"),
     "train": ("costmodel.cli.train", "train a network, resume it, and record its accuracy"),
     "dashboard": ("costmodel.cli.dashboard", "explore networks, targets and sweeps in the browser"),
@@ -34,8 +34,8 @@ VERBS: dict[str, tuple[str, str]] = {
 
 EXAMPLES = """\
 examples:
-  costmodel profile --model abbnn --target fpga
-  costmodel profile --model my/net.py:build --input 1x3x32x32 --format json -o net.json
+  costmodel profile abbnn --target fpga
+  costmodel profile my/net.py:build --input 1x3x32x32 --format json -o net.json
   costmodel compare abbnn reactnet18 bireal18 --conventions
   costmodel models '*react*'
   costmodel targets fpga
@@ -77,7 +77,7 @@ def dispatch(arguments: list[str]) -> int:
     module = load(verb)
     parser = verb_parser(verb, module)
     _check_options(verb, parser, arguments[1:])
-    args = parser.parse_args(arguments[1:])
+    args = parser.parse_intermixed_args(arguments[1:])
     return int(module.run(args) or 0)
 
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from functools import partial
-from typing import Any
 
-import msgspec
-
-from costmodel.cli.common import add_output_arguments, emit
-from costmodel.errors import CostmodelError
-from costmodel.train import records
-from costmodel.views import numbers
-from costmodel.views.table import Column, Row, Table
-from costmodel.zoo import counts, registry
+from costmodel.cli import options
+from costmodel.views import networks
+from costmodel.views.output import emit
+from costmodel.zoo import registry
 
 HELP = "List the networks of the zoo: parameters, operations as deployed, published accuracy, source."
 EXAMPLES = """\
@@ -30,105 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="names, or shell patterns in quotes")
     parser.add_argument("--describe", action="store_true", help="say in words what each network is")
     parser.add_argument("--accuracy", action="store_true", help="every accuracy known, measured here or published")
-    add_output_arguments(parser)
+    options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    names = list(dict.fromkeys(name for pattern in args.patterns or ["*"] for name in matches(pattern)))
+    names = registry.matching(args.patterns or ["*"])
     if args.accuracy:
-        emit([accuracies(names)], args, partial(accuracy_document, names))
+        document = partial(networks.accuracy_document, names)
+        emit([networks.accuracies(names)], args.format, args.output, document)
         return 0
-    emit([describe(names) if args.describe else overview(names)], args, partial(document, names))
+    table = networks.describe(names) if args.describe else networks.overview(names)
+    emit([table], args.format, args.output, partial(networks.document, names))
     return 0
-
-
-def matches(pattern: str) -> list[str]:
-    """Names that a pattern matches. Raises :class:`CostmodelError` where there is none."""
-    if not any(sign in pattern for sign in "*?["):
-        return [registry.entry(pattern).name]
-    found = registry.list_models(pattern)
-    if not found:
-        raise CostmodelError(f"no network matches {pattern!r}. List all with: costmodel models")
-    return found
-
-
-def overview(names: list[str]) -> Table:
-    """One network a row, operations of one inference as deployed."""
-    known = counts.read()
-    rows = []
-    for name in names:
-        entry, c = registry.entry(name), known.get(name)
-        cells = [c.parameters, c.mul, c.bit_macs, c.add, c.shift, c.weight_bits] if c else [None] * 6
-        best = entry.published[0] if entry.published else None
-        shape = numbers.shape(entry.input_shape)
-        rows.append(Row([name, ", ".join(entry.aliases), shape, *cells, best.top1 if best else None,
-                         best.source if best else entry.source]))  # fmt: skip
-    columns = [
-        Column("name", "network", "left"), Column("aliases", "short name", "left"), Column("input", "input"),
-        Column("parameters", "parameters", show=numbers.count), Column("mul", "mul", show=numbers.count),
-        Column("bit_macs", "1-bit MAC", show=numbers.count), Column("add", "add", show=numbers.count),
-        Column("shift", "shift", show=numbers.count),
-        Column("weight_bits", "weights", show=lambda v: numbers.bits(v) if v else ""),
-        Column("top1", "top-1", show=lambda v: f"{v:.2f}" if v else ""),
-        Column("source", "source of the accuracy, or of the network", "left", prose=True),
-    ]  # fmt: skip
-    return Table("models", "", columns, rows, notes=[f"{len(rows)} networks; counts of one inference as deployed"])
-
-
-def describe(names: list[str]) -> Table:
-    """What each network is, in words."""
-    rows = [Row([name, registry.entry(name).description]) for name in names]
-    return Table(
-        "models", "", [Column("name", "network", "left"), Column("description", "what it is", "left", prose=True)], rows
-    )
-
-
-def accuracies(names: list[str]) -> Table:
-    """One figure a row: what was measured here and what others publish, never mixed into one."""
-    rows = [
-        Row([f.network, f.width, f.top1, f.kind, f.conditions, f.source])
-        for name in names
-        for f in records.accuracies(name)
-    ]
-    columns = [
-        Column("network", "network", "left"), Column("width", "width", show=lambda v: f"{v:g}"),
-        Column("top1", "top-1 %", show=lambda v: f"{v:.2f}"), Column("kind", "kind", "left"),
-        Column("conditions", "conditions", "left", prose=True), Column("source", "source", "left"),
-    ]  # fmt: skip
-    return Table("accuracy", "", columns, rows, notes=[f"{len(rows)} figures; accuracy in percent on the test images"])
-
-
-def accuracy_document(names: list[str]) -> list[dict[str, Any]]:
-    """The same figures for JSON; a measured one with its whole record."""
-    whole = {(r.network, r.width, r.accuracy): r for r in records.measured()}
-    answer = []
-    for figure in (f for name in names for f in records.accuracies(name)):
-        record = whole.get((figure.network, figure.width, figure.top1)) if figure.kind == "measured" else None
-        answer.append({**dataclasses.asdict(figure), "record": msgspec.to_builtins(record)})
-    return answer
-
-
-def document(names: list[str]) -> list[dict[str, Any]]:
-    """Everything the registry and the table of counts say, for JSON."""
-    known = counts.read()
-    answer = []
-    for name in names:
-        e, c = registry.entry(name), known.get(name)
-        answer.append(
-            {
-                "name": name,
-                "aliases": list(e.aliases),
-                "family": e.family,
-                "topology": e.topology,
-                "block": e.block,
-                "normaliser": e.normaliser,
-                "dataset": e.dataset,
-                "input": list(e.input_shape),
-                "classes": e.classes,
-                "description": e.description,
-                "source": e.source,
-                "published": [{"top1": p.top1, "source": p.source, "note": p.note} for p in e.published],
-                "counts": {field: getattr(c, field) for field in counts.FIELDS} if c else None,
-            }
-        )
-    return answer

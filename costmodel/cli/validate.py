@@ -1,17 +1,13 @@
-"""``costmodel validate``: estimates against measured and published figures, with baselines beside them."""
+"""``costmodel validate``: estimates against measured and published figures, with baselines next to them."""
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from costmodel.cli.common import add_output_arguments, emit, progress
-from costmodel.views.table import Column, Row, Table
-
-if TYPE_CHECKING:
-    from costmodel.validate import Report, Result, Summary
+from costmodel.cli import options
+from costmodel.views.output import emit
+from costmodel.views.progress import progress
 
 HELP = "Set estimates against measurements: errors, rank correlation, coverage of intervals, baselines."
 EXAMPLES = """\
@@ -22,24 +18,16 @@ examples:
   costmodel validate arm fpga --figures figures/
 """
 
-SPLITS = {
-    "calibration": "to these rows",
-    "hold-out": "to other rows",
-    "leave-one-out": "anew, to the others",
-    "exact": "published figures, exactly",
-    "all": "all together",
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help="counts, arm, fpga or asic (default: all of them)")
     parser.add_argument("--rows", action="store_true", help="every row with its estimate, not only the scores")
     parser.add_argument("--figures", metavar="DIR", help="draw estimates against measurements into a folder")
-    add_output_arguments(parser)
+    options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from costmodel.validate import KINDS, validate
+    from costmodel.validate import KINDS, validate, views
 
     if args.figures:
         from costmodel.validate.figures import draw, folder_for
@@ -47,127 +35,8 @@ def run(args: argparse.Namespace) -> int:
         figures = folder_for(Path(args.figures))  # before anything that takes time
     with progress() as announce:
         report = validate(args.kinds or KINDS, announce)
-    tables = [headline(report), scores(report.summaries())]
-    if args.rows:
-        tables += [rows(group, report.of(group)) for group in report.groups()]
-    if report.skipped:
-        tables.append(skipped(report))
-    emit(tables, args, report.to_dict)
+    emit(views.tables(report, args.rows), args.format, args.output, report.to_dict)
     if args.figures:
         for path in draw(report, figures):
             print(f"wrote {path}")
     return 0
-
-
-def headline(report: Report) -> Table:
-    """Rows that set no constant and no bound, by kind; of how many targets there are any."""
-    from costmodel.targets import list_targets
-
-    found = [
-        Row([s.group, s.rows, s.mape, s.worst, s.coverage], "bold" if s.group == "all" else "plain")
-        for s in report.headline()
-    ]
-    columns = [
-        Column("kind", "rows never used", "left"), Column("count", "n"), Column("mape", "mean error", show=percent),
-        Column("worst", "worst", show=percent), Column("coverage", "in 90 % interval", show=percent),
-    ]  # fmt: skip
-    notes = [f"{len(report.tested_targets())} of {len(list_targets())} targets have such a row."]
-    return Table("headline", "Rows that set no constant and no bound", columns, found, notes=notes)
-
-
-def scores(summaries: list[Summary]) -> Table:
-    """One row an estimator and split of each group."""
-    found: list[Row] = []
-    group = None
-    for s in summaries:
-        if s.group != group:
-            found.append(Row([s.group, *[None] * 7], "title", subtotal=True))
-            group = s.group
-        own = s.estimator == "costmodel"
-        label = f"  {SPLITS.get(s.split, s.split)}" if own else f"  baseline: {s.estimator}"
-        values = [s.group, s.estimator, s.split, s.rows, s.mape, s.worst, s.rank, s.coverage]
-        found.append(Row(values, "plain" if own else "dim", label=label))
-    columns = [
-        Column("group", "rows, and what the constants were fitted to", "left"),
-        Column("estimator", "estimator", "left", lambda name: name if name == "costmodel" else ""),
-        Column("split", "split", "left", lambda split: split or ""),
-        Column("count", "n"),
-        Column("mape", "mean error", show=percent),
-        Column("worst", "worst", show=percent),
-        Column("rank", "rank", show=partial(fixed, digits=3)),
-        Column("coverage", "in interval", show=percent),
-    ]
-    notes = [
-        "mean error: mean absolute relative error. in interval: share of the measurements that lie in the estimate's "
-        "interval. rank: Spearman's correlation.",
-    ]
-    return Table("scores", "Estimates against measurements", columns, found, notes=notes)
-
-
-def rows(group: str, results: tuple[Result, ...]) -> Table:
-    """Every row of a group."""
-    baselines = list(dict.fromkeys(name for r in results for name in r.baselines))
-    left_out = any(r.left_out is not None for r in results)
-    columns = [
-        Column("model", "what", "left"),
-        Column("target", "on", "left"),
-        Column("metric", "metric", "left"),
-        Column("split", "row", "left"),
-        Column("measured", "measured", show=number),
-        Column("estimate", "estimate", show=number),
-        Column("low", "low", show=number),
-        Column("high", "high", show=number),
-        Column("error", "error", show=signed),
-        *([Column("left_out", "left out", show=signed)] if left_out else []),
-        *(Column(f"baseline {i}", f"baseline {i}", show=signed) for i, _ in enumerate(baselines, 1)),
-    ]
-    table = []
-    for r in results:
-        extra: list[Any] = [_off(r.left_out, r.row.value)] if left_out else []
-        extra += [_off(r.baselines.get(name), r.row.value) for name in baselines]
-        values = [
-            r.row.model, r.row.target, f"{r.row.metric}", r.row.split, r.row.value, r.estimate.value, r.estimate.low,
-            r.estimate.high, r.error, *extra,
-        ]  # fmt: skip
-        table.append(Row(values, "plain" if r.row.split != "reference" else "dim"))
-    notes = [f"baseline {i}: {name}" for i, name in enumerate(baselines, 1)]
-    notes += dict.fromkeys(
-        f"{r.row.model}, {r.row.metric}: {r.note}"
-        for r in results
-        if r.note and (r.error or r.row.split == "reference")
-    )
-    return Table(group, group, columns, table, notes=notes)
-
-
-def skipped(report: Report) -> Table:
-    """The rows that are not estimated, and why."""
-    found = [Row([s.row.model, s.row.target, s.row.metric, s.row.value, s.why]) for s in report.skipped]
-    columns = [
-        Column("model", "what", "left"), Column("target", "on", "left"), Column("metric", "metric", "left"),
-        Column("measured", "measured", show=number), Column("why", "not estimated, because", "left"),
-    ]  # fmt: skip
-    return Table("not_estimated", "Not estimated", columns, found)
-
-
-def _off(estimate: float | None, measured: float) -> float | None:
-    from costmodel.validate.rows import relative_error
-
-    return None if estimate is None else relative_error(estimate, measured)
-
-
-def percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
-
-
-def signed(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:+.1f} %"
-
-
-def fixed(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-def number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

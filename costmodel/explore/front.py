@@ -247,7 +247,7 @@ def _folded(
         else:
             interval, bram, dsp = (int(v) for v in points.rows[places[i], :3])
             lut, uram = points.rows[places[i], 3] / RESOLUTION, points.uram[places[i]]
-        flags = f"{case.network.flags} --device {case.entry.target}{_set(settings)} --memories {case.entry.memories}"
+        flags = f"{case.network.flags} --target {case.entry.target}{_set(settings)} --memories {case.entry.memories}"
         if case.entry.max_weight_bits is not None:
             flags += f" --max-weight-bits {case.entry.max_weight_bits}"
         flags += " --ultra" if found.rules.ultra else ""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Level, Profile
     from costmodel.targets.estimate import Estimate
     from costmodel.targets.load import list_targets, load_target
-    from costmodel.targets.spec import Target
+    from costmodel.targets.spec import Parameter, Target
 
-__all__ = ["estimate", "list_targets", "load_target", "totals"]
+__all__ = ["estimate", "list_targets", "load_target", "options_of", "totals"]
 
 
 def estimate(
@@ -51,6 +51,11 @@ def estimate(
     with without_collector():
         result: Estimate = model.price(ledger, spec, settings)
     return result
+
+
+def options_of(target: Target) -> dict[str, Parameter]:
+    """What a user may choose with ``--set`` or as an option of :func:`estimate`: of the model, and of the target."""
+    return {**import_module(f"costmodel.targets.{target.kind}.price").OPTIONS, **target.parameters}
 
 
 def totals(

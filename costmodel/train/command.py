@@ -40,7 +40,7 @@ class Request:
 
 def run(args: argparse.Namespace, paused: int) -> int:
     """Run the verb. Returns 0 when every run is done and ``paused`` when time was up."""
-    requests = [_request(cell, Path(args.out)) for cell in _cells(args)]
+    requests = [_request(cell, Path(args.output)) for cell in _cells(args)]
     if args.restart:
         for request in requests:
             _clear(request.folder)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, paused: int) -> int:
     from costmodel.train.session import Progress, Stop, environment, train
 
     stop = Stop(args.minutes)
-    device = choose_device(args.device)
+    device = choose_device(args.accelerator)
     threads = args.threads or (1 if all(r.job.data == "digits" for r in requests) else _cores())
     torch.set_num_threads(threads)
     _arithmetic(device, args.deterministic)
@@ -70,18 +70,13 @@ def run(args: argparse.Namespace, paused: int) -> int:
 def _cells(args: argparse.Namespace) -> Sequence[Cell]:
     if args.plan:
         return _planned(args)
-    if not args.model and not args.own:
+    if not args.models:
         raise CostmodelError(
-            "no network given. Give one or more (see: costmodel models), --model net.py:build, or --plan NAME."
+            "no network given. Give one or more (see: costmodel models), a file (net.py:build), or --plan NAME."
         )
-    if args.model and args.own:
-        raise CostmodelError("--model is for a network of your own: give it without names of the zoo.")
-    if (args.input or args.model_args) and not args.own:
-        raise CostmodelError("--input and --model-args go with --model net.py:build.")
     if not args.data:
         raise CostmodelError(f"no data set given. Give --data with one of {', '.join(DATASETS)}.")
     epochs = _epochs(args.epochs) if args.epochs else ()
-    options = dict(_option(text) for text in args.option)
     return [
         Cell(
             model=model,
@@ -95,29 +90,30 @@ def _cells(args: argparse.Namespace) -> Sequence[Cell]:
             validation=args.validation,
             teacher=args.teacher,
         )
-        for model, own in _networks(args)
+        for model, own, options in _networks(args)
         for seed in args.seed or [0]
     ]
 
 
-def _networks(args: argparse.Namespace) -> list[tuple[str, OwnNetwork | None]]:
-    if not args.own:
-        return [(model, None) for model in args.model]
-    from costmodel.train.own import own_network
+def _networks(args: argparse.Namespace) -> list[tuple[str, OwnNetwork | None, dict[str, Any]]]:
+    """Name, what a job says of a network of the user's own, and the axes of one of the zoo."""
+    found: list[tuple[str, OwnNetwork | None, dict[str, Any]]] = []
+    for model in args.models:
+        if ":" not in model:
+            found.append((model, None, args.arguments[model]))
+            continue
+        from costmodel.train.own import own_network
 
-    return [own_network(args.own, args.model_args, args.input)]
+        found.append((*own_network(model, args.arguments[model], args.input), {}))
+    if args.input and all(own is None for _, own, _ in found):
+        raise CostmodelError("--input is for a network of your own, such as net.py:build; those of the zoo know theirs")
+    return found
 
 
 def _planned(args: argparse.Namespace) -> list[Cell]:
     """The runs of a plan, each as narrow or as short as the command says; a student finds its teacher's new name."""
-    given = {
-        "MODEL": args.model,
-        "--model": args.own,
-        "--data": args.data,
-        "--recipe": args.recipe,
-        "--seed": args.seed,
-    }
-    given |= {"--option": args.option, "--teacher": args.teacher}
+    given = {"MODEL": args.models, "--data": args.data, "--recipe": args.recipe, "--seed": args.seed}
+    given |= {"--model-args": args.model_args, "--teacher": args.teacher}
     if unwanted := [name for name, value in given.items() if value]:
         raise CostmodelError(
             f"--plan says what to train: give it without {', '.join(unwanted)}. --width, --epochs and --validation "
@@ -186,15 +182,6 @@ def _epochs(text: str) -> tuple[int, ...]:
         raise CostmodelError(f"--epochs {text}: expected a number, or one a phase, such as 30,30.") from None
 
 
-def _option(text: str) -> tuple[str, str | int | float | bool]:
-    import yaml
-
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise CostmodelError(f"--option {text}: expected NAME=VALUE, such as scale=tied.")
-    return name, yaml.safe_load(value)
-
-
 def _clear(folder: Path) -> None:
     from costmodel.train.session import owned
 
@@ -209,7 +196,7 @@ def choose_device(wanted: str) -> torch.device:
 
     if wanted == "cuda" and not torch.cuda.is_available():
         raise CostmodelError(
-            "--device cuda: this PyTorch sees no CUDA device. Use --device cpu, or install a CUDA build."
+            "--accelerator cuda: this PyTorch sees no CUDA device. Use --accelerator cpu, or install a CUDA build."
         )
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 

@@ -92,7 +92,7 @@ class Run:
             raise CostmodelError(f"{self.folder / LAST}: its header is not that of a run: {error}.") from error
         if header.job.key != self.job.key:
             raise CostmodelError(
-                f"{self.folder} holds another run ({_difference(header.job, self.job)}). Give --out another folder, or "
+                f"{self.folder} holds another run ({_difference(header.job, self.job)}). Give -o another folder, or "
                 f"--restart to throw that run away."
             )
         environment = self.position.environment

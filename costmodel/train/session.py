@@ -29,14 +29,14 @@ def owned(folder: Path) -> Iterator[None]:
         file = (folder / ".lock").open("w")
     except OSError as error:
         raise CostmodelError(
-            f"cannot write in {folder}: {error.strerror or error}. Give --out a writable folder."
+            f"cannot write in {folder}: {error.strerror or error}. Give -o a writable folder."
         ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise CostmodelError(
-                f"another process trains in {folder}. Wait for it, or give --out another folder."
+                f"another process trains in {folder}. Wait for it, or give -o another folder."
             ) from error
         yield
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.views import numbers
-from costmodel.views.table import Column, Row, Table
+from costmodel.views import counts, numbers
+from costmodel.views.statements import caveats, hidden_multiplications
+from costmodel.views.table import Column, Row, Table, paint, use_color, wrap
 
 if TYPE_CHECKING:
     from costmodel.deploy.study import Deployment, Effect, Verdict
+    from costmodel.ledger.ledger import Profile
 
 #: What is compared on each kind of hardware.
 METRICS = ("energy_J", "latency_s", "area_mm2", "lut", "dsp", "bram18")
@@ -108,19 +110,34 @@ def flips(found: Sequence[Effect]) -> Table:
     return Table("flips", f"Signs that differ in % of each layer's, {first.fraction_bits} fraction bits", columns, rows)
 
 
-def prices(made: Deployment, names: Sequence[str], options: Sequence[str]) -> Table:
+def ran(said: Mapping[str, str], notes: Sequence[str]) -> Table:
+    """What a deployed file is, and what came out of it."""
+    columns = [Column("what", "deployed network", "left"), Column("value", "", "left", prose=True)]
+    return Table("file", "", columns, [Row([name, text]) for name, text in said.items()], notes=notes)
+
+
+def preface(profile: Profile, refusal: str = "") -> str:
+    """The network, what it hides, why it cannot run, and what the tracer could not see."""
+    color = use_color()
+    said = [(hidden_multiplications(profile), "warn"), (refusal, "bad"), *((text, "bad") for text in caveats(profile))]
+    lines = [paint(counts.title(profile, "deployed"), "title", color)]
+    lines += [paint(line, style, color) for text, style in said if text for line in wrap(text)]
+    return "\n".join(lines) + "\n"
+
+
+def prices(made: Deployment, names: Sequence[str], options: Sequence[str], settings: Mapping[str, Any]) -> Table:
     """One inference on each target under each option. An FPGA keeps the kind of design that it has under the first."""
     from costmodel.targets import estimate
 
     rows = []
     notes = ["tied is priced as the network would be if it were trained so."] if "tied" in options else []
     for name in names:
-        design: dict[str, Any] = {}
+        design: dict[str, Any] = dict(settings)
         found = []
         for option in options:
             answer = estimate(made.profile, name, scale=option, **design)
             if "mode" in answer.facts:
-                design = design or {"mode": answer.facts["mode"]}
+                design.setdefault("mode", answer.facts["mode"])
             totals = {m: answer.total(m).value for m in METRICS if m in answer.totals()}
             found.append(totals)
             rows.append(Row([name, option, *(totals.get(m) for m in METRICS), "yes" if answer.fits else "no"]))

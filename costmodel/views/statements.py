@@ -59,3 +59,14 @@ def published(profile: Profile, show: Callable[[int], str], *conventions: str) -
 def caveats(profile: Profile) -> list[str]:
     """What the tracer could not see through, one line each; the same message is said once."""
     return list(dict.fromkeys(f"{caveat.kind}: {caveat.message}" for caveat in profile.caveats))
+
+
+#: Caveats after which the counts are not the whole truth.
+INCOMPLETE = ("unknown_op", "foreign", "branch")
+
+
+def incomplete(profile: Profile) -> bool:
+    """Whether anything in the network could not be counted."""
+    return bool(profile.deployed.unknown() or profile.as_written.unknown()) or any(
+        caveat.kind in INCOMPLETE for caveat in profile.caveats
+    )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import importlib
+from collections.abc import Iterable
 from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from costmodel.zoo.entries import DATASETS, Dataset, Entry, Published
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["DATASETS", "Dataset", "Entry", "Published", "build", "entry", "for_dataset", "list_models"]
+__all__ = ["DATASETS", "Dataset", "Entry", "Published", "build", "entry", "for_dataset", "list_models", "matching"]
 
 
 @cache
@@ -53,6 +54,20 @@ def list_models(pattern: str = "*") -> list[str]:
     if not names and pattern in _aliases():
         return [_aliases()[pattern]]
     return names
+
+
+def matching(patterns: Iterable[str]) -> list[str]:
+    """Names that any of the names, aliases and shell patterns stands for, each once.
+
+    Raises :class:`~costmodel.errors.CostmodelError` for one that stands for none.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        names = list_models(pattern) if any(sign in pattern for sign in "*?[") else [entry(pattern).name]
+        if not names:
+            raise CostmodelError(f"no network matches {pattern!r}. List all with: costmodel models")
+        found.update(dict.fromkeys(names))
+    return list(found)
 
 
 def entry(name: str) -> Entry:

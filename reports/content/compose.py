@@ -11,7 +11,7 @@ from costmodel.reports.content.blocks import Block, Document, Paragraph, check, 
 from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject
 
-Kind = Literal["model", "compare", "front", "target", "validation"]
+Kind = Literal["network", "compare", "front", "target", "validation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -26,7 +26,7 @@ def document(subject: Subject, kind: Kind, date: str) -> Document:
     return made
 
 
-def _model(subject: Subject) -> tuple[str, list[Block]]:
+def _network(subject: Subject) -> tuple[str, list[Block]]:
     blocks = [*answer.answer(subject), *answer.multiplications(subject), *hardware.accuracy(subject)]
     blocks += hardware.comparison(subject) or []
     blocks += networks.per_layer(subject) + hardware.energy(subject) + networks.traffic(subject)
@@ -35,7 +35,7 @@ def _model(subject: Subject) -> tuple[str, list[Block]]:
 
 
 def _compare(subject: Subject) -> tuple[str, list[Block]]:
-    return _model(subject)
+    return _network(subject)
 
 
 def _front(subject: Subject) -> tuple[str, list[Block]]:
@@ -84,14 +84,14 @@ def _names(subject: Subject) -> str:
 
 
 _KINDS: dict[str, Callable[[Subject], tuple[str, list[Block]]]] = {
-    "model": _model,
+    "network": _network,
     "compare": _compare,
     "front": _front,
     "target": _target,
     "validation": _validation,
 }
 _SUBTITLES = {
-    "model": "What it costs: operations, bits moved, hardware",
+    "network": "What it costs: operations, bits moved, hardware",
     "compare": "What they cost: operations, bits moved, hardware",
     "front": "Designs that are worth having",
     "target": "The constants of the hardware model",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from costmodel.cli.validate import number
 from costmodel.reports.content import cells
 from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Figure, Heading, Paragraph, Table, literal, section
@@ -13,6 +12,7 @@ from costmodel.reports.figures.data import Panel, Plot
 from costmodel.targets.quantity import Quantity
 from costmodel.validate import Report
 from costmodel.validate.figures import scatters
+from costmodel.validate.views import number
 from costmodel.views.bill import CONFIDENCE
 from costmodel.views.table import Row
 from costmodel.views.table import Table as Grid

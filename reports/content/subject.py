@@ -32,6 +32,16 @@ class Network:
     accuracies: tuple[Accuracy, ...]
     dataset: str = ""
     checkpoint: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    trained: bool = False
+    seed: int = 0
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """How :func:`costmodel.profile` is asked for it, besides its name and inputs."""
+        given = {"arguments": dict(self.arguments), "checkpoint": self.checkpoint, "trained": self.trained,
+                 "seed": self.seed}  # fmt: skip
+        return {name: value for name, value in given.items() if value}
 
     @property
     def name(self) -> str:
@@ -87,7 +97,7 @@ class Subject:
         lines = ["from costmodel.reports.names import *"]
         for i, network in enumerate(self.networks):
             more = f", {list(network.inputs)!r}" if network.inputs else ""
-            more += f", checkpoint={network.checkpoint!r}" if network.checkpoint else ""
+            more += "".join(f", {name}={value!r}" for name, value in network.keywords.items())
             lines.append(f"{self.network_name(i)} = costmodel.profile({network.given!r}{more})")
         if self.networks:
             lines.append(f"nets = [{', '.join(map(self.network_name, range(len(self.networks))))}]")
@@ -113,6 +123,9 @@ def gather(
     *,
     inputs: Sequence[str] = (),
     checkpoints: Mapping[str, str] | None = None,
+    arguments: Mapping[str, Mapping[str, Any]] | None = None,
+    trained: bool = False,
+    seed: int = 0,
     options: Mapping[str, Any] | None = None,
     command: str = "",
     fronts: Sequence[str] = (),
@@ -123,10 +136,10 @@ def gather(
 ) -> Subject:
     """Ask for everything that a report of these networks on these targets prints.
 
-    ``checkpoints`` has a file of weights for networks that are trained, by the name in ``models``. ``kinds`` are those
-    whose scores are wanted besides those of the targets. ``rivals`` asks for the networks of the zoo with published
-    accuracy on the same images. Raises :class:`CostmodelError` for names that do not exist, before anything that takes
-    time.
+    ``checkpoints`` has a file of weights for networks that are trained and ``arguments`` those of their factories, both
+    by the name in ``models``. ``kinds`` are those whose scores are wanted besides those of the targets. ``rivals`` asks
+    for the networks of the zoo with published accuracy on the same images. Raises
+    :class:`CostmodelError` for names that do not exist, before anything that takes time.
     """
     from costmodel.load.reference import resolve
     from costmodel.targets import load_target
@@ -136,8 +149,17 @@ def gather(
     loaded = [load_target(name) for name in dict.fromkeys(targets)]
     for model in models:
         resolve(model)
-    weights = checkpoints or {}
-    found = tuple(_network(m, inputs, weights.get(m, ""), use_cache, say) for m in dict.fromkeys(models))
+    found = tuple(
+        _network(
+            m,
+            inputs,
+            (checkpoints or {}).get(m, ""),
+            {"arguments": (arguments or {}).get(m, {}), "trained": trained, "seed": seed},
+            use_cache,
+            say,
+        )
+        for m in dict.fromkeys(models)
+    )
     hardware = []
     for given, target in zip(dict.fromkeys(targets), loaded, strict=True):
         bills = tuple(_priced(n, given, options or {}, use_cache, say) for n in found)
@@ -150,19 +172,24 @@ def gather(
     return Subject(found, tuple(hardware), scores, command, dict(options or {}), others, read)
 
 
-def _network(model: str, inputs: Sequence[str], checkpoint: str, use_cache: bool, say: Announce) -> Network:
+def _network(
+    model: str, inputs: Sequence[str], checkpoint: str, keywords: Mapping[str, Any], use_cache: bool, say: Announce
+) -> Network:
     given = tuple(inputs) if ":" in model else ()
-    profile = api.profile(model, given or None, checkpoint=checkpoint or None, use_cache=use_cache, announce=say)
+    weights = checkpoint or None
+    profile = api.profile(model, given or None, checkpoint=weights, **keywords, use_cache=use_cache, announce=say)
     if ":" in model:
-        return Network(model, given, profile, (), checkpoint=checkpoint)
+        return Network(model, given, profile, (), checkpoint=checkpoint, **keywords)
     from costmodel.zoo import registry
 
     entry = registry.entry(model)
-    return Network(model, given, profile, tuple(accuracies(entry.name)), entry.dataset, checkpoint)
+    # Known accuracies are of the network as it is listed.
+    known = () if keywords["arguments"] else tuple(accuracies(entry.name))
+    return Network(model, given, profile, known, entry.dataset, checkpoint, **keywords)
 
 
 def _priced(network: Network, target: str, options: Mapping[str, Any], use_cache: bool, say: Announce) -> Estimate:
-    request = api.make_request(network.given, network.inputs or None, checkpoint=network.checkpoint or None)
+    request = api.make_request(network.given, network.inputs or None, **network.keywords)
     pricing = cache.Pricing(request, target, options=dict(options))
     return api.price(pricing, use_cache=use_cache, announce=say)[1]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from costmodel import api
-from costmodel.cli import compare
 from costmodel.cli.main import main
+from costmodel.views import comparison as compare
 from costmodel.views.numbers import exact
 
 PAIR = ("abbnn-digits", "bn-digits")

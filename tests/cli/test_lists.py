@@ -15,8 +15,8 @@ import pytest
 from costmodel import api
 from costmodel.cli import completion
 from costmodel.cli.main import VERBS, main
-from costmodel.cli.targets import citation
 from costmodel.targets import list_targets, load_target
+from costmodel.views.hardware import citation
 from costmodel.zoo import counts, registry
 
 

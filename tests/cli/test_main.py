@@ -88,7 +88,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     ("arguments", "message"),
     [
         (["profile", "--modle", "abbnn"], "unknown option '--modle'. Did you mean --model"),
-        (["profile"], "the following arguments are required: --model. See: costmodel profile --help"),
+        (["report", "abbnn"], "the following arguments are required: -o/--output. See: costmodel report --help"),
         (["profile", "--model", "abbnn", "--format", "xml"], "--format: invalid choice: 'xml'"),
         (["--nonsense"], "unrecognized arguments: --nonsense. See: costmodel --help"),
     ],

@@ -206,9 +206,9 @@ WRONG = [
     (["--model", SMALL, "--target", "./none.yaml"], "no target file"),
     (["--model", SMALL, "--target", "{bad_yaml}"], "bad.yaml"),
     (["--model", "{net}:build", "--input", "1x4x40x40"], r"expected input\[1, 4, 40, 40\] to have 3 channels"),
-    (["--model", SMALL, "--depth", "0"], "at least 1"),
+    (["--model", SMALL, "--depth", "0"], "from 1 to"),
     (["--model", SMALL, "--format", "html"], "invalid choice"),
-    ([], "--model"),
+    ([], "no network given"),
 ]
 
 

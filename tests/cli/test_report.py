@@ -38,14 +38,14 @@ def test_trained_weights_are_reported_on_and_named_in_the_command(tmp_path: Path
         (["--model", "abbnn", "-o", "{}"], "expected a name that ends in"),
         (["--model", "abbnn", "-o", "{}/r.docx"], "expected a name that ends in"),
         (["--model", "abbnn", "--date", "tomorrow", "-o", "{}/r.pdf"], "expected YYYY-MM-DD"),
-        (["--kind", "compare", "--model", "abbnn", "-o", "{}/r.pdf"], "needs --model twice or more"),
-        (["--kind", "front", "-o", "{}/r.pdf"], "needs --front"),
+        (["--kind", "compare", "--model", "abbnn", "-o", "{}/r.pdf"], "needs two networks or more"),
+        (["--kind", "front", "-o", "{}/r.pdf"], "needs --sweep"),
         (["-o", "{}/r.pdf"], "needs --target"),
         (["--model", "abbnn", "--model", "reactnet18", "--checkpoint", "x.pt", "-o", "{}/r.pdf"], "as MODEL=FILE"),
         (["--model", "abbnn", "--checkpoint", "{}/none.pt", "-o", "{}/r.pdf"], "no checkpoint"),
         (["--model", "abbnn", "-o", "/dev/null", "--format", "pdf"], "no regular file"),
         (["--model", "abbnn", "-o", "{}/" + "r" * 300 + ".pdf"], "cannot write"),
-        (["--front", "{}/none.parquet", "-o", "{}/r.pdf"], "none.parquet"),
+        (["--sweep", "{}/none.parquet", "-o", "{}/r.pdf"], "none.parquet"),
     ],
 )
 def test_bad_input_is_explained_and_nothing_is_written(

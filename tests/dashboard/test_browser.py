@@ -24,7 +24,7 @@ SETTLED = """() => {
 
 @pytest.fixture(scope="module")
 def address(sweep_folder):
-    from costmodel.cli.dashboard import make_server
+    from costmodel.dashboard.serve import make_server
 
     server = make_server("127.0.0.1", 0, sweeps=[str(sweep_folder)])
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -235,7 +235,7 @@ def test_the_report_of_a_design_is_downloaded(watched):
 
 
 def test_what_is_wrong_with_a_folder_is_said_on_the_page(browser, tmp_path):
-    from costmodel.cli.dashboard import make_server
+    from costmodel.dashboard.serve import make_server
 
     (tmp_path / "broken" / "parts").mkdir(parents=True)
     (tmp_path / "broken" / "parts" / "part-0.parquet").write_bytes(b"PAR1 not really")

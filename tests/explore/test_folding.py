@@ -100,13 +100,18 @@ def test_a_folding_file_is_written_and_read_back(small, tmp_path, capsys):
         (["--fps", "5e7", "--fill", "0.5"], "The nearest that is fast enough"),
         (["--fps", "1000", "--max-bram18", "0", "--max-lut", "100"], "too many"),
         (["--fps", "0"], "above 0"),
-        (["--device", "raspberry-pi-4b"], "only FPGA designs are folded"),
+        (["--target", "zcu104"], "a folding is for one FPGA"),
         (["--compare", "nowhere.json"], "cannot read the folding"),
     ],
 )
 def test_what_cannot_be_folded_is_said(arguments, words, capsys):
     assert main(["fold", "--model", "tfc-w1a1", "--device", "pynq-z2", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_only_an_fpga_is_folded(capsys):
+    assert main(["fold", "tfc-w1a1", "--target", "raspberry-pi-4b"]) == 2
+    assert "only FPGA designs are folded" in capsys.readouterr().err
 
 
 def test_the_front_prints_its_guarantee(capsys):

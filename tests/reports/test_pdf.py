@@ -148,7 +148,7 @@ def assert_no_word_is_wider_than_its_column(made: Document) -> None:
 def test_a_table_of_many_layers_breaks_across_pages_and_repeats_its_head(subject: Subject) -> None:
     deep = replace(subject.networks[0], profile=_deeper(subject.networks[0].profile))
     hardware = tuple(replace(h, estimates=h.estimates[:1]) for h in subject.hardware)
-    made = document(replace(subject, networks=(deep,), hardware=hardware), "model", DATE)
+    made = document(replace(subject, networks=(deep,), hardware=hardware), "network", DATE)
     assert_margins_are_empty(made, "a4")
     pages = [p.extract_text() for p in pypdf.PdfReader(io.BytesIO(pdf(made))).pages]
     assert sum("Operation" in page and "One-bit" in page for page in pages) > 2
@@ -159,7 +159,7 @@ def test_a_network_without_layers_and_without_targets_has_a_report(subject: Subj
     empty = Ledger(network.name, "deployed", (), (), ())
     profile = replace(network.profile, as_written=empty, deployed=empty, rewrites=(), caveats=())
     bare = Subject((replace(network, profile=profile, accuracies=()),), (), {}, "costmodel report")
-    made = document(bare, "model", DATE)
+    made = document(bare, "network", DATE)
     assert_margins_are_empty(made, "a4")
     text = text_of(pypdf.PdfReader(io.BytesIO(pdf(made))))
     assert "no layers that execute anything" in text and "no rewrite applies" in text and "Nothing to report" in text

@@ -60,7 +60,7 @@ def test_a_trained_network_deploys_to_the_accuracy_it_was_trained_to(
     """From training through packing to the fixed-point network, on the images that training was tested on."""
     from costmodel.train.publish import pack_run
 
-    assert main(arguments(quick, "--option", "scale=tied")) == 0
+    assert main(arguments(quick, "--model-args", "scale=tied")) == 0
     folder = quick.parent / "runs" / "abbnn-reactnet6-digits-scale-tied-quick-s0"
     packed = pack_run(folder, quick.parent, "packed")
     capsys.readouterr()
@@ -196,9 +196,9 @@ def test_a_finished_run_is_reported_and_not_repeated(quick: Path, capsys: pytest
         (["train", "abbnn", "--data", "digits", "--recipe", "beyond"], "learns from a teacher: give --teacher"),
         (["train", "abbnn", "--data", "digits", "--epochs", "3,x"], "--epochs 3,x: expected a number"),
         (["train", "abbnn", "--data", "digits", "--epochs", "1,2,3"], "the recipe has 2 phases"),
-        (["train", "abbnn", "--data", "digits", "--width", "-1"], "expected a factor above 0"),
-        (["train", "abbnn", "--data", "digits", "--option", "scale"], "expected NAME=VALUE"),
-        (["train", "abbnn", "--data", "digits", "--option", "scael=tied"], "Did you mean scale"),
+        (["train", "abbnn", "--data", "digits", "--width", "-1"], "expected a number above 0"),
+        (["train", "abbnn", "--data", "digits", "--model-args", "scale"], "write NAME=VALUE"),
+        (["train", "abbnn", "--data", "digits", "--model-args", "scael=tied"], "Did you mean scale"),
         (["train", "abbnn", "--data", "imagenet:/nowhere"], "no folder /nowhere/train"),
         (["train", "--plan", "cifar-table"], "Did you mean cifar10-table"),
         (["train", "--plan", "slope", "--recipe", "fast"], "give it without --recipe"),

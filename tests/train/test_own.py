@@ -162,11 +162,9 @@ def test_what_cannot_train_is_said_in_one_line(
     assert not list((net.parent / "runs").rglob("*.safetensors"))
 
 
-def test_names_of_the_zoo_are_given_without_the_flag(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--model", "tfc", "--data", "mnist"]) == 2
-    assert "give it without --model" in capsys.readouterr().err
+def test_an_input_is_for_a_network_of_ones_own(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "tfc", "--input", "1x1x28x28", "--data", "mnist"]) == 2
-    assert "--input and --model-args go with --model" in capsys.readouterr().err
+    assert "--input is for a network of your own" in capsys.readouterr().err
 
 
 def test_a_job_without_an_own_network_says_nothing_of_one() -> None:

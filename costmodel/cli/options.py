@@ -1,0 +1,309 @@
+"""Every option that more than one command has, once: one name, one meaning, one type, one text of help.
+
+A command picks by name (``add(group, "--target", "--set")``) and reads what was given through the functions below, so
+that the same words mean the same everywhere. Numbers are checked for range here, once for all commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from costmodel.errors import CostmodelError
+from costmodel.views.table import FORMATS
+
+if TYPE_CHECKING:
+    from costmodel.store.cache import Request
+
+LEVELS = ("deployed", "as-written")
+SCALES = ("exact", "pow2", "csd2", "csd3", "tied", "lut")
+
+
+def number(low: float, high: float = math.inf, *, above: bool = False) -> Callable[[str], float]:
+    """A finite number of at least ``low`` (``above``: more than that) and at most ``high``."""
+    bounds = f"{'above' if above else 'at least'} {low:g}{'' if math.isinf(high) else f' and at most {high:g}'}"
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or not low <= value <= high or (above and value == low):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a number {bounds}")
+        return value
+
+    return read
+
+
+def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
+    """A whole number from ``low`` to ``high``; 1e6 is one."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text) if len(text) < 20 else math.nan
+        except ValueError:
+            try:
+                value = float(text)
+            except ValueError:
+                value = math.nan
+        if not (low <= value <= high and value == int(value)):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {low:,} to {high:,}")
+        return int(value)
+
+    return read
+
+
+POSITIVE = number(0, above=True)
+COUNT = whole(1)
+SEED = whole(0)
+
+MODEL = "a name of `costmodel models`, path/to/file.py:factory, or package.module:factory"
+#: flag -> (other spellings, arguments of ``add_argument``)
+FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
+    "--model": ((), {
+        "metavar": "MODEL", "action": "append", "default": [], "dest": "named", "help": "the same as MODEL by position",
+    }),
+    "--model-args": ((), {
+        "metavar": "[MODEL=]ARGS", "action": "append", "default": [],
+        "help": "arguments of the factory: width=0.5 or '{\"width\": 0.5}'; with MODEL= for one of many (repeatable)",
+    }),
+    "--input": ((), {
+        "metavar": "SHAPE", "action": "append", "default": [],
+        "help": "[NAME=]1x3x224x224[:DTYPE], once for each input; networks of the zoo know theirs",
+    }),
+    "--checkpoint": ((), {
+        "metavar": "[MODEL=]FILE", "action": "append", "default": [],
+        "help": "weights to load: a shipped name, .safetensors, or .pt read without its code; with MODEL= for one of "
+                "several networks (repeatable)",
+    }),
+    "--trained": ((), {
+        "action": "store_true", "help": "read parameters literally: a slope that is exactly 1/4 is a shift",
+    }),
+    "--seed": ((), {
+        "type": SEED, "default": 0, "metavar": "N", "help": "of fresh weights, random inputs and searches (default: 0)",
+    }),
+    "--no-cache": ((), {"action": "store_true", "help": "neither read nor write stored profiles"}),
+    "--target": ((), {
+        "metavar": "TARGET", "action": "append", "default": [],
+        "help": "a name of `costmodel targets`, a YAML file, or all (repeatable)",
+    }),
+    "--set": ((), {
+        "metavar": "NAME=VALUE", "action": "append", "default": [], "dest": "options",
+        "help": "an option of the target, such as clock=200e6 (repeatable; see `costmodel targets NAME`)",
+    }),
+    "--fps": ((), {
+        "type": POSITIVE, "metavar": "RATE", "help": "images per second that an FPGA design must reach",
+    }),
+    "--folding": ((), {
+        "metavar": "FILE", "help": "folding of an FPGA design: auto, 16x3,32x32,... or a FINN file",
+    }),
+    "--level": ((), {
+        "choices": LEVELS, "default": "deployed",
+        "help": "after the exact rewrites of deployment (default), or as the Python is written",
+    }),
+    "--scale": ((), {
+        "choices": SCALES, "default": "exact",
+        "help": "what multiplies by the scale of binary weights: an exact multiplication (default), or what takes its "
+                "place",
+    }),
+    "--format": ((), {
+        "choices": FORMATS, "default": "table",
+        "help": "how the answer is written (default: table; a report: by the name of its file)",
+    }),
+    "--output": (("-o",), {
+        "metavar": "PATH", "help": "where the result goes: a file, written atomically, or a folder of several",
+    }),
+    "--exact": ((), {"action": "store_true", "help": "all digits: 118,013,952 instead of 118.0M"}),
+    "--strict": ((), {
+        "action": "store_true", "help": "exit with status 1 where something is not counted, or not exact",
+    }),
+    "--quiet": ((), {"action": "store_true", "help": "no progress"}),
+    "--data": ((), {
+        "metavar": "SET",
+        "help": "data set: cifar10, cifar100, mnist, fashion-mnist, digits, or imagenet:DIR",
+    }),
+    "--data-dir": ((), {"metavar": "DIR", "help": "folder of the data sets (default: $COSTMODEL_DATA)"}),
+    "--sweep": ((), {
+        "metavar": "PATH", "action": "append", "default": [],
+        "help": "results of `costmodel explore`: the folder, or one front of it (repeatable)",
+    }),
+}  # fmt: skip
+
+NETWORK = ("--model", "--model-args", "--input", "--checkpoint", "--trained", "--seed", "--no-cache")
+HARDWARE = ("--target", "--set", "--fps", "--folding", "--scale")
+OUTPUT = ("--format", "--output")
+
+
+def add(group: Any, *names: str, **changes: Any) -> None:
+    """Add shared options to a parser or to a group of one; ``changes`` may name choices or a default."""
+    for name in names:
+        others, arguments = FLAGS[name]
+        group.add_argument(*others, name, **{**arguments, **changes})
+
+
+def add_network(parser: argparse.ArgumentParser, *, more: str = "") -> Any:
+    """The network, by position or by ``--model``, and all that makes it; ``more`` is what else MODEL may be."""
+    parser.add_argument("models", nargs="*", metavar="MODEL", default=[], help=MODEL + more)
+    group = parser.add_argument_group("the network")
+    add(group, *NETWORK)
+    return group
+
+
+def add_hardware(parser: argparse.ArgumentParser, **scale: Any) -> Any:
+    """What it is priced on, and with which options."""
+    group = parser.add_argument_group("the hardware")
+    add(group, *HARDWARE[:-1])
+    add(group, "--scale", **scale)
+    return group
+
+
+def add_output(parser: argparse.ArgumentParser) -> Any:
+    group = parser.add_argument_group("output")
+    add(group, *OUTPUT)
+    return group
+
+
+def models(args: argparse.Namespace) -> list[str]:
+    """The networks given, each once. Raises :class:`CostmodelError` where there is none."""
+    given = list(dict.fromkeys([*args.models, *args.named]))
+    if not given:
+        raise CostmodelError("no network given: name one, or its file. List the zoo with: costmodel models")
+    return given
+
+
+def model(args: argparse.Namespace) -> str:
+    """The one network given. Raises :class:`CostmodelError` for none and for several."""
+    first, *others = models(args)
+    if others:
+        raise CostmodelError(f"networks {first}, {', '.join(others)}: give one; `costmodel compare` takes several")
+    return first
+
+
+def requests(args: argparse.Namespace) -> list[Request]:
+    """What is asked about each of the networks given."""
+    from costmodel import api
+
+    names = models(args)
+    factory, weights = arguments(args, names), checkpoints(args, names)
+    # An input is for the networks that know none; among those of the zoo alone it is for all.
+    strangers = [name for name in names if ":" in name] or names
+    return [
+        api.make_request(
+            name, (args.input or None) if name in strangers else None, arguments=factory[name],
+            checkpoint=weights.get(name), trained=args.trained, seed=args.seed,
+        )
+        for name in names
+    ]  # fmt: skip
+
+
+def request(args: argparse.Namespace) -> Request:
+    """What is asked about the one network given."""
+    model(args)
+    return requests(args)[0]
+
+
+def arguments(args: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The arguments of each factory: ``MODEL=ARGS`` are for one network, others for all."""
+    flag, found = "--model-args", {}
+    for name in names:
+        texts = [text for owner, text in _owned(names, args.model_args) if owner in (name, None)]
+        found[name] = pairs(texts, flag)
+    return found
+
+
+def checkpoints(args: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
+    """The file of weights of each network that has one: ``MODEL=FILE``, or FILE alone for a single network."""
+    found: dict[str, str] = {}
+    for owner, path in _owned(names, args.checkpoint):
+        if owner is None and len(names) != 1:
+            raise CostmodelError(
+                f"--checkpoint {path}: say for which of the {len(names)} networks, as MODEL=FILE with MODEL as given"
+            )
+        name = owner or names[0]
+        if name in found:
+            raise CostmodelError(f"--checkpoint: {name} is given two files, {found[name]} and {path}")
+        found[name] = path
+    return found
+
+
+def _owned(names: Sequence[str], texts: Iterable[str]) -> list[tuple[str | None, str]]:
+    """The network that each ``MODEL=TEXT`` is for, None where it does not say, and the text."""
+    longest = sorted(names, key=len, reverse=True)  # one name may be the beginning of another
+    found = []
+    for text in texts:
+        owner = next((name for name in longest if text.startswith(f"{name}=")), None)
+        found.append((owner, text[len(owner) + 1 :] if owner else text))
+    return found
+
+
+def targets(args: argparse.Namespace) -> list[str]:
+    """The targets given, each once, ``all`` as all that there are."""
+    if "all" not in args.target:
+        return list(dict.fromkeys(args.target))
+    from costmodel.targets.load import list_targets
+
+    return list(
+        dict.fromkeys(name for given in args.target for name in (list_targets() if given == "all" else [given]))
+    )
+
+
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The options for ``estimate``: those of ``--set`` and the ones with a flag of their own.
+
+    Raises :class:`CostmodelError` where there is no target that they could act on.
+    """
+    found = pairs(args.options, "--set")
+    given = {"--set": args.options, "--fps": args.fps is not None, "--folding": args.folding is not None}
+    if not args.target:
+        refuse([flag for flag, value in given.items() if value], "acts on a target: give --target as well")
+    for name in ("fps", "folding"):
+        if getattr(args, name) is not None:
+            found[name] = getattr(args, name)
+    scale = found.pop("scale", args.scale)
+    return found if scale in ("exact", "all") else {**found, "scale": scale}
+
+
+def refuse(flags: Iterable[str], why: str) -> None:
+    """Raise :class:`CostmodelError` where any of ``flags`` was given."""
+    for flag in flags:
+        raise CostmodelError(f"{flag} {why}")
+
+
+def pairs(texts: Sequence[str], flag: str) -> dict[str, Any]:
+    """``name=value`` texts, or one JSON object, as a dictionary. Values are JSON where they can be, else text."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        if text.lstrip().startswith("{"):
+            found.update(_object(text, flag))
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise CostmodelError(f"{flag} {text!r}: write NAME=VALUE, or a JSON object")
+        found[name.strip()] = _value(value, f"{flag} {text[:60]!r}")
+    return found
+
+
+def _object(text: str, flag: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise CostmodelError(f"{flag} {text[:60]!r} is not a JSON object: {error}") from error
+    return {str(name): value for name, value in found.items()}
+
+
+def _value(text: str, what: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+    except RecursionError:
+        raise CostmodelError(f"{what}: nested too deeply") from None
+    except ValueError as error:  # not a number, or one of thousands of digits
+        raise CostmodelError(f"{what}: {error}") from error
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number that can be used")

@@ -1,0 +1,157 @@
+"""The tables of ``costmodel fold`` and ``costmodel explore``: designs, foldings, and the members of fronts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from costmodel.explore.cases import Case, cases
+from costmodel.explore.certainty import certainty
+from costmodel.explore.dataflow import Space
+from costmodel.explore.evaluators import evaluator
+from costmodel.explore.folding import Folded
+from costmodel.explore.folding import count as short
+from costmodel.explore.foldings import Design
+from costmodel.explore.front import Front
+from costmodel.explore.greedy import Comparison
+from costmodel.explore.space import DesignSpace
+from costmodel.views.table import Column, Row, Table
+
+RESOURCES = ("lut", "bram18", "dsp", "ff", "uram")
+MEMORIES = {"block": "block RAM", "distributed": "LUTs", "ultra": "UltraRAM", "auto": "-"}
+
+
+def totals(best: Folded, fps: float | None, goal: str) -> Table:
+    """Rate, initiation interval, and each resource against what is allowed."""
+    rows = [
+        Row(("images per second", whole(best.fps), None, None)),
+        Row(("initiation interval, cycles", best.interval, None, None)),
+    ]
+    for name in RESOURCES:
+        used, limit = best.resources[name], best.limits[name]
+        if name != "uram" or limit or used:
+            rows.append(Row((name, whole(used), whole(limit), f"{used / limit:.0%}" if limit else None)))
+    asked = f"the cheapest folding ({goal}) for {fps:g} images per second" if fps else "the fastest folding that fits"
+    columns = [
+        Column("what", "", "left"),
+        Column("value", "value"),
+        Column("allowed", "allowed"),
+        Column("share", "share"),
+    ]
+    return Table("design", f"{best.network} on {best.target}: {asked}", columns, rows, notes=[best.guarantee])
+
+
+def layers(best: Folded) -> Table:
+    """PE, SIMD and memories of each layer."""
+    columns = [Column("layer", "layer", "left"), Column("pe", "PE"), Column("simd", "SIMD")]
+    columns += [Column("weights", "weights in", "left"), Column("window", "window in", "left")]
+    rows = [
+        Row((name, f["PE"], f["SIMD"], MEMORIES[str(f.get("weights", "auto"))], MEMORIES[str(f.get("window", "auto"))]))
+        for name, f in best.folding.items()
+    ]
+    return Table("folding", "Folding", columns, rows)
+
+
+def document(best: Folded) -> dict[str, Any]:
+    """The design and its folding, for JSON."""
+    found = {name: getattr(best, name) for name in ("network", "target", "fps", "interval", "resources", "limits")}
+    return found | {"folding": best.folding, "finn": json.loads(best.json), "guarantee": best.guarantee}
+
+
+def front(found: Space, designs: Sequence[Design], promise: str) -> Table:
+    """One design a row."""
+    names = list(designs[0].resources)
+    rows = [Row((d.interval, whole(d.fps), *(whole(d.resources[name]) for name in names))) for d in designs]
+    columns = [Column("interval", "interval"), Column("fps", "images/s"), *(Column(n, n) for n in names)]
+    return Table("front", f"{found.network} on {found.target.name}", columns, rows, notes=[promise])
+
+
+def greedy(found: Space, compared: Sequence[Comparison], max_wide: int | None) -> Table:
+    """FINN's folding pass against the exact optima, one target a row."""
+    rows = [
+        Row((r.target, r.interval, *map(whole, (r.lut, r.best_lut, r.best_bram_lut)), f"{r.lut / r.best_lut - 1:+.1%}"))
+        for r in compared
+    ]
+    columns = [Column("target", "target cycles"), Column("interval", "reached"), Column("lut", "FINN's pass, LUT")]
+    columns += [Column("best", "least LUT"), Column("best_bram", "least LUT, no more BRAM"), Column("excess", "excess")]
+    cap = f"weight streams up to {max_wide} bits in both" if max_wide else "no limit on widths"
+    return Table("greedy", f"{found.network} on {found.target.name}: {cap}", columns, rows)
+
+
+def comparison(found: Space, designs: Mapping[str, Design]) -> Table:
+    """A given folding next to the best of the same rate and of the same size."""
+    names = ("lut", "bram18", "dsp")
+    rows = [
+        Row((name, d.interval, whole(d.fps), *(round(d.resources[n]) for n in names))) for name, d in designs.items()
+    ]
+    columns = [Column("design", "", "left"), Column("interval", "interval"), Column("fps", "images/s")]
+    columns += [Column(n, n) for n in names]
+    return Table("compare", f"{found.network} on {found.target.name}", columns, rows)
+
+
+def whole(value: float) -> float | int:
+    """What is worth printing of a count or a rate."""
+    if value != value:  # a mean over nothing
+        return value
+    return round(value, 2) if value < 100 and value != round(value) else round(value)
+
+
+def count(space: DesignSpace) -> Table:
+    """How many designs each case has, and about how long they take."""
+    rows, total = [], 0
+    for case in cases(space):
+        designs = case.designs
+        if case.entry.search == "exact":
+            designs = evaluator(case, space.level).count(0, case.designs)
+        total += designs
+        rows.append(Row((case.network.name, case.entry.target, case.entry.search, short(designs))))
+    columns = [Column("network", "network", "left"), Column("target", "target", "left")]
+    columns += [Column("search", "search", "left"), Column("designs", "designs")]
+    seconds = sum(_seconds(case) for case in cases(space))
+    note = f"{short(total)} designs, {len(space.networks)} ledgers, about {max(seconds, 1):.0f} s on one core"
+    return Table("count", f"{space.name}: {len(rows)} cases", columns, rows, notes=[note])
+
+
+def _seconds(case: Case) -> float:
+    """About how long a case takes, by what such cases took."""
+    if case.entry.search == "exact" and case.entry.kind == "fpga":
+        return 0.2 + 0.1 * len(case.clocks)
+    return case.designs * {"grid": 0.005, "samples": 2e-7, "exact": 0.01}[case.entry.search]
+
+
+def members(front: Front, limit: int, certain_at: str | None = None) -> Table:
+    """At most ``limit`` members of a front; ``certain_at`` a level says which of them are certain."""
+    columns = [Column("network", "network", "left"), Column("target", "target", "left")]
+    columns += [Column(name, name) for name in front.objectives]
+    columns.append(Column("settings", "settings", "left"))
+    shown = front.members if len(front) <= limit else _spread(front, limit)
+    rows = [
+        [m.network, m.target, *(float(f"{m.metrics[name]:.5g}") for name in front.objectives),
+         ", ".join(f"{k}={_short(v)}" for k, v in m.settings.items())] for m in shown
+    ]  # fmt: skip
+    members = "1 member" if len(front) == 1 else f"{len(front)} members"
+    notes = [f"{members}{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
+    if certain_at is not None:
+        found = certainty(front, certain_at)
+        place = {member.id: i for i, member in enumerate(front.members)}
+        columns += [Column("member", "member", "left"), Column("share", "on the front")]
+        for row, member in zip(rows, shown, strict=True):
+            i = place[member.id]
+            row += ["certain" if found.certain[i] else "probable", f"{found.share[i]:.0%}"]  # type: ignore[index]
+        notes.append(
+            f"certain, whatever the constants are within their bounds: {int(found.certain.sum())}; the last column is "
+            "the share of joint draws of all constants in which no other member is better"
+        )
+    title = " ".join(filter(None, [f"{front.name}: {front.kind}", front.label]))
+    return Table(f"{front.kind}{front.label}", title, columns, [Row(tuple(row)) for row in rows], notes=notes)
+
+
+def _spread(front: Front, limit: int) -> list[Any]:
+    """Members at equal steps along the first objective."""
+    order = sorted(front.members, key=lambda m: m.metrics[front.objectives[0]])
+    return [order[round(i * (len(order) - 1) / max(limit - 1, 1))] for i in range(limit)]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

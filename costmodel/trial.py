@@ -1,0 +1,189 @@
+"""A deployment that is asked for by name: built, rewritten, verified, tried on images, and written to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costmodel.deploy import packed
+from costmodel.deploy.assemble import CannotRunError, assemble
+from costmodel.deploy.executor import Executor, run_batches
+from costmodel.deploy.multipliers import replace_multipliers
+from costmodel.deploy.study import Deployment, Effect, Verdict, effect, prepare, verify
+from costmodel.errors import CostmodelError
+from costmodel.ledger.scales import SCALE_OPTIONS, ScaleOption
+
+if TYPE_CHECKING:
+    from costmodel.deploy.program import Array
+    from costmodel.store.cache import Request
+
+#: Fraction bits of a comparison of them all.
+SWEEP = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A deployed network and its verdict; ``refusal`` says why it cannot run, where it cannot."""
+
+    made: Deployment
+    verdict: Verdict | None
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which inputs to judge on: ``count`` test images of ``data``, which lies in ``folder``, else random numbers.
+
+    ``pixels``: "unit" from 0 to 1, "standardised" of mean 0 and deviation 1, None as the network is trained.
+    """
+
+    data: str | None = None
+    folder: str | None = None
+    pixels: str | None = None
+    count: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a network is judged on; ``labels`` are None for random inputs, ``about`` says what they are."""
+
+    images: Any
+    labels: Any
+    about: str
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a deployed file is and what came out of it, in words; ``notes`` are those of its program."""
+
+    said: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool = False) -> Trial:
+    """Build, rewrite and verify the network of ``request``.
+
+    Raises :class:`CostmodelError` where it cannot be built, and with ``must_run`` where it cannot be executed.
+    """
+    import torch
+
+    from costmodel.load import network as loading
+    from costmodel.load.inputs import make_inputs
+
+    title = request.reference.title
+    torch.manual_seed(request.seed)
+    announce(f"building {title}")
+    model = loading.build(request.reference)
+    if request.checkpoint:
+        loading.load_checkpoint(model, request.checkpoint)
+    announce(f"tracing {title}")
+    inputs = make_inputs(request.inputs, request.seed)
+    with loading.user_code(f"{title} does not run on an input of {', '.join(map(str, request.inputs))}"):
+        made = prepare(model, inputs, name=title, trained=request.trained, seed=request.seed)
+    announce("comparing with PyTorch")
+    try:
+        return Trial(made, verify(made, random_images(made, 2, request.seed)), "")
+    except CannotRunError as error:
+        if must_run:
+            raise
+        return Trial(made, None, str(error))
+
+
+def random_images(made: Deployment, count: int, seed: int) -> tuple[Array, ...]:
+    """``count`` standard normal inputs [count, ...], one array for each input of the network."""
+    generator = np.random.default_rng(seed)
+    return tuple(generator.standard_normal((count, *leaf.shape[1:])) for leaf in made.graph.inputs)
+
+
+def images(made: Deployment, wanted: Wanted) -> Images:
+    """Test images of a data set, or random inputs; 8 of them unless ``wanted`` says otherwise."""
+    if wanted.data is None:
+        count = wanted.count or 8
+        return Images(random_images(made, count, wanted.seed), None, f"{count} random inputs")
+    if len(made.graph.inputs) != 1:
+        raise CostmodelError(f"--data gives one image at a time, and the network takes {len(made.graph.inputs)} inputs")
+    found, labels = test_images(wanted, wanted.data, made.graph.inputs[0].shape, made.profile.network)
+    count = min(wanted.count or 8, len(found))
+    return Images(found[:count], labels[:count], f"{count} test images of {wanted.data}")
+
+
+def test_images(wanted: Wanted, name: str, shape: Sequence[int], network: str) -> tuple[Any, Any]:
+    """Test images as the training code gives them to this network, and their labels."""
+    from costmodel.train.data import data_directory, load, takes_unit_pixels
+
+    data = load(name, data_directory(wanted.folder))
+    if data.test.images.shape[1:] != tuple(shape[1:]):
+        have = "x".join(map(str, data.test.images.shape[1:]))
+        raise CostmodelError(
+            f"images of {name} are {have} and the network takes {'x'.join(map(str, shape[1:]))}; choose a network "
+            f"made for it: costmodel models '*-{name}'"
+        )
+    unit = wanted.pixels == "unit" or (wanted.pixels is None and takes_unit_pixels(network))
+    scale = ((0.0,), (1.0,)) if unit else (data.mean, data.std)
+    mean, std = (np.array(v, dtype=np.float64).reshape(1, -1, 1, 1) for v in scale)
+    count = wanted.count or len(data.test.images)
+    return (data.test.images[:count] / 255.0 - mean) / std, data.test.labels[:count]
+
+
+def scales(option: str) -> tuple[ScaleOption, ...]:
+    """One way to multiply by a scale, or ``all`` of them."""
+    return SCALE_OPTIONS if option == "all" else (option,)  # type: ignore[return-value]
+
+
+def effects(made: Deployment, option: str, bits: int, judged: Images) -> list[Effect]:
+    """What each of the ways does to the numbers at one format."""
+    return [effect(made, each, bits, judged.images, judged.labels) for each in scales(option)]
+
+
+def sweep(made: Deployment, option: str, judged: Images) -> list[Effect]:
+    """What every format of :data:`SWEEP` does to the numbers; of all ways, that of the exact one."""
+    chosen: Any = "exact" if option == "all" else option
+    return [effect(made, chosen, bits, judged.images, judged.labels) for bits in SWEEP]
+
+
+def write(made: Deployment, option: str, bits: int, file: str | None, qonnx: str | None) -> list[str]:
+    """Write the packed network and the QONNX graph where they are asked for, and say what was written."""
+    if not (file or qonnx):
+        return []
+    graph = replace_multipliers(made.graph, option)  # type: ignore[arg-type]
+    lines = []
+    if file:
+        program = assemble(graph, bits, option)
+        path = packed.save(program, file)
+        size, least = path.stat().st_size, packed.theoretical_bits(program) / 8
+        lines.append(f"wrote {path}: {size:,} bytes, {100 * (size / least - 1):.1f} % above the bits of its constants")
+    if qonnx:
+        from costmodel.deploy.qonnx import export
+
+        lines.append(f"wrote {export(assemble(graph, None, option), qonnx)}: QONNX graph")
+    return lines
+
+
+def run_file(path: Path, wanted: Wanted) -> Ran:
+    """Run a deployed file; nothing here imports torch."""
+    program = packed.load(path)
+    shapes = [shape for _, _, shape in program.inputs]
+    said = {
+        "network": program.network,
+        "input": ", ".join("x".join(map(str, shape)) for shape in shapes),
+        "fraction bits": str(program.fraction_bits),
+        "scale": program.scale,
+        "binary weights": f"{packed.binary_weights(program):,}",
+        "file": f"{path.stat().st_size:,} bytes",
+    }
+    if wanted.data:
+        found, labels = test_images(wanted, wanted.data, shapes[0], program.network)
+        logits = run_batches(Executor(program), found, threads=2)
+        said["images"] = f"{len(found)} of {wanted.data}"
+        said["top-1 accuracy"] = f"{100 * float((logits.argmax(1) == labels).mean()):.2f} %"
+    else:
+        generator = np.random.default_rng(wanted.seed)
+        inputs = [generator.standard_normal((wanted.count or 1, *shape[1:])) for shape in shapes]
+        output = Executor(program).run(*inputs)[0]
+        said["output for a random input"] = np.array2string(output[0], precision=5, threshold=10)
+    return Ran(said, tuple(program.notes))

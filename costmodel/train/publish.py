@@ -13,9 +13,10 @@ import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.files import atomic_write
-from costmodel.train.job import Job, Result
+from costmodel.train.job import Job, OwnNetwork, Result
 from costmodel.train.records import RECORDS, Record, add
 from costmodel.train.shipped import WEIGHTS
+from costmodel.zoo import registry
 
 #: What a packed checkpoint may take in the package.
 LIMIT_BYTES = 5_000_000
@@ -46,7 +47,7 @@ def record_of(job: Job, result: Result, weights: str | None = None) -> Record:
     return Record(
         network=job.network,
         data=job.data.partition(":")[0],
-        variant=job.network.partition("-")[0],
+        variant=_variant(job),
         width=job.width,
         recipe=job.recipe_name,
         seed=job.seed,
@@ -69,6 +70,14 @@ def record_of(job: Job, result: Result, weights: str | None = None) -> Record:
         teacher=job.teacher,
         weights=weights,
     )
+
+
+def _variant(job: Job) -> str:
+    """The rules that a network follows: ``abbnn``, ``bnfree``, ``bn``; a user's own network is ``own``."""
+    if isinstance(job.own, OwnNetwork):
+        return "own"
+    first = job.network.partition("-")[0]
+    return "bn" if registry.entry(job.network).family == "finn" and first != "abbnn" else first
 
 
 def pack_run(folder: Path, to: Path, name: str) -> Path:

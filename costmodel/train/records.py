@@ -99,7 +99,9 @@ def accuracies(network: str, width: float | None = None, options: Mapping[str, o
     from costmodel.zoo import registry
 
     entry = registry.entry(network)
-    figures = [of_record(r) for r in measured() if r.network == entry.name and r.held_out == "test"]
+    figures = [
+        of_record(r) for r in measured() if r.network == entry.name and r.held_out == "test" and r.data == entry.dataset
+    ]
     figures += [Accuracy(entry.name, 1.0, p.top1, {}, "published", p.source, p.note) for p in entry.published]
     fits = [f for f in figures if width is None or f.width == width]
     return [f for f in fits if options is None or f.options == dict(options)]

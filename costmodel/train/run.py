@@ -142,8 +142,9 @@ class Run:
         return (before + self.position.epoch + self.position.batch / self.feed.batches) / self.recipe.epochs
 
     def save(self) -> None:
-        """Write the whole state. A state whose loss is not finite is never written."""
+        """Write the whole state. A state whose loss or weights are not finite is never written."""
         self._look()
+        self._look_at_weights()
         tensors = checkpoints.prefixed("model", self.model.state_dict())
         tensors |= checkpoints.prefixed("optimiser", checkpoints.optimiser_tensors(self.optimiser))
         tensors["sums"] = self.plain.sums
@@ -154,11 +155,20 @@ class Run:
 
     def _look(self) -> None:
         if not torch.isfinite(self.plain.sums[0]):
-            place = f"phase {self.position.phase + 1}, epoch {self.position.epoch + 1}, batch {self.position.batch}"
-            raise CostmodelError(
-                f"the loss of {self.job.slug} is not finite any more ({place}). {self._last_good()} Try a smaller lr "
-                f"or precision: fp32 in a recipe of your own (--recipe FILE.yaml), or another --seed."
-            )
+            raise self._diverged("the loss")
+
+    def _look_at_weights(self) -> None:
+        """Latent weights that are no number any more have a sign, so that the loss may never show them."""
+        for name, parameter in self.model.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise self._diverged(f"the parameter {name}")
+
+    def _diverged(self, what: str) -> CostmodelError:
+        place = f"phase {self.position.phase + 1}, epoch {self.position.epoch + 1}, batch {self.position.batch}"
+        return CostmodelError(
+            f"{what} of {self.job.slug} is not finite any more ({place}). {self._last_good()} Try a smaller lr or "
+            f"precision: fp32 in a recipe of your own (--recipe FILE.yaml), or another --seed."
+        )
 
     def _last_good(self) -> str:
         last = self.folder / LAST
@@ -204,6 +214,7 @@ class Run:
 
     def _end_epoch(self) -> None:
         self._look()
+        self._look_at_weights()
         at, since = self.position, time.perf_counter()
         last = at.epoch + 1 == self.phase.epochs
         loss, right, seen = self.plain.sums.tolist()

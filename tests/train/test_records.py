@@ -49,7 +49,9 @@ def test_shipped_records_are_of_networks_of_the_zoo_and_of_the_test_set() -> Non
 def test_figures_say_whether_they_were_measured_or_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "records.jsonl"
     monkeypatch.setattr(records.measured, "__defaults__", (path,))
-    add(msgspec.structs.replace(publish.record_of(job(), RESULT), network="abbnn-reactnet18-cifar10", width=0.5), path)
+    record = msgspec.structs.replace(publish.record_of(job(), RESULT), network="abbnn-reactnet18-cifar10", width=0.5)
+    add(msgspec.structs.replace(record, data="cifar10"), path)
+    add(msgspec.structs.replace(record, data="cifar100", key="another"), path)  # of a data set that is not its own
     figures = accuracies("abbnn-reactnet18-cifar10")
     assert [(f.kind, f.width, f.top1) for f in figures] == [
         ("measured", 0.5, 50.0),
@@ -61,6 +63,15 @@ def test_figures_say_whether_they_were_measured_or_published(tmp_path: Path, mon
     assert accuracies("abbnn-reactnet18-cifar10", width=0.5) == figures[:1]
     assert accuracies("abbnn-reactnet18-cifar10", options={"scale": "tied"}) == []
     assert accuracies("abbnn-reactnet18-cifar10", 1.0, options={}) == figures[1:]
+
+
+@pytest.mark.parametrize(
+    ("network", "variant"),
+    [("tfc-w1a1", "bn"), ("abbnn-lfc-w1a1", "abbnn"), ("bnfree-reactnet6-digits", "bnfree"), ("resnet18", "resnet18")],
+)
+def test_a_record_names_the_rules_of_its_network(network: str, variant: str) -> None:
+    found = publish.record_of(msgspec.structs.replace(job(), network=network), RESULT)
+    assert found.variant == variant
 
 
 def test_validation_figures_are_kept_out_of_the_accuracies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,46 @@ VARIED = {
 }
 
 
+#: FINN's dense network on small images: bounded latent weights, dropout, bf16 where the processor has it, one step.
+ONE_STEP = {
+    "phases": [{"weights": "binary", "epochs": 3, "lr": 0.03, "schedule": "cosine"}],
+    "clip": None, "precision": "bf16", "pixels": "unit", "bound": 1.0, "dropout": 0.3, "network": {"image_size": 8},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("network", ["tfc-w1a1", "abbnn-tfc-w1a1"])
+@pytest.mark.parametrize("stop_after", [1, 6, 17])
+def test_a_stopped_run_of_one_step_reaches_the_same_bits(make_run: Make, network: str, stop_after: int) -> None:
+    def make(folder: str) -> Run:
+        return make_run(folder, network=network, recipe=recipe(**ONE_STEP))
+
+    straight = finish(make("straight"))
+    run = make("stopped")
+    for count, _ in enumerate(run.steps(), 1):
+        if count == stop_after:
+            run.save()
+            break
+    bounded = [p for p in run.model.parameters() if p.ndim > 1]
+    assert bounded and all(p.abs().max() <= 1 for p in bounded)
+    assert finish(make("stopped"))["checkpoint_sha256"] == straight["checkpoint_sha256"]
+    assert (straight["environment"]["precision"] == "bf16") == torch.cpu._is_avx512_bf16_supported()
+
+
+def test_latent_weights_that_are_no_number_are_found_though_they_have_a_sign(make_run: Make) -> None:
+    run = make_run(network="tfc-w1a1", recipe=recipe(**ONE_STEP))
+    steps = run.steps()
+    while run.position.epoch == 0:
+        next(steps)
+    good = (run.folder / "last.safetensors").read_bytes()
+    with torch.no_grad():
+        run.model.get_parameter("layers.0.weight")[0, 0] = float("nan")
+    with pytest.raises(CostmodelError, match=r"the parameter layers.0.weight of .* not finite any more .*last good"):
+        for _ in steps:
+            pass
+    assert (run.folder / "last.safetensors").read_bytes() == good
+    assert not (run.folder / "final.safetensors").exists()
+
+
 @pytest.mark.parametrize("changes", [{}, VARIED], ids=["plain", "varied"])
 @pytest.mark.parametrize("stop_after", [1, 6, 12, 17])
 def test_a_stopped_run_reaches_the_same_bits(make_run: Make, changes: dict[str, Any], stop_after: int) -> None:

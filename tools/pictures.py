@@ -49,14 +49,14 @@ def take() -> None:
     """Take all pictures. Needs chromium."""
     from playwright.sync_api import sync_playwright
 
-    from costmodel.cli.dashboard import make_server
+    from costmodel.dashboard.serve import make_server
 
     if (program := browser()) is None:
         raise SystemExit("pictures of the dashboard need chromium, which is not installed")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         sweep = Path(name) / "cnv-w1a1-zcu104"
         (Path(name) / "space.yaml").write_text(SPACE)
-        words = ["explore", f"{name}/space.yaml", "-o", str(sweep), "--keep-points", "1e6", "--quiet", "--rows", "0"]
+        words = ["explore", f"{name}/space.yaml", "-o", str(sweep), "--keep-points", "1e6", "--quiet"]
         subprocess.run([sys.executable, "-m", "costmodel.cli.main", *words], check=True, stdout=subprocess.DEVNULL)
         server = make_server("127.0.0.1", 0, sweeps=[str(sweep)])
         threading.Thread(target=server.serve_forever, daemon=True).start()

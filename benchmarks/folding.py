@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import costmodel
-from costmodel.explore.choices import RESOLUTION
+from costmodel.targets.fpga.choices import RESOLUTION
 from costmodel.explore.compose import Objectives, compose
 from costmodel.explore.dataflow import Rules, space
 from costmodel.explore.greedy import against

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-weight-bits", type=options.COUNT, metavar="N", help=cap)
     memories = "choose block RAM or LUTs for each memory, or place it by its size (default: free)"
     group.add_argument("--memories", choices=("free", "auto"), default="free", help=memories)
-    ultra = "weights may lie in UltraRAM as well; without this only where nothing else meets the demands"
+    ultra = "with --front or --compare: weights may lie in UltraRAM as well, as those of one design always may"
     group.add_argument("--ultra", action="store_true", help=ultra)
     fourth = "with --front: flip-flops as a fourth objective, certified to a factor 1 + E"
     group.add_argument("--epsilon", type=options.number(0, 10), metavar="E", help=fourth)

@@ -18,8 +18,8 @@ import numpy as np
 
 from costmodel.errors import CostmodelError
 from costmodel.explore import _rows
-from costmodel.explore.choices import BRAM, DSP, FF, LUT, RESOURCES, URAM, Design, Ints
 from costmodel.explore.pareto import nondominated
+from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOURCES, URAM, Design, Ints
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,12 @@ class Composer:
     """The segment tree over the trees of linked units; it holds the fronts at one interval and moves to larger ones."""
 
     def __init__(self, design: Design, objectives: Objectives) -> None:
+        if design.cross:
+            raise CostmodelError(
+                f"{design.units[design.cross[0].target].name} reads several matrix units directly, and the exact front "
+                "can follow one: ask for one design instead of the front, or price a folding of your own with "
+                "`costmodel profile --folding FILE`"
+            )
         self.design, self.objectives = design, objectives
         slack = 1 + objectives.epsilon
         cap1 = _rows.FAR if objectives.max_bram is None else int(objectives.max_bram * slack)

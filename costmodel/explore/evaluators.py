@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
 from costmodel.explore.cases import Case
-from costmodel.explore.choices import RESOLUTION
 from costmodel.explore.space import Entry, Network
 from costmodel.ledger.ledger import Ledger
-from costmodel.targets.fpga.fit import capacity
+from costmodel.targets import arrays
+from costmodel.targets.fpga.choices import RESOLUTION, Ints
+from costmodel.targets.fpga.folding import Fold
+from costmodel.targets.fpga.job import capacity, make_job
+from costmodel.targets.fpga.latency import latency
+from costmodel.targets.fpga.timing import Timing
 from costmodel.targets.load import load_target
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 Block = tuple[NDArray[np.int64], Mapping[str, Any]]
 
 _BLOCK = 1 << 16
+#: Designs that are followed through their pipelines at a time.
+_FOLLOWED = 1 << 10
 #: Members of one exact front that can be numbered. Where a case composes several, at clocks or settings, the number of
 #: a design is ``front * MEMBERS + member``.
 MEMBERS = 1 << 28
@@ -63,7 +69,7 @@ class Settings:
         """How many designs the numbers ``start`` to ``stop`` stand for."""
         return stop - start
 
-    def blocks(self, start: int, stop: int) -> Iterator[Block]:
+    def blocks(self, start: int, stop: int, wanted: Collection[str] = ()) -> Iterator[Block]:
         if self.case.entry.kind != "fpga":
             table = metrics_of_all(self.ledger, self.case.entry, self.settings[start:stop])
             yield np.arange(start, stop, dtype=np.int64), {**self.fixed, **table}
@@ -85,7 +91,7 @@ class Foldings:
         from costmodel.explore import dataflow
 
         self.case = case
-        ledger = ledger_of(case.network, level)
+        ledger = self.ledger = ledger_of(case.network, level)
         rules = dataflow.Rules(case.entry.max_weight_bits, case.entry.memories == "free", case.entry.ultra)
         self.space = dataflow.space(ledger, case.entry.target, rules, **{"mode": "dataflow", **dict(case.settings)})
         self.clocks = case.clocks or (self.space.clock,)
@@ -95,17 +101,20 @@ class Foldings:
     def count(self, start: int, stop: int) -> int:
         return self.space.design.size * len(self.clocks) if self.case.entry.search == "exact" else stop - start
 
-    def blocks(self, start: int, stop: int) -> Iterator[Block]:
+    def blocks(self, start: int, stop: int, wanted: Collection[str] = ()) -> Iterator[Block]:
         if self.case.entry.search == "exact":
-            yield from self._exact()
+            yield from self._exact("energy_J" in wanted)
             return
         from costmodel.explore.tables import FoldingTables, blocks, draw
 
         tables = FoldingTables(self.space.design)
         for at, count in blocks(start, stop, _BLOCK):
-            rows = tables.evaluate(draw(tables.sizes, self.case.entry.seed, at, count))
+            choices = draw(tables.sizes, self.case.entry.seed, at, count)
+            rows = tables.evaluate(choices)
             interval, lut, bram, dsp, _, uram = rows.T
             table = self._metrics(interval, lut, bram, dsp, uram, self.space.clock)
+            if "energy_J" in wanted:
+                table |= self._energy(self._first(choices, interval), interval, self.space.clock)
             yield np.arange(at, at + count, dtype=np.int64), {**table, "ff": rows[:, 4] / RESOLUTION}
 
     def points(self) -> Points:
@@ -118,24 +127,45 @@ class Foldings:
             self._points = compose(self.space.design, limits)
         return self._points
 
-    def _exact(self) -> Iterator[Block]:
-        interval, bram, dsp, lut = self.points().rows.T
-        uram = self.points().uram
+    def _exact(self, with_energy: bool) -> Iterator[Block]:
+        points = self.points()
+        interval, bram, dsp, lut = points.rows.T
         numbers = np.arange(len(interval), dtype=np.int64)
+        if with_energy:
+            from costmodel.explore.compose import rebuild
+
+            first = self._first(rebuild(self.space.design, points), interval)
         for index, clock in enumerate(self.clocks):
-            yield index * MEMBERS + numbers, self._metrics(interval, lut, bram, dsp, uram, clock)
+            table = self._metrics(interval, lut, bram, dsp, points.uram, clock)
+            yield index * MEMBERS + numbers, table | (self._energy(first, interval, clock) if with_energy else {})
 
     def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, uram: Any, clock: float) -> dict[str, Any]:
         """Metrics of foldings; what does not fit the device has none."""
-        seconds = interval / clock
         lut = lut / RESOLUTION
         takes = {"lut": lut, "bram18": bram, "dsp": dsp, "uram": uram}
         has = capacity(self.space.target)
         fits = np.logical_and.reduce([amount <= has[name] for name, amount in takes.items()])
-        table = {"seconds_per_image": np.where(fits, seconds, np.nan), **takes, "clock_Hz": clock}
-        if "board_power" in self.space.target.constants:
-            table["energy_J"] = self.space.target.value("board_power") * seconds
-        return {**self.fixed, **table}
+        seconds = 1 / (clock / interval)  # as the inverse of the rate that an estimate gives
+        return {**self.fixed, "seconds_per_image": np.where(fits, seconds, np.nan), **takes, "clock_Hz": clock}
+
+    def _first(self, choices: NDArray[np.integer[Any]], interval: Ints) -> Ints:
+        """Cycles of one image [n] through foldings with these choices [n, units], a few at a time."""
+        space, found = self.space, []
+        for at in range(0, len(choices), _FOLLOWED):
+            rows, folding = choices[at : at + _FOLLOWED], {}
+            for column, (stage, unit) in enumerate(zip(space.order, space.design.units, strict=True)):
+                pe, simd = unit.settings[rows[:, column], :2].T
+                folding[stage] = Fold(pe, simd)
+            found.append(latency(space.stages, folding, interval[at : at + _FOLLOWED], space.style))
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def _energy(self, first: Ints, interval: Ints, clock: float) -> dict[str, Any]:
+        """Energy of an image [n], from the lines of the bill; nothing where the target has no power."""
+        space = self.space
+        job = make_job(self.ledger, space.target, {**space.settings, "clock": clock})
+        timing = Timing.of(job, first, interval)
+        sums = arrays.sums(timing.lines(), timing.constants)
+        return {"energy_J": sums["energy_J"]} if "energy_J" in sums else {}
 
 
 class Mappings:
@@ -154,7 +184,7 @@ class Mappings:
         tables = self.tables(0)
         return (stop - start) * (len(tables.choice_names) ** len(tables.products) if self.exact else 1)
 
-    def blocks(self, start: int, stop: int) -> Iterator[Block]:
+    def blocks(self, start: int, stop: int, wanted: Collection[str] = ()) -> Iterator[Block]:
         if self.exact:
             for setting in range(start, stop):
                 front = self.front(setting)

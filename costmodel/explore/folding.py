@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
-from costmodel.explore.choices import RESOLUTION, RESOURCES, reals
 from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
-from costmodel.targets.fpga.fit import capacity
+from costmodel.targets.fpga import search
+from costmodel.targets.fpga.choices import RESOLUTION, RESOURCES, reals
 from costmodel.targets.fpga.folding import write_folding
+from costmodel.targets.fpga.job import capacity
+from costmodel.targets.fpga.search import GOALS, Goal, Limits
 
-Goal = Literal["lut", "bram18", "dsp", "share"]
-GOALS: tuple[Goal, ...] = ("lut", "bram18", "dsp", "share")
+__all__ = ["GOALS", "Folded", "Goal", "best", "count", "describe", "guarantee", "limits", "mean_limit", "within"]
+
+#: A gap up to this share is stated; a larger one is closed by composing the whole front.
+STATED_GAP = 0.01
 
 
 @dataclass(frozen=True)
@@ -47,31 +50,54 @@ def limits(space: Space, share: float | None = None, given: Mapping[str, float] 
     return {name: (given or {}).get(name, device[name] * shares[name]) for name in RESOURCES}
 
 
+def mean_limit(space: Space) -> float | None:
+    """The mean share of block RAM, UltraRAM and DSP slices that timing closure leaves; None: no such limit is known."""
+    known = space.target.constants.get("usable_mean")
+    return None if known is None else known.value
+
+
 def _usable(space: Space, name: str) -> float:
     """The share of a resource that timing closure leaves; all of what the device does not have."""
     return 1.0 if space.target.value(f"device_{name}") == 0 else space.target.value(f"usable_{name}")
 
 
-def best(space: Space, allowed: Mapping[str, float], fps: float | None = None, goal: Goal = "lut") -> Folded:
+def best(
+    space: Space, allowed: Mapping[str, float], fps: float | None = None, goal: Goal = "lut", mean: float | None = None
+) -> Folded:
     """The cheapest folding that gives ``fps`` images a second, or without ``fps`` the fastest; within ``allowed``.
 
-    ``goal`` says what cheap means: one resource, or the sum of the shares of the device (``share``). Exact over
-    ``space``: no other folding does better under the same model. Raises :class:`CostmodelError` where nothing meets the
-    demands, with the nearest design and what it misses.
+    ``goal`` says what cheap means: one resource, or the sum of the shares of the device (``share``). ``mean`` limits
+    the mean share of block RAM, UltraRAM and DSP slices. Over ``space`` no other folding does better under the same
+    model, or the guarantee says by how much one might. Raises :class:`CostmodelError` where nothing meets the demands,
+    with a near design and what it misses.
     """
-    objectives = within(space, allowed)
-    points = compose(space.design, objectives)
+    slowest, limited = _slowest(space, fps), Limits(allowed, capacity(space.target), mean)
+    if fps is None:
+        found = search.fastest(space.design, limited, goal)
+    else:
+        found = search.cheapest(space.design, limited, slowest, goal)
+    if found.choices is None and found.settled:
+        raise CostmodelError(_nearest(space, limited, fps))
+    if found.choices is None or found.gap > STATED_GAP:
+        return _composed(space, limited, fps, goal)
+    choices = np.array(found.choices)
+    return describe(space, choices, found.at, allowed, guarantee(space, gap=found.gap, settled=found.settled))
+
+
+def _composed(space: Space, limited: Limits, fps: float | None, goal: Goal) -> Folded:
+    """The same from the whole front, which leaves nothing open."""
+    allowed = limited.most
+    points = compose(space.design, within(space, allowed))
     slowest = _slowest(space, fps)
-    order = _order(points, space, goal, by_interval=fps is None)
-    for member in order:
-        interval, _, _, lut = points.rows[member]
-        if interval > slowest or lut > allowed["lut"] * RESOLUTION:
+    rows, bounds = limited.rows()
+    for member in _order(points, space, goal, by_interval=fps is None):
+        if points.rows[member, 0] > slowest or points.rows[member, 3] > allowed["lut"] * RESOLUTION:
             continue
         choices = rebuild(space.design, points, [int(member)])[0]
         cost = space.design.price(choices, int(points.at[member]))[1]
-        if reals(cost)[RESOURCES.index("ff")] <= allowed["ff"]:
+        if np.all(rows @ cost <= bounds + search.SHARE_ERROR):
             return describe(space, choices, int(points.at[member]), allowed, guarantee(space, left_out=points.left_out))
-    raise CostmodelError(_nearest(space, points, allowed, fps))
+    raise CostmodelError(_nearest(space, limited, fps))
 
 
 def within(space: Space, allowed: Mapping[str, float], epsilon: float = 0.0) -> Objectives:
@@ -97,8 +123,9 @@ def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping
     )  # fmt: skip
 
 
-def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0) -> str:
-    """What the answer promises, in one sentence; ``left_out`` members were not allowed (:attr:`Points.left_out`)."""
+def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0, gap: float = 0.0, settled: bool = True) -> str:
+    """What the answer promises, in one sentence; ``left_out`` members were not allowed (:attr:`Points.left_out`),
+    ``gap`` and ``settled`` are those of a search (:class:`~costmodel.targets.fpga.search.Found`)."""
     rule = "every divisor of a layer's rows as PE, of its channels or window as SIMD"
     if space.rules.max_wide is not None:
         rule += f" up to the first with more than {space.rules.max_wide} weight bits"
@@ -113,6 +140,10 @@ def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0) -> str:
     size = count(space.design.size)
     if left_out:
         return f"not proven complete: of {size} foldings, {left_out} on the front have too many DSP slices"
+    if not settled:
+        return f"not proven: of {size} foldings ({rule}), a faster one within the limits is not excluded"
+    if gap:
+        return f"of {size} foldings ({rule}) none is cheaper by {gap:.2%}, under the model of {space.target.name}"
     return f"complete: every one of {size} foldings ({rule}) {held}, under the model of {space.target.name}"
 
 
@@ -140,31 +171,29 @@ def _order(points: Points, space: Space, goal: Goal, by_interval: bool) -> NDArr
     return np.lexsort((share, cheap, interval) if by_interval else (interval, share, cheap))
 
 
-def _nearest(space: Space, within: Points, allowed: Mapping[str, float], fps: float | None) -> str:
-    """Why nothing meets the demands: the fastest design within the limits, and the least overuse at the rate."""
+def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
+    """Why nothing meets the demands: the fastest design within the limits, and a near one at the rate."""
+    allowed, clock = limited.most, space.clock
     asked = f"{fps:g} images a second" if fps else "any rate"
-    text = f"no folding of {space.network} on {space.target.name} at {space.clock / 1e6:g} MHz gives {asked} within "
+    text = f"no folding of {space.network} on {space.target.name} at {clock / 1e6:g} MHz gives {asked} within "
     text += ", ".join(f"{allowed[name]:,.0f} {name}" for name in RESOURCES if allowed[name]) + ". "
-    rows = within.rows[within.rows[:, 3] <= allowed["lut"] * RESOLUTION]
-    if fps and len(rows):
-        rate = space.clock / rows[0, 0]
+    if fps and (found := search.fastest(space.design, limited)).choices is not None:
+        rate = clock / int(space.design.intervals[found.at])
         text += f"The fastest within them gives {rate:,.1f} images a second, {1 - rate / fps:.1%} less than asked. "
-    ultra = space.rules.ultra
-    everything = compose(space.design, Objectives(ultra=ultra, max_uram=int(allowed["uram"]) if ultra else None)).rows
-    slowest = _slowest(space, fps)
-    able = everything[everything[:, 0] <= slowest]
-    if not len(able):
-        rate = space.clock / everything[0, 0]
-        return text + f"Even without limits the fastest gives {rate:,.1f}: one unit is at full parallelism."
-    need = {"bram18": able[:, 1], "dsp": able[:, 2], "lut": able[:, 3] / RESOLUTION}
-    over = np.max([need[name] / max(allowed[name], 1e-9) for name in need], axis=0)
-    nearest = int(np.argmin(over))
+    slowest, least = _slowest(space, fps), int(space.design.intervals[0])
+    if least > slowest:
+        return text + f"Even without limits the fastest gives {clock / least:,.1f}: one unit is at full parallelism."
+    near = search.closest(space.design, limited, slowest)
+    assert near.choices is not None
+    interval, cost = space.design.price(near.choices, near.at)
+    need = dict(zip(RESOURCES, reals(cost).tolist(), strict=True))
     misses = [
-        f"{need[name][nearest]:,.0f} {name} ({need[name][nearest] - allowed[name]:,.0f} too many)"
-        for name in need
-        if need[name][nearest] > allowed[name]
+        f"{need[name]:,.0f} {name} ({need[name] - allowed[name]:,.0f} too many)"
+        for name in RESOURCES
+        if need[name] > allowed[name]
     ]
-    rate = space.clock / able[nearest, 0]
     if not misses:
-        return text + f"The nearest, at {rate:,.1f} images a second, has too many FF."
-    return text + f"The nearest that is fast enough, at {rate:,.1f} images a second, takes {' and '.join(misses)}."
+        misses = [f"a mean of more than {limited.mean:.0%} of block RAM, UltraRAM and DSP slices"]
+    return text + (
+        f"The nearest that is fast enough, at {clock / interval:,.1f} images a second, takes {' and '.join(misses)}."
+    )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from costmodel.errors import CostmodelError
 from costmodel.explore import compose, folding
-from costmodel.explore.choices import RESOLUTION
 from costmodel.explore.dataflow import Rules, Space, space
 from costmodel.ledger.ledger import Ledger
+from costmodel.targets.fpga.choices import RESOLUTION
 from costmodel.targets.fpga.folding import read_folding
 
 
@@ -46,17 +46,11 @@ class Design:
 
 
 def best(question: Question) -> folding.Folded:
-    """The best folding. Weights lie in UltraRAM where the rules say so, and where nothing else meets the demands."""
-    found = of(question)
+    """The best folding; weights may lie in UltraRAM where the device has it."""
+    found = of(question, replace(question.rules, ultra=True))
     allowed = folding.limits(found, question.share, question.given)
-    try:
-        return folding.best(found, allowed, question.fps, question.goal)
-    except CostmodelError:
-        fast_enough = question.fps is None or found.clock / found.design.intervals[0] >= question.fps
-        if question.rules.ultra or not allowed["uram"] or not fast_enough:
-            raise
-    rules = Rules(question.rules.max_wide, question.rules.free_memories, ultra=True)
-    return folding.best(of(question, rules), allowed, question.fps, question.goal)
+    mean = None if question.share is not None or question.given else folding.mean_limit(found)
+    return folding.best(found, allowed, question.fps, question.goal, mean)
 
 
 def of(question: Question, rules: Rules | None = None) -> Space:

@@ -219,10 +219,11 @@ def _folded(
     space: DesignSpace, case: Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], foldings: bool
 ) -> list[Member]:
     """Members that are foldings: their choices are drawn again, or traced back through the exact front."""
-    from costmodel.explore.choices import RESOLUTION, reals
     from costmodel.explore.compose import rebuild
     from costmodel.explore.folding import describe
     from costmodel.explore.tables import draw
+    from costmodel.targets.fpga.choices import RESOLUTION, reals
+    from costmodel.targets.fpga.job import capacity
 
     pricing = evaluators.evaluator(case, space.level)
     found, exact = pricing.space, case.entry.search == "exact"
@@ -250,8 +251,7 @@ def _folded(
         flags = f"{case.network.flags} --target {case.entry.target}{_set(settings)} --memories {case.entry.memories}"
         if case.entry.max_weight_bits is not None:
             flags += f" --max-weight-bits {case.entry.max_weight_bits}"
-        flags += " --ultra" if found.rules.ultra else ""
-        limits = f" --max-uram {uram:.0f}" if found.rules.ultra else ""
+        limits = f" --max-uram {uram:.0f}" if capacity(found.target)["uram"] else ""
         limits += f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
         command = f"costmodel fold {flags} --fps {clock / (interval + 0.5):.12g}{limits}"
         ident = case.index * STRIDE + number

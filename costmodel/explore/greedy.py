@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costmodel.explore.choices import BRAM, LUT, RESOLUTION, Unit
 from costmodel.explore.compose import compose
 from costmodel.explore.dataflow import Space
+from costmodel.targets.fpga.choices import BRAM, LUT, RESOLUTION, Unit
 
 
 def greedy(space: Space, target: int, max_wide: int | None = 36, *, two_passes: bool = True) -> list[int]:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError, MissingExtraError
-from costmodel.explore.choices import LUT, RESOLUTION, Design
 from costmodel.explore.compose import Objectives, compose
 from costmodel.explore.pareto import PointSet, front, hypervolume
 from costmodel.explore.tables import FoldingTables, draw
+from costmodel.targets.fpga.choices import LUT, RESOLUTION, Design
 
 if TYPE_CHECKING:
     from costmodel.explore.space import DesignSpace

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
 from costmodel.explore import _evaluate
-from costmodel.explore.choices import BRAM, DSP, FF, LUT, RESOURCES, URAM, Design, Ints
+from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOURCES, URAM, Design, Ints
 
 Choices = NDArray[np.uint16]
 #: Largest space that can be numbered.
@@ -67,7 +67,7 @@ class FoldingTables:
                 ends.append(costs)
                 start += costs.shape[0] * costs.shape[1]
         links, joins, start = [], [], 0
-        for link in design.links:
+        for link in (*design.links, *design.cross):
             links.append([link.source, link.target, start, link.cost.shape[1]])
             joins.append(link.cost)
             start += link.cost.shape[0] * link.cost.shape[1]

@@ -75,7 +75,7 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
     stream = FrontStream([name in MAXIMISED for name in names])
     feasible = 0
     kept: list[PointSet] = []
-    for numbers, table in pricing.blocks(chunk.start, chunk.stop):
+    for numbers, table in pricing.blocks(chunk.start, chunk.stop, {*names, *space.constraints}):
         size = len(numbers)
         metrics = {name: np.broadcast_to(np.asarray(v, dtype=np.float64), (size,)) for name, v in table.items()}
         able = np.ones(size, dtype=np.bool_)

@@ -38,6 +38,15 @@ def ceil(a: Any) -> Any:
     return np.ceil(a)
 
 
+def whole(a: Any) -> Any:
+    """The nearest integer, of two the even one."""
+    if _scalar(a):
+        return round(a)
+    import numpy as np
+
+    return np.rint(a).astype(np.int64)
+
+
 def ceil_div(a: Any, b: Any) -> Any:
     """``ceil(a / b)`` without rounding error for integers."""
     return -(-a // b)

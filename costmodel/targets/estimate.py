@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: Amounts of logic are counted in parts of this size, so that their sums are exact, and the same in any order.
+RESOLUTION = 1 << 16
+#: Parts of which one of each resource consists: memories and multipliers are whole.
+PARTS_OF_ONE = {"lut": RESOLUTION, "ff": RESOLUTION, "carry": RESOLUTION, "bram18": 1, "uram": 1, "dsp": 1}
+
+
 class Line(msgspec.Struct, frozen=True, gc=False):
     """One line of the bill; a struct, because an estimate makes thousands of them.
 
@@ -96,7 +102,8 @@ class Estimate:
         value = line.coefficient
         for name in line.factors:
             value *= self.constants[name].value
-        return value
+        parts = PARTS_OF_ONE.get(line.metric)
+        return value if parts is None else round(value * parts) / parts
 
     def explain(self, metric: str) -> list[tuple[str, float, float]]:
         """Constants by weight: (name, share of the total that it prices, share of the variance that it causes)."""

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from costmodel.explore.choices import Unit, divisors, unit
+from costmodel.targets.fpga.choices import Unit, divisors, unit
 
 
 def bram18(width, depth):

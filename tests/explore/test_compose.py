@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from costmodel.errors import CostmodelError
-from costmodel.explore.choices import BRAM, DSP, FF, LUT, URAM, Design, Link, independent, unit
 from costmodel.explore.compose import Objectives, compose, rebuild
 from costmodel.explore.pareto import nondominated
+from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, URAM, Design, Link, independent, unit
 
 from .finnr import matrix_unit, random_unit
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from costmodel.targets.estimate import Line
-from costmodel.targets.fpga.design import Stage
+from costmodel.targets.fpga.job import Job
 from costmodel.targets.fpga.units import Part
 from costmodel.targets.quantity import Interval
-from costmodel.targets.spec import Target
 
 #: The order in which resources are shown.
 RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
@@ -25,12 +23,11 @@ def resource_lines(groups: Iterable[tuple[int, tuple[Part, ...]]]) -> list[Line]
     return [line for metric in RESOURCES for line in lines[metric]]
 
 
-def notes(
-    design: Sequence[Stage], settings: Mapping[str, Any], target: Target, used: Mapping[str, Interval]
-) -> tuple[str, ...]:
+def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:
     """What the numbers assume, and what they leave out."""
+    settings, target = job.settings, job.target
     said = []
-    real = sorted({w.kind for s in design for w in s.work if w.bits_a == settings["real_bits"]})
+    real = sorted({w.kind for s in job.design for w in s.work if w.bits_a == settings["real_bits"]})
     if real:
         said.append(
             f"real values are {settings['real_bits']}-bit fixed point (real_bits), weights of real layers "
@@ -38,7 +35,7 @@ def notes(
         )
     if settings["input_scaling"] == "host":
         said.append("scaling and rounding of the inputs, where there is any, is left to the host (input_scaling)")
-    unknown = sum(w.count for s in design for w in s.work if w.kind == "unknown")
+    unknown = sum(w.count for s in job.design for w in s.work if w.kind == "unknown")
     if unknown:
         said.append(f"NOT PRICED: {unknown} operations without a rule")
     if "board_power" not in target.constants:

@@ -9,33 +9,34 @@ with a multiplexer or a wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from costmodel.ledger.ledger import Ledger
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.bill import notes, resource_lines
 from costmodel.targets.fpga.design import Stage, Work, matrix_rows
-from costmodel.targets.fpga.fit import Adder, Budget, Groups, adder, explain_misfit, utilisation
-from costmodel.targets.fpga.pipeline import Style, operators
+from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
+from costmodel.targets.fpga.job import LIMITED, Job, Prices, prices
+from costmodel.targets.fpga.pipeline import Parts, Style, operators
 from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
 from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval
-from costmodel.targets.spec import Target
 
 #: Lanes of the engine that are tried, widest first, as (pe, simd).
 SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))
+#: Element-wise operators of each kind that are tried, most first.
+LANES = tuple(2**i for i in range(8, -1, -1))
 STYLES: tuple[RamStyle, ...] = ("block", "distributed")
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` element-wise operators a kind.
+    """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` operators of each kind.
 
     ``on_chip``: all live feature maps are in block RAM. ``weights``: where the rows of weights in use are kept.
     """
@@ -48,16 +49,14 @@ class Engine:
     weights: RamStyle = "block"
 
 
-def engine(
-    ledger: Ledger, target: Target, settings: Mapping[str, Any], design: Sequence[Stage], style: Style, budget: Budget,
-    why: tuple[str, ...],
-) -> Estimate:  # fmt: skip
-    """Price a ledger on the widest engine that the device holds. ``why`` says what spoke against a pipeline."""
-    chosen, groups = _size(design, style, target, budget)
-    clock = settings["clock"]
-    lines = resource_lines(groups)
+def engine(job: Job) -> Estimate:
+    """Price a ledger on the fastest engine that the device holds."""
+    style, clock = job.style, job.clock
+    chosen = size(job)
+    lines = resource_lines([(-1, group) for group in groups(needs(job.design), chosen, style)])
+    used = utilisation(lines, job.target.constants, job.device)
     total, waiting, streamed = 0, 0, 0
-    for passed in passes(design):
+    for passed in passes(job.design):
         layer = passed.stages[0].layers[0]
         array, operating = array_cycles(passed.stages[0], chosen), operator_cycles(passed, chosen)
         load = load_cycles(passed, chosen, style)
@@ -71,9 +70,8 @@ def engine(
             waiting += spent - max(array, operating)
         total += spent
         streamed += passed.moved_bits(chosen.on_chip)
-    if "board_power" in target.constants:
+    if "board_power" in job.target.constants:
         lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
-    used = utilisation(groups, target)
     facts = {
         "mode": "engine",
         "interval_cycles": total,
@@ -84,14 +82,14 @@ def engine(
         "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators a kind",
         "feature_maps": "on chip" if chosen.on_chip else "in the host's memory",
         "cycles_waiting_for_memory": waiting,
-        "why_no_pipeline": "; ".join(why) if why else "engine asked for",
+        "why_no_pipeline": "engine asked for",
     }
-    misfit = explain_misfit(used, target, budget, "the smallest engine")
-    if settings["fps"] and clock / total < settings["fps"]:
+    misfit = explain_misfit(used, job, "the smallest engine")
+    fps = job.settings["fps"]
+    if fps and clock / total < fps:
         misfit = (
             *misfit,
-            f"{settings['fps']:g} images a second are asked for; the widest engine on {target.name} gives "
-            f"{clock / total:.3g}",
+            f"{fps:g} images a second are asked for; the fastest engine on {job.target.name} gives {clock / total:.3g}",
         )
     derived = {
         "throughput_fps": Interval.exact(clock / total),
@@ -103,12 +101,13 @@ def engine(
         f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and maps'}) come over "
         f"{style.ports} port{'s' * (style.ports > 1)} of {style.host_width} bits while it computes; "
         "a layer and the element-wise layers behind it are one pass, and passes do not overlap",
-        *notes(design, settings, target, used),
+        *notes(job, used),
     )
-    names = tuple(layer.name for layer in ledger.layers)
+    names = tuple(layer.name for layer in job.ledger.layers)
     return Estimate(
-        ledger.network, target.name, ledger.level, tuple(lines), target.constants, names, derived, facts, misfit, said
-    )
+        job.ledger.network, job.target.name, job.ledger.level, tuple(lines), job.target.constants, names, derived,
+        facts, misfit, said,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +188,7 @@ class Needs:
 
     ``widest`` matrix row, ``rows`` of the largest matrix and ``bits_acc`` of the binary layers (``widest`` 0: none);
     ``operands``: widest activation and weight of the real layers, None where there are none; ``works``: the widest
-    element-wise operation of each kind; ``multiplied`` of those kinds take DSP slices; bits of all maps that live at a
-    time, and of the rows under the largest window.
+    element-wise operation of each kind; bits of all maps that live at a time, and of the rows under the largest window.
     """
 
     widest: int
@@ -198,7 +196,6 @@ class Needs:
     bits_acc: int
     operands: tuple[int, int] | None
     works: tuple[Work, ...]
-    multiplied: int
     live_bits: int
     row_bits: int
 
@@ -217,31 +214,57 @@ def needs(design: Sequence[Stage]) -> Needs:
     return Needs(
         max((m.mw for m in binary), default=0), matrix_rows(design), max((m.bits_acc for m in binary), default=0),
         (max(m.bits_a for m in real), max(m.bits_w for m in real)) if real else None,
-        tuple(best.values()), len(best.keys() & {"mul", "special"}), _live_bits(design), _row_bits(design),
+        tuple(best.values()), _live_bits(design), _row_bits(design),
     )  # fmt: skip
 
 
-def _size(design: Sequence[Stage], style: Style, target: Target, budget: Budget) -> tuple[Engine, Groups]:
-    """The fastest engine within what is usable of the device, feature maps on chip or not; or the narrowest."""
-    usable = {name: budget[name] * target.value(f"usable_{name}") for name in ("lut", "ff", "bram18", "dsp")}
-    asked, add = needs(design), adder(target)
-    per_mac = units.dsp_blocks(*asked.operands, style.fabric) if asked.operands else 1
-    found: list[tuple[int, int, Engine]] = []
-    for on_chip in (True, False):
-        for (pe, simd), weights in product(SIZES, STYLES):
-            lanes = max(pe // 4, 1)
-            macs = max(1, int(usable["dsp"] - asked.multiplied * lanes) // per_mac) if asked.operands else 1
-            tried = Engine(pe, simd, macs, lanes, on_chip, weights)
-            if _fits(_groups(asked, tried, style), usable, add):
-                found.append((_total_cycles(design, tried, style), len(found), tried))
-                break
-    best = min(found)[2] if found else tried
-    return best, [(-1, group) for group in _groups(asked, best, style)]
+def size(job: Job) -> Engine:
+    """The fastest engine within what timing closure leaves of the device, or else within all of it; the narrowest where
+    the device holds none. Feature maps are on chip or not, weights in block RAM or LUTs."""
+    asked = needs(job.design)
+    sizes = SIZES if asked.widest else SIZES[-1:]
+    for most in (usable(job.target), job.device):
+        found: list[tuple[int, int, Engine]] = []
+        for on_chip, lanes in product((True, False), LANES):
+            for (pe, simd), weights in product(sizes, STYLES):  # a narrower array is slower, all else equal
+                tried = _with_macs(asked, Engine(pe, simd, 1, lanes, on_chip, weights), job, most)
+                if tried is not None:
+                    found.append((_total_cycles(job.design, tried, job.style), len(found), tried))
+                    break
+        if found:
+            return min(found)[2]
+    return Engine(*SIZES[-1], 1, 1, False)
 
 
-def _fits(groups: Iterable[tuple[Part, ...]], usable: Mapping[str, float], add: Adder) -> bool:
-    used = add([(1, tuple(groups))])
-    return all(used[name] <= has for name, has in usable.items())
+def _with_macs(asked: Needs, tried: Engine, job: Job, most: Mapping[str, float]) -> Engine | None:
+    """The engine with as many real multiply-accumulators as DSP slices are left for; None where it does not fit."""
+    if asked.operands:
+        rest = _takes(replace(asked, operands=None), tried, job)
+        macs = int(most["dsp"] - rest["dsp"]) // units.dsp_blocks(*asked.operands, job.style.fabric)
+        if macs < 1:
+            return None
+        tried = replace(tried, macs=macs)
+    used = _takes(asked, tried, job)
+    while asked.operands and used["dsp"] > most["dsp"] and tried.macs > 1:
+        tried = replace(tried, macs=tried.macs - 1)
+        used = _takes(asked, tried, job)
+    return tried if all(used[name] <= most[name] for name in LIMITED) else None
+
+
+def _takes(asked: Needs, tried: Engine, job: Job) -> dict[str, float]:
+    """What an engine takes of each resource, as its bill adds it up."""
+    sums = dict.fromkeys(LIMITED, 0.0)
+    constants = prices(job.target)
+    for make, arguments in _pieces(asked, tried, job.style):
+        for name, amount in _taken(constants, make, *arguments):
+            sums[name] += amount
+    return sums
+
+
+@lru_cache(maxsize=8192)
+def _taken(constants: Prices, make: Callable[..., Parts], *arguments: Any) -> tuple[tuple[str, float], ...]:
+    bill = Estimate("", "", "", tuple(resource_lines([(-1, make(*arguments))])), constants.quantities)
+    return tuple((name, bill.total(name).value) for name in bill.metrics() if name in LIMITED)
 
 
 def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
@@ -256,19 +279,27 @@ def load_cycles(passed: Pass, chosen: Engine, style: Style) -> int:
     return int(ceil_div(passed.moved_bits(chosen.on_chip), style.host_width * style.ports))
 
 
-def _groups(asked: Needs, chosen: Engine, style: Style) -> tuple[tuple[Part, ...], ...]:
+def groups(asked: Needs, chosen: Engine, style: Style) -> list[Parts]:
     """Parts of an engine, in groups that engines of other sizes share."""
+    return [make(*arguments) for make, arguments in _pieces(asked, chosen, style)]
+
+
+def _pieces(asked: Needs, chosen: Engine, style: Style) -> list[tuple[Callable[..., Parts], tuple[Any, ...]]]:
+    """The groups of an engine, each as the function that makes it and its arguments."""
     impl, fabric = style.impl, style.fabric
     width = max(chosen.simd, 16 * chosen.lanes)
     bits = asked.live_bits if chosen.on_chip else asked.row_bits
-    return (
-        _host_interface(style.host_width, style.host_depth, impl, fabric),
-        _binary_array(asked.widest, asked.rows, asked.bits_acc, chosen.pe, chosen.simd, chosen.weights, impl, fabric)
-        if asked.widest else (),
-        _real_array(asked.operands, chosen.macs, impl, fabric) if asked.operands else (),
-        _operators(asked.works, chosen.lanes, style),
-        _memory("feature_maps", "input", ceil_div(bits, width), width, 1, "block", fabric),
-    )  # fmt: skip
+    found: list[tuple[Callable[..., Parts], tuple[Any, ...]]] = [
+        (_host_interface, (style.host_width, style.host_depth, impl, fabric)),
+        (_operators, (asked.works, chosen.lanes, style)),
+        (_memory, ("feature_maps", "input", ceil_div(bits, width), width, 1, "block", fabric)),
+    ]
+    if asked.widest:
+        shape = asked.widest, asked.rows, asked.bits_acc, chosen.pe, chosen.simd
+        found.append((_binary_array, (*shape, chosen.weights, impl, fabric)))
+    if asked.operands:
+        found.append((_real_array, (asked.operands, chosen.macs, impl, fabric)))
+    return found
 
 
 _host_interface = lru_cache(maxsize=64)(streams.host_interface)

@@ -58,7 +58,7 @@ def divisors(n: int) -> tuple[int, ...]:
 def stage_cycles(stage: Stage, fold: Fold) -> int:
     """Cycles of one image in a matrix unit: ``ceil(mh/pe) * ceil(mw/simd) * vectors``."""
     assert stage.matrix is not None
-    return int(cycles(stage.matrix, fold.pe, fold.simd))
+    return cycles(stage.matrix, fold.pe, fold.simd)  # type: ignore[no-any-return]
 
 
 def matrix_stages(design: Iterable[Stage]) -> list[Stage]:

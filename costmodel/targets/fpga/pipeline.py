@@ -83,29 +83,6 @@ def _host(style: Style) -> Parts:
     return _host_interface(style.host_width, style.host_depth, style.impl, style.fabric)
 
 
-def group_counts(
-    design: Sequence[Stage], folding: Mapping[int, Fold], interval: int, style: Style
-) -> list[tuple[int, tuple[Parts, ...]]]:
-    """What a pipeline has besides its matrix units and their windows: sets of groups, and how often each occurs.
-
-    For a search, which only adds up, and knows from tables what the rest takes. ``folding`` gives stages that are alike
-    the same fold, as those tables do.
-    """
-    same = alike(design)
-    widths: dict[int, int] = {}  # of the stream that leaves a unit
-    found: list[tuple[int, tuple[Parts, ...]]] = [(1, (_host(style),))]
-    for unit, (index, count) in enumerate(same.of_units):
-        stage = design[index]
-        widths[unit] = stream_width(stage, folding, interval, style)
-        found.append((count, tuple(stage_groups(stage, folding.get(index), interval, style, False))))
-    for index, count in same.of_links:
-        stage = design[index]
-        entering = [widths[same.units[i]] if i >= 0 else style.host_width for i in stage.inputs]
-        fold, waiting = folding.get(index), same.waiting[index]
-        found.append((count, link_groups(design, stage, fold, entering, interval, style, waiting)))
-    return found
-
-
 @kept
 def _units(
     design: Sequence[Stage], folds: tuple[tuple[int, Fold], ...], interval: int, style: Style
@@ -244,8 +221,8 @@ def link_groups(
     memory that holds back a short branch."""
     found: tuple[Parts, ...] = ()
     for source, produced in zip(stage.inputs, entering, strict=True):
-        carried = _carried(stage, None if source < 0 else design[source], produced, style)
-        consumed = _consumed(stage, fold, carried, interval, style)
+        carried = carried_width(stage, None if source < 0 else design[source], produced, style)
+        consumed = consumed_width(stage, fold, carried, interval, style)
         bits = stage.bits_entered if source < 0 else design[source].elements * design[source].bits_out
         depth = _depth(carried, style) if fold is None or fold.fifo is None else fold.fifo
         found += _stream(produced, carried, consumed, depth, bits, style.impl, style.fabric)
@@ -286,7 +263,8 @@ def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int, style
     return -(-stage.elements // interval) * stage.bits_out
 
 
-def _carried(stage: Stage, source: Stage | None, produced: int, style: Style) -> int:
+def carried_width(stage: Stage, source: Stage | None, produced: int, style: Style) -> int:
+    """Bits a cycle of the stream into a stage, of which its source makes ``produced``."""
     if not style.pixel_streams:
         return produced
     spatial = source is not None and source.rows > 1
@@ -295,7 +273,8 @@ def _carried(stage: Stage, source: Stage | None, produced: int, style: Style) ->
     return style.host_width
 
 
-def _consumed(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
+def consumed_width(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
+    """Bits a cycle that a stage takes from its stream."""
     if fold is not None and stage.matrix is not None:
         return window_simd(stage, fold) * stage.matrix.bits_a
     if stage.pool and stage.window is not None:

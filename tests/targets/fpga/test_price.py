@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 import costmodel
@@ -17,20 +15,17 @@ from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 from costmodel.targets import estimate, list_targets, load_target
 from costmodel.targets.fpga.alike import alike
 from costmodel.targets.fpga.design import Widths, stages
-from costmodel.targets.fpga.fit import capacity
-from costmodel.targets.fpga.folding import Fold, divisors, read_folding, write_folding
+from costmodel.targets.fpga.folding import Fold, read_folding, write_folding
+from costmodel.targets.fpga.job import capacity
 from costmodel.targets.fpga.latency import latency
 from costmodel.targets.fpga.pipeline import (
     Style,
     design_groups,
-    group_counts,
     link_groups,
     stage_groups,
     stream_width,
 )
-from costmodel.targets.fpga.streams import WindowShape
-from costmodel.targets.fpga.tables import cheapest, grid_of
-from costmodel.targets.fpga.units import SERIES7, MatrixShape, cycles
+from costmodel.targets.fpga.units import MatrixShape
 from tests.targets.hand import Net, small_net
 
 WIDTHS = Widths(16, 8, 8)
@@ -214,10 +209,10 @@ def test_the_folding_file_of_the_published_cnv_is_read_as_it_is(tmp_path):
 
 def test_a_folding_in_one_line_is_that_of_a_file():
     ledger = costmodel.profile("cnv-w1a1").deployed
-    chosen = estimate(ledger, "pynq-z2")
-    line = ",".join(f"{pe}x{simd}" for pe, simd in chosen.facts["folding"].values())
+    line = ",".join(f"{pe}x{simd}" for pe, simd in estimate(ledger, "pynq-z2").facts["folding"].values())
     given = estimate(ledger, "pynq-z2", folding=line)
-    assert given.facts == estimate(ledger, "pynq-z2", folding=chosen.facts["finn_folding"]).facts == chosen.facts
+    chosen = estimate(ledger, "pynq-z2", folding=given.facts["finn_folding"])
+    assert given.facts == chosen.facts
     assert given.totals() == chosen.totals()
 
 
@@ -248,42 +243,6 @@ def test_a_folding_file_that_is_missing_or_broken_is_refused(tmp_path):
         estimate(small(), "pynq-z2", folding=str(broken))
 
 
-def test_the_cheapest_fold_within_an_interval_is_found_among_all():
-    shapes = (MatrixShape(72, 16, 64), MatrixShape(30, 12, 10))
-
-    def price(pe, simd):
-        return 7 * pe + 2 * pe * simd + 31 // simd
-
-    grid = grid_of([(shape, None, divisors(shape.mw)) for shape in shapes], "hls", SERIES7, [[0], [1]])
-    tables = cheapest(grid, price(grid.pe, grid.simd), {})
-    assert len(tables) == 2
-    for shape, table in zip(shapes, tables, strict=True):
-        every = [(pe, simd) for pe in divisors(shape.mh) for simd in divisors(shape.mw)]
-        for limit in (64, 100, 640, 4608, 9216, 73728):
-            feasible = [(price(p, s), p, s) for p, s in every if cycles(shape, p, s) <= limit]
-            found = table.at_most(limit)
-            assert price(found.pe, found.simd) == min(feasible)[0]
-        assert table.at_most(shape.vectors - 1) is None
-
-
-def test_matrices_that_are_priced_together_cost_what_each_costs_alone():
-    matrices = [
-        (MatrixShape(288, 32, 100), WindowShape(12, 32, 1, 3), (1, 4, 32, 96)),
-        (MatrixShape(576, 128, 49), WindowShape(9, 64, 1, 3), (2, 64, 128)),
-        (MatrixShape(144, 8, 1, bits_acc=24), WindowShape(3, 16, 1, 3), (16,)),
-    ]
-    together = grid_of(matrices, "hls", SERIES7, [[0], [1], [2]])
-    for i, matrix in enumerate(matrices):
-        alone = grid_of([matrix], "hls", SERIES7, [[0]])
-        rows = slice(together.starts[i], together.starts[i + 1])
-        assert (together.cycles[rows] == alone.cycles).all()
-        for part, single in zip(together.parts, alone.parts, strict=True):
-            assert part[:3] == single[:3]
-            assert part.factors == single.factors
-            both = np.broadcast_arrays(part.coefficient, together.pe)[0][rows], single.coefficient
-            assert (both[0] == np.broadcast_to(both[1], both[0].shape)).all()
-
-
 def test_stages_that_are_alike_cost_what_each_costs_by_itself():
     design = stages(small_net(), WIDTHS, True, True)
     folding = {stage.index: Fold(2, 4) for stage in design if stage.matrix is not None}
@@ -297,14 +256,6 @@ def test_stages_that_are_alike_cost_what_each_costs_by_itself():
         alone += stage_groups(stage, fold, 5000, Style())
         alone += link_groups(design, stage, fold, entering, 5000, Style(), waiting)
     assert [group for _, group in groups[:-1]] == alone
-    around = [group for count, some in group_counts(design, folding, 5000, Style()) for group in some * count]
-    rest = Counter(repr(group) for _, group in groups) - Counter(map(repr, around))
-    units = [
-        part for stage in design if stage.matrix is not None
-        for part in list(stage_groups(stage, folding[stage.index], 5000, Style()))[: 2 if stage.window else 1]
-    ]  # fmt: skip
-    assert rest == Counter(map(repr, units))
-    assert len(around) + len(units) == len(groups)
 
 
 def test_a_higher_rate_never_takes_less_of_the_matrix_units():
@@ -322,7 +273,7 @@ def test_a_higher_rate_never_takes_less_of_the_matrix_units():
 
 def test_ultraram_beyond_what_is_easily_usable_is_taken_where_nothing_else_fits():
     net = Net(1, 512, 14, 14)
-    for _ in range(5):  # 2.4 Mbit of weights each, of the 11 Mbit that the device has as block RAM
+    for _ in range(9):  # 2.4 Mbit of weights each, of the 11 Mbit of block RAM and 15 Mbit of LUTs that the device has
         net.conv(net.elementwise("threshold", len(net.layers) - 1, out=BINARY), 512, weight=BINARY)
     device = load_target("zcu104")
     scarce = replace(device.constants["usable_uram"], value=0.02, low=0.02)
@@ -417,7 +368,7 @@ def test_a_rate_that_neither_pipeline_nor_engine_reaches_names_the_fastest_pipel
     ledger = network(conv(0, (-1,), 64, 64, 34))  # 1024 vectors: at 100 MHz all lanes at once give 97 656 a second
     found = estimate(ledger, "pynq-z2", fps=97_000)
     assert not found.fits
-    assert any("97000 images a second are asked for" in reason for reason in found.misfit)
+    assert any("97000 images a second need a result every 1,030 cycles" in reason for reason in found.misfit)
     best = estimate(ledger, "pynq-z2")
     rate = best.derived["throughput_fps"].value
     assert any(f"{rate:,.0f} a second" in reason for reason in found.misfit)
@@ -465,10 +416,11 @@ def chain(*kinds):
 
 
 def test_layers_of_one_pass_share_the_operators_of_a_kind_and_kinds_overlap():
-    one = estimate(chain("add"), "zcu102", mode="engine").facts["interval_cycles"]
-    same = estimate(chain("add", "add"), "zcu102", mode="engine").facts["interval_cycles"]
-    different = estimate(chain("add", "compare"), "zcu102", mode="engine").facts["interval_cycles"]
-    wire = estimate(chain("add", "shift_const"), "zcu102", mode="engine").facts["interval_cycles"]
+    def cycles(*kinds):  # eight layers of a kind, so that the operators are what takes longest
+        return estimate(chain(*kinds * 8), "zcu102", mode="engine").facts["interval_cycles"]
+
+    one, same = cycles("add"), cycles("add", "add")
+    different, wire = cycles("add", "compare"), cycles("add", "shift_const")
     assert same == 2 * one
     assert different == wire == one
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from costmodel.targets import load_target
 from costmodel.targets.fpga import streams
-from costmodel.targets.fpga.fit import nominal
+from costmodel.targets.fpga.job import nominal
 from costmodel.targets.fpga.units import (
     SERIES7,
     Fabric,

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costmodel.errors import CostmodelError
+from costmodel.targets.estimate import RESOLUTION as RESOLUTION
 
 Ints = NDArray[np.int64]
 
-#: Real-valued resources are kept as integers of this many parts, so that sums are exact in any order.
-RESOLUTION = 1 << 16
 #: Resources of a unit, in the order of the columns of every cost.
 RESOURCES = ("lut", "bram18", "dsp", "ff", "uram")
 LUT, BRAM, DSP, FF, URAM = range(5)
@@ -74,7 +73,8 @@ class Design:
     interval alone. Where the stream into or out of a unit meets one whose width follows from the interval, ``entry``
     and ``exit`` give its cost [t, widths into or out of the unit, 5]. ``links`` join units directly.
 
-    Each unit is the target of at most one link, so the links form trees.
+    Each unit is the target of at most one link, so the links form trees. Where a unit reads several others, the rest
+    of its links are in ``cross``.
     """
 
     units: tuple[Unit, ...]
@@ -83,6 +83,7 @@ class Design:
     links: tuple[Link, ...] = ()
     entry: Mapping[int, Ints] = field(default_factory=dict)
     exit: Mapping[int, Ints] = field(default_factory=dict)
+    cross: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
         targets = [link.target for link in self.links]
@@ -113,14 +114,14 @@ class Design:
             cost += table[at, self.units[index].enters[choices[index]]]
         for index, table in self.exit.items():
             cost += table[at, self.units[index].leaves[choices[index]]]
-        for link in self.links:
+        for link in (*self.links, *self.cross):
             source, target = self.units[link.source], self.units[link.target]
             cost += link.cost[source.leaves[choices[link.source]], target.enters[choices[link.target]]]
         return int(self.intervals[at]), cost
 
     def most(self) -> Ints:
         """More than any design takes of each resource [5]: the sum of the largest costs of all its pieces."""
-        pieces = [self.overhead, *(u.cost for u in self.units), *(link.cost for link in self.links)]
+        pieces = [self.overhead, *(u.cost for u in self.units), *(link.cost for link in (*self.links, *self.cross))]
         pieces += [*self.entry.values(), *self.exit.values()]
         most: Ints = np.sum([piece.reshape(-1, len(RESOURCES)).max(axis=0) for piece in pieces], axis=0)
         return most

@@ -1,0 +1,419 @@
+"""The best folding of a pipeline under limits: the fastest that fits, or the cheapest that is fast enough.
+
+At one initiation interval a design is a choice for each unit, its resources are sums over units and over the streams
+between them, and limits are linear. Prices on what is limited turn that into a sum that dynamic programming over the
+streams minimises: a lower bound on every design (Lagrangian relaxation; Fisher, Management Science 1981), which proves
+that nothing fits at an interval, or that nothing is cheaper than what was found. What bounds leave open is decided by
+looking at every choice that they do not exclude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costmodel.targets.estimate import PARTS_OF_ONE
+from costmodel.targets.fpga.choices import BRAM, DSP, LUT, RESOURCES, URAM, Design, Ints
+
+Floats = NDArray[np.float64]
+Goal = Literal["lut", "bram18", "dsp", "share"]
+GOALS: tuple[Goal, ...] = ("lut", "bram18", "dsp", "share")
+#: Rounds in which prices are adjusted, and partial designs that are held at a time where bounds leave choices open.
+ROUNDS = 60
+HELD = 1000
+#: The same where any design within the limits will do.
+HELD_FOR_ANY = 50
+#: Continuations of each that are formed at a time.
+FORMED = 20
+#: Of a share of the device, and of a part of a resource: what counts as rounding.
+SHARE_ERROR = 1e-9
+PART_ERROR = 1e-3
+_SCALES = np.array([PARTS_OF_ONE[name] for name in RESOURCES], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest amounts of each resource, in its own unit, on a device that has ``device`` of them; ``mean``: the
+    largest mean share of block RAM, UltraRAM and DSP slices."""
+
+    most: Mapping[str, float]
+    device: Mapping[str, float]
+    mean: float | None = None
+
+    def rows(self) -> tuple[Floats, Floats]:
+        """Limits as ``rows @ cost <= bounds``: of each resource as a share of what is allowed, and of the mean."""
+        most = np.array([self.most[name] for name in RESOURCES])
+        rows = np.diag(1 / (np.maximum(most, 1.0) * _SCALES))
+        bounds = np.minimum(most, 1.0)
+        if self.mean is not None:
+            has = np.array([self.device[name] for name in RESOURCES])
+            counted = [i for i in (BRAM, URAM, DSP) if has[i]]
+            mean = np.zeros(len(RESOURCES))
+            mean[counted] = 1 / (has[counted] * _SCALES[counted] * len(counted) * self.mean)
+            rows, bounds = np.vstack([rows, mean]), np.append(bounds, 1.0)
+        return rows, bounds
+
+
+@dataclass(frozen=True)
+class Found:
+    """``choices`` [units] at the interval number ``at``; None: nothing fits.
+
+    ``gap``: by which share of the goal a cheaper design of that interval is not excluded; 0: none is cheaper.
+    ``settled``: whether it is decided for every interval that matters whether anything fits.
+    """
+
+    choices: tuple[int, ...] | None
+    at: int
+    gap: float
+    settled: bool
+
+
+def fastest(design: Design, limits: Limits, goal: Goal = "lut") -> Found:
+    """The design of the shortest interval within ``limits``, of several the cheapest by ``goal``."""
+    search = _Search(design, limits, goal)
+    last = len(design.intervals) - 1
+    best, where, low = search.any_at(last), last, 0
+    while low < where and best is not None:
+        middle = (low + where) // 2
+        found = search.any_at(middle)
+        if found is None:
+            low = middle + 1
+        else:
+            best, where = found, middle
+    for at in range(where - 1, -1, -1):  # costs need not fall steadily with the interval
+        if not search.excluded(at) and (found := search.any_at(at)) is not None:
+            best, where = found, at
+    if best is None:
+        return Found(None, -1, 0.0, search.settled)
+    choices, gap = search.cheapest_at(where, best)
+    return Found(tuple(choices.tolist()), where, gap, search.settled)
+
+
+def cheapest(design: Design, limits: Limits, slowest: float, goal: Goal = "lut") -> Found:
+    """The cheapest design within ``limits`` whose interval is at most ``slowest`` cycles."""
+    search = _Search(design, limits, goal)
+    best, where, gap, least = None, -1, 0.0, np.inf
+    for at in range(int(np.searchsorted(design.intervals, slowest, "right")) - 1, -1, -1):
+        if search.excluded(at) or search.bounded(at) >= least - PART_ERROR:
+            continue
+        start = search.any_at(at)
+        if start is None:
+            continue
+        found, open_ = search.cheapest_at(at, start)
+        if (value := search.value(found, at)) < least - PART_ERROR:
+            best, where, gap, least = tuple(found.tolist()), at, open_, value
+    return Found(best, where, gap, search.settled)
+
+
+def closest(design: Design, limits: Limits, slowest: float) -> Found:
+    """A design that is fast enough and exceeds the limits by little, where nothing stays within them."""
+    at = int(np.searchsorted(design.intervals, slowest, "right")) - 1
+    search = _Search(design, limits, "lut")
+    search.any_at(at)
+    return Found(tuple(search.nearest[1].tolist()), at, 0.0, False)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """The design of least weighted cost: its value, its choices [units], and for each unit the least value of all that
+    hangs on it, by the width of the stream that feeds it (``above``) and by its own choice (``own``)."""
+
+    value: float
+    choices: Ints
+    above: list[Floats]
+    own: list[Floats]
+
+
+class _Node:
+    """The choices of one unit that are fast enough, by the width of the stream into it."""
+
+    def __init__(self, design: Design, index: int, at: int) -> None:
+        unit = design.units[index]
+        able = np.flatnonzero(unit.cycles <= design.intervals[at])
+        self.index = able[np.argsort(unit.enters[able], kind="stable")]
+        self.enters, self.leaves = unit.enters[self.index], unit.leaves[self.index]
+        self.cost = unit.cost[self.index]
+        if index in design.exit:
+            self.cost = self.cost + design.exit[index][at][self.leaves]
+        self.present, self.starts = np.unique(self.enters, return_index=True)
+        feed = [link for link in design.links if link.target == index]
+        self.parent = feed[0].source if feed else -1
+        self.feed = feed[0].cost if feed else np.zeros((1, unit.widths_in, len(RESOURCES)), dtype=np.int64)
+        if index in design.entry:
+            self.feed = self.feed + design.entry[index][at]
+        self.children = [link.target for link in design.links if link.source == index]
+
+
+class _Interval:
+    """A design at one of its intervals."""
+
+    def __init__(self, design: Design, at: int) -> None:
+        self.nodes = [_Node(design, index, at) for index in range(len(design.units))]
+        self.overhead, self.cross = design.overhead[at], design.cross
+
+    def solve(self, weights: Floats) -> _Solution:
+        """Minimise ``weights @ cost`` by dynamic programming from the last units to the first."""
+        count = len(self.nodes)
+        above: list[Floats] = [np.zeros(0)] * count
+        own: list[Floats] = [np.zeros(0)] * count
+        picks: list[Ints] = [np.zeros(0, dtype=np.int64)] * count
+        for index in range(count - 1, -1, -1):
+            node = self.nodes[index]
+            value = node.cost @ weights
+            for child in node.children:
+                value = value + above[child][node.leaves]
+            inside = np.full(node.feed.shape[1], np.inf)
+            inside[node.present] = np.minimum.reduceat(value, node.starts)
+            fed = node.feed @ weights + inside
+            picks[index] = fed.argmin(axis=1)
+            above[index], own[index] = fed.min(axis=1), value
+        total = float(self.overhead @ weights)
+        choices = np.zeros(count, dtype=np.int64)
+        local = np.zeros(count, dtype=np.int64)
+        for index, node in enumerate(self.nodes):
+            feed = 0 if node.parent < 0 else int(self.nodes[node.parent].leaves[local[node.parent]])
+            total += float(above[index][0]) if node.parent < 0 else 0.0
+            enters = int(picks[index][feed])
+            first = int(np.searchsorted(node.enters, enters))
+            last = int(np.searchsorted(node.enters, enters, "right"))
+            local[index] = first + int(own[index][first:last].argmin())
+            choices[index] = node.index[local[index]]
+        return _Solution(total, choices, above, own)
+
+
+class _Search:
+    def __init__(self, design: Design, limits: Limits, goal: Goal) -> None:
+        self.design, self.settled = design, True
+        self.nearest: tuple[float, Ints] = np.inf, np.zeros(0, dtype=np.int64)
+        self.rows, self.bounds = limits.rows()
+        self.goal = _goal(goal, limits.device)
+        self.pool: list[Floats] = []  # prices that proved something, and may prove it of other intervals
+        self.intervals: dict[int, _Interval] = {}
+        self.dual: Floats | None = None  # prices of the limits, in the unit of the goal
+
+    def at(self, at: int) -> _Interval:
+        if at not in self.intervals:
+            self.intervals[at] = _Interval(self.design, at)
+        return self.intervals[at]
+
+    def value(self, choices: Ints, at: int) -> float:
+        return float(self.design.price(choices, at)[1] @ self.goal)
+
+    def excess(self, choices: Ints, at: int) -> Floats:
+        """By how much each limit is exceeded."""
+        over: Floats = self.rows @ self.design.price(choices, at)[1] - self.bounds
+        return over
+
+    # -- does anything fit? -------------------------------------------------------------------------------------------
+
+    def excluded(self, at: int) -> bool:
+        """Whether prices that were met before prove that nothing fits at an interval."""
+        return any(self._short(at, prices)[0] > SHARE_ERROR for prices in reversed(self.pool[-4:]))
+
+    def _short(self, at: int, prices: Floats) -> tuple[float, Ints]:
+        """By how much any design exceeds the limits at these prices, at the least, and the design that does so."""
+        solution = self.at(at).solve(prices @ self.rows)
+        return solution.value - float(prices @ self.bounds), solution.choices
+
+    def any_at(self, at: int) -> Ints | None:
+        """A design within the limits at an interval; None where there is none, or none was found."""
+        prices = np.full(len(self.bounds), 1 / len(self.bounds))
+        if self.pool:
+            prices = self.pool[-1]
+        columns: list[Floats] = []
+        for _ in range(ROUNDS):
+            short, choices = self._short(at, prices)
+            over = self.excess(choices, at)
+            if over.max() <= SHARE_ERROR:
+                return choices
+            self.nearest = min(self.nearest, (float(over.max()), choices), key=lambda pair: pair[0])
+            if short > SHARE_ERROR:
+                self.pool.append(prices)
+                return None
+            columns.append(over)
+            prices, value = _prices(np.array(columns).T)
+            if value < -SHARE_ERROR and len(columns) > len(self.bounds):
+                break
+        self.pool.append(prices)
+        weights, offset = prices @ self.rows, float(prices @ self.bounds)
+        for held in (HELD_FOR_ANY, HELD):
+            found, complete = self._look(at, weights, offset, np.inf, None, held)
+            if found is not None or complete:
+                return found
+        self.settled = False
+        return None
+
+    # -- what is the cheapest? ----------------------------------------------------------------------------------------
+
+    def bounded(self, at: int) -> float:
+        """A lower bound on the goal of designs within the limits, by the prices that were met last."""
+        if self.dual is None:
+            return -np.inf
+        return self.at(at).solve(self.goal + self.dual @ self.rows).value - float(self.dual @ self.bounds)
+
+    def cheapest_at(self, at: int, start: Ints) -> tuple[Ints, float]:
+        """The cheapest design within the limits at an interval, and the share of its cost by which bounds do not
+        exclude a cheaper one; ``start`` fits."""
+        best, least = start, -np.inf
+        upper = self.value(start, at)
+        prices = np.zeros(len(self.bounds)) if self.dual is None else self.dual
+        dual, step = prices, 1.0
+        for _ in range(ROUNDS):
+            solution = self.at(at).solve(self.goal + prices @ self.rows)
+            bound = solution.value - float(prices @ self.bounds)
+            over = self.excess(solution.choices, at)
+            if over.max() <= SHARE_ERROR and (value := self.value(solution.choices, at)) < upper:
+                best, upper = solution.choices, value
+            if bound > least:
+                least, dual = bound, prices
+            else:
+                step *= 0.8
+            if upper - least <= PART_ERROR:
+                break
+            moving = np.where((prices > 0) | (over > 0), over, 0.0)
+            norm = float(moving @ moving)
+            if not norm:
+                break
+            prices = np.maximum(prices + step * max(upper - bound, 1.0) / norm * over, 0.0)
+        self.dual = dual
+        if upper - least <= PART_ERROR:
+            return best, 0.0
+        weights, offset = self.goal + dual @ self.rows, float(dual @ self.bounds)
+        found, complete = self._look(at, weights, offset, upper, self.goal, HELD)
+        best = best if found is None else found
+        return best, 0.0 if complete else max(1 - least / self.value(best, at), 0.0)
+
+    # -- every choice that bounds leave open --------------------------------------------------------------------------
+
+    def _look(
+        self, at: int, weights: Floats, offset: float, upper: float, goal: Floats | None, held_most: int
+    ) -> tuple[Ints | None, bool]:
+        """The best design below ``upper`` (without a goal: any) within the limits, and whether none was passed over.
+
+        Unit by unit all partial designs are kept whose bounds, with the best of what is to come, stay below ``upper``
+        and within every limit; of more than ``held_most`` those of the least bounds.
+        """
+        here, design = self.at(at), self.design
+        whole = here.solve(weights)
+        rows = self.rows
+        each = [here.solve(row) for row in rows]
+        states = _States(
+            np.zeros((1, len(here.nodes)), dtype=np.int64), here.overhead[None].copy(),
+            np.array([whole.value - offset]), np.array([[s.value for s in each]]),
+        )  # fmt: skip
+        complete, limit = True, self.bounds + SHARE_ERROR
+        for index, node in enumerate(here.nodes):
+            feeds = (
+                np.zeros(len(states.bound), dtype=np.int64)
+                if node.parent < 0
+                else here.nodes[node.parent].leaves[states.picks[:, node.parent]]
+            )
+            grown = []
+            for feed in np.unique(feeds):
+                group = states.take(feeds == feed)
+                through = node.feed[feed][node.enters]
+                more = through @ weights + whole.own[index] - whole.above[index][feed]
+                least = np.column_stack(
+                    [through @ row + s.own[index] - s.above[index][feed] for row, s in zip(rows, each, strict=True)]
+                )
+                open_ = np.flatnonzero(
+                    (group.bound.min() + more < upper - PART_ERROR)
+                    & np.all(group.least.min(axis=0) + least <= limit, axis=1)
+                )
+                bounds = group.bound[:, None] + more[open_]
+                ceiling = upper - PART_ERROR
+                if bounds.size > FORMED * held_most:
+                    kth = float(np.partition(bounds, FORMED * held_most, axis=None)[FORMED * held_most])
+                    complete, ceiling = complete and kth >= ceiling, min(kth, ceiling)
+                i, j = np.nonzero(bounds < ceiling)
+                j = open_[j]
+                held = np.all(group.least[i] + least[j] <= limit, axis=1)
+                i, j = i[held], j[held]
+                picks = group.picks[i]
+                picks[:, index] = j
+                grown.append(
+                    _States(
+                        picks, group.cost[i] + node.cost[j] + through[j], group.bound[i] + more[j],
+                        group.least[i] + least[j],
+                    )
+                )  # fmt: skip
+            states = _merge(grown, here, index)
+            if len(states.bound) > held_most:
+                complete = False
+                states = states.take(np.argsort(states.bound, kind="stable")[:held_most])
+            if not len(states.bound):
+                return None, complete
+        picks = np.column_stack([node.index[states.picks[:, i]] for i, node in enumerate(here.nodes)])
+        cost = states.cost
+        if design.cross:
+            cost = np.array([design.price(row, at)[1] for row in picks])
+        fits = np.flatnonzero(np.all(cost @ rows.T <= limit, axis=1))
+        if goal is None or not len(fits):
+            return (picks[fits[0]] if len(fits) else None), complete
+        values = cost[fits] @ goal
+        best = int(values.argmin())
+        return (picks[fits[best]] if values[best] < upper - PART_ERROR else None), complete
+
+
+@dataclass(frozen=True)
+class _States:
+    """Partial designs: their choices [n, units] by place in each node, costs so far [n, 5], and lower bounds on the
+    weighted cost [n] and on each limit [n, limits] of any design that continues them."""
+
+    picks: Ints
+    cost: Ints
+    bound: Floats
+    least: Floats
+
+    def take(self, which: Any) -> _States:
+        return _States(self.picks[which], self.cost[which], self.bound[which], self.least[which])
+
+
+def _merge(grown: Sequence[_States], here: _Interval, index: int) -> _States:
+    """One of each set of partial designs that cost the same and have the same streams to what is to come."""
+    states = _States(
+        *(np.concatenate([getattr(s, name) for s in grown]) for name in ("picks", "cost", "bound", "least"))
+    )
+    waiting = [i for i, node in enumerate(here.nodes[: index + 1]) if any(child > index for child in node.children)]
+    streams = [here.nodes[i].leaves[states.picks[:, i]] for i in waiting]
+    for link in here.cross:  # what joins units outside of the trees is not yet in the cost
+        streams += [here.nodes[link.source].leaves[states.picks[:, link.source]]] if link.source <= index else []
+        streams += [here.nodes[link.target].enters[states.picks[:, link.target]]] if link.target <= index else []
+    key = np.column_stack([states.cost, *streams])
+    mixed = key @ np.random.default_rng(1).integers(1 << 62, size=key.shape[1])  # wraps: equal keys stay equal
+    order = np.argsort(mixed, kind="stable")
+    fresh = np.ones(len(order), dtype=np.bool_)
+    fresh[1:] = np.any(key[order[1:]] != key[order[:-1]], axis=1)
+    return states.take(np.sort(order[fresh]))
+
+
+def _goal(goal: Goal, device: Mapping[str, float]) -> Floats:
+    """Weights of a part of each resource: the goal, and of equal ones the least sum of shares of the device."""
+    has = np.maximum(np.array([device[name] for name in RESOURCES]), 1.0)
+    share = np.zeros(len(RESOURCES))
+    share[[LUT, BRAM, DSP]] = 1 / (has * _SCALES)[[LUT, BRAM, DSP]]
+    if goal == "share":
+        return np.asarray(share * has[LUT] * _SCALES[LUT])
+    weights = share * 1e-2
+    weights[RESOURCES.index(goal)] += 1.0
+    return weights
+
+
+def _prices(over: Floats) -> tuple[Floats, float]:
+    """Prices [limits] under which the least exceeded of designs with these excesses [limits, designs] is exceeded
+    most, and by how much: an equilibrium of the game between the two (regret matching; Hart, Mas-Colell 2000)."""
+    mine, theirs = (np.zeros(n) for n in over.shape)
+    mean = np.zeros(len(mine))
+    for turn in range(400):
+        prices = mine / mine.sum() if mine.any() else np.full(len(mine), 1 / len(mine))
+        mixed = theirs / theirs.sum() if theirs.any() else np.full(len(theirs), 1 / len(theirs))
+        gain, loss = over @ mixed, prices @ over
+        mine = np.maximum(mine + gain - prices @ gain, 0.0)
+        theirs = np.maximum(theirs + loss @ mixed - loss, 0.0)
+        mean += (turn + 1) * prices
+    mean /= mean.sum()
+    return mean, float((mean @ over).min())

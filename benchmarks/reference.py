@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 import costmodel
-from costmodel.explore import tasks
+from costmodel.explore.cases import cases
 from costmodel.explore.reference import RESULTS, datasets
 from costmodel.explore.space import read_space
 
@@ -31,7 +31,7 @@ def explore(space: Path, folder: Path, workers: int) -> None:
     read = read_space(space)
     for network in read.networks:
         costmodel.profile(network.model)  # from here on it is in the store
-    fronts = sum(len(c.clocks) or (1 if c.entry.search == "grid" else c.designs) for c in tasks.cases(read))
+    fronts = sum(len(c.clocks) or (1 if c.entry.search == "grid" else c.designs) for c in cases(read))
     before, start = os.times(), time.monotonic()
     command = [sys.executable, "-m", "costmodel.cli.main", "explore", str(space), "-o", str(folder), "--quiet"]
     subprocess.run([*command, "--workers", str(workers), "--members", "1"], check=True, stdout=subprocess.DEVNULL)

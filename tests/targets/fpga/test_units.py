@@ -253,6 +253,15 @@ def test_deep_buffers_are_block_ram_and_shallow_ones_are_not():
     assert totals(streams.fifo(32, 2), LAWS)["ff"] == 64
 
 
+@pytest.mark.parametrize(
+    ("depth", "luts"), [(2, 0), (3, 8), (32, 8), (33, 16), (64, 16), (65, 24), (128, 32), (129, 0)]
+)
+def test_a_shift_register_of_luts_holds_32_words_in_each_and_1024_bits_in_all(depth, luts):
+    parts = parts_of(streams.fifo(8, depth))
+    assert parts[("lut", "lutram_lut_per_bit")] == luts
+    assert (parts[("bram18", "bram_decomposition")] > 0) == (depth > 128)
+
+
 # -- each part by hand: one constant at a time is one, all others are nothing -----------------------------------------
 
 

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 import costmodel
-from costmodel.targets.fpga.choices import RESOLUTION
 from costmodel.explore.compose import Objectives, compose
 from costmodel.explore.dataflow import Rules, space
 from costmodel.explore.greedy import against
 from costmodel.explore.pareto import nondominated
 from costmodel.explore.search import objectives, sample, search
 from costmodel.explore.tables import FoldingTables, draw
+from costmodel.targets.fpga.choices import RESOLUTION
 
 NETWORKS = (("cnv-w1a1", "pynq-z2"), ("abbnn-reactnet18-cifar10", "zcu104"))
 

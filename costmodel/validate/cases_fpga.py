@@ -16,8 +16,8 @@ from costmodel.targets import estimate, load_target
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.fpga import units
 from costmodel.targets.fpga.design import Widths, stages
-from costmodel.targets.fpga.job import nominal
 from costmodel.targets.fpga.folding import read_folding
+from costmodel.targets.fpga.job import nominal
 from costmodel.targets.quantity import Interval
 from costmodel.validate import finn_formula
 from costmodel.validate import mlperf_tiny as tiny

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from costmodel.graph.attrs import NONE, Attrs
 from costmodel.graph.domain import Domain
-from costmodel.graph.operands import Constant, Window
+from costmodel.graph.operands import Constant, Origin, Window
 from costmodel.graph.ops import OPS, Op, op
 from costmodel.graph.vocabulary import Caveat, Rewrite
 
@@ -88,6 +88,8 @@ class Graph:
 
     ``duplicates`` names, for a node that repeats a computation, the first node that did it.
     ``values`` holds, if they were asked for, the tensors of the constants (by :attr:`Constant.id`) and nothing else.
+    ``origins`` says of constants, by their id, where they are stored; one that is not named is stored by itself.
+    ``skipped`` are products that are known before the input is, although formulas count them: with a state of zeros.
     ``samples`` holds aligned samples of observed values (by node id), for checks that need evidence.
     """
 
@@ -99,6 +101,8 @@ class Graph:
     caveats: tuple[Caveat, ...] = ()
     rewrites: tuple[Rewrite, ...] = ()
     duplicates: Mapping[int, int] = field(default_factory=dict, repr=False)
+    origins: Mapping[int, Origin] = field(default_factory=dict, repr=False)
+    skipped: tuple[Node, ...] = ()
     samples: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
     values: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
 

@@ -42,6 +42,18 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a constant is stored: the recorded value that is the tensor, and ``part`` of it if it is not all of it."""
+
+    tensor: int
+    part: int = -1
+
+
+#: Of what one number fills: it is stored nowhere.
+NOWHERE = Origin(-1)
+
+
+@dataclass(frozen=True, slots=True)
 class In:
     """An argument that is the node's input of this position."""
 

@@ -29,6 +29,7 @@ from costmodel.graph.operands import Constant
 from costmodel.graph.vocabulary import Kind, Row
 from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger, Level, Role, Scale, Traffic
 from costmodel.ledger.scales import replacement
+from costmodel.ledger.stores import Stores
 
 Rule = Callable[[Node], Iterable[Row]]
 #: A table of more entries than this a channel is not a table any more.
@@ -42,6 +43,7 @@ def charge(graph: Graph, level: Level) -> Ledger:
     charges: list[Charge] = []
     traffic: list[Traffic] = []
     scales: list[Scale] = []
+    stores = Stores(graph.origins)
     where: dict[int, tuple[int, ...]] = {leaf.id: (-1,) for leaf in graph.inputs}  # value -> layers that produce it
     for node in graph.nodes:
         producers = tuple(dict.fromkeys(i for source in node.inputs for i in where[source]))
@@ -56,10 +58,11 @@ def charge(graph: Graph, level: Level) -> Ledger:
                 charges.append(
                     Charge(index, node.module, node.call, node.op, kind, tag, count, bits_a, bits_b, bits_acc)
                 )
-        traffic.extend(_traffic(node, index, table))
+        traffic.extend(_traffic(node, index, table, stores))
         if level == "deployed" and isinstance(node.attrs, Affine) and chain_class(node.attrs.steps) == "real":
             scales.append(_scale(node, node.attrs.steps, index, table))
-    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales))
+    skipped = tuple(_layer(node, -1, (), table) for node in graph.skipped)
+    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales), skipped)
 
 
 def _scale(node: Node, steps: tuple[Step, ...], index: int, table: Mapping[int, Node | GraphInput]) -> Scale:
@@ -82,7 +85,7 @@ def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, 
 # -- traffic ----------------------------------------------------------------------------------------------------------
 
 
-def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Iterable[Traffic]:
+def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput], stores: Stores) -> Iterable[Traffic]:
     """Every operand is read once and every result written once, at its true width."""
     if node.row.joins:  # its producers write side by side
         return
@@ -92,8 +95,11 @@ def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput]) -> Ite
     for name, constant in _constants(node):
         role: Role = "weight" if name == "weight" else "parameter"
         domain = node.attrs.b if name == "weight" and isinstance(node.attrs, Product) else constant.domain
-        if constant.literal is None and constant.numel:
-            yield Traffic(index, node.module, constant.path or name, role, constant.numel, domain.bits)
+        if constant.literal is None and constant.numel and not stores.nowhere(constant):
+            yield Traffic(
+                index, node.module, constant.path or name, role, constant.numel, domain.bits,
+                *stores.of(node, name, constant),
+            )  # fmt: skip
     yield Traffic(index, node.module, f"v{node.id}", "output", _numel(node.shape), node.domain.bits)
 
 

@@ -159,7 +159,7 @@ def mac_items(weigh: Callable[[Layer], tuple[str, Fraction]]) -> Callable[[Profi
     """A convention that gives each multiply-accumulate of a layer a term and a weight."""
 
     def items(profile: Profile) -> Iterable[Item]:
-        for layer in profile.as_written.layers:
+        for layer in (*profile.as_written.layers, *profile.as_written.skipped):
             if layer.macs:
                 term, weight = weigh(layer)
                 yield Item(layer.index, layer.module, term, layer.macs, weight)
@@ -244,7 +244,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "macs", "multiply-accumulates of any width", "as_written", "MACs",
-        "convolutions, linear layers and matrix products, whatever their operands", "definition", mac_items(_macs),
+        "convolutions, linear layers and matrix products, whatever their operands; a first state of zeros counts",
+        "definition", mac_items(_macs),
     ),
     Convention(
         "flops", "two operations a multiply-accumulate", "as_written", "flops",

@@ -74,7 +74,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """``count`` elements of ``bits`` bits, read (``input``, ``weight``, ``parameter``) or written (``output``)."""
+    """``count`` elements of ``bits`` bits, read (``input``, ``weight``, ``parameter``) or written (``output``).
+
+    Rows of weights and parameters with the same ``stored`` read the same tensor in memory, all of it or the ``part``
+    that has a number of its own; -1 is a tensor that nothing else reads.
+    """
 
     layer: int
     module: str
@@ -82,6 +86,8 @@ class Traffic:
     role: Role
     count: int
     bits: int
+    stored: int = -1
+    part: int = -1
 
     @property
     def total_bits(self) -> int:
@@ -115,6 +121,8 @@ class Ledger:
     traffic: tuple[Traffic, ...]
     #: Of the deployed level: where constants are multiplied by.
     scales: tuple[Scale, ...] = ()
+    #: Products that formulas count although inference does not compute them: with a first state of zeros.
+    skipped: tuple[Layer, ...] = ()
 
     def total(self, *kinds: Kind) -> int:
         """Number of operations of the given kinds, or of all kinds."""
@@ -151,8 +159,8 @@ class Ledger:
         return sum(t.total_bits for t in self.traffic if not roles or t.role in roles)
 
     def weight_bits(self) -> int:
-        """Bits of all weights and parameters, each at its own width."""
-        return self.bits_moved("weight", "parameter")
+        """Bits of all weights and parameters in memory: each tensor once, however often it is read, at its width."""
+        return stored_bits(self.traffic)
 
     def filter(self, keep: Callable[[Charge], bool]) -> Ledger:
         """The same network with only the charges for which ``keep`` holds."""
@@ -208,6 +216,25 @@ class Profile:
         from costmodel.views.notebook import profile_html
 
         return profile_html(self)
+
+
+def stored_bits(rows: Iterable[Traffic], width: Callable[[int], int] = int) -> int:
+    """Bits of the distinct tensors that rows of weights and parameters read; ``width`` is what an element takes.
+
+    A tensor is as large as what is read of it: all of it, or the parts that are read if nobody reads all.
+    """
+    alone = 0
+    tensors: dict[int, dict[int, int]] = {}
+    for row in rows:
+        if row.role not in ("weight", "parameter"):
+            continue
+        bits = row.count * width(row.bits)
+        if row.stored < 0:
+            alone += bits
+            continue
+        parts = tensors.setdefault(row.stored, {})
+        parts[row.part] = max(parts.get(row.part, 0), bits)
+    return alone + sum(max(parts.pop(-1, 0), sum(parts.values())) for parts in tensors.values())
 
 
 def merge_counts(rows: Iterable[tuple[str, int]]) -> dict[str, int]:

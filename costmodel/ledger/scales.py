@@ -72,6 +72,9 @@ def _with_tables(ledger: Ledger, places: Mapping[int, Scale]) -> Iterable[Traffi
             continue
         if row.layer not in made:
             made.add(row.layer)
-            yield Traffic(row.layer, row.module, TABLE, "parameter", place.table_entries, FLOAT_BITS)
+            scale = next((r for r in ledger.traffic if r.layer == row.layer and r.tensor == place.stored), row)
+            yield Traffic(
+                row.layer, row.module, TABLE, "parameter", place.table_entries, FLOAT_BITS, scale.stored, scale.part
+            )
         if row.role != "parameter" or row.tensor != place.stored:
             yield row

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.graph.attrs import Compare, Move, Round
+from costmodel.graph.attrs import Compare, Move, Product, Round
 from costmodel.graph.domain import real
 from costmodel.graph.node import Graph, GraphInput
 from costmodel.graph.operands import Constant, In
@@ -16,6 +16,7 @@ from costmodel.graph.vocabulary import Caveat
 from costmodel.trace.arguments import function_of, operands_of, plain
 from costmodel.trace.handlers import FREE, HANDLERS
 from costmodel.trace.lowering import Lowering, float_bits
+from costmodel.trace.origins import first_states, origins
 from costmodel.trace.possible import possible_values
 from costmodel.trace.simplify import Simplified, base_name
 from costmodel.trace.values import Ref, Value
@@ -76,9 +77,18 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
     # The sample of a value belongs to the last of the nodes that compute it.
     held = ((state.names[i], values[i].sample) for i in simplified.live)
     samples = {node: sample for node, sample in held if sample is not None}
+    skipped = tuple(first_states(simplified))
+    if skipped:
+        message = (
+            f"a first state of zeros: its {sum(n.of(Product).macs for n in skipped):,} products do not depend on the "
+            "input, so inference does not compute them; conventions that count multiply-accumulates do count them"
+        )
+        state.caveats.append(Caveat("note", skipped[0].module, message))
     kept = simplified.recording.kept
-    return Graph(network, tuple(state.inputs), tuple(state.nodes), outputs, parameters, tuple(state.caveats),
-                 duplicates=duplicates, samples=samples, values=kept)  # fmt: skip
+    return Graph(
+        network, tuple(state.inputs), tuple(state.nodes), outputs, parameters, tuple(state.caveats),
+        duplicates=duplicates, origins=origins(simplified), skipped=skipped, samples=samples, values=kept,
+    )  # fmt: skip
 
 
 def _move(state: Lowering, value: Value, op: str) -> None:

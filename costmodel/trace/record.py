@@ -53,7 +53,8 @@ def record(
     # What Python read, to branch on it or to compute with it, is needed as much as what is returned.
     outputs = (*returned, *(i for i in dict.fromkeys(recorder.escaped) if i not in returned))
     recorder.caveats.extend(_idle_modules(model, called, recorder.values))
-    return Recording(recorder.values, outputs, recorder.caveats, recorder.kept)
+    recurrent = (module_paths[id(m)] for m in model.modules() if isinstance(m, (nn.RNNBase, nn.RNNCellBase)))
+    return Recording(recorder.values, outputs, recorder.caveats, recorder.kept, frozenset(recurrent))
 
 
 def tensors_in(structure: Any) -> Iterator[Tensor]:

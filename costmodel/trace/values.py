@@ -61,6 +61,7 @@ class Recording:
     outputs: tuple[int, ...]
     caveats: list[Caveat]
     kept: dict[int, Tensor]
+    recurrent: frozenset[str] = frozenset()  # paths of recurrent layers, whose first state is theirs to choose
 
 
 def sample(tensor: Tensor) -> Tensor | None:

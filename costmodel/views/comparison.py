@@ -63,10 +63,10 @@ def operations(profiles: list[Profile], level: Any, show: Any) -> Table:
     kinds = [kind for kind in KINDS if any(row.get(kind) for row in counts)]
     rows = [Row([kind, *(row.get(kind, 0) for row in counts)], label=HEADS.get(kind, kind)) for kind in kinds]
     columns = [Column("kind", "operation", "left"), *(Column(p.network, p.network, show=show) for p in profiles)]
-    sizes = [("weights", ("weight", "parameter")), ("activations moved", ("input", "output"))]
+    ledgers = [p.ledger(level) for p in profiles]
     footer = [
-        Row([name, *(_Size(p.ledger(level).bits_moved(*roles)) for p in profiles)])  # type: ignore[arg-type]
-        for name, roles in sizes
+        Row(["weights", *(_Size(ledger.weight_bits()) for ledger in ledgers)]),
+        Row(["activations moved", *(_Size(ledger.bits_moved("input", "output")) for ledger in ledgers)]),
     ]
     shown = [Column(c.key, c.title, c.align, partial(_size_or, c.show)) for c in columns]
     return Table("operations", "Operations and bits", shown, rows, footer)

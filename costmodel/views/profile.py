@@ -31,6 +31,7 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
         "level": ledger.level,
         "totals": {"as_written": profile.as_written.by_kind(), "deployed": profile.deployed.by_kind()},
         "by_tag": [{"kind": k, "tag": t, "count": n} for (k, t), n in ledger.by_kind_and_tag().items()],
+        "weight_bits": ledger.weight_bits(),
         "bits_moved": {role: ledger.bits_moved(role) for role in ("weight", "parameter", "input", "output")},
         "layers": [
             {

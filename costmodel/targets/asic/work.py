@@ -13,6 +13,7 @@ from typing import Any, Literal
 from costmodel.graph.domain import FLOAT_BITS
 from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Charge, Layer, Ledger, Role
+from costmodel.ledger.ledger import stored_bits as held_bits
 from costmodel.targets import arith
 from costmodel.targets.arrays import each, is_array
 
@@ -109,14 +110,12 @@ def is_streamed_read(tensor: Tensor, layer: Layer) -> bool:
 def _sort(ledger: Ledger, real_bits: int) -> Work:
     charges: dict[int, list[Charge]] = {layer.index: [] for layer in ledger.layers}
     items: dict[int, list[Item]] = {layer.index: [] for layer in ledger.layers}
-    weights = 0
     for charge in ledger.charges:
         charges.setdefault(charge.layer, []).append(charge)
     for t in ledger.traffic:
         width = stored_bits(t.bits, real_bits)
         items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
-        if t.role in ("weight", "parameter"):
-            weights += t.count * width
+    weights = held_bits(ledger.traffic, lambda bits: stored_bits(bits, real_bits))
     products = {layer.index for layer in ledger.layers if OPS[layer.op].product}
     kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in ledger.charges}
     once = tuple((key[0], charge) for key, charge in kinds.items())

@@ -43,7 +43,9 @@ AREAS = {
     "costmodel/deploy/thresholds.py": (
         "tests/deploy/test_rewrites.py tests/trace/test_written_binary.py tests/deploy tests/generated"
     ),
-    "costmodel/targets/fpga/units.py": "tests/targets/fpga/test_units.py tests/targets/fpga tests/validate/test_fpga.py",
+    "costmodel/targets/fpga/units.py": (
+        "tests/targets/fpga/test_units.py tests/targets/fpga tests/validate/test_fpga.py"
+    ),
     "costmodel/targets/asic/bill.py": "tests/targets/asic tests/targets/test_arrays.py tests/validate/test_asic.py",
     "costmodel/explore/compose.py": "tests/explore/test_compose.py tests/explore/test_folding.py tests/explore",
 }

@@ -54,8 +54,12 @@ def test_numbers_of_the_example_are_the_programs(
 ) -> None:
     from costmodel.cli.main import main
 
-    monkeypatch.setenv("COLUMNS", "160")
-    assert main(["profile", "--model", "abbnn", "--depth", "2"]) == 0
-    printed = capsys.readouterr().out
-    (example,) = re.findall(r"--target fpga --depth 2\n(.*?)```", README, re.DOTALL)
-    assert printed.startswith(example)
+    for command, width, end in (
+        ("profile abbnn --target fpga", "100", ""),
+        ("profile abbnn --by layer", "120", "...\n"),
+    ):
+        monkeypatch.setenv("COLUMNS", width)
+        assert main(command.split()) == 0
+        printed = capsys.readouterr().out
+        (example,) = re.findall(rf"\$ costmodel {command}\n(.*?)```", README, re.DOTALL)
+        assert example.endswith(end) and printed.startswith(example.removesuffix(end))

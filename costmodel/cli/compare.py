@@ -14,7 +14,7 @@ from costmodel.store.cache import Pricing
 from costmodel.views import comparison, numbers, odds
 from costmodel.views.output import emit
 from costmodel.views.progress import progress
-from costmodel.views.table import use_color
+from costmodel.views.text import use_color
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Profile

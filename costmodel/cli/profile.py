@@ -39,10 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add(group, "--level")
     how = f"how to count: {', '.join(list_conventions())} (default: strict)"
     group.add_argument("--convention", metavar="NAME", default="strict", help=how)
-    group.add_argument("--by", choices=("layer", "module", "kind", "tag"), default="layer", help="default: layer")
-    group.add_argument("--depth", type=options.COUNT, metavar="N", help="show the tree of modules down to N levels")
+    group.add_argument("--by", choices=("layer", "module", "kind", "tag"), help="every layer, or sums of them")
+    group.add_argument(
+        "--depth", type=options.COUNT, metavar="N", help="the tree of layers, N levels of it (default: 2)"
+    )
+    group.add_argument("--rewrites", action="store_true", help="what the exact rewrites of deployment removed, and why")
     options.add(group, "--exact")
-    group.add_argument("--explain", action="store_true", help="the constants behind each estimate, with their sources")
+    explain = "memory traffic, and every figure of each target with its constants, their sources and the assumptions"
+    group.add_argument("--explain", action="store_true", help=explain)
     options.add(group, "--strict")
     options.add_output(parser)
 
@@ -62,10 +66,11 @@ def run(args: argparse.Namespace) -> int:
     made = replace(made, deployed=with_scale(made.deployed, scale))
     ledger = made.ledger(level)
     tally = None if args.convention == "strict" else chosen.count(made)
-    tables = views.tables(
-        made, ledger, estimates, tally, numbers.exact if args.exact else numbers.count,
-        by=args.by, depth=args.depth, explain=args.explain, joined=args.format == "csv",
+    asked = views.Asked(
+        "layer" if args.depth else args.by, args.depth, args.rewrites, args.explain, tally, args.format,
+        numbers.exact if args.exact else numbers.count,
     )  # fmt: skip
+    tables = views.tables(made, ledger, estimates, asked)
     if scale != "exact":
         said = f"Multiplications by constants that are left after the exact rewrites are replaced: {scale}."
         tables[0] = replace(tables[0], alerts=[said, *tables[0].alerts])

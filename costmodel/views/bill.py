@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from costmodel.ledger.ledger import Ledger
 from costmodel.views import counts, numbers
 from costmodel.views.table import Column, Row, Table, tree_labels
-from costmodel.views.tree import grow
+from costmodel.views.tree import folded, grow
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate
@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
 #: What the letter of a constant's confidence means.
 CONFIDENCE = {"P": "primary", "T": "transcribed", "A": "abstract", "C": "computed", "F": "fitted"}
+#: What a narrow terminal can do without.
+SPARE = {"carry": 1, "share": 2, "ff": 3}
 NETWORK = -1  # the layer of lines that belong to the network as a whole
 
 
-def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Table:
-    """What each layer and module adds to every metric, with its share of the first; then the total."""
+def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None, fold: bool = False) -> Table:
+    """What each layer and module adds to every metric, with its share of the first; then the total.
+
+    Layers that cost nothing are left out. ``fold`` puts blocks in a row that are alike in one place.
+    """
     values = per_layer(estimate)
     metrics = list(values)
-    branches = list(grow(ledger, counts.charged(ledger) | priced(estimate)).walk(depth))[1:]
+    tree = grow(ledger, priced(estimate))
+    if fold:
+        tree = folded(tree, lambda layer: tuple(f"{values[m].get(layer.index, 0.0):.4g}" for m in metrics))
+    branches = list(tree.walk(depth))[1:]
     # Shares are of the first metric that layers differ in; the area of a shared engine belongs to none of them.
     first = next((m for m in metrics if set(values[m]) != {NETWORK}), metrics[0] if metrics else "")
     total = sum(values[first].values()) if first else 0.0
@@ -37,7 +45,7 @@ def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Ta
             Row(
                 [".".join(branch.path), *cells, part],
                 "bold" if branch.children else "plain",
-                label,
+                counts.times(label, branch),
                 branch.is_subtotal(depth),
             )
         )
@@ -48,10 +56,15 @@ def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None) -> Ta
     # A sum of one metric need not be the network's figure: layers that run at the same time share a latency.
     sums = [sum(values[metric].values()) for metric in metrics]
     columns = [Column("layer", "layer", "left")]
-    columns += [Column(m, numbers.metric_title(m), show=partial(numbers.metric_value, m)) for m in metrics]
-    columns.append(Column("share", f"of {numbers.metric_title(first)}", show=lambda v: numbers.share(v, 1.0)))
+    columns += [
+        Column(m, numbers.metric_title(m), show=partial(numbers.metric_value, m), spare=SPARE.get(m, 0))
+        for m in metrics
+    ]
+    of = f"of {numbers.metric_title(first)}"
+    columns.append(Column("share", of, show=lambda v: numbers.share(v, 1.0), spare=SPARE["share"]))
     return Table(f"cost_{estimate.target}", f"Cost on {estimate.target}", columns, rows,
-                 [Row(["(sum)", *sums, 1.0 if total else 0.0], "bold", "total")])  # fmt: skip
+                 [Row(["(sum)", *sums, 1.0 if total else 0.0], "bold", "total")],
+                 notes=counts.deeper(tree, depth))  # fmt: skip
 
 
 def joined(ledger: Ledger, estimates: Sequence[Estimate], depth: int | None = None) -> Table:
@@ -60,7 +73,7 @@ def joined(ledger: Ledger, estimates: Sequence[Estimate], depth: int | None = No
     table = counts.by_layer(ledger, numbers.plain, depth, also)
     branches = list(grow(ledger, counts.charged(ledger) | also).walk(depth))[1:]
     columns, rows = list(table.columns), [list(row.values) for row in table.rows]
-    rest: list[Any] = ["(network)", "", "", "", *([0] * (len(columns) - 4))]
+    rest: list[Any] = ["(network)", *([""] * 5), *([0] * (len(columns) - 6))]
     for estimate in estimates:
         for metric, values in per_layer(estimate).items():
             columns.append(Column(f"{estimate.target}.{metric}", metric))

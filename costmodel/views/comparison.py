@@ -14,7 +14,8 @@ from costmodel.ledger.published import FIGURES, Figure
 from costmodel.views import numbers, odds
 from costmodel.views.counts import HEADS
 from costmodel.views.statements import hidden_multiplications, published
-from costmodel.views.table import Column, Row, Table, paint, wrap
+from costmodel.views.table import Column, Row, Table
+from costmodel.views.text import paint, wrap
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate

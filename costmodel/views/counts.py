@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from costmodel.graph.vocabulary import KINDS
 from costmodel.ledger.ledger import Layer, Ledger, Level, Profile
 from costmodel.views import numbers
 from costmodel.views.table import Column, Row, Table, tree_labels
-from costmodel.views.tree import ROOT, grow
+from costmodel.views.tree import ROOT, Branch, folded, grow
 
 #: Heads of columns, short enough for all kinds of one network to stand side by side.
 HEADS = {
     "compare": "cmp", "popcount": "popc", "shift_const": "shift", "shift_channel": "shift/ch",
     "shift_var": "shift/var", "signflip": "±add", "unknown": "UNKNOWN",
 }  # fmt: skip
+#: Kinds that a narrow terminal can do without, before it loses a multiplication.
+SPARE = {"signflip": 13, "popcount": 8, "lut": 9, "special": 10, "shift_const": 11, "compare": 12}
 LEVELS: dict[str, str] = {"as_written": "as written", "deployed": "deployed"}
 
 Show = Callable[[Any], str]
@@ -32,41 +34,89 @@ def charged(ledger: Ledger) -> set[int]:
     return {charge.layer for charge in ledger.charges}
 
 
-def by_layer(ledger: Ledger, show: Show, depth: int | None = None, also: Iterable[int] = ()) -> Table:
+def by_layer(
+    ledger: Ledger, show: Show, depth: int | None = None, also: Iterable[int] = (), fold: bool = False
+) -> Table:
     """The tree of modules with the operations of each, subtotals on inner modules, and its share of all multiplies.
 
-    ``also`` are layers to show though they execute nothing.
+    ``also`` are layers to show though they execute nothing. ``fold`` puts blocks in a row that are alike in one place.
     """
     kinds = kinds_of(ledger)
     counts = ledger.by_layer()
     per_kind = {kind: {i: row.get(kind, 0) for i, row in counts.items()} for kind in kinds}
-    branches = list(grow(ledger, charged(ledger).union(also)).walk(depth))[1:]
+    tree = grow(ledger, charged(ledger).union(also))
+    if fold:
+        tree = folded(tree, lambda layer: (*_shape(layer), tuple(counts[layer.index].items())))
+    branches = list(tree.walk(depth))[1:]
     labels = tree_labels([branch.path for branch in branches])
     multiplies = ledger.total("mul")
+    stored = parameters(ledger)
     rows = []
     for branch, label in zip(branches, labels, strict=True):
         values = [int(branch.total(per_kind[kind])) for kind in kinds]
         layer = branch.leaf
-        head = [".".join(branch.path), layer.op if layer else "", numbers.shape(layer.shape_out) if layer else "",
-                operands(layer)]  # fmt: skip
+        shape = numbers.shape(layer.shape_out) if layer else ""
+        head = [".".join(branch.path), layer.op if layer else "", *window(layer), shape, operands(layer),
+                int(branch.total(stored))]  # fmt: skip
         part = branch.total(per_kind["mul"]) if "mul" in per_kind else 0
         rows.append(
             Row(
                 [*head, *values, part / multiplies if multiplies else 0.0],
                 "bold" if branch.children else "plain",
-                label,
+                times(label, branch),
                 branch.is_subtotal(depth),
             )
         )
     totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
     columns = [
-        Column("layer", "layer", "left"), Column("op", "operation", "left", spare=4),
-        Column("output", "output", spare=2), Column("operands", "operands", "left", spare=1),
-        *(Column(k, HEADS.get(k, k), show=show) for k in kinds),
-        Column("share_of_mul", "of mul", show=lambda v: numbers.share(v, 1.0), spare=3),
+        Column("layer", "layer", "left"), Column("op", "operation", "left", spare=3),
+        Column("kernel", "kernel", spare=6), Column("stride", "stride", spare=2), Column("output", "output", spare=7),
+        Column("operands", "operands", "left", spare=1), Column("parameters", "parameters", show=show, spare=5),
+        *(Column(k, HEADS.get(k, k), show=show, spare=SPARE.get(k, 0)) for k in kinds),
+        Column("share_of_mul", "of mul", show=lambda v: numbers.share(v, 1.0), spare=4),
     ]  # fmt: skip
-    footer = Row([ROOT, "", "", "", *totals, 1.0 if multiplies else 0.0], "bold", "total")
-    return Table("layers", "", columns, rows, [footer])
+    footer = Row([ROOT, "", "", "", "", "", sum(stored.values()), *totals, 1.0 if multiplies else 0.0], "bold", "total")
+    return Table("layers", "", columns, rows, [footer], deeper(tree, depth))
+
+
+def deeper(tree: Branch, depth: int | None) -> list[str]:
+    """How to see what lies below the levels shown, and what ×4 means; nothing where all is shown."""
+    every, notes = tree.depth(), []
+    if any(branch.times > 1 for branch in tree.walk(depth)):
+        notes.append("×4: four in a row that are alike, added up.")
+    if depth is not None and depth < every:
+        notes.append(f"{depth} of {every} levels are shown: --depth {every} shows every layer.")
+    return notes
+
+
+def times(label: str, branch: Branch) -> str:
+    """The label of a place, with how many are in it."""
+    return f"{label} ×{branch.times}" if branch.times > 1 else label
+
+
+def parameters(ledger: Ledger) -> dict[int, int]:
+    """Numbers that each layer index reads as weights, scales, biases and thresholds."""
+    found: dict[int, int] = {}
+    for tensor in ledger.traffic:
+        if tensor.role in ("weight", "parameter"):
+            found[tensor.layer] = found.get(tensor.layer, 0) + tensor.count
+    return found
+
+
+def window(layer: Layer | None) -> tuple[str, str]:
+    """Kernel and stride of a sliding window: 3×3 and 2; nothing for a kernel of one."""
+    if layer is None or layer.window is None or not layer.window.kernel:
+        return "", ""
+    kernel, stride = layer.window.kernel, layer.window.stride
+    if len(kernel) < 2 and set(kernel) == {1}:
+        return "", ""
+    alike = len(set(stride)) == 1
+    return "×".join(map(str, kernel)), str(stride[0]) if alike else "×".join(map(str, stride))
+
+
+def _shape(layer: Layer) -> tuple[Hashable, ...]:
+    """What two layers that are alike have in common besides their counts."""
+    return layer.op, layer.shape_out, operands(layer), window(layer)
 
 
 def by_module(ledger: Ledger, show: Show) -> Table:
@@ -166,7 +216,7 @@ def operands(layer: Layer | None) -> str:
 
 def title(profile: Profile, level: Level) -> str:
     shapes = ", ".join("×".join(map(str, s)) for s in profile.input_shapes)
-    return f"{profile.network}   input {shapes}   {profile.parameters:,} parameters   level {LEVELS[level]}"
+    return f"{profile.network}   input {shapes}   {profile.parameters:,} parameters   {LEVELS[level]}"
 
 
 def _short(domain: Any) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.views import counts, numbers
 from costmodel.views.statements import caveats, hidden_multiplications
-from costmodel.views.table import Column, Row, Table, paint, use_color, wrap
+from costmodel.views.table import Column, Row, Table
+from costmodel.views.text import paint, use_color, wrap
 
 if TYPE_CHECKING:
     from costmodel.deploy.study import Deployment, Effect, Verdict

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.targets import options_of
 from costmodel.views.bill import QUANTITY_COLUMNS, quantity_cells
-from costmodel.views.table import Column, Row, Table, paint, use_color
+from costmodel.views.table import Column, Row, Table
+from costmodel.views.text import paint, use_color, wrap
 
 if TYPE_CHECKING:
     from costmodel.targets.spec import Parameter, Target
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 def preface(target: Target, terminal: bool) -> str:
     """Name, title and description."""
-    head = [paint(f"{target.name}   {target.title}", "title", terminal and use_color()), target.description.strip()]
+    head = [
+        paint(f"{target.name}   {target.title}", "title", terminal and use_color()),
+        *wrap(target.description.strip(), ""),
+    ]
     return "\n".join(line for line in head if line) + "\n"
 
 

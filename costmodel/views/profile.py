@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.ledger.conventions import Tally
 from costmodel.ledger.ledger import Ledger, Profile
-from costmodel.views import bill, counts, numbers
+from costmodel.views import answer, bill, counts, numbers
 from costmodel.views.statements import caveats, hidden_multiplications, published
 from costmodel.views.table import Column, Row, Table
 
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
 
 #: Version of what ``--format json`` says: it grows when a key goes or changes its meaning, not when one is added.
 SCHEMA = 1
+#: Levels of the tree of modules that are shown where no number is asked for.
+DEPTH = 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a profile is wanted: ``by`` layer, module, kind or tag, levels of the tree, the rewrites, every constant.
+
+    ``format`` decides what is left out: CSV has every layer. ``show`` writes a number of operations.
+    """
+
+    by: str | None = None
+    depth: int | None = None
+    rewrites: bool = False
+    explain: bool = False
+    tally: Tally | None = None
+    format: str = "table"
+    show: Callable[[Any], str] = numbers.count
 
 
 def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally: Tally | None = None) -> dict[str, Any]:
@@ -65,42 +83,37 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
     return answer
 
 
-def tables(
-    made: Profile,
-    ledger: Ledger,
-    estimates: Sequence[Estimate],
-    tally: Tally | None,
-    show: Any,
-    *,
-    by: str = "layer",
-    depth: int | None = None,
-    explain: bool = False,
-    joined: bool = False,
-) -> list[Table]:
-    """The counts ``by`` layer, module, kind or tag, what the rewrites removed, the traffic, and each target.
-
-    ``joined`` puts counts and costs of each layer into one table, for CSV.
-    """
-    if tally is not None:
-        main = _by_convention(made, tally, show)
-    elif by == "layer" and joined and estimates:
+def tables(made: Profile, ledger: Ledger, estimates: Sequence[Estimate], asked: Asked) -> list[Table]:
+    """The first answer where nothing more is asked for, else what is: layers, kinds, rewrites, explanations."""
+    whole = asked.format == "csv"  # programs get every layer
+    depth = asked.depth or (None if whole else DEPTH)
+    if asked.tally is not None:
+        found = [_by_convention(made, asked.tally, asked.show)]
+    elif whole and estimates and asked.by in (None, "layer"):
         return [bill.joined(ledger, estimates, depth)]
-    elif by == "layer":
-        main = counts.by_layer(ledger, show, depth)
+    elif asked.by == "layer" or (whole and asked.by is None):
+        found = [counts.by_layer(ledger, asked.show, depth, fold=not whole)]
+        found += [bill.by_layer(estimate, ledger, depth, fold=not whole) for estimate in estimates]
+    elif asked.by is not None:
+        found = [
+            {"module": counts.by_module, "kind": counts.by_kind, "tag": counts.by_tag}[asked.by](ledger, asked.show)
+        ]
+    elif not (asked.rewrites or asked.explain):
+        return answer.first(made, ledger, estimates)
     else:
-        main = {"module": counts.by_module, "kind": counts.by_kind, "tag": counts.by_tag}[by](ledger, show)
-    alerts = [text for text in (hidden_multiplications(made), *caveats(made)) if text]
-    found = [replace(main, title=main.title or counts.title(made, ledger.level), alerts=alerts)]
-    if tally is None:
-        found += [counts.levels(made, show)] + ([counts.rewrites(made, show)] if made.rewrites else [])
+        found = []
+    if asked.rewrites:
+        found += [counts.levels(made, asked.show), counts.rewrites(made, asked.show)]
+    if asked.explain:
         found.append(counts.traffic(ledger))
-    for estimate in estimates:
-        if by == "layer":
-            found.append(bill.by_layer(estimate, ledger, depth))
-        found.append(bill.totals(estimate))
-        if explain:
-            found += [bill.components(estimate), bill.constants(estimate)]
-    return found
+        for estimate in estimates:
+            found += [bill.totals(estimate), bill.components(estimate), bill.constants(estimate)]
+    alerts = [text for text in (hidden_multiplications(made), *caveats(made)) if text]
+    if asked.tally is not None:
+        return [replace(found[0], alerts=alerts), *found[1:]]
+    if found[0].title:  # it says what it is, and not of which network
+        return [Table("profile", counts.title(made, ledger.level), [], [], alerts=alerts), *found]
+    return [replace(found[0], title=counts.title(made, ledger.level), alerts=alerts), *found[1:]]
 
 
 def _by_convention(made: Profile, tally: Tally, show: Any) -> Table:

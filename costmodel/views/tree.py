@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from costmodel.ledger.ledger import Layer, Ledger
@@ -12,12 +13,16 @@ ROOT = "(network)"
 
 @dataclass
 class Branch:
-    """A module or a layer. ``layers`` are the indices of all layers at or below it; ``leaf`` the layer itself."""
+    """A module or a layer. ``layers`` are the indices of all layers at or below it; ``leaf`` the layer itself.
+
+    ``times``: so many siblings in a row that are alike stand in this one place, which adds them up (:func:`folded`).
+    """
 
     path: tuple[str, ...]
     layers: list[int] = field(default_factory=list)
     leaf: Layer | None = None
     children: dict[str, Branch] = field(default_factory=dict)
+    times: int = 1
 
     def walk(self, depth: int | None = None) -> Iterator[Branch]:
         """This branch and those below it in order of execution, down to ``depth`` levels."""
@@ -25,6 +30,10 @@ class Branch:
         if depth is None or len(self.path) < depth:
             for child in self.children.values():
                 yield from child.walk(depth)
+
+    def depth(self) -> int:
+        """Levels below this branch."""
+        return max((1 + child.depth() for child in self.children.values()), default=0)
 
     def is_subtotal(self, depth: int | None = None) -> bool:
         """Whether :meth:`walk` to that depth also yields the parts that this branch adds up."""
@@ -62,6 +71,41 @@ def _joined(branch: Branch, above: tuple[str, ...] = ()) -> Branch:
     path = (*above, branch.path[-1]) if branch.path else ()
     children = [_joined(child, path) for child in branch.children.values()]
     return replace(branch, path=path, children={child.path[-1]: child for child in children})
+
+
+def folded(branch: Branch, key: Callable[[Layer], Hashable], above: tuple[str, ...] = ()) -> Branch:
+    """The same tree with siblings in a row that are alike in one place: ``1-3``.
+
+    Alike are those whose names differ in a number alone, and whose layers have the same ``key`` in the same places.
+    """
+    path = (*above, branch.path[-1]) if branch.path else ()
+    groups: list[list[Branch]] = []
+    for child in branch.children.values():
+        if groups and _signature(groups[-1][0], key) == _signature(child, key):
+            groups[-1].append(child)
+        else:
+            groups.append([child])
+    children = [folded(_merged(group), key, path) for group in groups]
+    return replace(branch, path=path, children={child.path[-1]: child for child in children})
+
+
+def _signature(branch: Branch, key: Callable[[Layer], Hashable]) -> Hashable:
+    """What must be equal of two branches that are alike; below them the names count as they are."""
+    inside = tuple((name, _signature(child, key)) for name, child in branch.children.items())
+    return re.sub(r"\d+", "#", branch.path[-1]), key(branch.leaf) if branch.leaf else None, inside
+
+
+def _merged(group: list[Branch]) -> Branch:
+    first, last = group[0], group[-1]
+    if first is last:
+        return first
+    children = {name: _merged([each.children[name] for each in group]) for name in first.children}
+    for name, child in children.items():
+        children[name] = replace(child, path=(*child.path[:-1], name), times=1)
+    layers = [index for each in group for index in each.layers]
+    ends = zip(re.split(r"(\d+)", first.path[-1]), re.split(r"(\d+)", last.path[-1]), strict=True)
+    name = "".join(a if a == b else f"{a}-{b}" for a, b in ends)
+    return replace(first, path=(*first.path[:-1], name), layers=layers, children=children, times=len(group))
 
 
 def place(layer: Layer) -> tuple[str, ...]:

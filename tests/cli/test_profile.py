@@ -115,7 +115,7 @@ def test_levels_differ_by_what_the_rewrites_removed(capsys: pytest.CaptureFixtur
 
 def test_exact_digits_and_engineering_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     mul = answer(capsys, "--model", SMALL)["totals"]["deployed"]["mul"]
-    _, out, _ = run(capsys, "--model", SMALL, "--exact")
+    _, out, _ = run(capsys, "--model", SMALL, "--by", "layer", "--exact")
     assert re.search(rf"^total .*\b{mul:,}\b", out, re.MULTILINE)
 
 
@@ -181,7 +181,8 @@ def test_strict_fails_where_something_could_not_be_counted(tmp_path: Path, capsy
     path.write_text(UNKNOWN)
     arguments = ["--model", f"{path}:build", "--input", "1x4x4"]
     status, out, _ = run(capsys, *arguments)
-    assert status == 0 and "unknown_op" in out and "UNKNOWN" in out
+    assert status == 0 and "unknown_op" in out and "NOT COUNTED" in out
+    assert "UNKNOWN" in run(capsys, *arguments, "--by", "layer")[1]
     assert run(capsys, *arguments, "--strict")[0] == 1
     assert run(capsys, "--model", SMALL, "--strict")[0] == 0
 

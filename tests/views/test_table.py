@@ -11,18 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.views import numbers
-from costmodel.views.table import (
-    FORMATS,
-    Column,
-    Row,
-    Table,
-    escape_latex,
-    render,
-    to_latex,
-    to_text,
-    tree_labels,
-    width,
-)
+from costmodel.views.output import render
+from costmodel.views.table import FORMATS, Column, Row, Table, escape_latex, to_latex, tree_labels
+from costmodel.views.text import to_text, width
 
 TABLE = Table(
     "t", "A title", [Column("name", "Name", "left"), Column("n", "n", show=numbers.count)],

@@ -233,7 +233,7 @@ class Catalogue:
 
 def _folding(text: str) -> str:
     """A folding that stands for itself; a browser may not name a file of this machine."""
-    from costmodel.targets.fpga.folding import is_line
+    from costmodel.targets.fpga.finn import is_line
 
     plain = text.replace(" ", "").replace("×", "x").strip(",")
     if plain != "auto" and not is_line(plain):

@@ -126,7 +126,7 @@ def folding_of(catalogue: Catalogue, network: str, target: str, settings: Mappin
     if line == "auto":
         pipeline = catalogue.estimate(network, target, {**settings, "mode": "dataflow"})
         units = pipeline.facts["finn_folding"]
-        return [(unit["PE"], unit["SIMD"]) for name, unit in units.items() if name.startswith("MatrixVectorActivation")]
+        return [(unit["PE"], unit["SIMD"]) for name, unit in units.items() if name.startswith(("MVAU", "VVAU"))]
     pe_simd = [pair.split("x") for pair in line.split(",")]
     return [(int(pe), int(simd)) for pe, simd in pe_simd]
 

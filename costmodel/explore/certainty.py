@@ -86,8 +86,8 @@ def _finn(member: Member) -> dict[str, Any]:
     windows = 0
     for position, fold in enumerate(member.folding.values()):
         unit = {"PE": fold["PE"], "SIMD": fold["SIMD"], "ram_style": fold["weights"]}
-        data[f"MatrixVectorActivation_{position}"] = unit
+        data[f"MVAU_hls_{position}"] = unit
         if fold.get("window", "auto") != "auto":
-            data[f"ConvolutionInputGenerator_{windows}"] = {"ram_style": fold["window"]}
+            data[f"ConvolutionInputGenerator_rtl_{windows}"] = {"ram_style": fold["window"]}
             windows += 1
     return data

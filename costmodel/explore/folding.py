@@ -13,7 +13,7 @@ from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
 from costmodel.targets.fpga import search
 from costmodel.targets.fpga.choices import RESOLUTION, RESOURCES, reals
-from costmodel.targets.fpga.folding import write_folding
+from costmodel.targets.fpga.finn import write_folding
 from costmodel.targets.fpga.job import capacity
 from costmodel.targets.fpga.search import GOALS, Goal, Limits
 
@@ -119,7 +119,7 @@ def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping
     return Folded(
         space.network, space.target.name, interval, space.clock / interval,
         {name: float(value) for name, value in zip(RESOURCES, reals(cost), strict=True)}, dict(allowed), folding,
-        write_folding(space.folds(choices), space.stages), promise,
+        write_folding(space.folds(choices), space.stages, interval), promise,
     )  # fmt: skip
 
 

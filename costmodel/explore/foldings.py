@@ -14,7 +14,7 @@ from costmodel.explore import compose, folding
 from costmodel.explore.dataflow import Rules, Space, space
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets.fpga.choices import RESOLUTION
-from costmodel.targets.fpga.folding import read_folding
+from costmodel.targets.fpga.finn import read_folding
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def front(found: Space, question: Question, epsilon: float = 0.0) -> tuple[list[
 def against(found: Space, path: str | os.PathLike[str]) -> dict[str, Design]:
     """A folding file, the cheapest design that is as fast and needs no more memory or DSP slices, and the fastest that
     needs no more of anything."""
-    choices = found.choices_of(read_folding(path, found.stages))
+    choices = found.choices_of(read_folding(path, found.stages).folds)
     interval, cost = found.design.price(choices)
     points = compose.compose(found.design, compose.Objectives(max_bram=int(cost[1]), max_dsp=int(cost[2])))
     able = points.rows[points.rows[:, 0] <= interval]

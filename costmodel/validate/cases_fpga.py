@@ -16,7 +16,7 @@ from costmodel.targets import estimate, load_target
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.fpga import units
 from costmodel.targets.fpga.design import Widths, stages
-from costmodel.targets.fpga.folding import read_folding
+from costmodel.targets.fpga.finn import read_folding
 from costmodel.targets.fpga.job import nominal
 from costmodel.targets.quantity import Interval
 from costmodel.validate import finn_formula
@@ -49,9 +49,11 @@ class Design:
         """The folding with FINN's names."""
         data: dict[str, Any] = {}
         for i, (pe, simd) in enumerate(self.folding):
-            data[f"MatrixVectorActivation_{i}"] = {"PE": pe, "SIMD": simd}
-            data[f"ConvolutionInputGenerator_{i}"] = {"ram_style": self.window}
-        return data | {f"StreamingFIFO_{i}": {"depth": depth} for i, depth in enumerate(self.fifos)}
+            data[f"MVAU_hls_{i}"] = {"PE": pe, "SIMD": simd}
+            data[f"ConvolutionInputGenerator_rtl_{i}"] = {"ram_style": self.window}
+        for i, depth in enumerate(self.fifos):
+            data[f"MVAU_hls_{i}"]["inFIFODepths"] = [depth]
+        return data
 
 
 _CNV = ((16, 3), (32, 32), (16, 32), (16, 32), (4, 32), (1, 32), (1, 4), (1, 8), (4, 1))
@@ -139,7 +141,7 @@ def bill(design: Design, announce: Callable[[str], None]) -> tuple[Estimate, dic
     options = {**dict(design.options), "folding": folding}
     priced = estimate(ledger, design.target, **options)
     pipeline = stages(ledger, Widths(16, 8, 8), False, True)
-    return priced, finn_formula.estimate(pipeline, read_folding(folding, pipeline))
+    return priced, finn_formula.estimate(pipeline, read_folding(folding, pipeline, padded=True).folds)
 
 
 def padded(ledger: Ledger, rows: int, last_sign: bool) -> Ledger:

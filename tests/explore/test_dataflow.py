@@ -10,7 +10,7 @@ from costmodel.errors import CostmodelError
 from costmodel.explore.compose import EXACT, compose, rebuild
 from costmodel.explore.dataflow import Rules, space
 from costmodel.targets.fpga.choices import RESOURCES, URAM, reals
-from costmodel.targets.fpga.folding import write_folding
+from costmodel.targets.fpga.finn import write_folding
 
 #: Each unit, stream and stage is rounded to 2^-16 LUT.
 TOLERANCE = 0.01

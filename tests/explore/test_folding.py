@@ -84,7 +84,7 @@ def test_a_folding_file_is_written_and_read_back(small, tmp_path, capsys):
     path = tmp_path / "tfc.json"
     line = ["fold", "--model", "tfc-w1a1", "--device", "pynq-z2"]
     assert main([*line, "--fps", "30000", "--json", str(path)]) == 0
-    assert "MatrixVectorActivation_0" in json.loads(path.read_text())
+    assert "MVAU_hls_0" in json.loads(path.read_text())
     capsys.readouterr()
     assert main([*line, "--compare", str(path), "--format", "csv"]) == 0
     rows = capsys.readouterr().out.splitlines()

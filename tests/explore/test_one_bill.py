@@ -13,7 +13,7 @@ from costmodel.explore.evaluators import evaluator
 from costmodel.explore.space import read_space
 from costmodel.explore.tables import draw
 from costmodel.targets.fpga.choices import RESOURCES, reals
-from costmodel.targets.fpga.folding import write_folding
+from costmodel.targets.fpga.finn import write_folding
 
 NETWORKS = ("tfc-w1a1", "cnv-w1a1", "abbnn-reactnet18-cifar10", "abbnn-digits")
 TARGETS = ("pynq-z2", "zcu104", "arty-a7-100t", "ultra96", "ecp5-85f")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga.bill import notes, resource_lines
+from costmodel.targets.fpga.finn import folding_data, read_folding
 from costmodel.targets.fpga.fit import explain_misfit, move_to_uram, too_many_weights, usable, utilisation
-from costmodel.targets.fpga.folding import Fold, folding_data, matrix_stages, read_folding, stage_cycles
+from costmodel.targets.fpga.folding import Fold, matrix_stages, stage_cycles
 from costmodel.targets.fpga.job import Job, prices
 from costmodel.targets.fpga.latency import intervals, latency
 from costmodel.targets.fpga.pipeline import design_groups
@@ -36,6 +37,7 @@ class Folded:
     interval: int
     why: tuple[str, ...] = ()
     proven: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def dataflow(job: Job) -> Estimate:
@@ -62,7 +64,7 @@ def dataflow(job: Job) -> Estimate:
         "impl": job.style.impl,
         "lanes": sum(f.lanes for f in folding.values()),
         "folding": {job.name(i): (f.pe, f.simd) for i, f in folding.items()},
-        "finn_folding": folding_data(folding, job.design),
+        "finn_folding": folding_data(folding, job.design, interval),
         "folding_proven": chosen.proven,
         "macs_per_s": sum(s.macs for s in job.design) * job.clock / interval,
     }
@@ -73,7 +75,8 @@ def dataflow(job: Job) -> Estimate:
     }
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), timing.constants,
-        tuple(layer.name for layer in job.ledger.layers), derived, facts, misfit, notes(job, used),
+        tuple(layer.name for layer in job.ledger.layers), derived, facts, misfit,
+        (*notes(job, used), *chosen.notes),
     )  # fmt: skip
 
 
@@ -104,15 +107,16 @@ def fold(job: Job) -> Folded:
 
 def _given(job: Job, asked: int | None) -> Folded:
     """The folding of the settings. What is not folded is built for the asked rate, where that is slower."""
-    folding: Mapping[int, Fold] = read_folding(job.settings["folding"], job.design)
+    file = read_folding(job.settings["folding"], job.design, job.style.pixel_streams)
+    folding: Mapping[int, Fold] = file.folds
     interval = max(*intervals(job.design, folding).values(), asked or 0)
     folding = move_to_uram(job, folding, design_groups(job.design, folding, interval, job.style))
     if asked is None or job.clock / interval >= job.settings["fps"]:
-        return Folded(folding, interval)
+        return Folded(folding, interval, notes=file.notes)
     return Folded(folding, interval, (
         f"{job.settings['fps']:g} images a second need a result every {asked:,} cycles; this folding gives one every "
         f"{interval:,}",
-    ))  # fmt: skip
+    ), notes=file.notes)  # fmt: skip
 
 
 def _narrowest(job: Job, why: tuple[str, ...]) -> Folded:

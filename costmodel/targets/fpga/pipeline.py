@@ -121,7 +121,7 @@ def stage_groups(
     if stage.matrix is not None:
         assert fold is not None
         if matrices:
-            yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights)
+            yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights, fold.products)
         if stage.window is not None:
             simd = window_simd(stage, fold)
             if matrices:

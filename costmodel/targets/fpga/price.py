@@ -29,7 +29,8 @@ OPTIONS: Mapping[str, Parameter] = {
     "impl": Parameter("hls", "how the matrix units are written", choices=IMPLS),
     "streams": Parameter(
         "unit",
-        "unit: a stream is as wide as its producer (FINN); pixel: all channels of a pixel (BNN-PYNQ)",
+        "unit: a stream is as wide as its producer (FINN); pixel: all channels of a pixel, and matrices padded to "
+        "multiples of PE and SIMD (BNN-PYNQ)",
         choices=("unit", "pixel"),
     ),
     "batch": Parameter(1000, "images in a row, over which the filling of the pipeline is shared out", min=1),

@@ -29,6 +29,9 @@ IMPLS: tuple[Impl, ...] = ("hls", "compressor", "behavioural")
 #: Where a memory is put; ``auto`` lets its size decide.
 RamStyle = Literal["auto", "block", "distributed", "ultra"]
 
+#: What products are made of; ``auto`` lets their width decide.
+Products = Literal["auto", "lut", "dsp"]
+
 #: A memory of at most this many bits is built from LUTs by high-level synthesis; above, from block RAM.
 LUTRAM_MAX_BITS = 1024
 #: (depth, width) of one UltraRAM.
@@ -173,7 +176,13 @@ def cycles(shape: MatrixShape, pe: Any, simd: Any) -> Any:
 
 
 def mvu(
-    shape: MatrixShape, pe: Any, simd: Any, impl: Impl = "hls", fabric: Fabric = SERIES7, style: RamStyle = "auto"
+    shape: MatrixShape,
+    pe: Any,
+    simd: Any,
+    impl: Impl = "hls",
+    fabric: Fabric = SERIES7,
+    style: RamStyle = "auto",
+    products: Products = "auto",
 ) -> tuple[Part, ...]:
     """LUT, FF, carry, DSP and block RAM of a matrix-vector-threshold unit without its sliding window.
 
@@ -182,7 +191,7 @@ def mvu(
     """
     depth = ceil_div(shape.mw, simd) * ceil_div(shape.mh, pe)
     return (
-        *lanes(shape, pe, simd, impl, fabric),
+        *lanes(shape, pe, simd, impl, fabric, products),
         *accumulators(shape, pe, impl),
         *input_buffer(shape, pe, simd, impl, fabric),
         *memory("weights", "weight", depth, simd * shape.bits_w, pe, style, fabric),
@@ -220,7 +229,9 @@ def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:
     return (Part("lut", "control", "parameter", pe * (weights + thresholds), ("mux2_lut_per_bit",)),)
 
 
-def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric) -> tuple[Part, ...]:
+def lanes(
+    shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric, products: Products = "auto"
+) -> tuple[Part, ...]:
     """Products and their sum: XNOR-popcount for one-bit operands, an adder tree otherwise."""
     count = pe * simd
     a, w = shape.bits_a, shape.bits_w
@@ -245,7 +256,7 @@ def lanes(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric) ->
         return (*adders, *shifter(count, a, "shift_var", component="compute"))
     if min(a, w) == 1:  # add or subtract: a conditional negation of the wider operand
         return (*adders, Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{impl}_lut_per_bit",)))
-    if uses_dsp(a, w):
+    if products == "dsp" or (products == "auto" and uses_dsp(a, w)):
         return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w, fabric)))
     return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{impl}_lut_per_bit"))
 

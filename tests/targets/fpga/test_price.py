@@ -15,7 +15,8 @@ from costmodel.ledger.ledger import Charge, Layer, Ledger, Traffic
 from costmodel.targets import estimate, list_targets, load_target
 from costmodel.targets.fpga.alike import alike
 from costmodel.targets.fpga.design import Widths, stages
-from costmodel.targets.fpga.folding import Fold, read_folding, write_folding
+from costmodel.targets.fpga.finn import read_folding, write_folding
+from costmodel.targets.fpga.folding import Fold
 from costmodel.targets.fpga.job import capacity
 from costmodel.targets.fpga.latency import latency
 from costmodel.targets.fpga.pipeline import (
@@ -187,7 +188,7 @@ def test_parameters_of_element_wise_layers_take_memory():
 def test_a_folding_file_survives_writing_and_reading():
     design = stages(small(), WIDTHS, byte_accumulators=False)
     folding = {0: Fold(2, 8, "block", "distributed", 64), 1: Fold(4, 16)}
-    assert read_folding(json.loads(write_folding(folding, design)), design) == folding
+    assert read_folding(json.loads(write_folding(folding, design)), design).folds == folding
 
 
 def test_the_folding_file_of_the_published_cnv_is_read_as_it_is(tmp_path):

@@ -34,20 +34,20 @@ TOPS = ("arch_specs", "dashboard", "reports")
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {
     "costmodel/ledger/charge.py": (
-        "tests/trace/test_written_real.py tests/trace/test_written_binary.py tests/ledger tests/conformance tests/trace"
+        "tests/trace/test_written_real.py tests/trace/test_written_binary.py tests/conformance/test_torch_flop_counter.py "
+        "tests/conformance/test_qtools.py tests/ledger"
     ),
     "costmodel/trace/simplify.py": (
-        "tests/trace/test_written_binary.py tests/trace/test_written_real.py tests/trace/test_pitfalls.py tests/trace "
-        "tests/generated"
+        "tests/trace/test_written_binary.py tests/trace/test_written_real.py tests/trace/test_pitfalls.py "
+        "tests/trace/test_equivalence.py"
     ),
     "costmodel/deploy/thresholds.py": (
-        "tests/deploy/test_rewrites.py tests/trace/test_written_binary.py tests/deploy tests/generated"
+        "tests/deploy/test_rewrites.py tests/trace/test_written_binary.py tests/trace/test_pitfalls.py"
     ),
-    "costmodel/targets/fpga/units.py": (
-        "tests/targets/fpga/test_units.py tests/targets/fpga tests/validate/test_fpga.py"
-    ),
+    "costmodel/targets/fpga/units.py": "tests/targets/fpga/test_units.py tests/targets/fpga/test_price.py",
+    "costmodel/targets/fpga/search.py": "tests/targets/fpga/test_search.py tests/explore/test_folding.py",
     "costmodel/targets/asic/bill.py": "tests/targets/asic tests/targets/test_arrays.py tests/validate/test_asic.py",
-    "costmodel/explore/compose.py": "tests/explore/test_compose.py tests/explore/test_folding.py tests/explore",
+    "costmodel/explore/compose.py": "tests/explore/test_compose.py tests/explore/test_folding.py",
 }
 #: Faults that no test could see: a cache or a frozen class that is none, an interned value compared by identity.
 LEFT_OUT = (

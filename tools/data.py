@@ -35,7 +35,10 @@ ACCURACY = ("costmodel/train/records.py", "costmodel/train/accuracy.jsonl")
 
 @dataclass(frozen=True)
 class Artefact:
-    """Files that one function makes. ``files`` are patterns, ``sources`` files and folders, both from the root."""
+    """Files that one function makes. ``files`` are patterns, ``sources`` files and folders, both from the root.
+
+    Without ``files`` it is part of a file that is otherwise written by hand.
+    """
 
     name: str
     files: tuple[str, ...]
@@ -97,6 +100,12 @@ def _sample() -> None:
     _python("-m", "costmodel.cli.main", "report", *what, "-o", "docs/sample_report.pdf")
 
 
+def _readme() -> None:
+    from tools import readme
+
+    readme.main()
+
+
 def _pictures() -> None:
     from tools.pictures import take
 
@@ -118,6 +127,7 @@ ARTEFACTS = (
     Artefact(
         "fronts", ("costmodel/explore/results/*/*.parquet",), (*PRICING, *ACCURACY, "costmodel/explore"), _fronts
     ),
+    Artefact("readme", (), (*PRICING, "costmodel/views", "costmodel/cli/profile.py", "tools/readme.py"), _readme),
     Artefact(
         "sample", ("docs/sample_report.pdf",),
         (*PRICING, *ACCURACY, "costmodel/views", "costmodel/validate", "reports"), _sample,

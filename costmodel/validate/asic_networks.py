@@ -94,3 +94,22 @@ def single(channels: int, size: int, kernel: int, domain: Domain = BINARY) -> Le
 
 def peak_ternary() -> Ledger:
     return single(96, 34, 3, TERNARY)
+
+
+def binary_weights(channels: int, size: int, kernel: int) -> Ledger:
+    """One convolution of real inputs by weights of one bit, traced from PyTorch: YodaNN's workload."""
+    import torch
+    from torch import nn
+
+    import costmodel
+
+    class Signs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(channels, channels, kernel, kernel))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.conv2d(x, torch.where(self.weight >= 0, 1.0, -1.0))
+
+    torch.manual_seed(0)
+    return costmodel.profile(Signs().eval(), torch.randn(1, channels, size, size)).deployed

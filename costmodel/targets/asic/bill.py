@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Charge
 from costmodel.targets import arith
 from costmodel.targets.arrays import each
@@ -44,18 +45,37 @@ class Bill:
         self.constants.setdefault(name, quantity)
         return name
 
-    def unit(self, layer: int, kind: str, unit: str, count: Any, width: Any, component: str = "compute") -> None:
-        """``count`` operations of a unit of ``width`` bits."""
+    def unit(
+        self, layer: int, kind: str, unit: str, count: Any, width: Any, component: str = "compute",
+        more: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """``count`` operations of a unit of ``width`` bits; ``more`` are constants that multiply them as well."""
         key = (unit, self.technology.label(width))
         factors = self._logic.get(key)
         if factors is None:
             factors = (*self.technology.factors(unit, width), *self.technology.supply, "system_factor")
             self._logic[key] = factors
-        self.lines.append(Line(layer, "energy_J", component, kind, count, factors))
+        self.lines.append(Line(layer, "energy_J", component, kind, count, factors + more))
 
     def tree(self, charge: Charge, terms: Any) -> None:
         """``charge.count`` bits summed by popcount trees that take ``terms`` bits at once."""
         self.unit(charge.layer, charge.kind, "popcount", charge.count / terms, terms)
+
+    def adder_tree(self, charge: Charge, terms: Any, is_input: bool) -> None:
+        """``charge.count`` numbers that take a sign and are summed by trees of ``terms``.
+
+        The numbers take their signs by XNOR. A column of bits of equal weight is counted as a popcount tree counts, its
+        carries go to the column above, and one adder a tree propagates what is left. Real numbers change fewer bits
+        than random ones, those of an image far fewer: ``is_input`` says that the network's input is summed.
+        """
+        name = "input_activity" if is_input else "value_activity"
+        activity = (self._constant(name, self.target.constant(name)),)
+        width = self.technology.width(charge.bits_a if charge.bits_a != 1 else charge.bits_b)
+        self.unit(charge.layer, "signflip", "xnor", charge.count, width, more=activity)
+        if not is_one(terms):
+            carried = width + arith.bit_length(terms)
+            self.unit(charge.layer, "signflip", "popcount", charge.count * width / terms, terms, more=activity)
+            self.unit(charge.layer, "signflip", "add", charge.count / terms, carried, more=activity)
 
     def registers(self, layer: int, bits: Any) -> None:
         """``bits`` register bits clocked, half of which change."""
@@ -167,6 +187,17 @@ class Bill:
         name = f"sram.scale.{'leakage' if power == 1 else 'access'}"
         return self._constant(name, each(scale, self.technology.voltage))
 
+    @property
+    def bandwidth(self) -> Any:
+        """Bytes a second of the DRAM that was asked for, or of a channel or stack of its kind."""
+        kind, asked = self.technology.settings["dram"], self.technology.settings["dram_bandwidth"]
+        if not is_zero(asked) and arith.all_of(asked > 0):
+            return asked
+        name = f"dram.{kind}.bandwidth"
+        if name not in self.target.constants:
+            raise CostmodelError(f"option dram={kind}: its bandwidth has no source. Give dram_bandwidth as well.")
+        return arith.either(asked, self.target.value(name))
+
     def dram(self, layer: int, kind: str, bits: Any) -> None:
         if is_zero(bits):
             return
@@ -194,12 +225,19 @@ class Bill:
         )
 
     def time(self, layer: int, compute: Any, moving: Any) -> None:
-        """Cycles of a group of layers: the array or DRAM, whichever takes longer."""
-        cycles = arith.maximum(compute, moving)
-        waiting = moving > compute
-        component = "dram" if isinstance(waiting, bool) and waiting else "compute"
-        self.lines.append(Line(layer, "latency_s", component, "cycles", cycles / self.clock))
-        self.total_cycles = self.total_cycles + cycles
+        """Time of a group of layers: the cycles of its slowest engine, or those of DRAM, whichever take longer."""
+        busy, transfer = (self.target.constant(name) for name in ("array_overhead", "dram_overhead"))
+        waiting = moving * transfer.value > compute * busy.value
+        parts = (
+            ("compute", arith.where(waiting, 0, compute), "array_overhead", busy),
+            ("dram", arith.where(waiting, moving, 0), "dram_overhead", transfer),
+        )
+        for component, cycles, name, overhead in parts:
+            if is_zero(cycles) and not (component == "compute" and is_zero(moving)):
+                continue
+            self._constant(name, overhead)
+            self.lines.append(Line(layer, "latency_s", component, "cycles", cycles / self.clock, (name,)))
+            self.total_cycles = self.total_cycles + cycles * overhead.value
         self.seconds = self.total_cycles / self.clock
 
     def area(self, component: str, kind: str, count: Any, factors: tuple[str, ...]) -> None:
@@ -225,6 +263,10 @@ class Bill:
             return
         for kind, count, factors in self.leaks:
             self.lines.append(Line(-1, "energy_J", "leakage", kind, count * self.seconds, factors))
+
+
+def is_one(value: Any) -> bool:
+    return value.__class__ is int and value == 1
 
 
 def is_zero(value: Any) -> bool:

@@ -10,7 +10,8 @@ for wires, clock tree and control.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
+from dataclasses import replace
+from math import hypot, prod
 from typing import Any, cast
 
 from costmodel.errors import CostmodelError
@@ -21,6 +22,7 @@ from costmodel.targets.arrays import sums
 from costmodel.targets.asic.area import area_lines
 from costmodel.targets.asic.array import Array, Dataflow, Product, Tiling, choose, product_of, tile
 from costmodel.targets.asic.bill import Bill
+from costmodel.targets.asic.limits import check_accumulators, oversized
 from costmodel.targets.asic.technology import Technology
 from costmodel.targets.asic.work import Item, Tensor, Work, is_streamed_read, work_of
 from costmodel.targets.estimate import Estimate
@@ -42,7 +44,7 @@ OPTIONS: dict[str, Parameter] = {
     "real_format": Parameter(
         "int32",
         "Arithmetic in which real numbers are computed and stored",
-        choices=("int8", "int16", "int32", "fp16", "fp32"),
+        choices=("int8", "int12", "int16", "int24", "int32", "fp16", "fp32"),
     ),
     "channel_shift": Parameter(
         "barrel",
@@ -56,8 +58,8 @@ OPTIONS: dict[str, Parameter] = {
 
 #: Choices that may be arrays, beside any other that is one value.
 ARRAYS = (
-    "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "vector_lanes", "activation_sram",
-    "weight_sram", "sram_banks", "dram_bandwidth", "accumulator_bits",
+    "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "tree_terms", "vector_lanes",
+    "activation_sram", "weight_sram", "sram_banks", "dram_bandwidth", "accumulator_bits",
 )  # fmt: skip
 ONE_BIT = frozenset({"xnor", "and", "popcount"})
 #: Letters of the option ``mapping``.
@@ -87,6 +89,7 @@ def _run(
     technology = Technology(target, settings)
     bill = Bill(technology)
     work = work_of(ledger, technology.real_bits)
+    check_accumulators(work, settings["accumulator_bits"])
     array = Array(settings["outputs"], settings["terms"], settings["pixels"], settings["window"])
     placed = work.tensors(8 * settings["activation_sram"])
     resident = work.weight_bits <= 8 * settings["weight_sram"]
@@ -97,9 +100,9 @@ def _run(
         own, items = work.charges[layer.index], work.items[layer.index]
         tiling = None
         if OPS[layer.op].product:
-            tiling, product = _tiling(layer, own, items, array, bill, settings, chosen[layer.index])
+            tiling, product, tree = _tiling(layer, own, items, array, bill, settings, chosen[layer.index])
             flows[layer.name] = tiling.dataflow
-            _product_compute(bill, layer, own, product, tiling, array)
+            _product_compute(bill, layer, own, product, tiling, array, tree)
             if any(c.kind in ONE_BIT for c in own):
                 bill.cycles["array"] += tiling.cycles
         else:
@@ -138,7 +141,7 @@ class _Group:
             compute = 0
             for cycles in self.engines.values():
                 compute = arith.maximum(compute, cycles)
-            moving = 0 if settings["dram"] == "none" else self.dram / 8 / settings["dram_bandwidth"] * settings["clock"]
+            moving = 0 if settings["dram"] == "none" else self.dram / 8 / bill.bandwidth * settings["clock"]
             bill.time(self.layer, compute, moving)
         self.__init__()  # type: ignore[misc]
 
@@ -165,9 +168,9 @@ def _tiling(
     bill: Bill,
     settings: Mapping[str, Any],
     chosen: str,
-) -> tuple[Tiling, Product]:
-    """Tiles of a sum of products under the chosen dataflow; ``best`` takes the smaller product of the energy of moving
-    bits and of time."""
+) -> tuple[Tiling, Product, Any]:
+    """Tiles of a sum of products under the chosen dataflow, its geometry, and the terms that are summed at once;
+    ``best`` takes the smaller product of the energy of moving bits and of time."""
     real_bits = bill.technology.real_bits
     weight_bits = sum(item.bits for item in items if item.role == "weight")
     inputs = [item for item in items if item.role == "input"]
@@ -179,22 +182,35 @@ def _tiling(
     sums = [c.bits_acc for c in own if c.bits_acc]
     bits_acc = arith.either(settings["accumulator_bits"], bill.technology.width(max(sums, default=real_bits)))
     product = product_of(layer, weight_bits, input_bits, bits_a, bits_acc, planes)
-    shape = array
-    if not one_bit:  # lanes that the channels leave over take further positions
-        side = arith.minimum(product.channels, settings["mac_lanes"])
-        shape = Array(side, 1, settings["mac_lanes"] // side)
+    shape = array if one_bit else _lanes(product, own, settings)
     port, window_buffer = bill.technology.port, settings["window_buffer"]
     if chosen != "best":
-        return tile(product, shape, cast(Dataflow, chosen), port, window_buffer), product
+        return tile(product, shape, cast(Dataflow, chosen), port, window_buffer), product, shape.terms
     both = [tile(product, shape, flow, port, window_buffer) for flow in ("output", "weight")]
     costs = [bill.movement(t) * t.cycles for t in both]
-    return choose(costs[0] <= costs[1], *both), product
+    return choose(costs[0] <= costs[1], *both), product, shape.terms
+
+
+def _lanes(product: Product, own: list[Charge], settings: Mapping[str, Any]) -> Array:
+    """How the multiply-accumulate lanes are laid out: channels, terms that an adder tree sums, positions.
+
+    Products by weights of one bit are signs, so their lanes feed adder trees of ``tree_terms`` at the least, or of all
+    lanes that the channels leave over. Other products are accumulated one by one.
+    """
+    lanes = settings["mac_lanes"]
+    terms: Any = 1
+    if any(c.kind == "signflip" for c in own):
+        spare = lanes // arith.minimum(product.channels, lanes)
+        terms = arith.minimum(arith.maximum(arith.minimum(settings["tree_terms"], lanes), spare), product.terms)
+    side = arith.minimum(product.channels, lanes // terms)
+    return Array(side, terms, lanes // (side * terms))
 
 
 def _product_compute(
-    bill: Bill, layer: Layer, own: list[Charge], product: Product, tiling: Tiling, array: Array
+    bill: Bill, layer: Layer, own: list[Charge], product: Product, tiling: Tiling, array: Array, tree: Any
 ) -> None:
-    """Trees of XNOR and popcount with their accumulation, or multipliers and adders, and the registers of the array."""
+    """Trees of XNOR and popcount or of adders with their accumulation, or multipliers and adders, and the registers of
+    the array. ``tree`` is the terms that an adder tree sums."""
     for charge in own:
         if charge.kind == "popcount":
             bill.tree(charge, array.terms)
@@ -202,6 +218,10 @@ def _product_compute(
             bill.unit(layer.index, "accumulate", "add", additions, product.bits_acc)
         elif charge.kind in ("xnor", "and") and OPS[layer.op].product:
             bill.unit(layer.index, charge.kind, "xnor", charge.count, 1)
+        elif charge.kind == "signflip" and charge.bits_acc:
+            bill.adder_tree(charge, tree, -1 in layer.inputs)
+            additions = product.outputs * tiling.term_tiles
+            bill.unit(layer.index, "accumulate", "add", additions, product.bits_acc)
         else:
             bill.element(charge)
     bill.registers(layer.index, tiling.register_bits)
@@ -292,13 +312,15 @@ def _estimate(
     names = work.names
     lines, used = tuple(bill.lines), bill.used()
     brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used)
-    energy, seconds = brief.total("energy_J"), float(bill.seconds)
+    energy = brief.total("energy_J")
+    latency = replace(brief, lines=bill.totals("latency_s")).total("latency_s")
+    area = replace(brief, lines=bill.totals("area_mm2")).total("area_mm2")
     operations = 2 * work.macs
     derived = {
         "tops_per_watt": _per(operations / 1e12, energy),
-        "power_W": energy.scaled(1 / seconds) if seconds else Interval.exact(0.0),
-        "inferences_per_s": Interval.exact(1 / seconds if seconds else float("inf")),
-        "tops": Interval.exact(operations / seconds / 1e12 if seconds else 0.0),
+        "power_W": _ratio(energy, latency),
+        "inferences_per_s": _per(1.0, latency) if latency.value else Interval.exact(float("inf")),
+        "tops": _per(operations / 1e12, latency),
     }
     array_cycles, lanes = bill.cycles["array"], settings["outputs"] * settings["terms"] * settings["pixels"]
     facts = {
@@ -311,6 +333,7 @@ def _estimate(
         "weight_bits": work.weight_bits,
         "dram_tensors": sorted(t.name for t in placed.values() if t.in_dram),
         "cycles": bill.total_cycles,
+        **({} if settings["dram"] == "none" else {"dram_bandwidth_B_per_s": bill.bandwidth}),
         "array_utilisation": work.popcounts / (array_cycles * lanes) if array_cycles else 0.0,
         "clock_Hz": settings["clock"],
         "wired_shifts": bill.wired,
@@ -323,9 +346,19 @@ def _estimate(
     for kind, count in bill.unpriced.items():
         notes.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
     return Estimate(
-        ledger.network, target.name, ledger.level, lines, used, names, derived, facts, (),
+        ledger.network, target.name, ledger.level, lines, used, names, derived, facts, oversized(target, area.value),
         tuple(dict.fromkeys(notes)),
     )  # fmt: skip
+
+
+def _ratio(a: Interval, b: Interval) -> Interval:
+    """Of two independent quantities: relative half-widths add in quadrature."""
+    if not b.value:
+        return Interval.exact(0.0)
+    value = a.value / b.value
+    down = hypot(1 - a.low / a.value, b.high / b.value - 1) if a.value else 0.0
+    up = hypot(a.high / a.value - 1, 1 - b.low / b.value) if a.value else 0.0
+    return Interval(value, value / (1 + down), value * (1 + up))
 
 
 def _per(amount: float, cost: Interval) -> Interval:

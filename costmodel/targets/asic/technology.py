@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from costmodel.errors import CostmodelError
 from costmodel.graph.domain import FLOAT_BITS
 from costmodel.targets import arith, scaling
 from costmodel.targets.arrays import each, is_array
+from costmodel.targets.asic.limits import check_supply
 from costmodel.targets.asic.memory import sram_rows
 from costmodel.targets.asic.units import Column, column
 from costmodel.targets.quantity import Quantity
 from costmodel.targets.spec import Target
 
-REAL_BITS = {"int8": 8, "int16": 16, "int32": 32, "fp16": 16, "fp32": 32}
+REAL_BITS = {"int8": 8, "int12": 12, "int16": 16, "int24": 24, "int32": 32, "fp16": 16, "fp32": 32}
 
 
 class Technology:
@@ -44,6 +46,7 @@ class Technology:
             self.notes.append(
                 f"buffers are priced by {table} whatever the node of the logic; sram_table chooses another"
             )
+        self.notes += check_supply(target, self.voltage, each(_home_supply(target), self.node), settings["clock"])
         self.columns: dict[str, Column] = {}
         self.constants: dict[str, Quantity] = {}
         self._factors: dict[tuple[str, Any, str], tuple[str, ...]] = {}
@@ -163,6 +166,20 @@ class Technology:
         note = f"between {first.node:g} nm and {second.node:g} nm at {node:g} nm"
         note += f", {voltage:g} V" if what == "energy" else ""
         return Quantity(at("value"), a.unit, at("low"), at("high"), _join(a, b), "C", note)
+
+
+def _home_supply(target: Target) -> Callable[[float], float]:
+    """The supply at which a node of this technology is at home: the nominal one, or that of the file where unknown."""
+
+    def supply(node: float) -> float:
+        if node == target.value("node"):
+            return target.value("vdd")
+        try:
+            return scaling.nominal_voltage(target, node)
+        except CostmodelError:
+            return target.value("vdd")
+
+    return supply
 
 
 def _text(width: Any) -> str:

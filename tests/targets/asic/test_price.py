@@ -15,6 +15,7 @@ from costmodel.targets import estimate, list_targets, load_target
 from costmodel.targets.asic.units import column
 from costmodel.targets.estimate import Estimate
 from costmodel.validate.asic_networks import binareye, single
+from tests.targets.hand import small_net
 
 TECHNOLOGIES = [name for name in list_targets("asic") if name.startswith("asic-")]
 NETWORK = binareye(64, 10)
@@ -229,7 +230,11 @@ def test_a_supply_known_within_bounds_widens_the_energy_of_logic() -> None:
     [
         ({"node": 5.0}, "Choose the voltage as well"),
         ({"node": 5.0, "voltage": 0.7}, "7 nm to 130 nm"),
-        ({"node": 65.0, "voltage": 0.3}, "Choose a higher voltage"),
+        ({"node": 65.0, "voltage": 0.5, "clock": 1e6}, "Choose a higher voltage"),
+        ({"voltage": 0.2}, "not above the threshold of the transistors, 0.25 to 0.5 V"),
+        ({"voltage": 0.2, "clock": 1e3}, "not above the threshold"),
+        ({"voltage": 0.6, "clock": 5e9}, "this technology reaches [0-9,]+ MHz there"),
+        ({"node": 22.0, "voltage": 0.3, "clock": 1e9}, "Choose a lower clock or a higher supply"),
         ({"sram_table": "sram_3_hp"}, "has no SRAM table 'sram_3_hp'"),
         ({"dataflow": "row"}, "one of best, output, weight"),
         ({"mapping": "ow"}, "0 sums of products, so expected 0 letters"),
@@ -262,3 +267,85 @@ def test_a_second_target_on_the_same_ledger_takes_milliseconds() -> None:
         estimate(NETWORK, target)
         times.append(time.process_time() - start)
     assert min(times[len(targets) :]) < 0.005
+
+
+def signs(c_in: int, c_out: int, first: bool = True) -> Ledger:
+    """A convolution by weights of one bit, of an image or of what a ReLU leaves."""
+    import torch
+
+    import costmodel
+
+    class Signs(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(c_out, c_in, 3, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = x if first else torch.relu(x)
+            return torch.nn.functional.conv2d(x, torch.where(self.weight >= 0, 1.0, -1.0))
+
+    return costmodel.profile(Signs().eval(), torch.randn(1, c_in, 8, 8)).deployed
+
+
+@pytest.mark.parametrize("channels", [(64, 64), (16, 256), (256, 16)])
+def test_products_by_signs_are_summed_by_trees_and_accumulated_once_a_tree(channels: tuple[int, int]) -> None:
+    """An accumulator takes one number a tree, not one a product."""
+    ledger = signs(*channels)
+    products = sum(c.count for c in ledger.charges if c.kind == "signflip")
+    bill = estimate(ledger, "asic-45nm-nangate", real_format="int16")
+    accumulated = sum(line.coefficient for line in bill.lines if line.kind == "accumulate")
+    least = load_target("asic-45nm-nangate").parameters["tree_terms"].default
+    assert products > 0
+    assert 0 < accumulated <= products / least
+    written = estimate(ledger, "asic-45nm-nangate", real_format="int16", tree_terms=1, mac_lanes=channels[1])
+    assert bill.total("energy_J").value < written.total("energy_J").value
+
+
+def test_sums_of_an_image_change_fewer_bits_than_those_of_activations() -> None:
+    assert "value_activity" in estimate(signs(16, 16, first=False), "asic-45nm").constants
+    assert "input_activity" in estimate(signs(16, 16), "asic-45nm").constants
+    assert load_target("asic-45nm").value("input_activity") < load_target("asic-45nm").value("value_activity")
+
+
+def test_accumulators_narrower_than_a_sum_are_refused_with_the_width_it_needs() -> None:
+    ledger = binareye(64, 10)
+    widest = max(c.bits_acc for c in ledger.charges if c.kind == "popcount")
+    assert widest > 8
+    assert estimate(ledger, "asic", accumulator_bits=widest).fits
+    with pytest.raises(CostmodelError, match=f"need {widest} bits"):
+        estimate(ledger, "asic", accumulator_bits=widest - 1)
+
+
+def test_a_chip_larger_than_a_reticle_is_a_misfit() -> None:
+    large = estimate(small_net(), "asic", activation_sram=2**30, weight_sram=2**30)
+    assert not large.fits
+    assert "a reticle holds 858 mm²" in large.misfit[0]
+    assert estimate(small_net(), "asic").fits
+
+
+def test_a_clock_near_what_the_supply_allows_is_noted() -> None:
+    limit = 5e9 * ((0.6 - 0.35) ** 1.3 / 0.6) / ((1.1 - 0.35) ** 1.3 / 1.1)
+    near, far = (estimate(small_net(), "asic-45nm-nangate", voltage=0.6, clock=c * limit) for c in (1.01, 0.5))
+    assert any("near what the supply allows" in note for note in near.notes)
+    assert not any("near what the supply allows" in note for note in far.notes)
+
+
+@pytest.mark.parametrize("kind", ["LPDDR4", "DDR3", "GDDR5", "HBM2", "HBM3"])
+def test_the_kind_of_dram_sets_its_bandwidth_unless_one_is_given(kind: str) -> None:
+    bill = estimate(small_net(), "asic", dram=kind)
+    assert bill.facts["dram_bandwidth_B_per_s"] == load_target("asic").value(f"dram.{kind}.bandwidth")
+    assert estimate(small_net(), "asic", dram=kind, dram_bandwidth=1e9).facts["dram_bandwidth_B_per_s"] == 1e9
+
+
+def test_dram_whose_bandwidth_has_no_source_needs_one() -> None:
+    with pytest.raises(CostmodelError, match="Give dram_bandwidth"):
+        estimate(small_net(), "asic", dram="LPDDR")
+    assert estimate(small_net(), "asic", dram="LPDDR", dram_bandwidth=1e9).total("latency_s").value > 0
+
+
+@pytest.mark.parametrize("name", list_targets("asic"))
+def test_times_rates_and_power_have_intervals(name: str) -> None:
+    bill = estimate(small_net(), name)
+    for metric in ("latency_s", "inferences_per_s", "tops", "power_W", "energy_J"):
+        found = bill.total(metric)
+        assert found.low < found.high, metric

@@ -15,7 +15,7 @@ from costmodel.graph.attrs import NONE, Attrs
 from costmodel.graph.domain import Domain
 from costmodel.graph.operands import Constant, Origin, Window
 from costmodel.graph.ops import OPS, Op, op
-from costmodel.graph.vocabulary import Caveat, Rewrite
+from costmodel.graph.vocabulary import Called, Caveat, Rewrite
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +44,7 @@ class Node:
     tags: tuple[str, ...] = ()
     window: Window | None = None
     source: str = ""
+    called: Called | None = None
     inner: tuple[Node, ...] = ()
 
     def __post_init__(self) -> None:

@@ -35,6 +35,18 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """The function of PyTorch, called by the program, that an operation is a part of, and ``number`` of that call.
+
+    ``products`` is what numpy counts for an einsum. Only functions that some convention counts as a whole are named.
+    """
+
+    function: str
+    number: int
+    products: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """One exact transformation at one place: the operations it removed (positive) or added (negative), and why."""
 

@@ -43,12 +43,15 @@ def charge(graph: Graph, level: Level) -> Ledger:
     charges: list[Charge] = []
     traffic: list[Traffic] = []
     scales: list[Scale] = []
+    skipped = [_layer(node, -1, (), table) for node in graph.skipped]
     stores = Stores(graph.origins)
     where: dict[int, tuple[int, ...]] = {leaf.id: (-1,) for leaf in graph.inputs}  # value -> layers that produce it
     for node in graph.nodes:
         producers = tuple(dict.fromkeys(i for source in node.inputs for i in where[source]))
         if node.row.moves and not node.row.joins:  # no layer: its readers read from its producers
             where[node.id] = producers
+            if node.called is not None and node.called.function == "interpolate nearest":
+                skipped.append(_layer(node, -1, producers, table))
             continue
         index = len(layers)
         where[node.id] = (index,)
@@ -61,8 +64,7 @@ def charge(graph: Graph, level: Level) -> Ledger:
         traffic.extend(_traffic(node, index, table, stores))
         if level == "deployed" and isinstance(node.attrs, Affine) and chain_class(node.attrs.steps) == "real":
             scales.append(_scale(node, node.attrs.steps, index, table))
-    skipped = tuple(_layer(node, -1, (), table) for node in graph.skipped)
-    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales), skipped)
+    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales), tuple(skipped))
 
 
 def _scale(node: Node, steps: tuple[Step, ...], index: int, table: Mapping[int, Node | GraphInput]) -> Scale:
@@ -79,6 +81,7 @@ def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, 
     return Layer(
         index, node.module, node.call, node.op, producers, first.shape if first is not None else (), node.shape,
         a or (first.domain if first is not None else node.domain), node.domain, b, shape, node.window, terms, macs,
+        node.called,
     )  # fmt: skip
 
 

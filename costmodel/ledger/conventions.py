@@ -6,6 +6,7 @@ and at what weight it takes the rest, is data that :mod:`costmodel.cli.compare` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -208,21 +209,58 @@ def _bits(layer: Layer) -> tuple[int, int]:
 
 
 def fvcore_items(profile: Profile) -> Iterable[Item]:
-    """MACs of convolutions, linear layers and matrix products; batch norm; global pooling.
+    """What fvcore has a handler for, at its weights; the calls that the program made decide, as there.
 
-    Batch norm is two an element, and one where it has no gain of its own.
+    Products of convolutions, linear layers and matrices, one each; an einsum as numpy counts it. Norms are five an
+    element and four without gain; batch norm is two, and one without gain. Bilinear interpolation and grid sampling are
+    four an output, nearest neighbours one. Adaptive average pooling is one an input. Fused attention, recurrent layers
+    and sums with a batch of biases are ignored.
     """
     ledger = profile.as_written
-    for layer in ledger.layers:
-        if layer.macs:
+    seen: set[int] = set()
+    for layer in (*ledger.layers, *ledger.skipped):
+        function = layer.called.function if layer.called is not None else ""
+        if function in _FVCORE_CALLS:
+            assert layer.called is not None
+            if layer.called.number not in seen:
+                seen.add(layer.called.number)
+                yield Item(layer.index, layer.module, function, _FVCORE_CALLS[function](layer))
+        elif layer.macs and function not in _FVCORE_IGNORES and layer.index >= 0:
             yield Item(layer.index, layer.module, layer.op, layer.macs)
+    by_index = {layer.index: layer for layer in ledger.layers}
+    norms = {layer.index: layer for layer in ledger.layers if layer.op == "norm"}
     # The scale of a norm without gain is stored by the name of what it is made of.
     plain = {t.layer for t in ledger.traffic if t.role == "parameter" and t.tensor.endswith("running_var")}
+    gained = {c.layer for c in ledger.charges if c.layer in norms and c.kind == "mul" and _has_gain(norms[c.layer], c)}
     for c in ledger.charges:
-        if c.tag == "bn_scale" or (c.tag == "bn_bias" and c.layer not in plain):
+        called = by_index[c.layer].called
+        instance = called is not None and called.function == "instance_norm"
+        if c.tag == "bn_scale":
+            each = (4 if c.layer in plain else 5) if instance else 1
+            yield Item(c.layer, c.module, "instance norm" if instance else "batch norm", c.count * each)
+        elif c.tag == "bn_bias" and c.layer not in plain and not instance:
             yield _item(c, "batch norm")
-        elif c.tag == "gap":  # k*k - 1 additions and one scale an output: one an element that is pooled
-            yield _item(c, "adaptive average pooling")
+        elif c.layer in norms and c.kind == "special" and (called is None or called.function != "rms_norm"):
+            weight = 5 if c.layer in gained else 4
+            yield Item(c.layer, c.module, "norm", weight * math.prod(norms[c.layer].shape_out))
+
+
+def _has_gain(layer: Layer, charge: Charge) -> bool:
+    """Whether a norm multiplies by a gain, too: beyond two an element and two a group, one an element."""
+    return charge.count >= 3 * math.prod(layer.shape_out)
+
+
+#: Calls that fvcore counts as a whole.
+_FVCORE_CALLS: dict[str, Callable[[Layer], int]] = {
+    "adaptive_avg_pool2d": lambda layer: math.prod(layer.shape_in),
+    "interpolate bilinear": lambda layer: 4 * math.prod(layer.shape_out),
+    "interpolate nearest": lambda layer: math.prod(layer.shape_out),
+    "grid_sample": lambda layer: 4 * math.prod(layer.shape_out),
+    "einsum": lambda layer: (
+        layer.macs if layer.called is None or layer.called.products is None else layer.called.products
+    ),
+}
+_FVCORE_IGNORES = ("scaled_dot_product_attention", "baddbmm", "recurrent")
 
 
 CONVENTIONS: tuple[Convention, ...] = (
@@ -270,8 +308,9 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "fvcore", "fvcore's flops", "as_written", "flops",
-        "one a multiply-accumulate whatever its operands, two an element for batch norm, one where that has no gain, "
-        "and one an element that is pooled globally; every other operation is ignored",
+        "one a multiply-accumulate whatever its operands, two an element for batch norm and five for other norms, one "
+        "less where they have no gain, four an output for bilinear and one for nearest interpolation, one an input of "
+        "adaptive average pooling; fused attention, recurrent layers and every other operation are ignored",
         "facebookresearch/fvcore@3378afe: fvcore/nn/jit_handles.py", fvcore_items,
     ),
 )  # fmt: skip

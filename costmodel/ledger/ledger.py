@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from costmodel.graph.domain import Domain
 from costmodel.graph.operands import Window
-from costmodel.graph.vocabulary import Caveat, Kind, Rewrite
+from costmodel.graph.vocabulary import Called, Caveat, Kind, Rewrite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,7 @@ class Layer:
     window: Window | None = None
     n_terms: int = 0
     macs: int = 0
+    called: Called | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +122,8 @@ class Ledger:
     traffic: tuple[Traffic, ...]
     #: Of the deployed level: where constants are multiplied by.
     scales: tuple[Scale, ...] = ()
-    #: Products that formulas count although inference does not compute them: with a first state of zeros.
+    #: What some convention counts although it is no operation of inference: products with a first state of zeros, and
+    #: neighbours that are repeated.
     skipped: tuple[Layer, ...] = ()
 
     def total(self, *kinds: Kind) -> int:

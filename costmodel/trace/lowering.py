@@ -96,7 +96,7 @@ class Lowering:
         node = Node(
             number, op, inputs, value.shape if shape is None else shape,
             real(float_bits(value)) if kind.is_float else kind,
-            value.module, value.call, source=value.op, **fields,
+            value.module, value.call, source=value.op, called=value.called, **fields,
         )  # fmt: skip
         self.nodes.append(node)
         self.names[value.id] = number

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from costmodel.graph.vocabulary import Caveat
+from costmodel.trace.calls import calls
 from costmodel.trace.recorder import Recorder
 from costmodel.trace.surroundings import backends, escapes, scopes
 from costmodel.trace.values import Recording, Value
@@ -45,6 +46,7 @@ def record(
             recorder.add_leaf(leaf, "input", f"input{index}")
         called = stack.enter_context(scopes(recorder, module_paths))
         stack.enter_context(escapes(recorder))
+        stack.enter_context(calls(recorder))
         stack.enter_context(recorder)
         result = model(*args, **kwargs)
     returned = [recorder.lookup(t) for t in tensors_in(result)]

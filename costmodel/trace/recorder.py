@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from costmodel.graph.vocabulary import Caveat
+from costmodel.graph.vocabulary import Called, Caveat
 from costmodel.trace.crop import cropped_convolution
 from costmodel.trace.domains import confirm
 from costmodel.trace.values import IDENTITIES, Ref, Value, sample
@@ -33,6 +33,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._written: dict[int, int] = {}  # storage -> the value that last wrote into it
         self._scope: list[tuple[str, int]] = [("", 0)]
         self.online: list[bool] = []
+        self.called: Called | None = None
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -165,6 +166,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if index:
                 value.op = f"{op.name}:{index}"
             value.module, value.call = self._scope[-1]
+            value.called = self.called
             self._finish(value, tensor, op.identity)
             if op.mutates:
                 self._written[_storage(tensor)] = value.id

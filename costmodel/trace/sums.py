@@ -9,6 +9,7 @@ from costmodel.graph.affine import Step, along_channels
 from costmodel.graph.attrs import Affine, Product, Softmax
 from costmodel.graph.domain import FLOAT, Domain, accumulator
 from costmodel.graph.operands import Constant, Window
+from costmodel.graph.vocabulary import Called
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.domains import classify_literal
 from costmodel.trace.lowering import Lowering, window
@@ -148,6 +149,7 @@ def mm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     # [b, h, l, e] x [b, h, s, e] -> [b, h, l, s] / sqrt(e) -> softmax -> x [b, h, s, e] -> [b, h, l, e]
     query, key, val = args[:3]
+    value.called = value.called or Called("scaled_dot_product_attention", value.id)
     q, k, v = (node_of(state, t) for t in (query, key, val))
     *batch, length, width = state.shape(query)
     span = state.shape(key)[-2]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from costmodel.graph.domain import Domain
-from costmodel.graph.vocabulary import Caveat
+from costmodel.graph.vocabulary import Called, Caveat
 
 #: Elements kept of each value, about.
 _SAMPLE_SIZE = 2048
@@ -36,8 +36,8 @@ class Value:
     """One recorded value: the operation that made it, its arguments, and what was seen of it."""
 
     __slots__ = (
-        "args", "call", "id", "inputs", "kwargs", "leaf", "module", "op", "path", "sample", "shape", "tensor_dtype",
-        "whole",
+        "args", "call", "called", "id", "inputs", "kwargs", "leaf", "module", "op", "path", "sample", "shape",
+        "tensor_dtype", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +47,7 @@ class Value:
         self.shape: tuple[int, ...] = ()
         self.tensor_dtype: torch.dtype = torch.float32
         self.module, self.call = "", 0
+        self.called: Called | None = None
         self.leaf = ""  # "input", "param", "const" or "foreign"; "" for a computed value
         self.path = ""  # of a parameter, buffer or input
         self.sample: Tensor | None = None

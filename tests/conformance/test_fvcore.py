@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from costmodel.ledger.conventions import convention
 from costmodel.trace import profile
 from costmodel.zoo import build, entry, list_models
 from tests.conformance.networks import Apply, counted, macs, noise
+from tests.conformance.vision import NETWORKS
 
 fvcore = pytest.importorskip("fvcore.nn")
 
@@ -64,7 +66,7 @@ def test_split_of_the_official_networks(name: str, split: dict[str, int]) -> Non
     """What fvcore says about torchvision's ResNet-18 and about the official A&B ReActNet-18 and ReActNet-A."""
     net, x = build(name).eval(), torch.rand(1, 3, 224, 224)
     terms = convention("fvcore").count(profile(net, x)).by_term()
-    names = {"batch norm": "batch_norm", "adaptive average pooling": "adaptive_avg_pool2d"}
+    names = {"batch norm": "batch_norm"}
     assert {names.get(term, term): int(value) for term, value in terms.items()} == split
     assert by_operator(net, (x,)) == split
 
@@ -115,7 +117,7 @@ def test_three_layers() -> None:
     net = nn.Sequential(nn.Conv2d(2, 5, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 3), nn.Linear(3, 1))
     made = counted(net, (4, 2, 10, 10))
     terms = {term: int(value) for term, value in convention("fvcore").count(made).by_term().items()}
-    assert terms == {"conv": 4_000, "adaptive average pooling": 2_000, "linear": 72}
+    assert terms == {"conv": 4_000, "adaptive_avg_pool2d": 2_000, "linear": 72}
     by_module = {module: int(sum(row.values())) for module, row in convention("fvcore").count(made).by_module().items()}
     assert by_module == {"0": 4_000, "1": 2_000, "3": 60, "4": 12}
 
@@ -149,6 +151,88 @@ def test_a_custom_function_is_seen_through_where_fvcore_needs_a_handler() -> Non
     theirs = fvcore.FlopCountAnalysis(module, noise((4, 5)))
     assert theirs.total() == 0
     assert theirs.set_op_handle("prim::PythonOp._Identity", lambda *_: 42).total() == 42
+
+
+# -- norms, resampling, attention, einsum: what it has handlers for beside products -----------------------------------
+
+
+def apply(function: Callable[..., Tensor]) -> Apply:
+    return Apply(function)
+
+
+def attention(*, fused: bool) -> Apply:
+    def plain(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
+
+    return Apply(F.scaled_dot_product_attention if fused else plain)
+
+
+class Heads(nn.Module):
+    def __init__(self, weights: bool) -> None:
+        super().__init__()
+        self.inner, self.weights = nn.MultiheadAttention(16, 4, batch_first=True), weights
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x, x, x, need_weights=self.weights)[0]
+
+
+MAP = ((1, 3, 6, 5),)
+
+#: name -> module, shapes of its inputs
+OTHERS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
+    "layer norm": (nn.LayerNorm(8), ((2, 5, 8),)),
+    "layer norm of maps": (nn.LayerNorm([3, 6, 5]), MAP),
+    "layer norm without gain": (nn.LayerNorm(8, elementwise_affine=False), ((2, 5, 8),)),
+    "layer norm without shift": (nn.LayerNorm(8, bias=False), ((2, 5, 8),)),
+    "group norm": (nn.GroupNorm(2, 8), ((2, 8, 5, 5),)),
+    "group norm without gain": (nn.GroupNorm(4, 8, affine=False), ((2, 8, 5),)),
+    "instance norm": (nn.InstanceNorm2d(8), ((2, 8, 5, 5),)),
+    "instance norm with gain": (nn.InstanceNorm1d(8, affine=True), ((2, 8, 5),)),
+    "instance norm with statistics": (nn.InstanceNorm2d(8, affine=True, track_running_stats=True), ((2, 8, 5, 5),)),
+    "batch norm of the batch": (nn.BatchNorm2d(8, track_running_stats=False), ((2, 8, 5, 5),)),
+    "RMS norm": (nn.RMSNorm(8), ((2, 5, 8),)),
+    "bilinear": (nn.Upsample(scale_factor=2, mode="bilinear"), MAP),
+    "bilinear to a size": (apply(lambda x: F.interpolate(x, (7, 9), mode="bilinear", align_corners=True)), MAP),
+    "bilinear against aliasing": (apply(lambda x: F.interpolate(x, (3, 3), mode="bilinear", antialias=True)), MAP),
+    "bicubic": (apply(lambda x: F.interpolate(x, scale_factor=2, mode="bicubic")), MAP),
+    "nearest": (nn.Sequential(nn.Conv2d(3, 4, 1), nn.Upsample(scale_factor=3), nn.Conv2d(4, 4, 3)), MAP),
+    "nearest of rows": (apply(lambda x: F.interpolate(x, scale_factor=2)), ((1, 3, 5),)),
+    "grid sampling": (apply(lambda x, g: F.grid_sample(x, g, align_corners=False)), ((1, 3, 6, 6), (1, 4, 4, 2))),
+    "adaptive pooling": (nn.AdaptiveAvgPool2d((3, 2)), MAP),
+    "adaptive pooling twice": (nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.AdaptiveAvgPool2d(1)), MAP),
+    "a mean that is no pooling": (apply(lambda x: x.mean((2, 3))), MAP),
+    "pooling of a whole map": (nn.AvgPool2d((6, 5)), MAP),
+    "attention by hand": (attention(fused=False), ((1, 2, 4, 8),) * 3),
+    "attention": (attention(fused=True), ((1, 2, 4, 8),) * 3),
+    "attention with heads": (Heads(False), ((1, 5, 16),)),
+    "attention with heads and weights": (Heads(True), ((1, 5, 16),)),
+    "encoder layer": (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), ((1, 5, 16),)),
+    "decoder layer": (nn.TransformerDecoderLayer(16, 4, 32, batch_first=True), ((1, 5, 16), (1, 6, 16))),
+    "baddbmm": (apply(lambda a, b, c: torch.baddbmm(a, b, c)), ((2, 3, 5), (2, 3, 4), (2, 4, 5))),
+    "recurrent": (nn.LSTM(4, 6), ((5, 1, 4),)),
+    "bilinear layer": (nn.Bilinear(3, 4, 5), ((2, 3), (2, 4))),
+    "einsum of heads": (product("bhid,bhjd->bhij"), ((2, 3, 4, 5), (2, 3, 6, 5))),
+    "einsum of many numbers": (product("bhid,bhjd->bhij"), ((1, 7, 11, 13), (1, 7, 19, 13))),
+    "outer product": (product("a,b->ab"), ((4,), (5,))),
+    "element by element": (product("ab,ab->ab"), ((4, 5), (4, 5))),
+    "a scale a channel": (product("bchw,c->bchw"), ((2, 3, 4, 5), (3,))),
+    "sum and outer product": (product("ab,c->ac"), ((4, 5), (6,))),
+    "three operands": (Apply(lambda a, b, c: torch.einsum("bi,oij,bj->bo", a, b, c)), ((2, 3), (4, 3, 5), (2, 5))),
+    "one operand": (Apply(lambda a: torch.einsum("ab->a", a)), ((4, 5),)),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_what_fvcore_counts_beside_products(case: str) -> None:
+    module, shapes = OTHERS[case]
+    made = profile(module.eval(), noise(*shapes))
+    assert convention("fvcore").count(made).number == sum(by_operator(module, noise(*shapes)).values())
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.__name__)
+def test_networks_beyond_convolutions(network: type[nn.Module]) -> None:
+    net, x = network().eval(), torch.rand(network.shape)
+    assert convention("fvcore").count(profile(net, x)).number == sum(by_operator(net, (x,)).values())
 
 
 # -- structure: tests/test_jit_model_analysis.py ----------------------------------------------------------------------

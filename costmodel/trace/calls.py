@@ -86,7 +86,7 @@ def _contracted(equation: Any, *operands: Any) -> int | None:
     exact = {"abc,abd->acd": 2, "abc,adc->adb": 1}  # the dimension of the second operand that the first has not
     place = exact.get("".join(letters.get(c, c) for c in equation))
     if place is not None:
-        return math.prod(shapes[0]) * shapes[1][place]
+        return math.prod(shapes[0]) * int(shapes[1][place])
     try:
         report = np.einsum_path(equation, *(np.broadcast_to(np.zeros(1), s) for s in shapes), optimize="optimal")[1]
     except (ValueError, TypeError):

@@ -82,7 +82,7 @@ def _contracted(equation: Any, *operands: Any) -> int | None:
         return None
     equation = equation.replace(" ", "")
     letters = {letter: chr(97 + k) for k, letter in enumerate(dict.fromkeys(filter(str.isalpha, equation)))}
-    shapes = [tuple(t.shape) for t in tensors]
+    shapes: list[tuple[int, ...]] = [tuple(t.shape) for t in tensors]
     exact = {"abc,abd->acd": 2, "abc,adc->adb": 1}  # the dimension of the second operand that the first has not
     place = exact.get("".join(letters.get(c, c) for c in equation))
     if place is not None:

@@ -42,7 +42,7 @@ AREAS = {
         "tests/trace/test_equivalence.py"
     ),
     "costmodel/deploy/thresholds.py": (
-        "tests/deploy/test_rewrites.py tests/trace/test_written_binary.py tests/trace/test_pitfalls.py"
+        "tests/trace/test_written_binary.py tests/deploy/test_rewrites.py tests/trace/test_pitfalls.py"
     ),
     "costmodel/targets/fpga/units.py": "tests/targets/fpga/test_units.py tests/targets/fpga/test_price.py",
     "costmodel/targets/fpga/search.py": "tests/targets/fpga/test_search.py tests/explore/test_folding.py",

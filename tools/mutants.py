@@ -58,9 +58,10 @@ LEFT_OUT = (
 TIMEOUT = 900.0
 
 
-def copy_of_the_tree() -> Path:
+def copy_of_the_tree(name: str) -> Path:
     """What git knows, as it is now, with the folders that are installed inside of the package linked there."""
-    tree = FOLDER / "tree"
+    tree = FOLDER / name
+    shutil.rmtree(tree, ignore_errors=True)
     names = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -69,8 +70,7 @@ def copy_of_the_tree() -> Path:
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
     for top in TOPS:
-        if not (tree / "costmodel" / top).exists():
-            (tree / "costmodel" / top).symlink_to(Path("..") / top)
+        (tree / "costmodel" / top).symlink_to(Path("..") / top)
     return tree
 
 
@@ -108,7 +108,7 @@ def sample(items: Iterable[WorkItem], path: Path, count: int, seed: str) -> set[
 
 def session(module: str, tree: Path, count: int, seed: int, python: str) -> tuple[Path, Path]:
     """The faults of a module as cosmic-ray keeps them; those not drawn are marked as skipped."""
-    name = module.removesuffix(".py").replace("/", ".")
+    name = tree.name
     config, database = FOLDER / f"{name}.toml", FOLDER / f"{name}.{seed}.{count}.sqlite"
     command = f"{python} -m pytest -x -q -p no:cacheprovider {AREAS[module]}"
     config.write_text(
@@ -175,10 +175,10 @@ def main() -> int:
     if unknown := set(args.modules) - set(AREAS):
         parser.error(f"no tests are named for {', '.join(sorted(unknown))}; expected some of {', '.join(AREAS)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    tree = copy_of_the_tree()
     databases = {}
     for number, module in enumerate(args.modules):
         share = args.count * (number + 1) // len(args.modules) - args.count * number // len(args.modules)
+        tree = copy_of_the_tree(module.removesuffix(".py").replace("/", "."))
         config, databases[module] = session(module, tree, share, args.seed, shlex.quote(args.python))
         _run(["baseline", str(config)], tree)
         _run(["exec", str(config), str(databases[module])], tree)

@@ -18,6 +18,7 @@ from costmodel.targets.fpga import units
 from costmodel.targets.fpga.design import Widths, stages
 from costmodel.targets.fpga.finn import read_folding
 from costmodel.targets.fpga.job import nominal
+from costmodel.targets.fpga.timing import dynamic_lines
 from costmodel.targets.quantity import Interval
 from costmodel.validate import finn_formula
 from costmodel.validate import mlperf_tiny as tiny
@@ -90,7 +91,12 @@ DESIGNS: dict[tuple[str, str], Design] = {
     ("KWS-W3A3", "artya7_100t"): replace(_KWS, target="arty-a7-100t"),
     ("AD08", "pynqz2_xc7z020_100MHz"): _AD08,
     ("AD08", "artya7_100t"): replace(_AD08, target="arty-a7-100t"),
-}
+    **{(model, f"xczu3eg_{mhz}MHz"): replace(
+        _CNV_OVERLAY, target="ultra96", folding=folding, ternary=ternary,
+        options=(*_CNV_OVERLAY.options, ("clock", mhz * 1e6)),
+    ) for model, folding, ternary in (("cnvW1A1", _CNV, (False, False)), ("cnvW2A2", _CNV_W2, (True, True)))
+      for mhz in (250, 300)},
+}  # fmt: skip
 #: Networks of which one image takes no longer than the software that starts it and waits for it.
 SHORT = ("KWS-W3A3", "AD08")
 SHORT_NOTE = (
@@ -120,6 +126,8 @@ def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result
             found.append(_of_design(row, *bills[design]))
         elif row.target.startswith("xilinx_7series"):
             found.append(_of_unit(row))
+        elif row.metric == "PL_dynamic_W":
+            found.append(_of_power(row))
         elif row.model in WHY_NOT:
             found.append(Skipped(row, WHY_NOT[row.model]))
     return found
@@ -190,7 +198,7 @@ def ternary(ledger: Ledger, activations: bool, weights: bool) -> Ledger:
     return replace(ledger, layers=tuple(layers), charges=charges)
 
 
-def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Result:
+def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Result | Skipped:
     on = priced.target
     if row.metric in RESOURCES:
         name, factor = RESOURCES[row.metric]
@@ -208,8 +216,38 @@ def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Resu
         if row.model in SHORT:
             return Result(row, "FPGA rate, images of microseconds", rate, note=SHORT_NOTE, target=on)
         return Result(row, "FPGA rate, one image at a time", rate, target=on)
+    if row.metric == "PL_dynamic_W":
+        energy = priced.by_component("energy_J").get("dynamic") if "energy_J" in priced.metrics() else None
+        if energy is None:
+            return Skipped(row, f"no constant of {on} says what logic takes")
+        power = energy.scaled(priced.derived["images_per_second"].value)
+        return Result(row, "FPGA power of logic", power, target=on)
     assert row.metric == "energy_uJ_per_inf", row
     return Result(row, "FPGA board energy", priced.total("energy_J").scaled(1e6), target=on)
+
+
+def _of_power(row: Row) -> Result | Skipped:
+    """Power of the logic that is clocked, from the resources that the report of the design states."""
+    name, clock, lut, ff, bram36, dsp = REPORTED[row.model, row.target]
+    target = load_target(name)
+    if "lut_energy" not in target.constants:
+        return Skipped(row, f"no constant of {name} says what logic takes")
+    lines = dynamic_lines({"lut": lut, "ff": ff, "memory_bits": BITS_OF_A_BLOCK * bram36, "dsp": dsp}, clock)
+    found = Estimate(row.model, name, "", tuple(lines), target.constants).total("energy_J")
+    return Result(row, "FPGA power of logic, of stated resources", found, target=name)
+
+
+#: Bits that a block RAM of 36 kbit hands out in a cycle where a report does not say: one port of its full width.
+BITS_OF_A_BLOCK = 72
+#: (model, target) of power reports -> target here, clock in Hz, LUTs as logic, FF, block RAMs of 36 kbit, DSP slices.
+REPORTED = {
+    ("FracBNN CIFAR-10", "xczu5eg_200MHz"): ("ultra96", 200e6, 54_752, 48_896, 144, 126),
+    ("three regular-expression matchers", "xcu50_180MHz"): ("alveo-u50", 180e6, 475_034, 665_852, 412.5, 0),
+    ("FINN ResNet10", "xc7z020_100MHz"): ("pynq-z2", 100e6, 32_923, 46_325, 29, 0),
+    ("HDC classifier", "xc7z020_50MHz"): ("pynq-z2", 50e6, 31_507, 40_078, 26, 2),
+    ("FFT", "xc7z020_50MHz"): ("pynq-z2", 50e6, 16_967, 17_370, 96, 96),
+    ("message coder", "xc7z020_50MHz"): ("pynq-z2", 50e6, 8_260, 6_204, 83.5, 11),
+}
 
 
 def _of_unit(row: Row) -> Result | Skipped:

@@ -18,7 +18,7 @@ def resource_lines(groups: Iterable[tuple[int, tuple[Part, ...]]]) -> list[Line]
     lines: dict[str, list[Line]] = {metric: [] for metric in RESOURCES}
     for layer, group in groups:
         for metric, component, kind, coefficient, factors in group:
-            if coefficient:
+            if coefficient and metric in lines:
                 lines[metric].append(Line(layer, metric, component, kind, float(coefficient), factors))
     return [line for metric in RESOURCES for line in lines[metric]]
 

@@ -16,6 +16,19 @@ from costmodel.targets.fpga.job import Job
 from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Target
 
+#: What takes energy in every cycle, and the constant that says how much: LUTs as logic with their nets, flip-flops with
+#: the clock tree, bits that memories hand out, DSP slices.
+ACTIVE = {"lut": "lut_energy", "ff": "ff_energy", "memory_bits": "memory_energy", "dsp": "dsp_energy"}
+
+
+def dynamic_lines(amounts: Mapping[str, Any], cycles: Any, activity: float = 1.0) -> list[Line]:
+    """Energy of logic that is clocked for so many cycles. ``activity`` is that of its data, relative to the default of
+    the vendor's power report; the clock tree runs whatever the data does."""
+    return [
+        Line(-1, "energy_J", "dynamic", name, amounts[name] * cycles * (1.0 if name == "ff" else activity), (factor,))
+        for name, factor in ACTIVE.items()
+    ]
+
 
 @dataclass(frozen=True, eq=False)
 class Timing:

@@ -135,20 +135,25 @@ def memory(
     style: RamStyle = "auto",
     fabric: Fabric = SERIES7,
 ) -> tuple[Part, ...]:
-    """``copies`` memories of ``depth`` words of ``width`` bits: in LUTs when small, else in block RAM, or as told."""
+    """``copies`` memories of ``depth`` words of ``width`` bits: in LUTs when small, else in block RAM, or as told.
+
+    ``memory_bits`` are what they hand out in a cycle; no device limits them, and energy depends on them.
+    """
+    ports = Part("memory_bits", component, kind, copies * width)
     if style == "ultra":
         deep, wide = URAM_ASPECT
-        return (Part("uram", component, kind, copies * ceil_div(depth, deep) * ceil_div(width, wide)),)
+        return (Part("uram", component, kind, copies * ceil_div(depth, deep) * ceil_div(width, wide)), ports)
     blocks = copies * block_rams(depth, width, fabric)
     if style == "block" or not fabric.lutram_depth:
-        return (Part("bram18", component, kind, blocks, ("bram_decomposition",)),)
+        return (Part("bram18", component, kind, blocks, ("bram_decomposition",)), ports)
     luts = copies * lutram_luts(depth, width, fabric)
     if style == "distributed":
-        return (Part("lut", component, kind, luts, ("lutram_lut_per_bit",)),)
+        return (Part("lut", component, kind, luts, ("lutram_lut_per_bit",)), ports)
     small = depth * width <= LUTRAM_MAX_BITS
     return (
         Part("bram18", component, kind, where(small, 0, blocks), ("bram_decomposition",)),
         Part("lut", component, kind, where(small, luts, 0), ("lutram_lut_per_bit",)),
+        ports,
     )
 
 

@@ -176,12 +176,12 @@ def test_block_rams_never_fall_with_width(depth, width, more):
 
 
 def test_small_memories_are_made_of_luts():
-    assert totals(memory("m", "w", 32, 16), LAWS) == {"bram18": 0, "lut": 16}
-    assert totals(memory("m", "w", 64, 17), LAWS) == {"bram18": 1, "lut": 0}
-    assert totals(memory("m", "w", 64, 17, 1, "distributed"), LAWS) == {"lut": 17}
-    assert totals(memory("m", "w", 5000, 73, 1, "ultra"), LAWS) == {"uram": 4}
+    assert totals(memory("m", "w", 32, 16), LAWS) == {"bram18": 0, "lut": 16, "memory_bits": 16}
+    assert totals(memory("m", "w", 64, 17), LAWS) == {"bram18": 1, "lut": 0, "memory_bits": 17}
+    assert totals(memory("m", "w", 64, 17, 1, "distributed"), LAWS) == {"lut": 17, "memory_bits": 17}
+    assert totals(memory("m", "w", 5000, 73, 2, "ultra"), LAWS) == {"uram": 8, "memory_bits": 146}
     no_lutram = Fabric(lutram_depth=0, srl_depth=0)
-    assert totals(memory("m", "w", 32, 16, fabric=no_lutram), LAWS) == {"bram18": 1}
+    assert totals(memory("m", "w", 32, 16, fabric=no_lutram), LAWS) == {"bram18": 1, "memory_bits": 16}
 
 
 def test_threshold_memories_of_the_overlays_bit_for_bit():

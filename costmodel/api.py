@@ -179,13 +179,13 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
 
 
 def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int) -> Profile:
-    from costmodel import trace
+    from costmodel.deploy.profile import profile as traced
     from costmodel.load import network as loading
 
     shapes = ", ".join(map(_shape, inputs.values() if isinstance(inputs, dict) else inputs))
     with loading.user_code(f"{name} does not run on an input of {shapes}"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a deprecation in the user's model is not what was asked about
-        return trace.profile(model, inputs, name=name, trained=trained, seed=seed)
+        return traced(model, inputs, name=name, trained=trained, seed=seed)
 
 
 @contextlib.contextmanager

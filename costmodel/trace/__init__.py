@@ -1,18 +1,15 @@
-"""From an unmodified ``nn.Module`` to its graph and its profile."""
+"""From an unmodified ``nn.Module`` to its graph."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from costmodel.collector import without_collector
-
 if TYPE_CHECKING:
     from torch import nn
 
     from costmodel.graph.node import Graph
-    from costmodel.ledger.ledger import Profile
 
-__all__ = ["profile", "trace"]
+__all__ = ["trace"]
 
 
 def trace(
@@ -49,22 +46,6 @@ def trace(
         _same_program(recording, exact)
         graph = replace(graph, values={**exact.kept, **graph.values})
     return graph
-
-
-def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0) -> Profile:
-    """Count what ``model`` does at inference on ``inputs``, as written and as deployed; see :func:`trace`."""
-    from costmodel.deploy import deploy
-    from costmodel.ledger.charge import charge
-    from costmodel.ledger.ledger import Profile
-
-    with without_collector():
-        graph = trace(model, inputs, name=name, trained=trained, seed=seed)
-        deployed = deploy(graph)
-        shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)
-        return Profile(
-            graph.network, shapes, graph.parameters, charge(graph, "as_written"), charge(deployed, "deployed"),
-            deployed.rewrites, graph.caveats, {"seed": str(seed), "trained": str(trained)},
-        )  # fmt: skip
 
 
 def _same_program(a: Any, b: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from costmodel.deploy.profile import profile
 from costmodel.ledger.ledger import Profile
-from costmodel.trace import profile
 
 
 class Apply(nn.Module):

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from costmodel.deploy.profile import profile
 from costmodel.ledger.conventions import convention
-from costmodel.trace import profile
 from costmodel.zoo import build, entry, list_models
 from tests.conformance.networks import Apply, counted, macs, noise
 from tests.conformance.vision import NETWORKS

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from costmodel.deploy.profile import profile
 from costmodel.ledger.conventions import convention
-from costmodel.trace import profile
 from costmodel.zoo import build, entry
 from tests.conformance.networks import Apply, counted, macs, noise
 

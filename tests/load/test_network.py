@@ -74,13 +74,13 @@ def test_wrong_arguments_of_a_factory_are_said(user_net: Path) -> None:
 
 
 def test_a_bug_of_ours_is_not_blamed_on_the_user(user_net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from costmodel import api, trace
+    from costmodel import api
     from costmodel.ledger import ledger
 
     def buggy(*_: object, **__: object) -> None:
         ledger.merge_counts(3)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trace, "profile", buggy)
+    monkeypatch.setattr("costmodel.deploy.profile.profile", buggy)
     with pytest.raises(TypeError):
         api.profile(f"{user_net}:build", "1x3x8x8", use_cache=False)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from costmodel.trace import profile
+from costmodel.deploy.profile import profile
 
 torch.set_num_threads(1)
 

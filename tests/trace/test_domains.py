@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.trace import profile
+from costmodel.deploy.profile import profile
 from costmodel.trace.domains import classify, classify_literal
 from tests.trace import idioms
 

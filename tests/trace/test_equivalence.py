@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from costmodel.trace import profile
+from costmodel.deploy.profile import profile
 from tests.trace import idioms
 
 torch.set_num_threads(1)

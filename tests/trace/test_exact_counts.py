@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from costmodel.deploy.profile import profile
 from costmodel.ledger.ledger import Profile
-from costmodel.trace import profile
 from costmodel.zoo import build
 from tests.foreign import detach_style, parametrized_style, plain_tensor_style
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from costmodel.trace import profile, trace
+from costmodel.deploy.profile import profile
+from costmodel.trace import trace
 
 torch.set_num_threads(1)
 

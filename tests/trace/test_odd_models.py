@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from costmodel.trace import profile
+from costmodel.deploy.profile import profile
 from tests.trace.hand import Net
 
 torch.set_num_threads(1)

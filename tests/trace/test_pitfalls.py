@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from costmodel.trace import profile, trace
+from costmodel.deploy.profile import profile
+from costmodel.trace import trace
 from tests.trace import idioms
 
 torch.set_num_threads(1)
@@ -327,7 +328,8 @@ def test_an_op_without_a_rule_is_counted_as_unknown_and_named() -> None:
 
 def test_tracing_imports_no_compiler() -> None:
     code = (
-        "import sys, torch; from costmodel.trace import profile; profile(torch.nn.Linear(4, 4), torch.randn(1, 4));"
+        "import sys, torch; from costmodel.deploy.profile import profile;"
+        "profile(torch.nn.Linear(4, 4), torch.randn(1, 4));"
         "print([m for m in ('torch._dynamo', 'torch._inductor', 'sympy') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from costmodel.trace import profile
+from costmodel.deploy.profile import profile
 from costmodel.zoo import build, counts, entry, list_models
 from tests.zoo.test_family import PARAMETERS
 from tests.zoo.test_larq import PUBLISHED

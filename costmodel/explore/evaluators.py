@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from costmodel.explore.cases import Case
 from costmodel.explore.space import Entry, Network
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets import arrays
-from costmodel.targets.fpga.choices import RESOLUTION, Ints
+from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOLUTION, RESOURCES, Design, Ints, reals
 from costmodel.targets.fpga.folding import Fold
-from costmodel.targets.fpga.job import capacity, make_job
+from costmodel.targets.fpga.job import capacity, make_job, prices
 from costmodel.targets.fpga.latency import latency
+from costmodel.targets.fpga.space import fold_design
 from costmodel.targets.fpga.timing import Timing
 from costmodel.targets.load import load_target
 
@@ -114,7 +115,8 @@ class Foldings:
             interval, lut, bram, dsp, _, uram = rows.T
             table = self._metrics(interval, lut, bram, dsp, uram, self.space.clock)
             if "energy_J" in wanted:
-                table |= self._energy(self._first(choices, interval), interval, self.space.clock)
+                clocked = self._clocked_of(choices)
+                table |= self._energy(self._first(choices, interval), interval, clocked, self.space.clock)
             yield np.arange(at, at + count, dtype=np.int64), {**table, "ff": rows[:, 4] / RESOLUTION}
 
     def points(self) -> Points:
@@ -134,10 +136,15 @@ class Foldings:
         if with_energy:
             from costmodel.explore.compose import rebuild
 
-            first = self._first(rebuild(self.space.design, points), interval)
+            choices = rebuild(self.space.design, points)
+            first = self._first(choices, interval)
+            clocked = np.array([self._clocked.price(c, int(t))[1] for c, t in zip(choices, points.at, strict=True)])
         for index, clock in enumerate(self.clocks):
             table = self._metrics(interval, lut, bram, dsp, points.uram, clock)
-            yield index * MEMBERS + numbers, table | (self._energy(first, interval, clock) if with_energy else {})
+            yield (
+                index * MEMBERS + numbers,
+                table | (self._energy(first, interval, clocked, clock) if with_energy else {}),
+            )
 
     def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, uram: Any, clock: float) -> dict[str, Any]:
         """Metrics of foldings; what does not fit the device has none."""
@@ -159,11 +166,29 @@ class Foldings:
             found.append(latency(space.stages, folding, interval[at : at + _FOLLOWED], space.style))
         return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
-    def _energy(self, first: Ints, interval: Ints, clock: float) -> dict[str, Any]:
-        """Energy of an image [n], from the lines of the bill; nothing where the target has no power."""
+    @cached_property
+    def _clocked(self) -> Design:
+        """The same foldings by what is clocked in them."""
         space = self.space
+        return fold_design(space.stages, space.names, space.style, prices(space.target), space.rules, for_energy=True)
+
+    def _clocked_of(self, choices: NDArray[np.integer[Any]]) -> Ints:
+        """What is clocked [n, 5] in foldings with these choices: by tables, or one by one where sums are too large."""
+        from costmodel.explore.tables import FoldingTables
+
+        try:
+            return FoldingTables(self._clocked).evaluate(choices.astype(np.uint16))[:, 1:]
+        except CostmodelError:
+            return np.array([self._clocked.price(row)[1] for row in choices.astype(np.int64)])
+
+    def _energy(self, first: Ints, interval: Ints, clocked: Ints, clock: float) -> dict[str, Any]:
+        """Energy of an image [n], from the lines of the bill; nothing where the target has no power. ``clocked`` [n, 5]
+        are costs of designs that are priced for their energy."""
+        space = self.space
+        of = reals(clocked.reshape(-1, len(RESOURCES))).T
+        amounts = {"lut": of[LUT], "ff": of[FF], "memory_bits": of[BRAM], "dsp": of[DSP]}
         job = make_job(self.ledger, space.target, {**space.settings, "clock": clock})
-        timing = Timing.of(job, first, interval)
+        timing = Timing.of(job, first, interval, amounts)
         sums = arrays.sums(timing.lines(), timing.constants)
         return {"energy_J": sums["energy_J"]} if "energy_J" in sums else {}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from costmodel.targets.estimate import Line
 from costmodel.targets.fpga.job import Job
+from costmodel.targets.fpga.timing import scope, static_power
 from costmodel.targets.fpga.units import Part
 from costmodel.targets.quantity import Interval
 
@@ -38,8 +39,7 @@ def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:
     unknown = sum(w.count for s in job.design for w in s.work if w.kind == "unknown")
     if unknown:
         said.append(f"NOT PRICED: {unknown} operations without a rule")
-    if "board_power" not in target.constants:
-        said.append(f"no energy: no measured board power of {target.name} is known")
+    said.append(scope(target) if static_power(target) else f"no energy: no figure of {target.name}'s power is known")
     for name, share in used.items():
         usable = target.value(f"usable_{name}")
         if usable < share.value <= 1:

@@ -18,7 +18,7 @@ from costmodel.targets.fpga.folding import Fold, matrix_stages, stage_cycles
 from costmodel.targets.fpga.job import Job, prices
 from costmodel.targets.fpga.latency import intervals, latency
 from costmodel.targets.fpga.pipeline import design_groups
-from costmodel.targets.fpga.timing import Timing
+from costmodel.targets.fpga.timing import Timing, active_amounts
 from costmodel.targets.quantity import Interval
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def dataflow(job: Job) -> Estimate:
     folding, interval = chosen.folding, chosen.interval
     groups = design_groups(job.design, folding, interval, job.style)
     spent = intervals(job.design, folding)
-    timing = Timing.of(job, latency(job.design, folding, interval, job.style), interval)
+    first = latency(job.design, folding, interval, job.style)
+    timing = Timing.of(job, first, interval, active_amounts(groups, job.target))
     lines = resource_lines(groups)
     used = utilisation(lines, timing.constants, job.device)
     lines += [Line(job.design[i].layers[0], "cycles", "interval", "control", count) for i, count in spent.items()]

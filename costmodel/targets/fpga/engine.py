@@ -9,6 +9,7 @@ with a multiplexer or a wire.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,9 +24,10 @@ from costmodel.targets.fpga.design import Stage, Work, matrix_rows
 from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
 from costmodel.targets.fpga.job import LIMITED, Job, Prices, prices
 from costmodel.targets.fpga.pipeline import Parts, Style, operators
+from costmodel.targets.fpga.timing import ACTIVE, active_amounts, dynamic_lines, static_power
 from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
 from costmodel.targets.kept import kept
-from costmodel.targets.quantity import Interval
+from costmodel.targets.quantity import Interval, Quantity
 
 #: Lanes of the engine that are tried, widest first, as (pe, simd).
 SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))
@@ -53,25 +55,30 @@ def engine(job: Job) -> Estimate:
     """Price a ledger on the fastest engine that the device holds."""
     style, clock = job.style, job.clock
     chosen = size(job)
-    lines = resource_lines([(-1, group) for group in groups(needs(job.design), chosen, style)])
+    made = [(-1, group) for group in groups(needs(job.design), chosen, style)]
+    lines = resource_lines(made)
+    constants, error = job.target.constants, _error(job)
     used = utilisation(lines, job.target.constants, job.device)
     total, waiting, streamed = 0, 0, 0
     for passed in passes(job.design):
         layer = passed.stages[0].layers[0]
         array, operating = array_cycles(passed.stages[0], chosen), operator_cycles(passed, chosen)
-        load = load_cycles(passed, chosen, style)
+        load = load_cycles(passed, chosen, job)
         spent = max(array, operating, load)
         lines.append(Line(layer, "cycles", "compute", "control", spent))
-        lines.append(Line(layer, "latency_s", "array", "control", array / clock))
+        lines.append(Line(layer, "latency_s", "array", "control", array / clock, error))
         if operating > array:
-            lines.append(Line(layer, "latency_s", "operators", "control", (operating - array) / clock))
+            lines.append(Line(layer, "latency_s", "operators", "control", (operating - array) / clock, error))
         if spent > max(array, operating):
-            lines.append(Line(layer, "latency_s", "host_memory", "weight", (spent - max(array, operating)) / clock))
+            lines.append(
+                Line(layer, "latency_s", "host_memory", "weight", (spent - max(array, operating)) / clock, error)
+            )
             waiting += spent - max(array, operating)
         total += spent
         streamed += passed.moved_bits(chosen.on_chip)
-    if "board_power" in job.target.constants:
-        lines.append(Line(-1, "energy_J", "board", "control", total / clock, ("board_power",)))
+    lines += _energy(job, total, active_amounts(made, job.target))
+    if "call_time" in constants:
+        lines.append(Line(-1, "latency_s", "software", "control", 1.0, ("call_time",)))
     facts = {
         "mode": "engine",
         "interval_cycles": total,
@@ -92,7 +99,8 @@ def engine(job: Job) -> Estimate:
             f"{fps:g} images a second are asked for; the fastest engine on {job.target.name} gives {clock / total:.3g}",
         )
     derived = {
-        "throughput_fps": Interval.exact(clock / total),
+        "throughput_fps": _rate(clock / total, constants, error),
+        "images_per_second": _with_call(clock / total, job, error),
         "memory_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
         "available_bandwidth_B_per_s": Interval.exact(style.host_width * style.ports / 8 * clock),
         **{f"utilisation_{name}": share for name, share in used.items()},
@@ -218,6 +226,44 @@ def needs(design: Sequence[Stage]) -> Needs:
     )  # fmt: skip
 
 
+def _error(job: Job) -> tuple[str, ...]:
+    """The factor by which the cycles of an engine may be more than those of its passes."""
+    return ("engine_error",) if "engine_error" in job.target.constants else ()
+
+
+def _rate(rate: float, constants: Mapping[str, Quantity], error: tuple[str, ...]) -> Interval:
+    q = [constants[name] for name in error]
+    return Interval(rate, rate / q[0].high, rate / q[0].low) if q else Interval.exact(rate)
+
+
+def _with_call(rate: float, job: Job, error: tuple[str, ...]) -> Interval:
+    """Images a second of a batch that one call starts."""
+    engine = _rate(rate, job.target.constants, error)
+    call = job.target.constants.get("call_time")
+    if call is None:
+        return engine
+    batch = job.settings["batch"]
+    return Interval(
+        1 / (1 / engine.value + call.value / batch), 1 / (1 / engine.low + call.high / batch),
+        1 / (1 / engine.high + call.low / batch),
+    )  # fmt: skip
+
+
+def _energy(job: Job, cycles: int, amounts: Mapping[str, float]) -> list[Line]:
+    """What is drawn while an image is computed, and while its call is made; what the clocked logic takes."""
+    constants, error = job.target.constants, _error(job)
+    found = []
+    for component, watts, factors in static_power(job.target):
+        found.append(Line(-1, "energy_J", component, "steady", watts * cycles / job.clock, (*factors, *error)))
+        if "call_time" in constants:
+            share = watts / job.settings["batch"]
+            found.append(Line(-1, "energy_J", component, "software", share, (*factors, "call_time")))
+    if set(ACTIVE.values()) <= constants.keys():
+        more = ("engine_activity",) if "engine_activity" in constants else ()
+        found += dynamic_lines(amounts, cycles, job.settings["activity"], more)
+    return found
+
+
 def size(job: Job) -> Engine:
     """The fastest engine within what timing closure leaves of the device, or else within all of it; the narrowest where
     the device holds none. Feature maps are on chip or not, weights in block RAM or LUTs."""
@@ -229,7 +275,7 @@ def size(job: Job) -> Engine:
             for (pe, simd), weights in product(sizes, STYLES):  # a narrower array is slower, all else equal
                 tried = _with_macs(asked, Engine(pe, simd, 1, lanes, on_chip, weights), job, most)
                 if tried is not None:
-                    found.append((_total_cycles(job.design, tried, job.style), len(found), tried))
+                    found.append((_total_cycles(job, tried), len(found), tried))
                     break
         if found:
             return min(found)[2]
@@ -267,16 +313,18 @@ def _taken(constants: Prices, make: Callable[..., Parts], *arguments: Any) -> tu
     return tuple((name, bill.total(name).value) for name in bill.metrics() if name in LIMITED)
 
 
-def _total_cycles(design: Sequence[Stage], chosen: Engine, style: Style) -> int:
+def _total_cycles(job: Job, chosen: Engine) -> int:
     return sum(
-        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, style))
-        for p in passes(design)
+        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, job))
+        for p in passes(job.design)
     )
 
 
-def load_cycles(passed: Pass, chosen: Engine, style: Style) -> int:
-    """Cycles in which what a pass moves crosses the ports to the host's memory."""
-    return int(ceil_div(passed.moved_bits(chosen.on_chip), style.host_width * style.ports))
+def load_cycles(passed: Pass, chosen: Engine, job: Job) -> int:
+    """Cycles in which what a pass moves crosses the ports to the host's memory, which gives a word in most of them."""
+    words = ceil_div(passed.moved_bits(chosen.on_chip), job.style.host_width * job.style.ports)
+    overhead = job.target.constants.get("port_cycles_per_word")
+    return int(words) if overhead is None else math.ceil(words * overhead.value)
 
 
 def groups(asked: Needs, chosen: Engine, style: Style) -> list[Parts]:

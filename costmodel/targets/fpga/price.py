@@ -34,6 +34,9 @@ OPTIONS: Mapping[str, Parameter] = {
         choices=("unit", "pixel"),
     ),
     "batch": Parameter(1000, "images in a row, over which the filling of the pipeline is shared out", min=1),
+    "activity": Parameter(
+        1.0, "switching of the data, relative to the default of the vendor's power report", min=0.0, max=8.0
+    ),
     "real_bits": Parameter(16, "fixed-point width that stands for real values", min=2, max=32),
     "weight_bits": Parameter(8, "fixed-point width of real weights", min=2, max=32),
     "input_bits": Parameter(8, "width of the network's inputs", min=1, max=32),

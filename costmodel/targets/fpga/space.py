@@ -9,7 +9,7 @@ as a line of the bill is: the sum over a design here is the total of its estimat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,16 +20,19 @@ from costmodel.targets.estimate import PARTS_OF_ONE
 from costmodel.targets.fpga import pipeline as fpga_pipeline
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.alike import Alike, alike
-from costmodel.targets.fpga.choices import RESOURCES, Design, Ints, Link, Unit, unit
+from costmodel.targets.fpga.choices import BRAM, RESOURCES, Design, Ints, Link, Unit, unit
 from costmodel.targets.fpga.design import Stage
 from costmodel.targets.fpga.folding import Fold, divisors, matrix_stages, simd_choices
 from costmodel.targets.fpga.job import Prices
 from costmodel.targets.fpga.pipeline import Style
+from costmodel.targets.fpga.timing import active
 from costmodel.targets.fpga.units import LUTRAM_MAX_BITS, Part
 from costmodel.targets.kept import kept
 
 #: Values of the axes ``weights`` and ``window``.
 MEMORIES = ("auto", "block", "distributed", "ultra")
+#: Where a part stands among the columns of a cost; None: nowhere.
+Column = Callable[[Part], "int | None"]
 _SCALES = tuple(PARTS_OF_ONE[name] for name in RESOURCES)
 
 
@@ -53,10 +56,19 @@ class Rules:
 
 @kept
 def fold_design(
-    pipeline: tuple[Stage, ...], names: tuple[str, ...], style: Style, constants: Prices, rules: Rules
+    pipeline: tuple[Stage, ...],
+    names: tuple[str, ...],
+    style: Style,
+    constants: Prices,
+    rules: Rules,
+    for_energy: bool = False,
 ) -> Design:
-    """All foldings of a pipeline, priced. ``names`` [units] are those of the layers of its matrix units."""
-    return _Builder(pipeline, style, constants.values, rules).design(names)
+    """All foldings of a pipeline, priced. ``names`` [units] are those of the layers of its matrix units.
+
+    ``for_energy``: by what is clocked and not by what a device limits: LUTs as logic, flip-flops, DSP slices, and in
+    the place of block RAM the bits that memories hand out.
+    """
+    return _Builder(pipeline, style, constants.values, rules, _active if for_energy else _resource).design(names)
 
 
 def folds(design: Design, choices: Sequence[int] | Ints) -> list[Fold]:
@@ -69,22 +81,39 @@ def folds(design: Design, choices: Sequence[int] | Ints) -> list[Fold]:
     return found
 
 
-def amounts(parts: Iterable[Part], constants: Mapping[str, float], shape: tuple[int, ...] = ()) -> Ints:
+def _resource(part: Part) -> int | None:
+    return RESOURCES.index(part.metric) if part.metric in RESOURCES else None
+
+
+def _active(part: Part) -> int | None:
+    """Of a design that is priced for its energy: logic in the place of LUTs, and bits that memories hand out in that of
+    block RAM."""
+    if not active(part.metric, part.factors):
+        return None
+    return BRAM if part.metric == "memory_bits" else RESOURCES.index(part.metric)
+
+
+def amounts(
+    parts: Iterable[Part], constants: Mapping[str, float], shape: tuple[int, ...] = (), column: Column = _resource
+) -> Ints:
     """What parts take, as an integer cost [*shape, 5]: every part rounded by itself, as the bill rounds its lines."""
     cost = np.zeros((*shape, len(RESOURCES)), dtype=np.int64)
     for part in parts:
-        if part.metric not in RESOURCES:
+        place = column(part)
+        if place is None:
             continue
-        column = RESOURCES.index(part.metric)
         value = part.coefficient
         for name in part.factors:
             value = value * constants[name]
-        cost[..., column] += np.rint(np.asarray(value, dtype=np.float64) * _SCALES[column]).astype(np.int64)
+        cost[..., place] += np.rint(np.asarray(value, dtype=np.float64) * _SCALES[place]).astype(np.int64)
     return cost
 
 
 class _Builder:
-    def __init__(self, pipeline: tuple[Stage, ...], style: Style, constants: Mapping[str, float], rules: Rules) -> None:
+    def __init__(
+        self, pipeline: tuple[Stage, ...], style: Style, constants: Mapping[str, float], rules: Rules, column: Column
+    ) -> None:
+        self.column = column
         self.pipeline, self.style, self.constants, self.rules = pipeline, style, constants, rules
         self.order = tuple(stage.index for stage in matrix_stages(pipeline))
         self.place = {stage: i for i, stage in enumerate(self.order)}
@@ -126,7 +155,7 @@ class _Builder:
         )
 
     def cost(self, parts: Iterable[Part], shape: tuple[int, ...] = ()) -> Ints:
-        return amounts(parts, self.constants, shape)
+        return amounts(parts, self.constants, shape, self.column)
 
     def unit(self, stage: Stage, name: str) -> Unit:
         """All foldings of one matrix unit with its sliding window; equal units share their arrays."""

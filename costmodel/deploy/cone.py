@@ -42,8 +42,9 @@ def recoding_of(state: Assembler, node: Node) -> tuple[bool, float]:
     function = _Function(state, node, node.inner)
     source = node.inputs[0]
     size = state.magnitude.get(source, 1.0)
+    zero = state.types[source].zero or state.nodes[source].domain.kind == "binary01"
     high = np.unique(function(np.full(function.shape, size)))
-    low = np.unique(function(np.full(function.shape, 0.0 if state.types[source].zero else -size)))
+    low = np.unique(function(np.full(function.shape, 0.0 if zero else -size)))
     if len(low) != 1 or len(high) != 1:
         raise state.refuse(node, "its two values differ between channels")
     return bool(high[0] > low[0]), float(max(abs(high[0]), abs(low[0])))

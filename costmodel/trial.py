@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.deploy import packed
-from costmodel.deploy.assemble import CannotRunError, assemble
+from costmodel.deploy.assemble import assemble
+from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.study import Deployment, Effect, Verdict, effect, prepare, verify

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from costmodel.deploy import moves
-from costmodel.deploy.assemble import Assembler, inherit
 from costmodel.deploy.assemble_sums import sum_of_products
 from costmodel.deploy.assemble_windows import max_pool, norm, pooled_sum, reduce, softmax
+from costmodel.deploy.assembler import Assembler, inherit
 from costmodel.deploy.cone import recoding_of, thresholds_of
 from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
 from costmodel.deploy.multipliers import nearest_sums, terms

@@ -14,7 +14,7 @@ from costmodel.graph.domain import Domain
 from costmodel.graph.node import Node
 
 if TYPE_CHECKING:
-    from costmodel.deploy.assemble import Assembler
+    from costmodel.deploy.assembler import Assembler
 
 _NARROW = ("binary", "binary01", "ternary")
 

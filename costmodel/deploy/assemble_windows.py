@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.deploy.assemble import Assembler, inherit
+from costmodel.deploy.assembler import Assembler, inherit
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.graph.attrs import Norm, Pool, Reduce, Softmax
 from costmodel.graph.node import Node

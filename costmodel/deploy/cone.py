@@ -9,16 +9,14 @@ neither of the two values, is taken as +1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from costmodel.deploy.assembler import Assembler
 from costmodel.deploy.constants import compress
+from costmodel.deploy.ops import OPS
 from costmodel.deploy.program import REAL, Array, Instruction
 from costmodel.graph.node import Node
-
-if TYPE_CHECKING:
-    from costmodel.deploy.assemble import Assembler
 
 #: Sources beyond this are not looked at; every published network stays far inside.
 _FAR = 2.0**100
@@ -66,17 +64,14 @@ class _Function:
     """The cone as a function of arrays that broadcast against its constants."""
 
     def __init__(self, state: Assembler, node: Node, cone: tuple[Node, ...]) -> None:
-        from costmodel.deploy.assemble import Assembler
-        from costmodel.deploy.assemble_ops import BUILDERS
-
-        inner = Assembler(state.graph, None, "exact", state.constants)
+        inner = Assembler(state.graph, None, "exact", state.builders, state.constants)
         names = {part.id for part in cone}
         self.source = next(i for part in cone for i in part.inputs if i not in names)
         inner.nodes = {**state.nodes, **{part.id: part for part in cone}}
         inner.types[self.source] = REAL
         inner._next = 1 + max(max(inner.nodes), state._next)
         for part in cone:
-            BUILDERS["move" if part.row.moves else part.op](inner, part)
+            inner.build(part)
         self.instructions: list[Instruction] = inner.instructions
         self.root = cone[-1].id
         rank = len(node.shape)
@@ -84,8 +79,6 @@ class _Function:
         self.shape = np.broadcast_shapes((1,) * rank, *shapes)
 
     def __call__(self, x: Array) -> Array:
-        from costmodel.deploy.ops import OPS
-
         values = {self.source: x}
         for instruction in self.instructions:
             arguments = [values[i] for i in instruction.inputs]

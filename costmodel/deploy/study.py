@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costmodel.deploy import deploy
-from costmodel.deploy.assemble import CannotRunError, assemble
+from costmodel.deploy.assemble import assemble
+from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.program import Array, Instruction, Program

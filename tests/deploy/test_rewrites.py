@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from costmodel.deploy import PASSES
-from costmodel.deploy.assemble import CannotRunError, assemble
+from costmodel.deploy.assemble import assemble
+from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor
 from costmodel.deploy.study import prepare, verify
 from costmodel.ledger.charge import charge

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from costmodel.targets import estimate, list_targets, load_target  # type: ignore[no-redef]
     from costmodel.targets.estimate import Estimate
 
+    __version__: str
+
 #: public name -> module that defines it
 _HOME = {
     "profile": "costmodel.api",
@@ -40,6 +42,7 @@ __all__ = [
     "Estimate",
     "Ledger",
     "Profile",
+    "__version__",
     "build_model",
     "estimate",
     "list_models",
@@ -50,6 +53,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from costmodel.cli.main import version
+
+        return version()
     if name not in _HOME:
         raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
@@ -58,4 +65,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted({*globals(), *_HOME, "__version__"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,25 @@ if TYPE_CHECKING:
 
 #: Fraction bits of a comparison of them all.
 SWEEP = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+#: What is said where no weights were given.
+RANDOM = (
+    "The weights are random, because no --checkpoint was given: flips, errors and agreement show the arithmetic and "
+    "not what it does to a trained network, and there is no accuracy."
+)
+MADE = "No --checkpoint was given: the weights are those that the factory makes, random unless it loads some."
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A deployed network and its verdict; ``refusal`` says why it cannot run, where it cannot."""
+    """A deployed network and its verdict; ``refusal`` says why it cannot run, where it cannot.
+
+    ``weights`` says what they are where no checkpoint was given.
+    """
 
     made: Deployment
     verdict: Verdict | None
     refusal: str
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -87,12 +97,13 @@ def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool
     with loading.user_code(f"{title} does not run on an input of {', '.join(map(str, request.inputs))}"):
         made = prepare(model, inputs, name=title, trained=request.trained, seed=request.seed)
     announce("comparing with PyTorch")
+    weights = "" if request.checkpoint else RANDOM if request.reference.kind == "zoo" else MADE
     try:
-        return Trial(made, verify(made, random_images(made, 2, request.seed)), "")
+        return Trial(made, verify(made, random_images(made, 2, request.seed)), "", weights)
     except CannotRunError as error:
         if must_run:
             raise
-        return Trial(made, None, str(error))
+        return Trial(made, None, str(error), weights)
 
 
 def random_images(made: Deployment, count: int, seed: int) -> tuple[Array, ...]:
@@ -147,14 +158,16 @@ def sweep(made: Deployment, option: str, judged: Images) -> list[Effect]:
     return [effect(made, chosen, bits, judged.images, judged.labels) for bits in SWEEP]
 
 
-def write(made: Deployment, option: str, bits: int, file: str | None, qonnx: str | None) -> list[str]:
+def write(found: Trial, option: str, bits: int, file: str | None, qonnx: str | None) -> list[str]:
     """Write the packed network and the QONNX graph where they are asked for, and say what was written."""
+    made = found.made
     if not (file or qonnx):
         return []
     graph = replace_multipliers(made.graph, option)  # type: ignore[arg-type]
     lines = []
     if file:
         program = assemble(graph, bits, option)
+        program = replace(program, notes=(*program.notes, *filter(None, [found.weights])))
         path = packed.save(program, file)
         size, least = path.stat().st_size, packed.theoretical_bits(program) / 8
         lines.append(f"wrote {path}: {size:,} bytes, {100 * (size / least - 1):.1f} % above the bits of its constants")
@@ -181,7 +194,8 @@ def run_file(path: Path, wanted: Wanted) -> Ran:
         found, labels = test_images(wanted, wanted.data, shapes[0], program.network)
         logits = run_batches(Executor(program), found, threads=2)
         said["images"] = f"{len(found)} of {wanted.data}"
-        said["top-1 accuracy"] = f"{100 * float((logits.argmax(1) == labels).mean()):.2f} %"
+        right = f"{100 * float((logits.argmax(1) == labels).mean()):.2f} %"
+        said["top-1 accuracy"] = "none: the weights are random" if RANDOM in program.notes else right
     else:
         generator = np.random.default_rng(wanted.seed)
         inputs = [generator.standard_normal((wanted.count or 1, *shape[1:])) for shape in shapes]

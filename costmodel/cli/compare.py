@@ -54,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
             made = api.answer(request, use_cache=not args.no_cache, announce=announce)
             profiles.append(replace(made, deployed=with_scale(made.deployed, scale)))
     show = numbers.exact if args.exact else numbers.count
+    if args.format == "csv":
+        emit([comparison.figures(profiles, level, estimates, args.conventions)], args.format, args.output)
+        return 0
     tables = comparison.tables(profiles, level, show)
     if args.conventions:
         tables += comparison.by_convention(profiles, show)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if path.suffix == ".safetensors" or path.is_file():
         from costmodel.trial import run_file
 
+        _refuse_what_needs_a_network(args)
         ran = run_file(path, _wanted(args))
         emit([views.ran(ran.said, ran.notes)], args.format)
         return 0
@@ -76,9 +78,11 @@ def run(args: argparse.Namespace) -> int:
         if found.made.profile.rewrites:
             tables.append(counts.rewrites(found.made.profile, numbers.plain))
         if found.verdict is None:
-            emit(tables, args.format, preface=views.preface(found.made.profile, found.refusal))
+            emit(tables, args.format, preface=views.preface(found.made.profile, found.refusal, found.weights))
             return int(args.strict)
         judged = trial.images(found.made, _wanted(args))
+        if found.weights == trial.RANDOM:
+            judged = replace(judged, labels=None)
         announce("running in fixed point")
         tables += [views.verdict_table(found.verdict), *_effects(args, found, judged)]
         if args.target:
@@ -87,12 +91,24 @@ def run(args: argparse.Namespace) -> int:
             settings.pop("scale", None)
             tables.append(views.prices(found.made, options.targets(args), ways, settings))
         bits = FRACTION_BITS if args.fraction_bits == "all" else args.fraction_bits
-        written = trial.write(found.made, args.scale, bits, args.output, args.qonnx)
-    emit(tables, args.format, preface=views.preface(found.made.profile))
+        written = trial.write(found, args.scale, bits, args.output, args.qonnx)
+    emit(tables, args.format, preface=views.preface(found.made.profile, "", found.weights))
     if args.format == "table":
         for line in written:
             print(line)
     return int(args.strict and not found.verdict.exact)
+
+
+def _refuse_what_needs_a_network(args: argparse.Namespace) -> None:
+    """A file that was written is run as it is."""
+    given = {
+        "--scale": args.scale != "exact", "--fraction-bits": args.fraction_bits != FRACTION_BITS, "-o": args.output,
+        "--qonnx": args.qonnx, "--target": args.target, "--checkpoint": args.checkpoint, "--input": args.input,
+        "--model-args": args.model_args, "--trained": args.trained, "--strict": args.strict,
+    }  # fmt: skip
+    options.refuse(
+        [flag for flag, value in given.items() if value], "does not act on a deployed file, which is run as it is"
+    )
 
 
 def _effects(args: argparse.Namespace, found: Trial, judged: Images) -> list[Table]:

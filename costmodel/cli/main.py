@@ -1,13 +1,16 @@
 """The command line: finds the verb, imports only its module, and turns errors into exit statuses.
 
-Exit status: 0 done, 1 done but a check failed (``--strict``), 2 bad input, 130 interrupted. A verb is a module with
-``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``; optionally ``EXAMPLES`` (text under its help).
+Exit status: 0 done, 1 done but a check failed (``--strict``), 2 bad input or another failure, 130 interrupted. A verb
+is a module with ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``; optionally ``EXAMPLES`` (text
+under its help).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
 import sys
 from types import ModuleType
@@ -43,25 +46,78 @@ examples:
 
 BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a tool whose reader went away
 INTERRUPTED = 130  # 128 + SIGINT
+#: Environment variable that lets what is not bad input through, with its traceback.
+DEBUG = "COSTMODEL_DEBUG"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb and return the exit status."""
+    """Run one command and return the exit status. Whatever fails ends in one line on standard error."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    closed = _streams()
     try:
         status = dispatch(arguments)
+        if closed is not None and closed.tell():
+            raise CostmodelError("standard output is closed, and the answer has nowhere to go: give -o FILE")
         sys.stdout.flush()
         return status
     except CostmodelError as error:
-        print(f"costmodel: error: {error}", file=sys.stderr)
-        return 2
+        return _fail(str(error))
     except BrokenPipeError:
         # The reader went away (`costmodel models | head`). Python would complain once more while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        print("costmodel: interrupted", file=sys.stderr)
+        _fail("", "interrupted")
         return INTERRUPTED
+    except OSError as error:
+        _discard_output()
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}", error=error)
+    except MemoryError as error:
+        return _fail("out of memory: try a smaller input, or a machine with more", error=error)
+    except RecursionError as error:
+        return _fail(
+            "something is nested too deeply: a file that was given, or the modules of the network", error=error
+        )
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise  # --help, --version
+        return _fail(f"the program was left with exit status {end.code!r}", error=end)
+    except BaseException as error:  # a fault of this program: one line, and where it is on request
+        import traceback
+
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rpartition(os.sep)[2]}, line {frame.lineno}"
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return _fail(f"{what} ({place}). This should not happen; {DEBUG}=1 shows the whole traceback", error=error)
+
+
+def _streams() -> io.StringIO | None:
+    """Standard output that takes every character; what stands in for one that was closed, None where it was not."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = io.StringIO()
+        return sys.stdout
+    if not (sys.stdout.encoding or "").lower().startswith("utf") and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    return None
+
+
+def _fail(message: str, what: str = "", error: BaseException | None = None) -> int:
+    """Say in one line what failed; the status of bad input."""
+    if error is not None and os.environ.get(DEBUG):
+        raise error
+    text = what or f"error: {' '.join(message.split())}"
+    with contextlib.suppress(OSError, ValueError):
+        print(f"costmodel: {text}", file=sys.stderr)
+    return 2
+
+
+def _discard_output() -> None:
+    """Python flushes standard output once more at its end, and would complain about it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def dispatch(arguments: list[str]) -> int:

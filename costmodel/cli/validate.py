@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
         figures = folder_for(Path(args.figures))  # before anything that takes time
     with progress() as announce:
         report = validate(args.kinds or KINDS, announce)
-    emit(views.tables(report, args.rows), args.format, args.output, report.to_dict)
+    tables = [views.every_row(report)] if args.rows and args.format == "csv" else views.tables(report, args.rows)
+    emit(tables, args.format, args.output, report.to_dict)
     if args.figures:
         for path in draw(report, figures):
             print(f"wrote {path}")

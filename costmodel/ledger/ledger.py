@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from costmodel.graph.domain import Domain
@@ -126,6 +126,10 @@ class Ledger:
     #: neighbours that are repeated.
     skipped: tuple[Layer, ...] = ()
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.by_kind().items())
+        return f"Ledger({self.network}, {self.level}, {len(self.layers)} layers: {kinds})"
+
     def total(self, *kinds: Kind) -> int:
         """Number of operations of the given kinds, or of all kinds."""
         return sum(c.count for c in self.charges if not kinds or c.kind in kinds)
@@ -166,7 +170,7 @@ class Ledger:
 
     def filter(self, keep: Callable[[Charge], bool]) -> Ledger:
         """The same network with only the charges for which ``keep`` holds."""
-        return Ledger(self.network, self.level, self.layers, tuple(c for c in self.charges if keep(c)), self.traffic)
+        return replace(self, charges=tuple(c for c in self.charges if keep(c)))
 
     def to_frame(self) -> pd.DataFrame:
         """One row a charge; needs pandas."""
@@ -194,6 +198,10 @@ class Profile:
     caveats: tuple[Caveat, ...] = ()
     #: Free-form facts about the run: versions, seed, options. Strings only.
     provenance: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join("x".join(map(str, shape)) for shape in self.input_shapes)
+        return f"Profile({self.network}, input {shapes}, {self.parameters:,} parameters, {self.deployed!r})"
 
     def ledger(self, level: Level = "deployed") -> Ledger:
         return self.as_written if level == "as_written" else self.deployed

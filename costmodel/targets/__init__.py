@@ -39,6 +39,7 @@ def estimate(
     Raises :class:`CostmodelError` for an unknown target or option, and for a value that may not be chosen.
     """
     from costmodel.collector import without_collector
+    from costmodel.errors import CostmodelError
     from costmodel.ledger.scales import with_scale
     from costmodel.targets.load import load_target
 
@@ -48,9 +49,24 @@ def estimate(
     ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
     if scale != "exact":
         ledger = with_scale(ledger, scale)
-    with without_collector():
-        result: Estimate = model.price(ledger, spec, settings)
+    try:
+        with without_collector():
+            result: Estimate = model.price(ledger, spec, settings)
+    except KeyError as error:
+        if not _is_users(spec):
+            raise
+        raise CostmodelError(
+            f"target {spec.file}: it has no {error.args[0]!r}, which targets of kind {spec.kind} need. Add it, "
+            "or name a base that has it"
+        ) from error
     return result
+
+
+def _is_users(spec: Target) -> bool:
+    """Whether a target is from a file outside of this package."""
+    from costmodel.targets.folder import specs_folder
+
+    return bool(spec.file) and not os.path.realpath(spec.file).startswith(os.path.realpath(specs_folder()) + os.sep)
 
 
 def options_of(target: Target) -> dict[str, Parameter]:

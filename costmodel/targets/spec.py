@@ -37,6 +37,8 @@ class Parameter:
         Raises :class:`CostmodelError` that says what may be chosen.
         """
         given = value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise CostmodelError(f"option {name}={given!r}: expected {self._expected()}")
         if isinstance(value, str) and isinstance(self.default, (int, float)):
             value = self._from_text(value)
         expected = self._expected()

@@ -105,6 +105,22 @@ def rows(group: str, results: tuple[Result, ...]) -> Table:
     return Table(group, group, columns, table, notes=notes)
 
 
+def every_row(report: Report) -> Table:
+    """The rows of all groups in one table, for programs."""
+    results = [result for group in report.groups() for result in report.of(group)]
+    names = list(dict.fromkeys(name for r in results for name in r.baselines))
+    keys = ("group", "model", "target", "metric", "split", "measured", "estimate", "low", "high", "error", "left_out")
+    table = [
+        Row([
+            r.group, r.row.model, r.row.target, r.row.metric, r.row.split, r.row.value, r.estimate.value,
+            r.estimate.low, r.estimate.high, r.error, _off(r.left_out, r.row.value),
+            *(r.baselines.get(name) for name in names), r.note,
+        ])
+        for r in results
+    ]  # fmt: skip
+    return Table("rows", "", [Column(key, key) for key in (*keys, *(f"baseline: {n}" for n in names), "note")], table)
+
+
 def skipped(report: Report) -> Table:
     """The rows that are not estimated, and why."""
     found = [Row([s.row.model, s.row.target, s.row.metric, s.row.value, s.why]) for s in report.skipped]

@@ -42,6 +42,25 @@ def tables(profiles: list[Profile], level: Any, show: Any) -> list[Table]:
     return [multiplications(profiles, level, show), operations(profiles, level, show)]
 
 
+def figures(profiles: list[Profile], level: Any, estimates: list[list[Estimate]], conventions: bool) -> Table:
+    """Every figure in a row of its own, for programs: network, target (none for counts), metric, value, low, high."""
+    rows = []
+    for profile in profiles:
+        ledger = profile.ledger(level)
+        counted: dict[str, float] = {**ledger.by_kind(), "weight_bits": ledger.weight_bits()}
+        if conventions:
+            counted |= {f"{c.name}, {c.unit}": c.count(profile).number for c in CONVENTIONS}
+        rows += [Row([profile.network, "", name, value, value, value]) for name, value in counted.items()]
+    for estimate in (estimate for row in estimates for estimate in row):
+        cells = [estimate.network, estimate.target]
+        rows += [Row([*cells, metric, q.value, q.low, q.high]) for metric, q in estimate.totals().items()]
+        rows.append(Row([*cells, "fits", int(estimate.fits), int(estimate.fits), int(estimate.fits)]))
+    names = ("network", "target", "metric", "value", "low", "high")
+    return Table(
+        "figures", "", [Column(name, name, "left" if i < 3 else "right") for i, name in enumerate(names)], rows
+    )
+
+
 def by_convention(profiles: list[Profile], show: Any) -> list[Table]:
     """Every convention, and its reconciliation for each network."""
     return [conventions(profiles, show), *(table for p in profiles for table in reconcile(p, show))]

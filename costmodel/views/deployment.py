@@ -117,10 +117,15 @@ def ran(said: Mapping[str, str], notes: Sequence[str]) -> Table:
     return Table("file", "", columns, [Row([name, text]) for name, text in said.items()], notes=notes)
 
 
-def preface(profile: Profile, refusal: str = "") -> str:
-    """The network, what it hides, why it cannot run, and what the tracer could not see."""
+def preface(profile: Profile, refusal: str = "", weights: str = "") -> str:
+    """The network, what it hides, what its weights are, why it cannot run, and what the tracer could not see."""
     color = use_color()
-    said = [(hidden_multiplications(profile), "warn"), (refusal, "bad"), *((text, "bad") for text in caveats(profile))]
+    said = [
+        (weights, "warn"),
+        (hidden_multiplications(profile), "warn"),
+        (refusal, "bad"),
+        *((text, "bad") for text in caveats(profile)),
+    ]
     lines = [paint(counts.title(profile, "deployed"), "title", color)]
     lines += [paint(line, style, color) for text, style in said if text for line in wrap(text)]
     return "\n".join(lines) + "\n"

@@ -126,5 +126,8 @@ def build(name: str, **kwargs: Any) -> nn.Module:
             close = difflib.get_close_matches(given, accepted, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise CostmodelError(f"{item.name} has no option {given!r}; it takes {', '.join(accepted)}.{hint}")
+    for given in ("num_classes", "in_channels"):
+        if given in kwargs and not (type(kwargs[given]) is int and 1 <= kwargs[given] < 2**31):
+            raise CostmodelError(f"{item.name}: {given}={kwargs[given]!r}: expected a whole number, at least 1")
     net: nn.Module = builder(**{**options, **kwargs})
     return net

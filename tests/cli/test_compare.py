@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -56,6 +58,21 @@ def test_costs_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_form(format: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", *PAIR, "--conventions", "--format", format]) == 0
     assert "bn-reactnet6-digits" in capsys.readouterr().out
+
+
+def test_csv_has_every_figure_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", *PAIR, "--target", "arm", "--target", "asic", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    for name in PAIR:
+        profile = api.profile(name)
+        own = [row for row in rows if row["network"] == profile.network]
+        counted = {row["metric"]: int(row["value"]) for row in own if not row["target"]}
+        assert profile.deployed.by_kind().items() <= counted.items()
+        for target in ("arm", "asic"):
+            estimate = profile.estimate(target)
+            priced = {row["metric"]: row for row in own if row["target"] == estimate.target}
+            for metric, q in estimate.totals().items():
+                assert [float(priced[metric][key]) for key in ("value", "low", "high")] == [q.value, q.low, q.high]
 
 
 def test_unknown_models_and_targets(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """``costmodel deploy``: what it prints, writes and refuses."""
 
 import json
+import re
 
 import pytest
 
@@ -33,9 +34,23 @@ def test_every_scale_option_with_its_price(capsys):
 
 def test_a_file_is_written_and_run(capsys, tmp_path):
     path = tmp_path / "net.safetensors"
-    assert run(capsys, "abbnn-digits", "-o", str(path), "--fraction-bits", "10", "--images", "1")[0] == 0
-    status, out, _ = run(capsys, str(path), "--data", "digits", "--images", "20")
-    assert status == 0 and "top-1 accuracy" in out and "20 of digits" in out
+    trained = ("--checkpoint", "abbnn-digits")
+    assert run(capsys, "abbnn-digits", *trained, "-o", str(path), "--fraction-bits", "10", "--images", "1")[0] == 0
+    status, out, _ = run(capsys, str(path), "--data", "digits", "--images", "50")
+    assert status == 0 and "50 of digits" in out
+    assert float(re.search(r"top-1 accuracy +([\d.]+) %", out)[1]) > 80
+    status, out, err = run(capsys, str(path), "--scale", "pow2")
+    assert status == 2 and "--scale does not act on a deployed file" in err
+
+
+def test_random_weights_are_said_and_have_no_accuracy(capsys, tmp_path):
+    path = tmp_path / "net.safetensors"
+    status, out, _ = run(capsys, "abbnn-digits", "-o", str(path), "--data", "digits", "--images", "5")
+    assert status == 0 and "The weights are random" in out and "top-1 %" not in out
+    status, out, _ = run(capsys, str(path), "--data", "digits", "--images", "5")
+    assert status == 0 and re.search(r"top-1 accuracy +none", out)
+    status, out, _ = run(capsys, "abbnn-digits", "--checkpoint", "abbnn-digits", "--data", "digits", "--images", "5")
+    assert status == 0 and "weights are random" not in out and "top-1 %" in out
 
 
 def test_tied_networks_lose_every_multiplication(capsys):

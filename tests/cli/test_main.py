@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -67,13 +68,62 @@ def test_what_a_verb_raises_becomes_an_exit_status(
     assert said in capsys.readouterr().err
 
 
-def test_programming_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+class Stop(BaseException):
+    """What a user's code may raise, and no ``except Exception`` sees."""
+
+
+@pytest.mark.parametrize(
+    "raised", [TypeError("a bug"), KeyError("library"), Stop("no"), RecursionError(), MemoryError(), SystemExit("go"),
+               OSError(28, "No space left on device"), UnicodeDecodeError("utf-8", b"x", 0, 1, "bad")],
+    ids=lambda e: type(e).__name__,
+)  # fmt: skip
+def test_whatever_fails_ends_in_one_line_and_status_two(
+    raised: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(arguments: list[str]) -> int:
-        raise TypeError("a bug")
+        raise raised
 
     monkeypatch.setattr(cli, "dispatch", fail)
-    with pytest.raises(TypeError):
+    monkeypatch.setattr(cli, "_discard_output", lambda: None)
+    assert cli.main(["models"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("costmodel: error: ") and "Traceback" not in line
+    monkeypatch.setenv(cli.DEBUG, "1")
+    with pytest.raises(type(raised)):
         cli.main(["models"])
+
+
+def started(redirect: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A whole process, through a shell that redirects its output."""
+    command = f"{sys.executable} -m costmodel {' '.join(arguments)} {redirect}"
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize("redirect", [">&-", ">/dev/full"])
+def test_an_answer_that_cannot_be_printed_is_an_error(redirect: str) -> None:
+    done = started(redirect, "models")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "costmodel: error: " in line
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("arguments", [["models"], ["targets", "fpga"], ["profile", "abbnn-digits", "--by", "layer"]])
+def test_text_falls_back_to_ascii(encoding: str, arguments: list[str]) -> None:
+    done = started("", *arguments, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.isascii() and "?" not in done.stdout.replace("?)", "")
+
+
+def test_json_stays_json_in_every_encoding() -> None:
+    done = started("", "targets", "fpga", "--format", "json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout) == json.loads(started("", "targets", "fpga", "--format", "json").stdout)
+
+
+def test_the_package_runs_as_a_module_and_knows_its_version() -> None:
+    import costmodel
+
+    assert started("", "--version").stdout.strip() == f"costmodel {costmodel.__version__}"
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -54,9 +54,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from costmodel.cli.main import version
-
-        return version()
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module 'costmodel' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
@@ -66,3 +64,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME, "__version__"})
+
+
+def _version() -> str:
+    """Version of the installed package."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("costmodel")
+    except metadata.PackageNotFoundError:  # imported from a source tree that was never installed
+        return "0+unknown"

@@ -125,7 +125,10 @@ def dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:
         return dispatch([*arguments[1:2], "--help"])
     if not arguments or arguments[0].startswith("-"):
-        top_parser().parse_args(arguments or ["--help"])  # --help, --version, or an error of its own
+        if top_parser().parse_args(arguments or ["--help"]).version:  # else --help, or an error of its own
+            import costmodel
+
+            print(f"costmodel {costmodel.__version__}")
         return 0
     verb = arguments[0]
     if verb not in VERBS:
@@ -184,18 +187,8 @@ def top_parser() -> argparse.ArgumentParser:
         epilog=f"commands:\n{verbs}\n\n{EXAMPLES}\ncostmodel COMMAND --help explains one command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"costmodel {version()}")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     return parser
-
-
-def version() -> str:
-    """Version of the installed package."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("costmodel")
-    except metadata.PackageNotFoundError:  # imported from a source tree that was never installed
-        return "0+unknown"
 
 
 if __name__ == "__main__":

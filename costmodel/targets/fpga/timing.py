@@ -63,7 +63,9 @@ def static_power(target: Target) -> list[tuple[str, float, tuple[str, ...]]]:
         return [("board", 1.0, ("board_power",))]
     if "static_power_per_lut" not in target.constants:
         return []
-    found = [("static", target.value("device_lut"), ("static_power_per_lut",))]
+    found: list[tuple[str, float, tuple[str, ...]]] = [
+        ("static", target.value("device_lut"), ("static_power_per_lut",))
+    ]
     found += [(name, 1.0, (f"{name}_power",)) for name in ("processor", "hbm") if f"{name}_power" in target.constants]
     return found
 

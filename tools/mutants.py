@@ -42,10 +42,9 @@ AREAS = {
         "tests/trace/test_equivalence.py"
     ),
     "costmodel/deploy/thresholds.py": (
-        "tests/trace/test_written_binary.py tests/deploy/test_rewrites.py tests/trace/test_pitfalls.py"
+        "tests/deploy/test_thresholds.py tests/trace/test_written_binary.py tests/deploy/test_rewrites.py"
     ),
     "costmodel/targets/fpga/units.py": "tests/targets/fpga/test_units.py tests/targets/fpga/test_price.py",
-    "costmodel/targets/fpga/search.py": "tests/targets/fpga/test_search.py tests/explore/test_folding.py",
     "costmodel/targets/asic/bill.py": "tests/targets/asic tests/targets/test_arrays.py tests/validate/test_asic.py",
     "costmodel/explore/compose.py": "tests/explore/test_compose.py tests/explore/test_folding.py",
 }

@@ -19,6 +19,7 @@ class Net(nn.Module):
         super().__init__()
         self.first, self.bn, self.second = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1)
         self.bias = nn.Parameter(torch.tensor([0.5, -0.25, 0.125, -0.5]).reshape(1, 4, 1, 1))
+        self.places = nn.Parameter(torch.linspace(-1, 1, 100).reshape(1, 1, 10, 10))
         self.decide, self.end = decide, end
 
     def forward(self, x: Tensor) -> object:
@@ -46,6 +47,9 @@ ONE = {
     "a clamp in front": lambda net, x: sign(torch.clamp(x, -1.0, 1.0) + 0.25),
     # Two decisions about one value, of which the first is the only one that counts: at another point in each channel.
     "the weaker of two": lambda net, x: ((net.bn(x) > 0) | (net.bn(x) > 1)).to(x.dtype) * 2 - 1,
+    "the weaker of two at every place": lambda net, x: (
+        ((x + net.places > 0) | (x + net.places > 1)).to(x.dtype) * 2 - 1
+    ),
     "sums of comparisons": lambda net, x: (sign(x + net.bias) + sign(x + net.bias)) / 2,
 }
 #: These change twice as the value grows, so no threshold says them; the decisions in them are comparisons.
@@ -62,6 +66,14 @@ def test_a_function_that_changes_once_is_one_threshold(name: str) -> None:
     assert count(deployed, "threshold") == 1
     assert count(deployed, "compare") == count(deployed, "affine") == 0
     assert verify(deployed, images(deployed, 4)).exact
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"), [("batch norm", 4), ("a bias of each channel", 4), ("a clamp in front", 1)]
+)
+def test_a_threshold_is_stored_for_each_channel_that_has_its_own(name: str, channels: int) -> None:
+    (node,) = (node for node in made(ONE[name]).graph.nodes if node.op == "threshold")
+    assert node.attrs.channels == channels
 
 
 @pytest.mark.parametrize("name", TWICE)
@@ -113,6 +125,7 @@ class Flat(nn.Module):
     [
         (lambda net, x: sign(x + net.bias), 1),
         (lambda net, x: ((x > 0) | (x > 1)).to(x.dtype) * 2 - 1, 1),
+        (lambda net, x: ((x + net.bias > 0) | (x + net.bias > 1)).to(x.dtype) * 2 - 1, 1),
         (lambda net, x: sign(-2.0 * x + 0.125), 1),
     ],
 )

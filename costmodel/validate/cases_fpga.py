@@ -198,7 +198,7 @@ def ternary(ledger: Ledger, activations: bool, weights: bool) -> Ledger:
     return replace(ledger, layers=tuple(layers), charges=charges)
 
 
-def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Result | Skipped:
+def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Result:
     on = priced.target
     if row.metric in RESOURCES:
         name, factor = RESOURCES[row.metric]
@@ -217,22 +217,19 @@ def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Resu
             return Result(row, "FPGA rate, images of microseconds", rate, note=SHORT_NOTE, target=on)
         return Result(row, "FPGA rate, one image at a time", rate, target=on)
     if row.metric == "PL_dynamic_W":
-        energy = priced.by_component("energy_J").get("dynamic") if "energy_J" in priced.metrics() else None
-        if energy is None:
-            return Skipped(row, f"no constant of {on} says what logic takes")
-        power = energy.scaled(priced.derived["images_per_second"].value)
+        energy = priced.by_component("energy_J")["dynamic"]
+        power = energy.scaled(priced.facts["clock_hz"] / priced.facts["interval_cycles"])
         return Result(row, "FPGA power of logic", power, target=on)
     assert row.metric == "energy_uJ_per_inf", row
     return Result(row, "FPGA board energy", priced.total("energy_J").scaled(1e6), target=on)
 
 
-def _of_power(row: Row) -> Result | Skipped:
+def _of_power(row: Row) -> Result:
     """Power of the logic that is clocked, from the resources that the report of the design states."""
     name, clock, lut, ff, bram36, dsp = REPORTED[row.model, row.target]
     target = load_target(name)
-    if "lut_energy" not in target.constants:
-        return Skipped(row, f"no constant of {name} says what logic takes")
-    lines = dynamic_lines({"lut": lut, "ff": ff, "memory_bits": BITS_OF_A_BLOCK * bram36, "dsp": dsp}, clock)
+    amounts = {"lut": lut, "ff": ff, "memory_bits": BITS_OF_A_BLOCK * bram36, "dsp": dsp}
+    lines = dynamic_lines(amounts, clock, target)
     found = Estimate(row.model, name, "", tuple(lines), target.constants).total("energy_J")
     return Result(row, "FPGA power of logic, of stated resources", found, target=name)
 

@@ -24,7 +24,7 @@ from costmodel.targets.fpga.design import Stage, Work, matrix_rows
 from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
 from costmodel.targets.fpga.job import LIMITED, Job, Prices, prices
 from costmodel.targets.fpga.pipeline import Parts, Style, operators
-from costmodel.targets.fpga.timing import ACTIVE, active_amounts, dynamic_lines, static_power
+from costmodel.targets.fpga.timing import active_amounts, dynamic_lines, static_power
 from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
 from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval, Quantity
@@ -258,10 +258,8 @@ def _energy(job: Job, cycles: int, amounts: Mapping[str, float]) -> list[Line]:
         if "call_time" in constants:
             share = watts / job.settings["batch"]
             found.append(Line(-1, "energy_J", component, "software", share, (*factors, "call_time")))
-    if set(ACTIVE.values()) <= constants.keys():
-        more = ("engine_activity",) if "engine_activity" in constants else ()
-        found += dynamic_lines(amounts, cycles, job.settings["activity"], more)
-    return found
+    more = ("engine_activity",) if "engine_activity" in constants else ()
+    return found + dynamic_lines(amounts, cycles, job.target, job.settings["activity"], more)
 
 
 def size(job: Job) -> Engine:

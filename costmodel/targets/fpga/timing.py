@@ -44,10 +44,16 @@ def active_amounts(groups: Iterable[tuple[int, Parts]], target: Target) -> dict[
 
 
 def dynamic_lines(
-    amounts: Mapping[str, Any], cycles: Any, activity: float = 1.0, more: tuple[str, ...] = ()
+    amounts: Mapping[str, Any], cycles: Any, target: Target, activity: float = 1.0, more: tuple[str, ...] = ()
 ) -> list[Line]:
-    """Energy of logic that is clocked for so many cycles. ``activity`` is that of its data, relative to the default of
-    the vendor's power report; the clock tree runs whatever the data does. ``more`` are further factors on the data."""
+    """Energy of logic that is clocked for so many cycles; none where the target does not say what logic takes.
+
+    ``activity`` is that of the data, relative to the default of the vendor's power report; the clock tree runs whatever
+    the data does. ``more`` are further factors on the data."""
+    if not set(ACTIVE.values()) <= target.constants.keys():
+        return []
+    if "activity_error" in target.constants:
+        more = (*more, "activity_error")
     return [
         Line(-1, "energy_J", "dynamic", name, amounts[name] * cycles, (factor,))
         if name == "ff"
@@ -121,10 +127,8 @@ class Timing:
         for component, watts, factors in static_power(self.target):
             for kind, seconds, more in self.seconds():
                 found.append(Line(-1, "energy_J", component, kind, watts * seconds, (*factors, *more)))
-        if set(ACTIVE.values()) <= self.constants.keys():
-            cycles = (self.first + (self.batch - 1) * self.interval) / self.batch
-            found += dynamic_lines(self.amounts, cycles, self.activity)
-        return found
+        cycles = (self.first + (self.batch - 1) * self.interval) / self.batch
+        return found + dynamic_lines(self.amounts, cycles, self.target, self.activity)
 
     def rates(self) -> dict[str, Interval]:
         """Images a second: of a full pipeline, and of a batch with its filling and its call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from costmodel.targets.estimate import Line
+from costmodel.targets.fpga.fit import clock_reached
 from costmodel.targets.fpga.job import Job
 from costmodel.targets.fpga.timing import scope, static_power
 from costmodel.targets.fpga.units import Part
@@ -40,6 +41,12 @@ def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:
     if unknown:
         said.append(f"NOT PRICED: {unknown} operations without a rule")
     said.append(scope(target) if static_power(target) else f"no energy: no figure of {target.name}'s power is known")
+    reached = clock_reached(target, used)
+    if reached is not None and job.clock > reached.value:
+        said.append(
+            f"clock: routed designs of this size on this logic met {reached.low / 1e6:.0f} to {reached.high / 1e6:.0f} "
+            f"MHz; {job.clock / 1e6:.0f} MHz is {'beyond that' if job.clock > reached.high else 'not assured'}"
+        )
     for name, share in used.items():
         usable = target.value(f"usable_{name}")
         if usable < share.value <= 1:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.fpga.bill import notes, resource_lines
 from costmodel.targets.fpga.finn import folding_data, read_folding
-from costmodel.targets.fpga.fit import explain_misfit, move_to_uram, too_many_weights, usable, utilisation
+from costmodel.targets.fpga.fit import (
+    explain_misfit,
+    move_to_uram,
+    too_many_weights,
+    usable,
+    utilisation,
+)
 from costmodel.targets.fpga.folding import Fold, matrix_stages, stage_cycles
 from costmodel.targets.fpga.job import Job, prices
 from costmodel.targets.fpga.latency import intervals, latency

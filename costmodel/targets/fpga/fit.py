@@ -55,6 +55,19 @@ def too_many_weights(job: Job) -> tuple[str, ...]:
     )
 
 
+def clock_reached(target: Target, used: Mapping[str, Interval]) -> Interval | None:
+    """The clock that designs of this size are known to meet: between that of half of the LUTs and that of nine tenths,
+    in proportion. None where nothing is known of the logic."""
+    if "clock_sparse" not in target.constants or "lut" not in used:
+        return None
+    dense = min(max((used["lut"].value - 0.5) / 0.4, 0.0), 1.0)
+    few, most = target.constants["clock_sparse"], target.constants["clock_dense"]
+    value, low, high = (
+        (1 - dense) * getattr(few, bound) + dense * getattr(most, bound) for bound in ("value", "low", "high")
+    )
+    return Interval(value, low, high)
+
+
 # -- UltraRAM of foldings that do not say where weights are -----------------------------------------------------------
 
 

@@ -224,7 +224,7 @@ def loop_bound(trips: Any, impl: Impl) -> tuple[Part, ...]:
         return ()
     without_lowest = trips & (trips - 1)
     many_bits = (without_lowest & (without_lowest - 1)) != 0
-    return (Part("dsp", "control", "control", where(many_bits, dsp_blocks(32, 16), 0)),)
+    return (Part("dsp", "control", "control", where(many_bits, dsp_blocks(32, 16), 0), ("loop_bound_dsp",)),)
 
 
 def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:

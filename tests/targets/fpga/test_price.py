@@ -16,6 +16,7 @@ from costmodel.targets import estimate, list_targets, load_target
 from costmodel.targets.fpga.alike import alike
 from costmodel.targets.fpga.design import Widths, stages
 from costmodel.targets.fpga.finn import read_folding, write_folding
+from costmodel.targets.fpga.fit import clock_reached
 from costmodel.targets.fpga.folding import Fold
 from costmodel.targets.fpga.job import capacity
 from costmodel.targets.fpga.latency import latency
@@ -27,6 +28,7 @@ from costmodel.targets.fpga.pipeline import (
     stream_width,
 )
 from costmodel.targets.fpga.units import MatrixShape
+from costmodel.targets.quantity import Interval
 from tests.targets.hand import Net, small_net
 
 WIDTHS = Widths(16, 8, 8)
@@ -464,3 +466,50 @@ def test_a_second_port_helps_only_where_memory_is_waited_for():
     assert two.facts["interval_cycles"] < one.facts["interval_cycles"]
     with pytest.raises(CostmodelError, match="pynq-z2 has 4"):
         estimate(huge, "pynq-z2", mode="engine", ports=5)
+
+
+# -- what a fabric reaches --------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_no_published_design_reaches_is_refused_with_the_limit():
+    for name in ("arty-a7-100t", "pynq-z2"):
+        with pytest.raises(CostmodelError, match=r"clock=.*at most 2e"):
+            estimate(small(), name, clock=5e8)
+    assert any("is not assured" in note for note in estimate(small(), "pynq-z2", clock=1.9e8).notes)
+    assert not any(note.startswith("clock:") for note in estimate(small(), "pynq-z2", clock=1e8).notes)
+
+
+def test_a_fuller_device_reaches_a_lower_clock():
+    target = load_target("pynq-z2")
+    reached = [clock_reached(target, {"lut": Interval.exact(share)}) for share in (0.2, 0.5, 0.7, 0.9, 1.0)]
+    values = [interval.value for interval in reached]
+    assert values == sorted(values, reverse=True)
+    assert values[0] == values[1] > values[2] > values[3] == values[4]
+    assert all(interval.low <= interval.value <= interval.high for interval in reached)
+
+
+def test_dsp_slices_of_loop_bounds_are_uncertain_and_those_of_products_are_not():
+    real = network(conv(0, (-1,), 4, 8, 7, a=FLOAT, b=FLOAT))
+    bill = estimate(real, "zcu104", **options(folding="2x3"))
+    control, products = (bill.by_component("dsp")[name] for name in ("control", "compute"))
+    assert control.low == 0 < control.value < control.high
+    assert products.low == products.value == products.high == 6
+
+
+def test_an_engine_that_nothing_holds_is_a_misfit():
+    tiny = load_target("ice40-up5k")
+    scarce = {
+        name: replace(tiny.constants[name], value=1.0, low=1.0, high=1.0) for name in ("device_lut", "device_dsp")
+    }
+    bill = estimate(chain("mul"), replace(tiny, constants={**tiny.constants, **scarce}), mode="engine")
+    assert any("the smallest engine needs" in reason for reason in bill.misfit)
+
+
+@pytest.mark.parametrize("kind", ["mul", "special"])
+def test_wider_numbers_never_make_a_faster_engine(kind):
+    rates = [
+        estimate(chain(kind), "pynq-z2", mode="engine", real_bits=bits).derived["throughput_fps"].value
+        for bits in (8, 16, 18, 19, 20, 24, 32)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] < 20 * rates[-1]

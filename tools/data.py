@@ -112,6 +112,10 @@ def _pictures() -> None:
     take()
 
 
+def _finn() -> None:
+    _python("-m", "tools.finn_figure")
+
+
 def _python(*words: str) -> None:
     subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
 
@@ -128,6 +132,9 @@ ARTEFACTS = (
         "fronts", ("costmodel/explore/results/*/*.parquet",), (*PRICING, *ACCURACY, "costmodel/explore"), _fronts
     ),
     Artefact("readme", (), (*PRICING, "costmodel/views", "costmodel/cli/profile.py", "tools/readme.py"), _readme),
+    Artefact(
+        "finn", ("docs/finn.svg",), (*PRICING, *ACCURACY, "costmodel/validate", "tools/finn_figure.py"), _finn,
+    ),
     Artefact(
         "sample", ("docs/sample_report.pdf",),
         (*PRICING, *ACCURACY, "costmodel/views", "costmodel/validate", "reports"), _sample,

@@ -3,7 +3,8 @@
     python -m tools.finn_figure
 
 Accuracies are the package's own records (mean and range over seeds). LUTs are estimates for the board of the BNN-PYNQ
-overlays at three rates; next to them stands what Vivado reported for the overlay of the same network.
+overlays at three rates, in the cheapest foldings; for the overlay of LFC what Vivado reported stands next to the
+estimate of its own folding.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from costmodel import estimate, profile
 from costmodel.files import atomic_write
 from costmodel.targets.quantity import Interval
 from costmodel.train.records import measured
+from costmodel.validate.cases_fpga import DESIGNS, bill
 from costmodel.views.plots.palette import CYCLE, LIGHT
 
 ROOT = Path(__file__).parent.parent
@@ -41,11 +43,12 @@ def luts(network: str, cycles: int) -> Interval | None:
     return None if made.misfit else made.totals()["lut"]
 
 
-def overlay(network: str) -> float | None:
-    """LUTs that Vivado reported for the BNN-PYNQ overlay of a network; ``None`` where there is no overlay of it."""
+def overlay() -> tuple[float, Interval]:
+    """LUTs of the BNN-PYNQ overlay of LFC: as Vivado reported them, and the estimate of that very folding."""
     with TRUTH.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["id"] == f"bnnpynq_{network}w1a1_lut"]
-    return float(rows[0]["value"]) if rows else None
+        (row,) = (row for row in csv.DictReader(file) if row["id"] == "bnnpynq_lfcw1a1_lut")
+    priced, _ = bill(DESIGNS[row["model"], row["target"]], lambda text: None)
+    return float(row["value"]), priced.totals()["lut"]
 
 
 def draw() -> bytes:
@@ -60,17 +63,21 @@ def draw() -> bytes:
     for number, network in enumerate(NETWORKS):
         _bars(axes, f"{network}-w1a1", network.upper(), CYCLE[number], filled=True)
         _bars(axes, f"abbnn-{network}-w1a1", f"{network.upper()}, A&B", CYCLE[number], filled=False)
-        reported, top1 = overlay(network), accuracy(f"{network}-w1a1")
-        if reported is not None and top1 is not None:
-            label = f"{network.upper()} overlay, as Vivado reports it"
-            axes.plot(reported, top1.value, "x", color=LIGHT.ink, markersize=8, label=label)
+    top1 = accuracy("lfc-w1a1")
+    if top1 is not None:
+        reported, priced = overlay()
+        spread = [[priced.value - priced.low], [priced.high - priced.value]]
+        axes.errorbar(
+            priced.value, top1.value, None, spread, fmt="s", color=LIGHT.muted, label="LFC overlay, estimate", capsize=3
+        )
+        axes.plot(reported, top1.value, "x", color=LIGHT.ink, markersize=8, label="LFC overlay, Vivado's report")
     rates = ", ".join(f"{CLOCK_HZ / cycles / 1e3:,.0f}" for cycles in CYCLES)
     axes.set_xscale("log")
     axes.set_xlabel(f"LUTs on {BOARD} at {rates} thousand images per second (left to right)")
     axes.set_ylabel("top-1 on MNIST, %")
     axes.grid(color=LIGHT.line, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0, 0.55))
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     pyplot.close(figure)
@@ -86,7 +93,8 @@ def _bars(axes: Any, network: str, label: str, colour: str, filled: bool) -> Non
     spread = [[p.value - p.low for p in points], [p.high - p.value for p in points]]
     error = [[top1.value - top1.low] * len(x), [top1.high - top1.value] * len(x)]
     face = colour if filled else LIGHT.ground
-    axes.errorbar(x, [top1.value] * len(x), error, spread, fmt="o-", color=colour, mfc=face, linewidth=1, label=label)
+    y = [top1.value] * len(x)
+    axes.errorbar(x, y, error, spread, fmt="o:", color=colour, mfc=face, elinewidth=1, capsize=2, label=label)
 
 
 def main() -> None:

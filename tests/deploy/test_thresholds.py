@@ -76,6 +76,25 @@ def test_a_threshold_is_stored_for_each_channel_that_has_its_own(name: str, chan
     assert node.attrs.channels == channels
 
 
+def test_the_limit_of_an_integer_sum_is_an_integer_and_that_of_a_real_one_is_real() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.weight = nn.Conv2d(2, 4, 3), nn.Parameter(torch.randn(4, 4, 3, 3))
+            self.last = nn.Conv2d(4, 2, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            u = sign(self.first(x))
+            return self.last(sign(nn.functional.conv2d(u, sign(self.weight)) - 1.0))
+
+    torch.manual_seed(1)
+    deployed = prepare(Two(), torch.randn(1, 2, 12, 12))
+    real, integer = (node.attrs for node in deployed.graph.nodes if node.op == "threshold")
+    assert (real.domain.kind, integer.domain.kind) == ("float", "int")
+    assert integer.bits_in == integer.domain.bits < real.domain.bits == real.bits_in
+    assert verify(deployed, images(deployed, 4)).exact
+
+
 @pytest.mark.parametrize("name", TWICE)
 def test_a_function_that_changes_twice_is_not(name: str) -> None:
     deployed = made(TWICE[name])

@@ -1,43 +1,59 @@
-"""The exact rewrites that lead from what the Python does to what is deployed, in one order.
+"""The exact rewrites that lead from what the Python does to what is deployed.
 
-Each pass is a function ``Graph -> Graph``; each has its proof and its precondition at the top of its file and adds a
-row for every place at which it removed work.
+Each pass is a function ``Graph -> Graph``; each has its proof and its precondition, checked from the structure of the
+graph, at the top of its file, and adds a row for every place at which it removed work. What a pass makes can be what
+another one waits for (a scale that moves behind a sum stands in front of a threshold), so they run until none of them
+finds anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from costmodel.deploy.absorb import absorb_into_thresholds, sink_chains
 from costmodel.deploy.duplicates import share_duplicates
-from costmodel.deploy.prelu import recognise_prelu
 from costmodel.deploy.scales import (
     absorb_into_next_weights,
     defer_activation_scales,
-    drop_before_signs,
     fold_into_weights,
     merge_chains,
     split_biases,
 )
+from costmodel.deploy.signs import drop_before_signs, drop_positive_factors
+from costmodel.deploy.spelled import recognise_spellings
 from costmodel.deploy.thresholds import to_thresholds
 from costmodel.graph.node import Graph
 
-__all__ = ["PASSES", "deploy"]
+__all__ = ["FIRST", "REPEATED", "deploy"]
 
-PASSES: tuple[Callable[[Graph], Graph], ...] = (
+#: What names the forms that the others look for.
+FIRST: tuple[Callable[[Graph], Graph], ...] = (
     share_duplicates,
-    recognise_prelu,
+    recognise_spellings,
     split_biases,
+    drop_positive_factors,
     to_thresholds,
+)
+#: What runs until nothing changes: every one of them removes a node or moves one towards the output.
+REPEATED: tuple[Callable[[Graph], Graph], ...] = (
     defer_activation_scales,
     merge_chains,
     drop_before_signs,
+    absorb_into_thresholds,
     fold_into_weights,
     absorb_into_next_weights,
+    sink_chains,
 )
 
 
 def deploy(graph: Graph) -> Graph:
     """Apply all exact rewrites."""
-    for rewrite in PASSES:
+    for rewrite in FIRST:
         graph = rewrite(graph)
-    return graph
+    for _ in range(len(graph.nodes) + 2):
+        before = graph.nodes
+        for rewrite in REPEATED:
+            graph = rewrite(graph)
+        if graph.nodes == before:
+            return graph
+    raise RuntimeError(f"the rewrites of {graph.network} do not settle")

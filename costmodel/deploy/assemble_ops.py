@@ -27,7 +27,7 @@ def affine(state: Assembler, node: Node) -> None:
     (source,) = node.inputs
     attrs = node.of(Affine)
     steps = attrs.steps
-    scale, bias = state.constants.chain(steps, len(node.shape), state.magnitude.get(source, 1.0))
+    scale, bias = state.constants.chain(steps, len(node.shape), state.magnitude.get(source, 1.0), attrs.turned)
     scale, bias = scale * attrs.rescale, bias / attrs.unit
     tied = attrs.multiplier == "tied"
     kind = "pow2" if tied else chain_class(steps)
@@ -149,7 +149,9 @@ def pointwise(state: Assembler, node: Node) -> None:
     if "bound" in node.consts:
         arrays["bound"] = state.constants.array(node.consts["bound"], len(node.shape))
     inputs = tuple(state.real(i) for i in node.inputs)
-    state.emit(node, f"{node.op}_real", inputs, REAL, arrays, **params)
+    # What a comparison gives is one bit, whoever reads it.
+    out = Type("bits", zero=True) if node.op in ("compare", "logical") else REAL
+    state.emit(node, f"{node.op}_real", inputs, out, arrays, **params)
 
 
 def move(state: Assembler, node: Node) -> None:

@@ -29,6 +29,10 @@ def sum_of_products(state: Assembler, node: Node) -> None:
     if "weight" not in node.consts:
         raise state.refuse(node, "it is a convolution whose weights depend on the input")
     weight = state.constants.oriented(node)
+    if attrs.turn:
+        scale, _ = state.constants.chain(attrs.turn, len(node.shape))
+        turned = np.broadcast_to(np.where(scale.reshape(-1) < 0, -1.0, 1.0), (weight.shape[0],))
+        weight = weight * turned.reshape((-1,) + (1,) * (weight.ndim - 1))
     if node.op == "linear" and weight.ndim != 2:
         raise state.refuse(node, "its weights are not a matrix")
     flat = node.window is None or (len(node.window.kernel) <= 2 and not node.window.transposed)
@@ -87,8 +91,12 @@ def _real_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> No
     if "bias" in node.consts:
         bias = state.constants.array(node.consts["bias"], rank, channels=node.op == "conv")
     if attrs.pre:
-        scale, _ = state.constants.chain(attrs.pre, weight.ndim if node.op == "conv" else rank)
-        weight = weight * (_channels_in(scale, weight, node))
+        scale, offset = state.constants.chain(attrs.pre, weight.ndim if node.op == "conv" else rank)
+        if any(step.has_bias for step in attrs.pre):  # W (a x + b) + c = (W a) x + (W b + c)
+            added = (weight * _channels_in(offset, weight, node)).reshape(len(weight), -1).sum(1)
+            added = added.reshape((1, -1) + (1,) * (rank - 2) if node.op == "conv" else (1,) * (rank - 1) + (-1,))
+            bias = added if bias is None else bias + added
+        weight = weight * _channels_in(scale, weight, node)
     weight = weight * attrs.unit_in
     if real_weights(node):
         weight = weight * state.magnitude.get(node.inputs[0], 1.0)
@@ -98,7 +106,7 @@ def _real_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> No
         weight = weight * outputs.reshape((-1,) + (1,) * (weight.ndim - 1))
         bias = offset if bias is None else bias * scale + offset
     weight, bias = weight / attrs.unit, None if bias is None else bias / attrs.unit
-    has_bias = "bias" in node.consts or any(step.has_bias for step in attrs.post)
+    has_bias = "bias" in node.consts or any(step.has_bias for step in (*attrs.pre, *attrs.post))
     arrays: dict[str, Array] = {"weight": weight}
     if has_bias and bias is not None:
         arrays["bias"] = bias.reshape(-1) if bias.size in (1, weight.shape[0]) else bias

@@ -11,6 +11,7 @@ from costmodel.graph.node import Node
 
 
 def pooled_sum(state: Assembler, node: Node) -> None:
+    inherit(state, node)
     if node.op == "mean" or node.window is None:
         _reduced(state, node, "sum", node.of(Pool).axes)
         return
@@ -28,6 +29,7 @@ def reduce(state: Assembler, node: Node) -> None:
     name = attrs.fn
     if name not in ("sum", "amax", "amin", "max", "min"):
         raise state.refuse(node, f"there is no executable form of {name}")
+    inherit(state, node)
     _reduced(state, node, name.removeprefix("a"), attrs.axes)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costmodel.deploy.absorb import source_of
 from costmodel.deploy.assembler import Assembler
 from costmodel.deploy.constants import compress
 from costmodel.deploy.ops import OPS
@@ -65,10 +66,10 @@ class _Function:
 
     def __init__(self, state: Assembler, node: Node, cone: tuple[Node, ...]) -> None:
         inner = Assembler(state.graph, None, "exact", state.builders, state.constants)
-        names = {part.id for part in cone}
-        self.source = next(i for part in cone for i in part.inputs if i not in names)
+        self.source = source_of(cone)
         inner.nodes = {**state.nodes, **{part.id: part for part in cone}}
         inner.types[self.source] = REAL
+        inner.magnitude[self.source] = state.magnitude.get(node.inputs[0], 1.0)
         inner._next = 1 + max(max(inner.nodes), state._next)
         for part in cone:
             inner.build(part)
@@ -89,6 +90,8 @@ class _Function:
 def _bisect(state: Assembler, node: Node, function: _Function) -> Thresholds:
     low, high = np.full(function.shape, -_FAR), np.full(function.shape, _FAR)
     with np.errstate(over="ignore", invalid="ignore"):
+        if node.domain.kind == "binary01" and bool((function(low) < 0).any()):
+            low = np.zeros(function.shape)  # a sign that is never negative: its operand is not, either
         at_low, at_high = function(low), function(high)
         values = np.concatenate([at_low.ravel(), at_high.ravel()])
         magnitude = float(np.abs(values).max())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,8 @@ class Constants:
         if constant.literal is not None:
             return np.full((1,) * rank, constant.literal, dtype=np.float64)
         value = self.tensor(constant) * constant.factor
-        if len(constant.shape) > value.ndim == 1:
-            value = value.reshape(constant.shape)
+        if value.shape != constant.shape and value.size == math.prod(constant.shape) > 1:
+            value = value.reshape(constant.shape)  # as a rewrite laid it
         if channels and value.ndim == 1 and rank > 1:
             value = value.reshape((-1,) + (1,) * (rank - 2))
         if value.ndim > rank:
@@ -85,8 +86,15 @@ class Constants:
         where = 1 if weight.ndim > 2 else rank - 1
         return compress(sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank))))
 
-    def chain(self, steps: Iterable[Step], rank: int, act_scale: float = 1.0) -> tuple[Array, Array]:
-        """The one scale and one bias of a chain. ``act_scale`` stands in for the size of a one-bit step."""
+    def chain(self, steps: Sequence[Step], rank: int, act_scale: float = 1.0, turned: int = 0) -> tuple[Array, Array]:
+        """The one scale and one bias of a chain. ``act_scale`` stands in for the size of a one-bit step.
+
+        The scale of the first ``turned`` steps is given by its magnitude; biases behind it stay as they are.
+        """
+        if turned:
+            first, offset = self.chain(steps[:turned], rank, act_scale)
+            scale, bias = self.chain(steps[turned:], rank, act_scale)
+            return compress(scale * np.abs(first)), compress(scale * offset + bias)
         scale, bias = np.ones((1,) * rank), np.zeros((1,) * rank)
         for step in steps:
             if step.fn == "batch_norm":

@@ -40,12 +40,12 @@ def compare_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     else:
         result = _COMPARISONS[name](*arguments)
     count(tally, i, "compare", result.size)
-    return np.asarray(result, dtype=np.float64)
+    return np.asarray(result, dtype=np.int8)
 
 
 def sign_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "compare", x[0].size)
-    if i.params["domain"] == "ternary":
+    if i.params["domain"] in ("ternary", "binary01"):  # a zero that is meant
         return np.sign(x[0])
     return np.where(x[0] >= 0, 1.0, -1.0)
 
@@ -68,7 +68,7 @@ def logical_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     name = i.params["fn"].split("_")[-1]
     result = ~arguments[0] if name == "not" else getattr(np, f"logical_{name}")(*arguments[:2])
     count(tally, i, "and", result.size)
-    return np.asarray(result, dtype=np.float64)
+    return np.asarray(result, dtype=np.int8)
 
 
 def round_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:

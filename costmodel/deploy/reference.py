@@ -40,6 +40,19 @@ class ExactSums(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **kwargs)
 
 
+class ZeroSigns(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts how often the sign of an exact zero is taken within it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (_ATEN.sign.default, _ATEN.sign_.default, _ATEN.sgn.default):
+            self.count += int((args[0] == 0).sum())
+        return func(*args, **(kwargs or {}))
+
+
 def _sum(func: Any, x: Tensor, weight: Tensor, axis: int, rest: tuple[Any, ...]) -> Tensor:
     """The sum without its bias. ``axis`` is the dimension of the output channels of ``weight``."""
     given = (x, weight) if axis else (x, weight, None)

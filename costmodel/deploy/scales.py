@@ -1,15 +1,15 @@
 r"""Move scales and biases to where they cost least.
 
-Five passes over ``affine`` nodes. All are exact because a sum of products is linear:
+Passes over ``affine`` nodes. All are exact because a sum of products is linear:
 
 * *split*: the bias of an integer sum is a step behind it, where a threshold or a batch norm takes it up;
 * *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum,
   with the multiplication by it if the program has one;
 * *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
-* *drop*: :math:`\mathrm{sign}(c x) = \mathrm{sign}(x)` for :math:`c > 0`, wherever the elements were moved to before;
 * *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
-* *absorb*: a scale without bias in front of a convolution with real weights goes into those weights. Scaling commutes
-  with moving elements and with summing windows (pooling), so it passes through them; zero padding stays zero.
+* *absorb*: a scale in front of a convolution with real weights goes into those weights. Scaling commutes with moving
+  elements and with summing windows (pooling), so it passes through them; zero padding stays zero. A bias goes along
+  where nothing is padded: :math:`W (a x + b) + c = (W a) x + (W b + c)`.
 
 Precondition of the last two: the scale is one number, or differs only along the channels that the weights sum over or
 make; one that differs by position stays where it is.
@@ -21,23 +21,22 @@ from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
 from costmodel.graph.affine import Step, along_channels, chain_class, scale_only
-from costmodel.graph.attrs import Affine, Compare, Move, Product
+from costmodel.graph.attrs import Affine, Move, Product
 from costmodel.graph.domain import FLOAT, FLOAT_BITS, POW2_BITS, Domain
 from costmodel.graph.node import Graph, Node, substitute
 from costmodel.graph.operands import Constant
 from costmodel.graph.vocabulary import Rewrite
 
-WHY_SIGN = "the sign of a positive multiple is the sign"
 WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
 
 
 def split_biases(graph: Graph) -> Graph:
     """Make the bias of every sum over narrow weights an addition of its own."""
-    fresh = 1 + max((node.id for node in graph.nodes), default=0)
+    fresh = graph.free_id()
     nodes: list[Node] = []
     for node in graph.nodes:
         weight = node.attrs.weight if isinstance(node.attrs, Product) else None
-        if "bias" not in node.consts or weight is None or weight.kind in ("float", "pow2"):
+        if "bias" not in node.consts or weight is None or weight.is_float:
             nodes.append(node)
             continue
         consts = dict(node.consts)
@@ -56,7 +55,7 @@ def defer_activation_scales(graph: Graph) -> Graph:
     """
     table = {node.id: node for node in graph.nodes}
     users = graph.users()
-    fresh = 1 + max((node.id for node in graph.nodes), default=0)
+    fresh = graph.free_id()
     names: dict[int, int] = {}
     moved: dict[int, int] = {}  # multiplication that went behind a sum -> what it multiplied
     nodes: list[Node] = []
@@ -72,7 +71,8 @@ def defer_activation_scales(graph: Graph) -> Graph:
         if not scales:
             nodes.append(node)
             continue
-        nodes.append(node.with_attrs(a=a if a.kind == "float" else a.with_scale("one")))
+        units = [f if f.is_float else f.with_scale("one") for f in (a, attrs.weight)]
+        nodes.append(node.with_attrs(a=units[0], weight=attrs.weight if node.row.weighted else units[1]))
         if real_weights(node):
             continue
         written = _scale_before(original, table, users, graph.outputs) if node.row.weighted else None
@@ -124,10 +124,10 @@ def merge_chains(graph: Graph) -> Graph:
         if isinstance(node.attrs, Affine):
             inner = chains.get(node.inputs[0])
             alone = inner is not None and len(users[inner.id]) == 1 and inner.id not in graph.outputs
-            if inner is not None and alone and inner.shape == node.shape:
+            if inner is not None and alone and inner.shape == node.shape and not node.attrs.turned:
                 merged = replace(
                     node, inputs=inner.inputs, module=inner.module, call=inner.call,
-                    attrs=Affine((*inner.of(Affine).steps, *node.attrs.steps)),
+                    attrs=Affine((*inner.of(Affine).steps, *node.attrs.steps), inner.of(Affine).turned),
                 )  # fmt: skip
                 row = rewrite_row("scales and biases merged", [inner, node], [merged],
                                   "a chain of scales and biases is one scale and one bias", inner.module)  # fmt: skip
@@ -187,38 +187,6 @@ def _sum_before(
     return None
 
 
-def drop_before_signs(graph: Graph) -> Graph:
-    """A positive scale that only a comparison with zero reads, moved elements or not, changes nothing."""
-    users = graph.users()
-    names: dict[int, int] = {}
-    rows: list[Rewrite] = []
-    for node in graph.nodes:
-        if not isinstance(node.attrs, Affine) or not all(_positive(step) for step in node.attrs.steps):
-            continue
-        readers, current = users[node.id], node
-        while len(readers) == 1 and readers[0].row.moves and current.id not in graph.outputs:
-            current = readers[0]
-            readers = users[current.id]
-        signs = all(reader.op == "threshold" and _at_zero(reader) for reader in readers)
-        if readers and signs and current.id not in graph.outputs:
-            names[node.id] = node.inputs[0]
-            rows.append(rewrite_row("scale before a sign", [node], [], WHY_SIGN, node.module))
-    return graph.with_nodes(substitute((n for n in graph.nodes if n.id not in names), names), rows)
-
-
-def _positive(step: Step) -> bool:
-    """Whether a step multiplies by a number that is known to be positive: a literal, or the size of weights."""
-    constant = step.constants[0]
-    return step.fn in ("mul", "div") and constant is not None and (
-        step.tag == "weight_scale" or (constant.literal or 0) > 0
-    )  # fmt: skip
-
-
-def _at_zero(node: Node) -> bool:
-    first = node.inner[0]
-    return first.op == "sign" or (isinstance(first.attrs, Compare) and first.attrs.bound == 0)
-
-
 def absorb_into_next_weights(graph: Graph) -> Graph:
     """A scale whose only way leads into real weights becomes part of those."""
     users = graph.users()
@@ -228,16 +196,17 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         steps = node.attrs.steps if isinstance(node.attrs, Affine) else ()
-        if steps and scale_only(steps) and chain_class(steps) != "one":
+        if steps and (chain_class(steps) != "one" or not scale_only(steps)):
             target = _real_sum_after(node, steps, users, graph.outputs)
-            if target is not None:
+            if target is not None and (scale_only(steps) or target not in absorbed):
                 absorbed[target] = (*steps, *absorbed.get(target, ()))
                 names[node.id] = node.inputs[0]
                 why = "the scale goes into the real weights of the sum after it"
                 rows.append(rewrite_row("scale into next weights", [node], [], why, node.module))
                 continue
         nodes.append(node)
-    nodes = [node.with_attrs(pre=absorbed[node.id]) if node.id in absorbed else node for node in nodes]
+    nodes = [node.with_attrs(pre=(*absorbed[node.id], *node.of(Product).pre)) if node.id in absorbed else node
+             for node in nodes]  # fmt: skip
     return graph.with_nodes(substitute(nodes, names), rows)
 
 
@@ -247,16 +216,27 @@ def _real_sum_after(
     """The sum over real weights to which a scale can go, if it can go nowhere else."""
     uniform = not any(step.per_channel for step in steps)
     summed = len(node.shape) - 1  # dimension over which a matrix sums
-    current = node
+    unbiased, current = scale_only(steps), node
     while current.id not in outputs and len(users[current.id]) == 1:
         (user,) = users[current.id]
         if user.row.weighted and real_weights(user):
+            if not (unbiased or _takes_biases(node, current, user)):
+                return None
             return user.id if uniform or _along(node, 1 if user.op == "conv" else summed) else None
         if not user.row.linear or not (uniform or user.row.keeps_channels) or not _fills_with_zero(user):
             return None
         summed = 1 if user.op == "gap" else summed
         current = user
     return None
+
+
+def _takes_biases(node: Node, current: Node, user: Node) -> bool:
+    """Whether the bias of a chain can go through a sum: directly in front of it, no padding, and no more additions."""
+    padded = user.window is not None and (any(user.window.padding) or user.window.transposed)
+    attrs = user.of(Product)
+    has_bias = "bias" in user.consts or any(step.has_bias for step in (*attrs.post, *attrs.pre))
+    fewer = has_bias or user.numel <= node.numel
+    return current is node and not padded and fewer and not node.of(Affine).turned
 
 
 def _fills_with_zero(node: Node) -> bool:

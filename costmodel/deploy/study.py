@@ -48,8 +48,9 @@ class Verdict:
 
     ``deviation`` is the largest difference of two outputs, ``scale`` the largest output, ``agreement`` the share of
     images with the same first class. ``ties`` counts decisions within :data:`ROUNDING` of their threshold, of
-    ``decisions``. ``settled`` is the largest difference from PyTorch with its binary sums in exact arithmetic (see
-    :mod:`costmodel.deploy.reference`); it is asked for only where PyTorch's own answer differs and there are ties.
+    ``decisions``. ``settled`` is the largest difference from PyTorch with its binary sums in exact arithmetic and zero
+    taken as +1 (see :mod:`costmodel.deploy.reference`), ``zeros`` how often PyTorch's own run takes the sign of a zero;
+    both are asked for only where PyTorch's own answer differs and there are ties.
     """
 
     images: int
@@ -60,6 +61,7 @@ class Verdict:
     decisions: int
     precision: str = "double"
     settled: float | None = None
+    zeros: int = 0
 
     @property
     def exact(self) -> bool:
@@ -69,6 +71,15 @@ class Verdict:
     @property
     def by_rounding(self) -> bool:
         """Whether PyTorch differs, and differs only because its rounding decides the sign of sums that are zero."""
+        return self._settles and not self.zeros
+
+    @property
+    def by_sign_of_zero(self) -> bool:
+        """Whether PyTorch differs, and differs only because ``torch.sign(0)`` is 0, which one bit cannot hold."""
+        return self._settles and self.zeros > 0
+
+    @property
+    def _settles(self) -> bool:
         return self.deviation > self.tolerance and self.settled is not None and self.settled <= self.tolerance
 
     @property
@@ -169,12 +180,15 @@ def verify(deployment: Deployment, images: Array | tuple[Array, ...]) -> Verdict
     )  # fmt: skip
     if verdict.exact or not ties:
         return verdict
-    from costmodel.deploy.reference import ExactSums
+    from costmodel.deploy.reference import ExactSums, ZeroSigns
 
-    zeros = not any(node.op == "sign" and node.domain.kind != "binary" for node in deployment.before.nodes)
-    with ExactSums(sign_of_zero=zeros):
+    # A zero that is meant, as in the sign of a rectified value, stays one.
+    one_bit = not any(node.op == "sign" and node.domain.kind != "binary" for node in deployment.before.nodes)
+    with ExactSums(sign_of_zero=one_bit):
         settled = _one_by_one(deployment.model, inputs)
-    return replace(verdict, settled=_deviation(got, settled))
+    with ZeroSigns() as seen:
+        _one_by_one(deployment.model, inputs)
+    return replace(verdict, settled=_deviation(got, settled), zeros=seen.count if one_bit else 0)
 
 
 def _one_by_one(model: nn.Module, inputs: Sequence[Any]) -> list[Array]:

@@ -10,19 +10,21 @@ take :math:`T_c` to be the point at which :math:`g` changes. In particular
   the sign of :math:`\gamma_c`;
 * ``where(x >= 0, 1, -1)``, ``(x >= 0) * 2 - 1``, ``heaviside`` and clamped signs are :math:`T = 0`.
 
-Precondition: one source, all operations element by element, nothing inside is read from outside, and the observed
-values change at most once in each channel. The largest such computation is taken; what changes more often, as the sign
-of a magnitude less a constant does, stays as it was written.
+Precondition: one source, all operations element by element, nothing inside is read from outside, and the structure of
+the computation lets it change at most once (:mod:`costmodel.deploy.monotone`). The largest such computation is taken;
+what changes more often, as the sign of a magnitude less a constant does, stays as it was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
+from costmodel.deploy.absorb import threshold_attrs
 from costmodel.deploy.account import rewrite_row
+from costmodel.deploy.monotone import changes_once
 from costmodel.graph.affine import Step
-from costmodel.graph.attrs import NONE, Affine, Move, Threshold
+from costmodel.graph.attrs import NONE, Affine
 from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
 from costmodel.graph.operands import Constant
@@ -43,7 +45,7 @@ def to_thresholds(graph: Graph) -> Graph:
     for root in reversed(graph.nodes):
         if root.id in inside or not root.domain.is_one_bit or not root.row.elementwise:
             continue
-        source, cone = _largest(graph, root, table, _cones(root, nodes, position, users, graph.outputs))
+        source, cone = _largest(table, _cones(root, nodes, position, users, graph.outputs))
         if source is None:
             continue
         inside.update(node.id for node in cone)
@@ -95,11 +97,11 @@ def _cones(
 
 
 def _largest(
-    graph: Graph, root: Node, table: Mapping[int, Node | GraphInput], cones: list[tuple[int, list[Node]]]
+    table: Mapping[int, Node | GraphInput], cones: list[tuple[int, list[Node]]]
 ) -> tuple[int | None, list[Node]]:
     """The largest of the computations that changes once, and its source."""
     for source, cone in reversed(cones):
-        if _recodes(table[source]) or _changes(graph, root, table[source], cone) <= 1:
+        if _recodes(table[source]) or changes_once(cone, source):
             return source, cone
     return None, []
 
@@ -112,75 +114,17 @@ def _recodes(source: Node | GraphInput) -> bool:
 def _threshold(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
     if _recodes(source):
         return replace(root, op="recode", inputs=(source.id,), consts={}, tags=(), attrs=NONE, inner=tuple(cone))
-    channels = max((c.numel for node in cone for c in _constants(node)), default=1)
-    bits = source.domain.bits
-    domain = Domain("int", bits) if not source.domain.is_float else Domain("float", bits)
     return replace(
         root, op="threshold", inputs=(source.id,), consts={}, tags=("binarize",), inner=tuple(cone),
-        attrs=Threshold(bits, channels, domain),
+        attrs=threshold_attrs(source, tuple(cone)),
     )  # fmt: skip
-
-
-def _constants(node: Node) -> Iterable[Constant]:
-    yield from (c for c in node.consts.values())
-    if isinstance(node.attrs, Affine):
-        yield from (c for step in node.attrs.steps for c in step.constants if c is not None)
-
-
-def _changes(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> int:
-    """How often the result changes as the source grows: 1 for a threshold."""
-    if _one_decision(cone):
-        return 1
-    u = graph.samples.get(root.id)
-    x = graph.samples.get(source.id)
-    if u is None or x is None or x.shape != u.shape:
-        return 1
-    if any(_varies_by_position(constant, x.dim()) for node in cone for constant in _constants(node)):
-        return 1  # every position has a threshold of its own and was seen once
-    if x.dim() > 2:
-        x, u = (t.movedim(1, 0).reshape(t.shape[1], -1) for t in (x, u))
-    elif any(constant.numel > 1 for node in cone for constant in _constants(node)):
-        return 1  # every feature has a threshold of its own and was seen once
-    else:
-        x, u = x.reshape(1, -1), u.reshape(1, -1)
-    order = x.float().argsort(dim=1)
-    high = (u.float() > u.float().mean()).gather(1, order)
-    changes = int((high[:, 1:] != high[:, :-1]).sum(1).max()) if high.shape[1] > 1 else 1
-    return max(1, changes)
-
-
-def _varies_by_position(constant: Constant, rank: int) -> bool:
-    """Whether a constant differs along a dimension of a map; vectors lie along its channels, or are read as if so."""
-    sizes = (1,) * (rank - len(constant.shape)) + constant.shape
-    return rank > 2 and len(constant.shape) > 1 and any(size > 1 for size in sizes[2:])
-
-
-def _one_decision(cone: list[Node]) -> bool:
-    """Whether one comparison of a monotone function decides everything that follows it."""
-    decisions = [node for node in cone if node.row.decides]
-    if len(decisions) != 1:
-        return all(node.row.monotone for node in cone) and not decisions
-    (decision,) = decisions
-    after = {decision.id, *(node.id for node in cone if _is_filled(node))}
-    for node in cone:  # in execution order
-        if node.id in after or after.isdisjoint(node.inputs):
-            continue
-        if not after.issuperset(node.inputs):
-            return False
-        after.add(node.id)
-    return all(node.row.monotone for node in cone if node.id not in after)
-
-
-def _is_filled(node: Node) -> bool:
-    """Whether it makes a tensor of one number in the shape of its operand."""
-    return isinstance(node.attrs, Move) and node.attrs.replaces
 
 
 def _restore_scales(graph: Graph) -> Graph:
     """A threshold gives ±1 or {0, 1}, and so does what moves or compares such values. Sums of products apply the size
     that they stand for afterwards; other users, such as a residual addition, get it by an explicit scale here."""
     users = graph.users()
-    fresh = 1 + max((node.id for node in graph.nodes), default=0)
+    fresh = graph.free_id()
     names: dict[tuple[int, int], int] = {}  # (user, unit values) -> scaled values
     units: set[int] = set()  # values that stand for some other size
     for node in graph.nodes:

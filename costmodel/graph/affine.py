@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from costmodel.graph.domain import classify_literal
 from costmodel.graph.operands import Constant, Window
 
 #: What a multiplication by a scale takes: nothing, a change of sign, a shift, or a real multiplication.
@@ -115,3 +116,13 @@ def bias_tags(steps: Iterable[Step]) -> str:
 
 def scale_only(steps: Iterable[Step]) -> bool:
     return not any(step.has_bias for step in steps)
+
+
+def literal_constant(number: float) -> Constant:
+    """A number that stands in the program, or that a rewrite brings."""
+    return Constant(-1, (), classify_literal(float(number)), float(number))
+
+
+def literal_step(number: float, tag: str = "const_mul") -> Step:
+    """A multiplication by a number that a rewrite brings."""
+    return Step("mul", (literal_constant(number),), tag)

@@ -30,7 +30,7 @@ class Product(Attrs):
     none. ``stem``: reads the network's input. ``exchanged``: the constant is the first factor. ``turned``: the second
     factor is transposed. ``masked``: scores under a mask. ``pre`` and ``post`` are the scales and biases that were
     folded into real weights from before and behind. The operand is stored divided by ``unit_in``, the result by
-    ``unit``.
+    ``unit``. ``turn`` is a chain by the signs of whose scale the weights are multiplied, channel by channel.
     """
 
     a: Domain
@@ -45,6 +45,7 @@ class Product(Attrs):
     masked: bool = False
     pre: tuple[Step, ...] = ()
     post: tuple[Step, ...] = ()
+    turn: tuple[Step, ...] = ()
     unit_in: float = 1.0
     unit: float = 1.0
 
@@ -60,10 +61,12 @@ class Affine(Attrs):
 
     ``multiplier`` names what stands in the place of its multiplication (see :mod:`costmodel.ledger.scales`), and
     ``bits_in`` and ``table_entries`` size the table where that is one. The operand is multiplied by ``rescale`` first,
-    the result is stored divided by ``unit``.
+    the result is stored divided by ``unit``. The scale of the first ``turned`` steps is taken by its magnitude: its
+    signs are in the weights of the sum before.
     """
 
     steps: tuple[Step, ...]
+    turned: int = 0
     multiplier: str = ""
     bits_in: int = 0
     table_entries: int = 0

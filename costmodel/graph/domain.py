@@ -7,6 +7,7 @@ the kind; a real scale is stored once per tensor or per channel and is not part 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -104,3 +105,16 @@ def accumulator_bits(terms: int, bits_a: int = 1, bits_b: int = 1) -> int:
     """The bits of :func:`accumulator` where only the widths of the operands are known: ±1, else two's complement."""
     a, b = (BINARY if bits == 1 else integer(bits) for bits in (bits_a, bits_b))
     return accumulator(terms, a, b).bits
+
+
+def classify_literal(number: float) -> Domain:
+    """The domain of a number written in the program: exact, so powers of two are what they say."""
+    magnitude = abs(number)
+    if magnitude == 0 or not math.isfinite(magnitude):
+        return Domain("float", 32, evidence="literal")
+    mantissa, _ = math.frexp(magnitude)
+    if magnitude == 1.0:
+        return Domain("pow2", POW2_BITS, "one", evidence="literal")
+    if mantissa == 0.5:
+        return Domain("pow2", POW2_BITS, "pow2", evidence="literal")
+    return Domain("float", 32, "real", evidence="literal")

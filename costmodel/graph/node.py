@@ -112,6 +112,11 @@ class Graph:
         table.update((node.id, node) for node in self.nodes)
         return table
 
+    def free_id(self) -> int:
+        """A number from which on none is taken."""
+        nodes = (part for node in self.nodes for part in (node, *node.inner))
+        return 1 + max((leaf.id for leaf in (*self.inputs, *nodes)), default=0)
+
     def users(self) -> dict[int, list[Node]]:
         """The nodes that read each value; an output of the network counts as no user."""
         table: dict[int, list[Node]] = {leaf.id: [] for leaf in self.inputs}

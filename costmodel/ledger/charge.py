@@ -113,7 +113,7 @@ def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
             if multiplier == "lut":
                 yield TABLE, Constant(-2, (entries,), FLOAT)
             yield from ((name, c) for name, c in _chain_constants(steps) if multiplier != "lut" or name != "scale")
-        case Product(post=post):  # a folded scale is in the weights; a folded bias is stored beside them
+        case Product(post=post):  # a folded scale is in the weights; a folded bias is stored next to them
             yield from ((n, c) for n, c in _chain_constants(post) if n == "bias" and "bias" not in node.consts)
         case Threshold(channels=channels, domain=domain):
             yield "threshold", Constant(-2, (channels,), domain)
@@ -176,10 +176,11 @@ def sum_of_products(node: Node) -> Iterable[Row]:
     yield from product_rows(attrs.a, attrs.b, attrs.macs, results, attrs.n_terms, product_tag(node, attrs))
     post = attrs.post
     # A scale that is folded into the weights takes the bias before it along: one addition for all of them.
-    biases = ["bias"] * ("bias" in node.consts) + [bias_tags(post)] * any(step.has_bias for step in post)
+    biases = ["bias"] * ("bias" in node.consts)
+    biases += [bias_tags(chain) for chain in (attrs.pre, post) if any(step.has_bias for step in chain)]
     if biases:
         width = _width(node)
-        yield Row("add", "+".join(dict.fromkeys(biases)), node.numel, width, width, width)
+        yield Row("add", "+".join(dict.fromkeys(biases)), results, width, width, width)  # alone, a bias is the result
 
 
 def product_tag(node: Node, attrs: Product) -> str:

@@ -233,16 +233,3 @@ def _classify_integers(values: Tensor) -> Domain:
         return Domain("binary01", 1, evidence="observed", signed=False)
     bits = max(high, -low - 1).bit_length() + (1 if low < 0 else 0)  # two's complement: eight bits hold -128
     return integer(max(1, bits), signed=low < 0)
-
-
-def classify_literal(number: float) -> Domain:
-    """The domain of a number written in the program: exact, so powers of two are what they say."""
-    magnitude = abs(number)
-    if magnitude == 0 or not math.isfinite(magnitude):
-        return Domain("float", 32, evidence="literal")
-    mantissa, _ = math.frexp(magnitude)
-    if magnitude == 1.0:
-        return Domain("pow2", POW2_BITS, "one", evidence="literal")
-    if mantissa == 0.5:
-        return Domain("pow2", POW2_BITS, "pow2", evidence="literal")
-    return Domain("float", 32, "real", evidence="literal")

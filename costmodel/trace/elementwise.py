@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from costmodel.graph.affine import Step
+from costmodel.graph.affine import Step, literal_constant, literal_step
 from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Norm, Round, Softmax
 from costmodel.graph.domain import BINARY01, FLOAT, Domain, integer
 from costmodel.graph.operands import Constant, In
 from costmodel.trace.arguments import function_of, node_of, numel, online_inputs, operand_of, operands_of
-from costmodel.trace.domains import classify_literal
 from costmodel.trace.lowering import Lowering
 from costmodel.trace.values import Ref, Value
 
@@ -73,7 +72,7 @@ def div(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     if isinstance(a, int) and isinstance(b, Constant):
         state.affine(value, a, Step("div", (b,), "const_mul"))
     else:
-        state.emit(value, "special", online_inputs(state, value), attrs=Call("div"))
+        state.emit(value, "special", online_inputs(state, value), attrs=Call("div", operands_of(state, value)))
 
 
 def add(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -94,19 +93,15 @@ def _sum(state: Lowering, value: Value, left: Any, right: Any, alpha: float, sig
     if isinstance(a, int) and isinstance(b, int):
         inputs = (a, b)
         if alpha != 1:
-            inputs = (a, state.affine(value, b, Step("mul", (literal_constant(alpha),), "const_mul"), domain=FLOAT))
+            inputs = (a, state.affine(value, b, literal_step(alpha), domain=FLOAT))
         state.emit(value, "add", inputs, tags=("residual",), attrs=Add(sign < 0))
     elif isinstance(a, int) and isinstance(b, Constant):
         state.affine(value, a, Step("add" if sign > 0 else "sub", (_times(b, alpha),), "bias"))
     elif isinstance(b, int) and isinstance(a, Constant):
         if alpha != 1:
-            b = state.affine(value, b, Step("mul", (literal_constant(alpha),), "const_mul"), domain=FLOAT)
+            b = state.affine(value, b, literal_step(alpha), domain=FLOAT)
         fn: Any = "add" if sign > 0 else "rsub"
         state.affine(value, b, Step(fn, (a,), "bias"))
-
-
-def literal_constant(number: float) -> Constant:
-    return Constant(-1, (), classify_literal(float(number)), float(number))
 
 
 def _times(constant: Constant, alpha: float) -> Constant:
@@ -118,7 +113,7 @@ def _times(constant: Constant, alpha: float) -> Constant:
 
 
 def neg(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.affine(value, node_of(state, args[0]), Step("mul", (literal_constant(-1.0),), "const_mul"))
+    state.affine(value, node_of(state, args[0]), literal_step(-1.0))
 
 
 def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -240,7 +235,7 @@ def hard_sigmoid(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     cut = state.emit(value, "clamp", (shifted,), attrs=Clamp(0.0, 6.0), domain=FLOAT, tags=("clamp",))
     if "hardswish" in value.op:
         cut = state.emit(value, "mul", (x, cut), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
-    state.affine(value, cut, Step("mul", (literal_constant(1 / 6),), "const_mul"), domain=FLOAT)
+    state.affine(value, cut, literal_step(1 / 6), domain=FLOAT)
 
 
 def glu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -279,7 +274,7 @@ def lerp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 def _plus(state: Lowering, value: Value, x: Any, term: int, factor: float) -> None:
     """x + factor * term, for an argument and a node."""
     if factor != 1:
-        term = state.affine(value, term, Step("mul", (literal_constant(factor),), "const_mul"), domain=FLOAT)
+        term = state.affine(value, term, literal_step(factor), domain=FLOAT)
     left = state.operand(x)
     if isinstance(left, int):
         state.emit(value, "add", (left, term), tags=("residual",), attrs=Add())

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from costmodel.graph.affine import Step
+from costmodel.graph.affine import Step, literal_constant
 from costmodel.graph.attrs import Affine, Unknown
 from costmodel.graph.domain import FLOAT, Domain, real
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
-from costmodel.trace.domains import classify_literal
 from costmodel.trace.possible import Possible, domain_of_values
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
@@ -54,11 +53,13 @@ class Lowering:
             if self.simplified.random[argument.id] and not any(c.kind == "nondeterministic" for c in self.caveats):
                 message = "the program draws random numbers at inference; drawing them is not counted"
                 self.caveats.append(Caveat("nondeterministic", value.module, message))
+            if (number_written := written_number(value)) is not None and axis is None:
+                return literal_constant(number_written)
             shape = value.shape if axis is not None else distinct_shape(value)
             domain = self.simplified.domain(argument.id, axis) if look else FLOAT
             return Constant(argument.id, shape, real(float_bits(value)) if domain.is_float else domain, path=value.path)
         if isinstance(argument, (int, float)):
-            return Constant(-1, (), classify_literal(float(argument)), float(argument))
+            return literal_constant(float(argument))
         return None
 
     def constant(self, argument: Any, axis: int | None = None, look: bool = True) -> Constant | None:
@@ -171,3 +172,13 @@ def _numel(shape: tuple[int, ...]) -> int:
     for size in shape:
         count *= size
     return count
+
+
+def written_number(value: Value) -> float | None:
+    """The number that a tensor without dimensions was made of in the program, such as ``torch.tensor(0.5)``."""
+    if value.shape or value.path or value.tensor_dtype.is_complex:
+        return None
+    made = value.args[0] if value.op == "aten.scalar_tensor.default" else None
+    if value.leaf == "const" and value.sample is not None and value.sample.numel() == 1:
+        made = value.sample.item()
+    return float(made) if isinstance(made, (int, float)) else None

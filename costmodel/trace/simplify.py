@@ -73,6 +73,7 @@ def simplify(recording: Recording) -> Simplified:
     forms: dict[int, Form] = {}  # by value number
     representative: dict[int, int] = {}
     known: dict[Any, int] = {}
+    same: dict[Any, int] = {}  # linear form -> the first value that has it
     online: list[bool] = []
     aliases: dict[int, list[int]] = {}
     random: list[bool] = []
@@ -83,6 +84,8 @@ def simplify(recording: Recording) -> Simplified:
         online.append(value.leaf in ("input", "foreign") or any(online[i] for i in value.inputs))
         form = _form(op, value, values, canonical, numbers, forms)
         target = _single_atom(form)
+        if target is None and form and _cancelled(form, value, numbers, forms):
+            target = same.get(_terms(form, value))
         if target is not None and values[representative[target]].shape == value.shape:
             numbers.append(target)
             canonical.append(representative[target])
@@ -94,10 +97,21 @@ def simplify(recording: Recording) -> Simplified:
         canonical.append(value.id)
         representative.setdefault(number, value.id)
         forms.setdefault(number, form if form is not None else {number: 1.0})
+        if form:
+            same.setdefault(_terms(form, value), number)
 
     outputs = tuple(canonical[i] for i in recording.outputs)
     live = _live(values, canonical, online, outputs)
     return Simplified(recording, canonical, numbers, online, live, outputs, aliases, random)
+
+
+def _terms(form: Form, value: Value) -> Any:
+    return frozenset(form.items()), value.shape, value.tensor_dtype
+
+
+def _cancelled(form: Form, value: Value, numbers: list[int], forms: dict[int, Form]) -> bool:
+    """Whether a term of an operand is gone: what is left was written before, and is not computed a second time."""
+    return any(atom not in form for i in value.inputs for atom in forms[numbers[i]])
 
 
 def _live(values: list[Value], canonical: list[int], online: list[bool], outputs: tuple[int, ...]) -> list[int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from costmodel.graph.affine import Step, along_channels
+from costmodel.graph.affine import Step, along_channels, literal_step
 from costmodel.graph.attrs import Affine, Product, Softmax
 from costmodel.graph.domain import FLOAT, Domain, accumulator
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Called
 from costmodel.trace.arguments import node_of, numel
-from costmodel.trace.domains import classify_literal
 from costmodel.trace.lowering import Lowering, window
 from costmodel.trace.values import Value
 
@@ -127,19 +126,15 @@ def addmm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     linear(state, value, args[1], args[2], None)
     node = state.names[value.id]
     if alpha != 1:
-        node = state.affine(value, node, Step("mul", (_literal(alpha),), "const_mul"), domain=FLOAT)
+        node = state.affine(value, node, literal_step(alpha), domain=FLOAT)
     offset = state.operand(bias) if bias is not None else None
     if isinstance(offset, Constant):
         scaled = offset if beta == 1 else replace(offset, factor=offset.factor * beta, domain=FLOAT)
         state.affine(value, node, Step("add", (scaled,), "bias"))
     elif isinstance(offset, int):
         if beta != 1:
-            offset = state.affine(value, offset, Step("mul", (_literal(beta),), "const_mul"), domain=FLOAT)
+            offset = state.affine(value, offset, literal_step(beta), domain=FLOAT)
         state.emit(value, "add", (node, offset), tags=("bias",))
-
-
-def _literal(number: float) -> Constant:
-    return Constant(-1, (), classify_literal(float(number)), float(number))
 
 
 def mm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
@@ -160,7 +155,7 @@ def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
         masked=under_mask))  # fmt: skip
     given = value.kwargs.get("scale")
     factor = float(given) if isinstance(given, (int, float)) else width**-0.5
-    step = Step("mul", (Constant(-1, (), classify_literal(factor), factor),), "const_mul")
+    step = literal_step(factor)
     scaled = state.emit(value, "affine", (logits,), shape=scores, domain=FLOAT, attrs=Affine((step,)))
     mask = state.operand(value.kwargs.get("attn_mask"))
     if isinstance(mask, Constant):

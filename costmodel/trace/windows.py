@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from costmodel.graph.affine import Step
+from costmodel.graph.affine import Step, literal_constant
 from costmodel.graph.attrs import Call, Pool, Stated
 from costmodel.graph.domain import FLOAT
-from costmodel.graph.operands import Constant, Window
+from costmodel.graph.operands import Window
 from costmodel.graph.vocabulary import Row
 from costmodel.trace.arguments import function_of, node_of, numel
-from costmodel.trace.domains import classify_literal
 from costmodel.trace.lowering import Lowering, window
 from costmodel.trace.resample import uneven_pool
 from costmodel.trace.values import Value
@@ -102,5 +101,5 @@ def mean_of(state: Lowering, value: Value, x: int, count: int, op: str, tag: str
     total = state.emit(value, op, (x,), window=geometry, attrs=attrs, domain=FLOAT, tags=(tag,))
     factor = 1.0 / (divisor or count)
     if factor != 1.0:
-        literal = Constant(-1, (), classify_literal(factor), factor)
+        literal = literal_constant(factor)
         state.affine(value, total, Step("mul", (literal,), tag))

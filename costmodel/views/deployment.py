@@ -28,8 +28,7 @@ def verdict_table(verdict: Verdict) -> Table:
         Row(["largest output", f"{verdict.scale:.3g}"]),
         Row(["same first class", f"{100 * verdict.agreement:.1f} %"]),
         Row([f"decisions within {near:.0e} of their threshold", f"{verdict.ties:,} of {verdict.decisions:,}"]),
-        Row(["verdict", f"exact but for rounding in {verdict.precision} precision" if verdict.exact else "DIFFERENT"],
-            "good" if verdict.exact else "bad"),
+        Row(["verdict", _verdict(verdict)], "good" if verdict.exact else "bad"),
     ]  # fmt: skip
     if verdict.settled is not None:
         rows.insert(1, Row(["the same, with binary sums in exact arithmetic", f"{verdict.settled:.2e}"]))
@@ -42,7 +41,17 @@ def verdict_table(verdict: Verdict) -> Table:
         notes.append("Some integer sums are exactly zero. PyTorch adds up real numbers and gets ±1e-17 by the order of "
                      "its terms; the deployed network takes zero as +1, and so does PyTorch once its binary sums are "
                      "exact: then the outputs are equal.")  # fmt: skip
+    if verdict.by_sign_of_zero:
+        notes.append(f"PyTorch takes the sign of exactly zero {verdict.zeros:,} times, which gives 0: a third value, "
+                     "which one bit cannot hold. The deployed network takes zero as +1; with that, PyTorch's outputs "
+                     "are equal. Train with a sign that knows no zero, such as where(x >= 0, 1, -1).")  # fmt: skip
     return Table("verdict", "The deployed network against PyTorch", columns, rows, notes=notes)
+
+
+def _verdict(verdict: Verdict) -> str:
+    if verdict.exact:
+        return f"exact but for rounding in {verdict.precision} precision"
+    return "DIFFERENT where torch.sign(0) is 0" if verdict.by_sign_of_zero else "DIFFERENT"
 
 
 def effects(key: str, title: str, found: Sequence[Effect], made: Deployment, labelled: bool) -> Table:

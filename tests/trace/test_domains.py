@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.deploy.profile import profile
-from costmodel.trace.domains import classify, classify_literal
+from costmodel.graph.domain import classify_literal
+from costmodel.trace.domains import classify
 from tests.trace import idioms
 
 

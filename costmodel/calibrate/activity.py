@@ -4,13 +4,15 @@
 
 Each tensor is rounded to fixed point of 8, 12 and 16 bits, its range the least power of two above it, and read line by
 line; half of the bits of random numbers change from one number to the next. Inputs are the two photographs that come
-with scikit-learn, of 8 bits a channel, as they are and at 224 and 32 lines. Activations are all real tensors that enter
-or leave a convolution of the two trained networks for handwritten digits that ship with this tool.
+with scikit-learn as they are, and at 224 and 32 lines: integers of 8 bits a channel, so that the bits of a wider word
+below them are zero. Activations are all real tensors that enter or leave a convolution of the two trained networks for
+handwritten digits that ship with this tool.
 """
 
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING
 
 from costmodel.errors import MissingExtraError
@@ -37,8 +39,8 @@ def activity(values: torch.Tensor, bits: int) -> float:
     return float(ones / (changed.numel() * bits) / 0.5)
 
 
-def of_photographs() -> list[float]:
-    """Activities of photographs at every size and width."""
+def of_photographs() -> dict[int, list[float]]:
+    """Activities of photographs at every size, by width."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -46,13 +48,14 @@ def of_photographs() -> list[float]:
         from sklearn.datasets import load_sample_images
     except ImportError as error:
         raise MissingExtraError("measuring activity", "scikit-learn", "train") from error
-    found = []
+    found: dict[int, list[float]] = {bits: [] for bits in WIDTHS}
     for image in load_sample_images().images:
         pixels = torch.tensor(image, dtype=torch.float32).permute(2, 0, 1)[None]
         for lines in LINES:
             size = (lines, lines * pixels.shape[3] // pixels.shape[2])
             sized = interpolate(pixels, size=size, mode="area") if lines else pixels
-            found += [activity(torch.round(sized) / 255, bits) for bits in WIDTHS]
+            for bits in WIDTHS:
+                found[bits].append(activity(torch.round(sized) / 256, bits))
     return found
 
 
@@ -84,11 +87,10 @@ def of_network(name: str) -> list[float]:
 
 
 def main() -> None:
-    for what, values in (
-        ("photographs", of_photographs()),
-        ("activations", [value for name in NETWORKS for value in of_network(name)]),
-    ):
-        print(f"{what}: {min(values):.3f} to {max(values):.3f}, median {sorted(values)[len(values) // 2]:.3f}")
+    groups = {f"photographs in {bits} bits": values for bits, values in of_photographs().items()}
+    groups["activations"] = [value for name in NETWORKS for value in of_network(name)]
+    for what, values in groups.items():
+        print(f"{what}: {min(values):.3f} to {max(values):.3f}, median {median(values):.3f}")
 
 
 if __name__ == "__main__":

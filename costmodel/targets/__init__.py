@@ -32,7 +32,8 @@ def estimate(
     """Price a network on a target.
 
     ``options`` are choices of the target (``clock``, ``threads``, ...) and of its model (``fps``, ``folding``, ...);
-    ``load_target(name).parameters`` and ``OPTIONS`` of the model's module list them. A :class:`Ledger` is priced as it
+    ``load_target(name).parameters`` and ``OPTIONS`` of the model's module list them; ``bits`` asks every target for the
+    widths of its numbers in the same words (:mod:`costmodel.targets.bits`). A :class:`Ledger` is priced as it
     is; of a :class:`Profile` the ledger of ``level``. ``scale`` says what multiplies by the scale of binary weights
     (:mod:`costmodel.ledger.scales`).
 
@@ -41,11 +42,12 @@ def estimate(
     from costmodel.collector import without_collector
     from costmodel.errors import CostmodelError
     from costmodel.ledger.scales import with_scale
+    from costmodel.targets.bits import BITS, expand
     from costmodel.targets.load import load_target
 
     spec = load_target(target)
     model = import_module(f"costmodel.targets.{spec.kind}.price")
-    settings = spec.settings(options, model.OPTIONS)
+    settings = spec.settings(expand(options, spec.kind), {"bits": BITS, **model.OPTIONS})
     ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
     if scale != "exact":
         ledger = with_scale(ledger, scale)
@@ -94,6 +96,7 @@ def totals(
     from costmodel.collector import without_collector
     from costmodel.errors import CostmodelError
     from costmodel.targets import arrays
+    from costmodel.targets.bits import expand
     from costmodel.targets.load import load_target
 
     spec = load_target(target)
@@ -103,7 +106,7 @@ def totals(
             f"target {spec.name!r} is of kind {spec.kind}: its configurations are foldings. "
             "Use estimate() for one of them, or costmodel explore for all."
         )
-    settings, count = arrays.settings_of(spec, options, model.OPTIONS)
+    settings, count = arrays.settings_of(spec, expand(options, spec.kind), model.OPTIONS)
     ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
     found: dict[str, NDArray[np.float64]] = {}
     with without_collector():

@@ -61,7 +61,7 @@ def test_a_design_that_does_not_fit_says_so_first_and_why() -> None:
 def test_several_targets_stand_in_one_table_a_row_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", "abbnn-digits", "--target", "arm", "--target", "asic", "--target", "fpga"]) == 0
     out = capsys.readouterr().out
-    for name in ("raspberry-pi-4b", "asic-45nm-nangate", "pynq-z2"):
+    for name in ("raspberry-pi-4b", "asic-45nm-horowitz", "pynq-z2"):
         assert len(re.findall(rf"^{name} ", out, re.MULTILINE)) == 1
 
 

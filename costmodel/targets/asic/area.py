@@ -6,7 +6,8 @@ vary, XNOR-popcount trees where there are binary products.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from costmodel.graph.domain import FLOAT_BITS
@@ -29,7 +30,7 @@ def area_lines(bill: Bill, work: Work, array: Array, settings: Mapping[str, Any]
         _build(bill, "array", "popcount", trees, array.terms)
         _build(bill, "array", "add", trees, acc)
         _build(bill, "array", "register", trees * acc + array.outputs * array.terms + array.terms * array.pixels, 1)
-    widest: dict[tuple[str, str], int] = {}
+    widest: dict[tuple[str, str], float] = {}
     for in_product, c in work.kinds:
         engine = "mac" if in_product else "vector"
         for unit, width in _units(bill, c, in_product):
@@ -45,7 +46,7 @@ def area_lines(bill: Bill, work: Work, array: Array, settings: Mapping[str, Any]
         bill.leaks.append((buffer, settings["sram_banks"], bill.leakage_factors(buffer)))
 
 
-def _units(bill: Bill, c: Charge, in_product: bool) -> list[tuple[str, int]]:
+def _units(bill: Bill, c: Charge, in_product: bool) -> Sequence[tuple[str, float]]:
     """Units that carry out a charge, with their widths."""
     t = bill.technology
     wide = t.width(max(c.bits_a, c.bits_b, 1))
@@ -53,7 +54,8 @@ def _units(bill: Bill, c: Charge, in_product: bool) -> list[tuple[str, int]]:
     real = t.is_float and FLOAT_BITS in (c.bits_a, c.bits_b, c.bits_acc)
     match c.kind:
         case "mul":
-            return [("fmul" if real else "mul", wide)]
+            a, b = t.width(c.bits_a), t.width(max(c.bits_b, 1))
+            return [("fmul" if real else "mul", wide if a == b else math.sqrt(a * b))]
         case "add":
             return [("fadd" if real else "add", acc)]
         case "compare":

@@ -15,6 +15,8 @@ from costmodel.targets.asic.technology import Technology
 from costmodel.targets.estimate import Line
 from costmodel.targets.quantity import Quantity
 
+#: Widths of a word for which the activity of photographs was measured.
+IMAGE_WIDTHS = (8, 12, 16)
 #: Adding to an exponent is how a floating-point number is shifted.
 EXPONENT_BITS = 8
 
@@ -66,16 +68,22 @@ class Bill:
 
         The numbers take their signs by XNOR. A column of bits of equal weight is counted as a popcount tree counts, its
         carries go to the column above, and one adder a tree propagates what is left. Real numbers change fewer bits
-        than random ones, those of an image far fewer: ``is_input`` says that the network's input is summed.
+        than random ones, those of an image far fewer: ``is_input`` says that the network's input is summed. Beyond the
+        widest word that was measured the bits that an image leaves zero become more.
         """
-        name = "input_activity" if is_input else "value_activity"
-        activity = (self._constant(name, self.target.constant(name)),)
         width = self.technology.width(charge.bits_a if charge.bits_a != 1 else charge.bits_b)
-        self.unit(charge.layer, "signflip", "xnor", charge.count, width, more=activity)
+        name, share = "value_activity", 1.0
+        if is_input:
+            row = next((known for known in IMAGE_WIDTHS if known >= width), IMAGE_WIDTHS[-1])
+            name, share = f"input_activity.bits{row}.ratio", min(row / width, 1.0)
+        activity = (self._constant(name, self.target.constant(name)),)
+        count = charge.count * share
+        held = self._constant("held_sign", self.target.constant("held_sign"))
+        self.unit(charge.layer, "signflip", "xnor", count, width, more=(*activity, held))
         if not is_one(terms):
             carried = width + arith.bit_length(terms)
-            self.unit(charge.layer, "signflip", "popcount", charge.count * width / terms, terms, more=activity)
-            self.unit(charge.layer, "signflip", "add", charge.count / terms, carried, more=activity)
+            self.unit(charge.layer, "signflip", "popcount", count * width / terms, terms, more=activity)
+            self.unit(charge.layer, "signflip", "add", count / terms, carried, more=activity)
 
     def registers(self, layer: int, bits: Any) -> None:
         """``bits`` register bits clocked, half of which change."""

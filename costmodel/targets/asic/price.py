@@ -42,10 +42,14 @@ OPTIONS: dict[str, Parameter] = {
         "oowo; empty: as dataflow says",
     ),
     "real_format": Parameter(
-        "int32",
+        "int16",
         "Arithmetic in which real numbers are computed and stored",
         choices=("int8", "int12", "int16", "int24", "int32", "fp16", "fp32"),
     ),
+    "weight_bits": Parameter(
+        8, "Weights of real layers, where numbers are integers; 0: as wide as real numbers", "bit", 0, 32
+    ),
+    "input_bits": Parameter(0, "Values of the network's input; 0: as wide as real numbers", "bit", 0, 32),
     "channel_shift": Parameter(
         "barrel",
         "Hardware of a shift that differs by channel: a barrel shifter of the time-shared datapath, or wire",
@@ -88,7 +92,7 @@ def _run(
     """The bill, the sorted work, the dataflow of each layer, whether weights stay on the chip, places of tensors."""
     technology = Technology(target, settings)
     bill = Bill(technology)
-    work = work_of(ledger, technology.real_bits)
+    work = work_of(ledger, technology.widths)
     check_accumulators(work, settings["accumulator_bits"])
     array = Array(settings["outputs"], settings["terms"], settings["pixels"], settings["window"])
     placed = work.tensors(8 * settings["activation_sram"])
@@ -328,6 +332,7 @@ def _estimate(
         "node_nm": bill.technology.node,
         "voltage_V": bill.technology.voltage,
         "real_format": settings["real_format"],
+        "bits": bill.technology.widths.text(),
         "dataflow": dict(flows),
         "weights_on_chip": resident,
         "weight_bits": work.weight_bits,
@@ -340,7 +345,7 @@ def _estimate(
         "unpriced": dict(bill.unpriced),
         "operations": operations,
     }
-    notes = list(bill.technology.notes)
+    notes = bill.technology.notes + bill.technology.borrowing()
     if bill.interface_bits:
         notes.append(f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals")
     for kind, count in bill.unpriced.items():

@@ -13,10 +13,16 @@ from costmodel.targets.arrays import each, is_array
 from costmodel.targets.asic.limits import check_supply
 from costmodel.targets.asic.memory import sram_rows
 from costmodel.targets.asic.units import Column, column
+from costmodel.targets.asic.work import Widths
 from costmodel.targets.quantity import Quantity
 from costmodel.targets.spec import Target
 
 REAL_BITS = {"int8": 8, "int12": 12, "int16": 16, "int24": 24, "int32": 32, "fp16": 16, "fp32": 32}
+
+
+#: Stands for a column: floating point by the integer units of the same library.
+FLOAT_BY_INT = "float"
+INTEGER_OF = {"fadd": "add", "fmul": "mul"}
 
 
 class Technology:
@@ -32,6 +38,8 @@ class Technology:
         self.real_format: str = settings["real_format"]
         self.real_bits = REAL_BITS[self.real_format]
         self.is_float = self.real_format.startswith("fp")
+        weight, image = (0 if self.is_float else settings[name] for name in ("weight_bits", "input_bits"))
+        self.widths = Widths(self.real_bits, weight or self.real_bits, image or self.real_bits)
         home_node = target.value("node")
         self.node: Any = arith.either(settings["node"], home_node)
         self.notes: list[str] = []
@@ -47,6 +55,9 @@ class Technology:
                 f"buffers are priced by {table} whatever the node of the logic; sram_table chooses another"
             )
         self.notes += check_supply(target, self.voltage, each(_home_supply(target), self.node), settings["clock"])
+        #: The column whose costs these are; what it lacks is borrowed, and by which units.
+        self.own: str = target.structure.get("own", "")
+        self.borrowed: dict[str, list[str]] = {}
         self.columns: dict[str, Column] = {}
         self.constants: dict[str, Quantity] = {}
         self._factors: dict[tuple[str, Any, str], tuple[str, ...]] = {}
@@ -77,9 +88,34 @@ class Technology:
         key = (unit, self.label(width), what)
         if key not in self._factors:
             chosen = self._chosen(unit, what)
-            make = self._single if isinstance(chosen, str) else self._between
-            self._factors[key] = make(chosen, unit, width, what)
+            if chosen == FLOAT_BY_INT:
+                found = self._floating(unit, width, what)
+            elif isinstance(chosen, str):
+                found = self._single(chosen, unit, width, what)
+                if what == "energy" and self.own not in ("", chosen):
+                    self.borrowed.setdefault(chosen, []).append(unit)
+                    self.constants["borrowed_energy"] = self.target.constant("borrowed_energy")
+                    found = (*found, "borrowed_energy")
+            else:
+                found = self._between(chosen, unit, width, what)
+            self._factors[key] = found
         return self._factors[key]
+
+    def _floating(self, unit: str, width: Any, what: str) -> tuple[str, ...]:
+        """Floating point that a library was not characterised for: its integer unit of the same width, times the ratio
+        that published tables have between the two."""
+        cell = "energy" if what == "energy" else "area"
+        name = f"float_over_int.{unit}{int(width)}.{cell}"
+        self.constants[name] = self.target.constant(name)
+        return (*self.factors(INTEGER_OF[unit], width, what), name)
+
+    def borrowing(self) -> list[str]:
+        """What a column without those units took from another, in words."""
+        return [
+            f"{', '.join(sorted(set(units)))}: units of {name}, since {self.own} has none; its adders cost up to "
+            f"{1 / self.target.constant('borrowed_energy').low:.1f} times those of {self.own}, which the interval holds"
+            for name, units in self.borrowed.items()
+        ]
 
     def label(self, width: Any) -> Any:
         """A width as part of a name; an array of widths, which is known by identity, gets a number."""
@@ -94,6 +130,8 @@ class Technology:
 
     def has(self, unit: str, what: str = "energy") -> bool:
         chosen = self._chosen(unit, what)
+        if chosen == FLOAT_BY_INT:
+            return self.has(INTEGER_OF[unit], what)
         names = [chosen] if isinstance(chosen, str) else chosen
         if what == "leakage" and len(names) > 1:  # libraries differ by orders of magnitude: nothing lies between
             return False

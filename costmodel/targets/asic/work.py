@@ -51,12 +51,25 @@ class Tensor:
         return "pipeline" if self.streamed else "dram" if self.in_dram else "sram"
 
 
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Bits of real numbers: of the stream of values, of the weights of real layers, of the network's input."""
+
+    real: int
+    weight: int
+    input: int
+
+    def text(self) -> str:
+        """As the option ``bits`` takes it."""
+        return f"real={self.real},weight={self.weight},input={self.input}"
+
+
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A ledger by layer, with real numbers stored in ``real_bits`` bits."""
+    """A ledger by layer, with real numbers in the bits of ``widths``: stored so, and so in sums of products."""
 
     ledger: Ledger
-    real_bits: int
+    widths: Widths
     charges: dict[int, list[Charge]]
     items: dict[int, list[Item]]
     weight_bits: int
@@ -82,18 +95,18 @@ class Work:
         return leaves if is_array(leaves) and leaves.any() and not leaves.all() else bool(arith.all_of(leaves))
 
 
-_SEEN: dict[tuple[int, int], Work] = {}
+_SEEN: dict[tuple[int, Widths], Work] = {}
 _KEEP = 16
 
 
-def work_of(ledger: Ledger, real_bits: int) -> Work:
-    """The ledger by layer; sorted once for each width of real numbers."""
-    key = (id(ledger), real_bits)
+def work_of(ledger: Ledger, widths: Widths) -> Work:
+    """The ledger by layer; sorted once for each choice of widths."""
+    key = (id(ledger), widths)
     found = _SEEN.get(key)
     if found is None:  # the ledger is held by the value, so its identity stays its own
         if len(_SEEN) >= _KEEP:
             _SEEN.clear()
-        found = _SEEN[key] = _sort(ledger, real_bits)
+        found = _SEEN[key] = _sort(ledger, widths)
     return found
 
 
@@ -107,22 +120,43 @@ def is_streamed_read(tensor: Tensor, layer: Layer) -> bool:
     return layer.index == tensor.first + 1 and OPS[layer.op].streamed
 
 
-def _sort(ledger: Ledger, real_bits: int) -> Work:
+def _sort(ledger: Ledger, widths: Widths) -> Work:
     charges: dict[int, list[Charge]] = {layer.index: [] for layer in ledger.layers}
     items: dict[int, list[Item]] = {layer.index: [] for layer in ledger.layers}
-    for charge in ledger.charges:
+    made = {t.tensor for t in ledger.traffic if t.role == "output"}
+    products = {layer.index: layer for layer in ledger.layers if OPS[layer.op].product}
+    weighed = {t.layer for t in ledger.traffic if t.role == "weight"}
+    own = [_in_product(c, products[c.layer], weighed, widths) if c.layer in products else c for c in ledger.charges]
+    for charge in own:
         charges.setdefault(charge.layer, []).append(charge)
     for t in ledger.traffic:
-        width = stored_bits(t.bits, real_bits)
+        if t.role == "weight":
+            width = stored_bits(t.bits, widths.weight)
+        elif t.role == "input" and t.tensor not in made:
+            width = stored_bits(t.bits, widths.input)
+        else:
+            width = stored_bits(t.bits, widths.real)
         items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
-    weights = held_bits(ledger.traffic, lambda bits: stored_bits(bits, real_bits))
-    products = {layer.index for layer in ledger.layers if OPS[layer.op].product}
-    kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in ledger.charges}
+    weights = held_bits((t for t in ledger.traffic if t.role == "weight"), lambda b: stored_bits(b, widths.weight))
+    weights += held_bits((t for t in ledger.traffic if t.role != "weight"), lambda b: stored_bits(b, widths.real))
+    kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in own}
     once = tuple((key[0], charge) for key, charge in kinds.items())
     macs = sum(layer.macs for layer in ledger.layers)
     popcounts = sum(c.count for c in ledger.charges if c.kind == "popcount")
     names = tuple(layer.name for layer in ledger.layers)
-    return Work(ledger, real_bits, charges, items, weights, once, macs, popcounts, names)
+    return Work(ledger, widths, charges, items, weights, once, macs, popcounts, names)
+
+
+def _in_product(charge: Charge, layer: Layer, weighed: set[int], widths: Widths) -> Charge:
+    """A multiplication or a sign in a sum of products, its operands as wide as they are stored."""
+    if charge.kind not in ("mul", "signflip"):
+        return charge
+    a, b = charge.bits_a, charge.bits_b
+    if a == FLOAT_BITS and -1 in layer.inputs and widths.input != widths.real:
+        a = widths.input
+    if b == FLOAT_BITS and layer.index in weighed and widths.weight != widths.real:
+        b = widths.weight
+    return charge if (a, b) == (charge.bits_a, charge.bits_b) else replace(charge, bits_a=a, bits_b=b)
 
 
 def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:

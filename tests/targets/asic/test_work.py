@@ -6,8 +6,12 @@ import pytest
 
 from costmodel.graph.domain import BINARY, FLOAT, Domain
 from costmodel.ledger.ledger import Layer, Ledger, Traffic
-from costmodel.targets.asic.work import work_of
+from costmodel.targets.asic.work import Widths, work_of
 from costmodel.validate.asic_networks import binareye, single
+
+
+def widths(bits: int) -> Widths:
+    return Widths(bits, bits, bits)
 
 
 def chain(
@@ -26,13 +30,13 @@ def chain(
 
 
 def test_a_result_that_the_next_operation_consumes_stays_in_the_pipeline() -> None:
-    placed = work_of(chain("conv", "affine", "threshold", "conv"), 32).tensors(10**6)
+    placed = work_of(chain("conv", "affine", "threshold", "conv"), widths(32)).tensors(10**6)
     assert [placed[f"v{i}"].where for i in range(5)] == ["dram", "pipeline", "pipeline", "sram", "dram"]
 
 
 def test_what_a_later_layer_reads_again_is_kept_in_the_buffer() -> None:
     skip = Traffic(3, "m3", "v1", "input", 10, 32)
-    placed = work_of(chain("conv", "affine", "conv", "add", extra=(skip,)), 32).tensors(10**6)
+    placed = work_of(chain("conv", "affine", "conv", "add", extra=(skip,)), widths(32)).tensors(10**6)
     assert placed["v1"].where == "sram"
     assert placed["v1"].readers == (1, 3)
     assert placed["v3"].where == "pipeline"
@@ -40,15 +44,15 @@ def test_what_a_later_layer_reads_again_is_kept_in_the_buffer() -> None:
 
 def test_a_full_buffer_sends_tensors_to_dram_and_an_empty_one_sends_all() -> None:
     ledger = chain("conv", "conv", "conv", "conv", bits=8)
-    work = work_of(ledger, 32)
+    work = work_of(ledger, widths(32))
     assert [work.tensors(160)[f"v{i}"].where for i in (1, 2, 3)] == ["sram", "sram", "sram"]
     assert "dram" in [work.tensors(159)[f"v{i}"].where for i in (1, 2, 3)]
     assert {t.where for t in work.tensors(0).values()} == {"dram"}
 
 
 def test_real_numbers_are_stored_in_the_chosen_width_and_others_in_their_own() -> None:
-    assert work_of(chain("conv", bits=32), 16).tensors(10**6)["v1"].bits == 160
-    assert work_of(chain("conv", bits=7), 16).tensors(10**6)["v1"].bits == 70
+    assert work_of(chain("conv", bits=32), widths(16)).tensors(10**6)["v1"].bits == 160
+    assert work_of(chain("conv", bits=7), widths(16)).tensors(10**6)["v1"].bits == 70
 
 
 def test_the_parts_of_a_concatenation_live_until_it_is_read_and_take_no_second_room() -> None:
@@ -59,7 +63,7 @@ def test_the_parts_of_a_concatenation_live_until_it_is_read_and_take_no_second_r
         Layer(2, "m2", 0, "concat", (0, 1), (1, 10), (1, 20), FLOAT, FLOAT) if layer.index == 2 else layer
         for layer in base.layers
     )
-    work = work_of(Ledger("joined", "deployed", layers, (), base.traffic), 32)
+    work = work_of(Ledger("joined", "deployed", layers, (), base.traffic), widths(32))
     placed = work.tensors(640)
     assert [placed[name].where for name in ("v1", "v2", "joined")] == ["sram", "sram", "sram"]
     assert work.tensors(639)["joined"].where == "dram"
@@ -68,7 +72,7 @@ def test_the_parts_of_a_concatenation_live_until_it_is_read_and_take_no_second_r
 def test_weights_are_counted_at_their_own_width() -> None:
     ledger = single(64, 16, 3)
     thresholds = sum(t.total_bits for t in ledger.traffic if t.role == "parameter")
-    assert work_of(ledger, 32).weight_bits == 64 * 64 * 9 + thresholds
+    assert work_of(ledger, widths(32)).weight_bits == 64 * 64 * 9 + thresholds
 
 
 def test_the_networks_of_binareye_have_the_products_of_their_shapes() -> None:
@@ -83,4 +87,4 @@ def test_the_networks_of_binareye_have_the_products_of_their_shapes() -> None:
 @pytest.mark.parametrize("capacity", [0, 10**5, 10**9])
 def test_places_are_the_same_however_often_they_are_asked_for(capacity: int) -> None:
     ledger = binareye(64, 2)
-    assert work_of(ledger, 32).tensors(capacity) == work_of(ledger, 32).tensors(capacity)
+    assert work_of(ledger, widths(32)).tensors(capacity) == work_of(ledger, widths(32)).tensors(capacity)

@@ -23,6 +23,7 @@ COUNTED: dict[str, str] = {
     "matrix of tokens": "the bias of a binary matrix on a sequence stays in front of a threshold",
     "merged over mean": "the 1/k of a mean is multiplied by apart from the scale next to it",
     "real weights behind levels": "see several levels",
+    "sizes per channel into real weights": "the size goes into the weights, but what is left, ±1, counts as real",
     "real weights behind mean": "a bias or a scale stops at a mean in front of real weights",
     "bias into the next real weights": "a bias in front of real weights without padding is added for itself",
     "few outputs": "a result that happens to have few values is taken for a threshold",

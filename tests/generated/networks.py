@@ -34,6 +34,8 @@ class Network:
         torch.manual_seed(self.seed + 1000 * seed)
         net = space["Net"]().eval()
         with torch.no_grad():
+            for parameter in net.parameters():  # torch.randn gives a zero now and then, of which the sign is 0
+                parameter[parameter == 0] = 0.1
             for module in net.modules():
                 if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
                     module.running_mean.normal_(0, 0.5)
@@ -120,7 +122,11 @@ def binary_sum(s: Sketch, x: Node, out: int | None = None, stride: int = 1) -> N
     kernel = rng.choice([1, 3, 3]) if len(x.shape) == 4 else 1
     channels = x.shape[1]
     groups = rng.choice([1, 1, 1, 2, channels]) if kernel == 3 and out in (None, channels) else 1
-    return s.sum(x, out or channels, kernel=kernel, padding=kernel // 2, stride=stride, groups=groups, **few_weights(s))
+    dilation = 2 if kernel == 3 and rng.random() < 0.15 else 1
+    return s.sum(
+        x, out or channels, kernel=kernel, padding=dilation * (kernel // 2), stride=stride, groups=groups,
+        dilation=dilation, **few_weights(s),
+    )  # fmt: skip
 
 
 # -- blocks -----------------------------------------------------------------------------------------------------------

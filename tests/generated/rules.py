@@ -134,6 +134,9 @@ RULES: dict[str, tuple[Build, ...]] = {
         lambda s: s.sum(s.affine(levels(s, "binary"), "pow2"), 8, "real"),
         lambda s: s.sum(levels(s, "int", 2, 1 / 3), 8, "real"),
     ),
+    "sizes per channel into real weights": (
+        lambda s: s.sum(s.affine(levels(s, "binary"), "real", True), 8, "real", kernel=3),
+    ),
     "real weights behind mean": (
         lambda s: s.sum(s.global_mean(s.cut(stem(s), 1)), 10, "real", bias=True),
         lambda s: s.sum(s.global_mean(binary(s, signs(s, stem(s)), **REAL)), 10, "real", bias=True),

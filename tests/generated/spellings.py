@@ -58,7 +58,7 @@ def quantiser(rng: Random, kind: str, bits: int, x: str) -> tuple[str, dict[str,
 
 
 def scaled(rng: Random, x: str, factor: str) -> str:
-    return rng.choice([f"{x} * {factor}", f"{factor} * {x}", f"torch.mul({x}, {factor})"])
+    return rng.choice([f"{x} * {factor}", f"{factor} * {x}", f"torch.mul({x}, {factor})", f"{x} / {factor}"])
 
 
 def shifted(rng: Random, x: str, offset: str) -> str:

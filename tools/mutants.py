@@ -31,6 +31,10 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "build" / "mutants"
 TOPS = ("arch_specs", "dashboard", "reports")
 
+REWRITES = (
+    "tests/deploy/test_thresholds.py tests/deploy/test_absorb.py tests/trace/test_written_binary.py "
+    "tests/deploy/test_rewrites.py"
+)
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {
     "costmodel/ledger/charge.py": (
@@ -41,9 +45,9 @@ AREAS = {
         "tests/trace/test_written_binary.py tests/trace/test_written_real.py tests/trace/test_pitfalls.py "
         "tests/trace/test_equivalence.py"
     ),
-    "costmodel/deploy/thresholds.py": (
-        "tests/deploy/test_thresholds.py tests/trace/test_written_binary.py tests/deploy/test_rewrites.py"
-    ),
+    "costmodel/deploy/thresholds.py": REWRITES,
+    "costmodel/deploy/monotone.py": REWRITES,
+    "costmodel/deploy/absorb.py": REWRITES,
     "costmodel/targets/fpga/units.py": "tests/targets/fpga/test_units.py tests/targets/fpga/test_price.py",
     "costmodel/targets/asic/bill.py": "tests/targets/asic tests/targets/test_arrays.py tests/validate/test_asic.py",
     "costmodel/explore/compose.py": "tests/explore/test_compose.py tests/explore/test_folding.py",

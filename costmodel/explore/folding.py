@@ -182,7 +182,8 @@ def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
         text += f"The fastest within them gives {rate:,.1f} images a second, {1 - rate / fps:.1%} less than asked. "
     slowest, least = _slowest(space, fps), int(space.design.intervals[0])
     if least > slowest:
-        return text + f"Even without limits the fastest gives {clock / least:,.1f}: one unit is at full parallelism."
+        why = "one unit is at full parallelism, or the port to the host is full"
+        return text + f"Even without limits the fastest gives {clock / least:,.1f}: {why}."
     near = search.closest(space.design, limited, slowest)
     assert near.choices is not None
     interval, cost = space.design.price(near.choices, near.at)

@@ -95,14 +95,14 @@ def test_every_choice_has_a_control(catalogue, target):
 def test_one_unit_is_folded_by_hand(catalogue):
     automatic = whatif.folding_of(catalogue, "cnv-w1a1", "pynq-z2", {})
     fold = whatif.fold_of(catalogue, "cnv-w1a1", "pynq-z2", {}, "0")
-    assert (fold.pe, fold.simd) == automatic[0] == (4, 27)
+    assert (fold.pe, fold.simd) == automatic[0] == (16, 9)
     assert fold.simds == (1, 3, 9, 27)
     assert whatif.refolded(catalogue, "cnv-w1a1", "pynq-z2", {}, 0, *automatic[0]) is None
-    line = whatif.refolded(catalogue, "cnv-w1a1", "pynq-z2", {}, 0, 2, 27)
+    line = whatif.refolded(catalogue, "cnv-w1a1", "pynq-z2", {}, 0, 2, 9)
     narrow = catalogue.estimate("cnv-w1a1", "pynq-z2", {"folding": line})
-    assert narrow.facts["folding"]["convs.0"] == (2, 27)
-    assert narrow.facts["interval_cycles"] == 2 * 14400  # 32 x 1 x 900 cycles instead of 16 x 1 x 900
-    assert whatif.folding_of(catalogue, "cnv-w1a1", "pynq-z2", {"folding": line})[0] == (2, 27)
+    assert narrow.facts["folding"]["convs.0"] == (2, 9)
+    assert narrow.facts["interval_cycles"] == 8 * 10800  # 32 x 3 x 900 cycles instead of 4 x 3 x 900
+    assert whatif.folding_of(catalogue, "cnv-w1a1", "pynq-z2", {"folding": line})[0] == (2, 9)
     assert whatif.fold_of(catalogue, "cnv-w1a1", "pynq-z2", {}, "9") is None
 
 

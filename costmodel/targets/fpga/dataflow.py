@@ -20,10 +20,10 @@ from costmodel.targets.fpga.fit import (
     usable,
     utilisation,
 )
-from costmodel.targets.fpga.folding import Fold, matrix_stages, stage_cycles
-from costmodel.targets.fpga.job import Job, prices
+from costmodel.targets.fpga.folding import Fold, matrix_stages
+from costmodel.targets.fpga.job import Job, nominal, prices
 from costmodel.targets.fpga.latency import intervals, latency
-from costmodel.targets.fpga.pipeline import design_groups
+from costmodel.targets.fpga.pipeline import design_groups, host_cycles
 from costmodel.targets.fpga.timing import Timing, active_amounts
 from costmodel.targets.quantity import Interval
 
@@ -66,7 +66,7 @@ def dataflow(job: Job) -> Estimate:
         "mode": "dataflow",
         "interval_cycles": interval,
         "latency_cycles": timing.first,
-        "slowest_layer": job.name(slowest),
+        "slowest_layer": job.name(slowest) if spent[slowest] == interval else "port to the host",
         "clock_hz": job.clock,
         "impl": job.style.impl,
         "lanes": sum(f.lanes for f in folding.values()),
@@ -116,7 +116,9 @@ def _given(job: Job, asked: int | None) -> Folded:
     """The folding of the settings. What is not folded is built for the asked rate, where that is slower."""
     file = read_folding(job.settings["folding"], job.design, job.style.pixel_streams)
     folding: Mapping[int, Fold] = file.folds
-    interval = max(*intervals(job.design, folding).values(), asked or 0)
+    interval = max(
+        *intervals(job.design, folding).values(), host_cycles(job.design, job.style, nominal(job.target)), asked or 0
+    )
     folding = move_to_uram(job, folding, design_groups(job.design, folding, interval, job.style))
     if asked is None or job.clock / interval >= job.settings["fps"]:
         return Folded(folding, interval, notes=file.notes)
@@ -129,7 +131,8 @@ def _given(job: Job, asked: int | None) -> Folded:
 def _narrowest(job: Job, why: tuple[str, ...]) -> Folded:
     """One lane for every unit: what is shown where nothing fits."""
     folding = {stage.index: Fold(1, 1) for stage in matrix_stages(job.design)}
-    return Folded(folding, max(stage_cycles(job.design[i], f) for i, f in folding.items()), why)
+    host = host_cycles(job.design, job.style, nominal(job.target))
+    return Folded(folding, max(host, *intervals(job.design, folding).values()), why)
 
 
 def _with(folded: Folded, why: str) -> Folded:

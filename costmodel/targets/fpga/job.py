@@ -116,7 +116,7 @@ def prices(target: Target) -> Prices:
     found = tuple(
         (name, q)
         for name, q in sorted(target.constants.items())
-        if ("_lut" in name or "_ff" in name or name.startswith(("carry", "bram_decomposition", "loop_bound")))
+        if ("_lut" in name or "_ff" in name or name.startswith(("carry", "bram_decomposition", "loop_bound", "port_")))
         and not name.startswith(("device_", "usable_"))
     )
     return _prices.setdefault(found, Prices(dict(found)))

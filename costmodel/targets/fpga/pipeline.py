@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,6 +44,12 @@ class Style:
     fifo_depth: int = 32
     host_depth: int = 64
     ports: int = 1
+
+
+def host_cycles(design: Sequence[Stage], style: Style, constants: Mapping[str, float]) -> int:
+    """Cycles in which an image comes in over one port of the host: no pipeline gives results faster than that."""
+    bits = max((stage.bits_entered for stage in design if -1 in stage.inputs), default=0)
+    return math.ceil(ceil_div(bits, style.host_width) * constants.get("port_cycles_per_word", 1.0))
 
 
 def window_simd(stage: Stage, fold: Fold) -> int:

@@ -122,8 +122,9 @@ class _Builder:
 
     def design(self, names: Sequence[str]) -> Design:
         self.items = [self.unit(self.pipeline[index], name) for index, name in zip(self.order, names, strict=True)]
-        least = max(int(item.cycles.min()) for item in self.items)
-        intervals = np.unique(np.concatenate([item.cycles for item in self.items]))
+        host = fpga_pipeline.host_cycles(self.pipeline, self.style, self.constants)
+        least = max(host, *(int(item.cycles.min()) for item in self.items))
+        intervals = np.unique(np.concatenate([[host], *(item.cycles for item in self.items)]))
         self.intervals: Ints = intervals[intervals >= least]
         self.links: list[Link] = []
         self.cross: list[Link] = []

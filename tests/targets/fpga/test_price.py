@@ -513,3 +513,13 @@ def test_wider_numbers_never_make_a_faster_engine(kind):
     ]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] < 20 * rates[-1]
+
+
+def test_no_pipeline_gives_results_faster_than_its_images_come_in():
+    wide = estimate(network(conv(0, (-1,), 8, 8, 32, k=1)), "pynq-z2", **options(folding="8x8"))
+    words = 8 * 32 * 32 / 64  # one bit each
+    overhead = load_target("pynq-z2").value("port_cycles_per_word")
+    assert wide.facts["interval_cycles"] == max(32 * 32, -(-words * overhead // 1))
+    dense_net = estimate(network(dense(0, (-1,), 4096, 8)), "pynq-z2", **options(folding="8x4096"))
+    assert dense_net.facts["interval_cycles"] == -(-(4096 / 64) * overhead // 1)
+    assert dense_net.facts["slowest_layer"] == "port to the host"

@@ -89,11 +89,17 @@ class Deployed:
         self.outputs = set(outputs)
         #: Whether all readers of a value are thresholds, with monotone pieces or moves between.
         self.decided: dict[int, bool] = {}
+        #: The same without a mean between: what is cut off before elements are added up is needed.
+        self.monotone: dict[int, bool] = {}
         #: Whether a reader needs the elements themselves, with all scales and biases carried out.
         self.wanted: dict[int, bool] = {}
         for node in reversed(nodes):
             self.decided[node.id] = node.id not in self.outputs and all(
                 u.op == "quantise" or (_passes(u) and self.decided[u.id]) for u in self.users[node.id]
+            )
+            self.monotone[node.id] = node.id not in self.outputs and all(
+                u.op == "quantise" or (_passes(u) and u.op != "mean" and self.monotone[u.id])
+                for u in self.users[node.id]
             )
             self.wanted[node.id] = node.id in self.outputs or any(self._wants(u, node) for u in self.users[node.id])
         self.chains: dict[int, Chain] = {}
@@ -113,7 +119,9 @@ class Deployed:
                 return False
             case "affine" | "move" | "mean":
                 return self.wanted[user.id]
-            case "cut" | "max_pool" | "concat" | "prelu":
+            case "cut" | "max_pool" | "prelu":
+                return not self.monotone[user.id]
+            case "concat":
                 return not self.decided[user.id]
             case "sum":
                 scales, biases = self._on_the_way(node)
@@ -160,7 +168,7 @@ class Deployed:
             case "max_pool":
                 self.rows["compare"] += node.attrs["compares"]
                 self.chains[node.id] = chain.over("max pool")
-                if not self.decided[node.id]:
+                if not self.monotone[node.id]:
                     self._carry_out(source, chain)
                     self.chains[node.id] = Chain(node.id)
             case "concat":
@@ -174,10 +182,10 @@ class Deployed:
                 self._threshold(node, chain)
             case "sum":
                 self._sum(node, chain)
-            case "cut" | "prelu" if self.decided[node.id] and _passes(node):
+            case "cut" | "prelu" if self.monotone[node.id] and _passes(node):
                 self.chains[node.id] = chain.over(node.op)
             case _:
-                if node.op == "prelu" and self.decided[node.id]:
+                if node.op == "prelu" and self.monotone[node.id]:
                     self.features.add("threshold behind a slope of unknown sign")
                 for i in node.inputs:
                     self._carry_out(self.nodes[i], self.chains[i])
@@ -225,6 +233,9 @@ class Deployed:
         if len(node.shape) == 3:
             self.features.add("matrix of tokens")
         if b[0] == "real":
+            behind = self._real_core(chain) and self._alone(self.nodes[chain.core], source)
+            if behind or (chain.bias and node.attrs["padding"]):
+                chain = self._carry_out(source, chain)
             if not chain.empty:
                 self.features.add(f"{'bias' if chain.bias else 'scale'} into the next real weights")
                 self.features.update(f"real weights behind {what}" for what in chain.through)

@@ -46,7 +46,7 @@ class Network:
         return net
 
     def inputs(self, seed: int = 0) -> torch.Tensor:
-        return torch.randn(self.shape, generator=torch.Generator().manual_seed(self.seed + 1000 * seed))
+        return torch.randn(self.shape, generator=torch.Generator().manual_seed(~(self.seed + 1000 * seed) % (1 << 40)))
 
 
 # -- pieces of blocks -------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ RULES: dict[str, tuple[Build, ...]] = {
         lambda s: read(s, s.batch_norm(s.avg_pool(binary(s, signs(s, stem(s)), **REAL)))),
     ),
     "threshold behind max pool": (
-        lambda s: read(s, s.max_pool(s.affine(binary(s, signs(s, stem(s))), "real", True))),
+        lambda s: read(s, s.max_pool(s.affine(binary(s, signs(s, stem(s))), "real", True, True))),
         lambda s: read(s, s.batch_norm(s.max_pool(binary(s, signs(s, stem(s)), **REAL)))),
         lambda s: read(s, s.max_pool(s.batch_norm(binary(s, signs(s, stem(s)))))),
     ),

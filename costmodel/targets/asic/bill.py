@@ -72,12 +72,8 @@ class Bill:
         widest word that was measured the bits that an image leaves zero become more.
         """
         width = self.technology.width(charge.bits_a if charge.bits_a != 1 else charge.bits_b)
-        name, share = "value_activity", 1.0
-        if is_input:
-            row = next((known for known in IMAGE_WIDTHS if known >= width), IMAGE_WIDTHS[-1])
-            name, share = f"input_activity.bits{row}.ratio", min(row / width, 1.0)
-        activity = (self._constant(name, self.target.constant(name)),)
-        count = charge.count * share
+        activity = self.activity(is_input, width)
+        count = charge.count * (min(IMAGE_WIDTHS[-1] / width, 1.0) if is_input else 1.0)
         held = self._constant("held_sign", self.target.constant("held_sign"))
         self.unit(charge.layer, "signflip", "xnor", count, width, more=(*activity, held))
         if not is_one(terms):
@@ -85,9 +81,15 @@ class Bill:
             self.unit(charge.layer, "signflip", "popcount", count * width / terms, terms, more=activity)
             self.unit(charge.layer, "signflip", "add", count / terms, carried, more=activity)
 
-    def registers(self, layer: int, bits: Any) -> None:
-        """``bits`` register bits clocked, half of which change."""
-        self.unit(layer, "register", "register", bits, 1, "register")
+    def activity(self, is_input: bool, width: int = 0) -> tuple[str, ...]:
+        """The constant by which real values, or words of ``width`` bits of an image, change less than random bits."""
+        row = next((known for known in IMAGE_WIDTHS if known >= width), IMAGE_WIDTHS[-1])
+        name = f"input_activity.bits{row}.ratio" if is_input else "value_activity"
+        return (self._constant(name, self.target.constant(name)),)
+
+    def registers(self, layer: int, bits: Any, more: tuple[str, ...] = ()) -> None:
+        """``bits`` register bits clocked, half of which change, or as ``more`` says."""
+        self.unit(layer, "register", "register", bits, 1, "register", more)
 
     def element(self, charge: Charge) -> None:
         """The unit that carries out a charge, at its width."""

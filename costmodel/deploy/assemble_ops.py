@@ -134,9 +134,8 @@ def pointwise(state: Assembler, node: Node) -> None:
     arrays: dict[str, Array] = {}
     params: dict[str, Any] = {"domain": node.domain.kind}
     match node.attrs:
-        case Call(fn=fn, operands=operands, plain=plain):
-            # an option that changes a function, such as an approximation, is not supported
-            if operands is None or not plain or (node.op == "special" and fn not in SPECIAL):
+        case Call(fn=fn, operands=operands):
+            if operands is None or (node.op == "special" and fn not in SPECIAL):
                 raise state.refuse(node, f"there is no executable form of {fn}")
             params["operands"], arrays = state.operands(operands, len(node.shape))
             params["fn"] = fn

@@ -100,7 +100,8 @@ def moves_batch(i: Instruction) -> bool:
         case "split" | "split_with_sizes" | "unsafe_split" | "chunk" | "unsafe_chunk":
             return len(arguments) < 3 or arguments[2] in (0, -len(i.shape))
         case "flip" | "roll":
-            return (name == "roll" and len(arguments) < 3) or 0 in arguments[-1]
+            dims = arguments[2] if name == "roll" else arguments[1]
+            return not dims or 0 in dims or -len(i.shape) in dims
         case "repeat":
             return bool(arguments[1][0] != 1)
     return False

@@ -71,9 +71,14 @@ def logical_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.asarray(result, dtype=np.int8)
 
 
+_ROUNDINGS: dict[str, Callable[[Any], Any]] = {
+    "round": np.rint, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "frac": lambda x: x - np.trunc(x),
+}  # fmt: skip
+
+
 def round_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "add", x[0].size)
-    return {"round": np.rint, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc}[i.params["fn"]](x[0])
+    return np.asarray(_ROUNDINGS[i.params["fn"]](x[0]))
 
 
 def extremum_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
@@ -110,7 +115,9 @@ def _softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     return np.where(x * beta > threshold, x, np.logaddexp(0.0, x * beta) / beta)
 
 
-def _gelu(x: Array) -> Array:
+def _gelu(x: Array, approximate: str) -> Array:
+    if approximate == "tanh":
+        return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1.0 + _erf(x / math.sqrt(2.0)))
 
 

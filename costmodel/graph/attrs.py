@@ -114,12 +114,11 @@ class Call(Attrs):
 
     ``operands`` are its arguments in their order: :class:`~costmodel.graph.operands.In` for an input of the node, a
     :class:`~costmodel.graph.operands.Constant`, a plain value, or a tuple of such; None where the node has no
-    executable form. ``plain`` says that it is called without options that change the function.
+    executable form.
     """
 
     fn: str = ""
     operands: tuple[Any, ...] | None = None
-    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,7 +359,7 @@ def norm(node: Node) -> Iterable[Row]:
 def softmax(node: Node) -> Iterable[Row]:
     """Of n elements in g groups: maximum, subtract, exponentiate, sum, reciprocal, scale; or subtract the logarithm."""
     attrs, n, width = node.of(Softmax), node.numel, _width(node)
-    g = n // node.shape[attrs.axis] if node.shape else 1
+    g = n // max(1, node.shape[attrs.axis]) if node.shape else 1
     yield Row("compare", "activation", n - g, width, width)
     yield Row("special", "activation", n + g, width, 0)
     yield Row("add", "activation", 3 * n - g if attrs.log else 2 * n - g, width, width, width)

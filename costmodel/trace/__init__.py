@@ -51,7 +51,7 @@ def trace(
 def _same_program(a: Any, b: Any) -> None:
     from costmodel.errors import CostmodelError
 
-    if [v.op for v in a.values] != [v.op for v in b.values]:
+    if [v.operator for v in a.values] != [v.operator for v in b.values]:
         raise CostmodelError(
             "the model runs different operations for different parameter values, so its constants cannot be matched to "
             "its graph. Pass trained=True (--trained) to trace it with its own values."

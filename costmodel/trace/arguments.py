@@ -1,4 +1,4 @@
-"""What handlers read from a recorded operation's arguments."""
+"""What rules read from a recorded operation's arguments."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 from costmodel.graph.operands import In
 from costmodel.trace.lowering import Lowering
-from costmodel.trace.simplify import base_name
+from costmodel.trace.rules import UncoveredError
 from costmodel.trace.values import Ref, Value
 
 
 def node_of(state: Lowering, argument: Any) -> int:
+    """The node that holds an argument; :class:`UncoveredError` for one that does not depend on the input."""
     operand = state.operand(argument)
     if not isinstance(operand, int):
-        raise TypeError("expected a value that depends on the input")
+        raise UncoveredError("its rule does not cover a constant in the place of an activation")
     return operand
 
 
@@ -30,7 +31,7 @@ def online_inputs(state: Lowering, value: Value) -> tuple[int, ...]:
 def operands_of(state: Lowering, value: Value) -> tuple[Any, ...]:
     """The arguments in their order: a position among the node's inputs (:class:`In`), a constant, or a plain value."""
     inputs = online_inputs(state, value)
-    return tuple(operand_of(state, argument, inputs) for argument in value.args)
+    return tuple(operand_of(state, argument, inputs) for argument in value.args.values())
 
 
 def operand_of(state: Lowering, argument: Any, inputs: tuple[int, ...]) -> Any:
@@ -43,11 +44,6 @@ def operand_of(state: Lowering, argument: Any, inputs: tuple[int, ...]) -> Any:
     return In(inputs.index(operand)) if isinstance(operand, int) else operand
 
 
-def function_of(value: Value) -> str:
-    """ATen's name of what was called, without overload, output and the underscore of work in place."""
-    return base_name(value.op).split(":")[0].split(".")[1]
-
-
 def plain(argument: Any) -> Any:
     """An argument as plain data: tensors are None, types and layouts text."""
     if isinstance(argument, Ref):
@@ -55,3 +51,10 @@ def plain(argument: Any) -> Any:
     if isinstance(argument, tuple):
         return tuple(plain(a) for a in argument)
     return argument if isinstance(argument, (int, float, bool, str)) or argument is None else str(argument)
+
+
+def axes_of(dim: Any, rank: int) -> tuple[int, ...]:
+    """The dimensions that a reduction goes over, counted from the front; () for all."""
+    given = dim if isinstance(dim, tuple) else () if dim is None else (dim,)
+    axes = tuple(d % rank for d in given) if rank else ()
+    return () if len(axes) == rank else axes

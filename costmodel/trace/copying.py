@@ -109,7 +109,8 @@ def private_arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
             tensor = torch.zeros(tensor.shape, dtype=tensor.dtype)
         # `torch.zeros(1, 3, 224, 224)` is a common way to say a shape; what follows from zeros says nothing of images.
         copied = tensor.detach().cpu().clone()
-        if copied.is_floating_point() and copied.numel() > 1 and bool((copied == copied.flatten()[0]).all()):
+        real = copied.is_floating_point() and copied.layout is torch.strided
+        if real and copied.numel() > 1 and bool((copied == copied.flatten()[0]).all()):
             copied.copy_(torch.randn(copied.shape, generator=torch.Generator().manual_seed(0)))
         return copied
 

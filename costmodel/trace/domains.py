@@ -228,6 +228,7 @@ def _merge_close(levels: Tensor) -> Tensor:
 
 
 def _classify_integers(values: Tensor) -> Domain:
+    values = values.long()  # torch finds no extremes of some unsigned types
     low, high = int(values.min()), int(values.max())
     if (low, high) == (0, 1):
         return Domain("binary01", 1, evidence="observed", signed=False)

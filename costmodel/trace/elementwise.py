@@ -1,4 +1,4 @@
-"""Handlers of what acts on each element alone, with operands that are constant or differ by channel."""
+"""Rules of what acts on each element alone, with operands that are constant or differ by channel."""
 
 from __future__ import annotations
 
@@ -6,102 +6,75 @@ from dataclasses import replace
 from typing import Any
 
 from costmodel.graph.affine import Step, literal_constant, literal_step
-from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Norm, Round, Softmax
+from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Round
 from costmodel.graph.domain import BINARY01, FLOAT, Domain, integer
 from costmodel.graph.operands import Constant, In
-from costmodel.trace.arguments import function_of, node_of, numel, online_inputs, operand_of, operands_of
+from costmodel.trace.arguments import node_of, online_inputs, operand_of, operands_of
 from costmodel.trace.lowering import Lowering
+from costmodel.trace.rules import UncoveredError, counts
 from costmodel.trace.values import Ref, Value
 
-
-def batch_norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # y = (x - mean[c]) / sqrt(var[c] + eps) * weight[c] + bias[c]
-    if ":" in value.op:  # the saved statistics
-        state.unknown(value, "statistics of a batch norm are used at inference")
-        return
-    x, weight, bias, mean, var = args[:5]
-    training = args[5] if isinstance(args[5], bool) else False
-    eps = next(a for a in reversed(args) if isinstance(a, float))
-    if training or mean is None or state.is_online(mean) or not state.is_online(x):
-        norm(state, value, args)
-        return
-    constants = tuple(state.constant(c, look=False) for c in (weight, bias, mean, var))
-    source = node_of(state, x)
-    real = FLOAT if state.domain_of(source).is_float else None
-    state.affine(value, source, Step("batch_norm", constants, "bn_scale", eps), domain=real)
+# -- sums, products and scales ----------------------------------------------------------------------------------------
 
 
-def norm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # statistics of the input itself: layer, group and instance norm, or a batch norm without running statistics
-    if ":" in value.op:
-        state.unknown(value, "statistics of a normalisation are used at inference")
-        return
-    fn = value.op.split(".")[1]
-    groups = value.shape[1] if len(value.shape) > 1 else 1  # how many means and variances there are
-    gain, shift = args[1:3]
-    if fn == "native_group_norm":
-        groups = value.shape[0] * args[6]
-    elif fn != "native_batch_norm":
-        groups = numel(value.shape[: len(value.shape) - len(args[1])])
-        gain, shift = args[2], args[3] if fn == "native_layer_norm" else None
-    mean, var = args[3:5] if "batch_norm" in fn else (None, None)
-    named = {"gain": gain, "shift": shift, "mean": mean, "var": var}
-    constants = {name: c for name, a in named.items() if isinstance(a, Ref) and (c := state.constant(a))}
-    eps = next((float(a) for a in reversed(args) if isinstance(a, float)), 0.0)
-    attrs = Norm(fn, groups, eps, gain is not None, shift is not None)
-    state.emit(value, "norm", (node_of(state, args[0]),), consts=constants, attrs=attrs, tags=("normalize",))
-
-
-def mul(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    a, b = state.operand(args[0]), state.operand(args[1])
+@counts("mul")
+def mul(state: Lowering, value: Value, x: Any, other: Any) -> None:
+    a, b = state.operand(x), state.operand(other)
     if isinstance(a, int) and isinstance(b, int):
         op = "square" if a == b else "mul"
         kinds = Gate(state.domain_of(a), state.domain_of(b))
         state.emit(value, op, (a,) if a == b else (a, b), attrs=kinds, tags=("gate",))
         return
-    x, c = (a, b) if isinstance(a, int) else (b, a)
-    assert isinstance(x, int) and isinstance(c, Constant)
-    state.affine(value, x, Step("mul", (c,), "const_mul"))
+    node, c = (a, b) if isinstance(a, int) else (b, a)
+    assert isinstance(node, int) and isinstance(c, Constant)
+    state.affine(value, node, Step("mul", (c,), "const_mul"))
 
 
-def div(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    if len(args) > 2 or value.kwargs.get("rounding_mode"):
-        state.emit(value, "special", online_inputs(state, value), attrs=Call("div_round"))
-        return
-    a, b = state.operand(args[0]), state.operand(args[1])
-    if isinstance(a, int) and isinstance(b, Constant):
+@counts("div", "true_divide")
+def div(state: Lowering, value: Value, x: Any, other: Any, rounding_mode: str | None = None) -> None:
+    a, b = state.operand(x), state.operand(other)
+    if isinstance(a, int) and isinstance(b, Constant) and rounding_mode is None:
         state.affine(value, a, Step("div", (b,), "const_mul"))
-    else:
-        state.emit(value, "special", online_inputs(state, value), attrs=Call("div", operands_of(state, value)))
+        return
+    inputs = tuple(dict.fromkeys(n for n in (a, b) if isinstance(n, int)))
+    operands = tuple(operand_of(state, argument, inputs) for argument in (x, other))
+    fn = "div" if rounding_mode is None else f"div_{rounding_mode}"
+    state.emit(value, "special", inputs, attrs=Call(fn, operands))
 
 
-def add(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    _sum(state, value, args[0], args[1], value.kwargs.get("alpha", args[2] if len(args) > 2 else 1), 1)
+@counts("add")
+def add(state: Lowering, value: Value, x: Any, other: Any, alpha: float) -> None:
+    _sum(state, value, x, other, alpha, 1)
 
 
-def sub(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    _sum(state, value, args[0], args[1], value.kwargs.get("alpha", args[2] if len(args) > 2 else 1), -1)
+@counts("sub")
+def sub(state: Lowering, value: Value, x: Any, other: Any, alpha: float) -> None:
+    _sum(state, value, x, other, alpha, -1)
 
 
-def rsub(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    _sum(state, value, args[1], args[0], value.kwargs.get("alpha", args[2] if len(args) > 2 else 1), -1)
+@counts("rsub")
+def rsub(state: Lowering, value: Value, x: Any, other: Any, alpha: float) -> None:
+    _sum(state, value, other, x, alpha, -1)
 
 
 def _sum(state: Lowering, value: Value, left: Any, right: Any, alpha: float, sign: int) -> None:
     """left + sign * alpha * right"""
     a, b = state.operand(left), state.operand(right)
     if isinstance(a, int) and isinstance(b, int):
-        inputs = (a, b)
-        if alpha != 1:
-            inputs = (a, state.affine(value, b, literal_step(alpha), domain=FLOAT))
+        inputs = (a, _scaled(state, value, b, alpha))
         state.emit(value, "add", inputs, tags=("residual",), attrs=Add(sign < 0))
     elif isinstance(a, int) and isinstance(b, Constant):
         state.affine(value, a, Step("add" if sign > 0 else "sub", (_times(b, alpha),), "bias"))
     elif isinstance(b, int) and isinstance(a, Constant):
-        if alpha != 1:
-            b = state.affine(value, b, literal_step(alpha), domain=FLOAT)
         fn: Any = "add" if sign > 0 else "rsub"
-        state.affine(value, b, Step(fn, (a,), "bias"))
+        state.affine(value, _scaled(state, value, b, alpha), Step(fn, (a,), "bias"))
+
+
+def _scaled(state: Lowering, value: Value, node: int, factor: float) -> int:
+    """``factor`` times a node, on the way to ``value``."""
+    if factor == 1:
+        return node
+    return state.affine(value, node, literal_step(factor), domain=FLOAT)
 
 
 def _times(constant: Constant, alpha: float) -> Constant:
@@ -112,154 +85,23 @@ def _times(constant: Constant, alpha: float) -> Constant:
     return replace(constant, factor=constant.factor * alpha, domain=FLOAT)
 
 
-def neg(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.affine(value, node_of(state, args[0]), literal_step(-1.0))
+@counts("neg")
+def neg(state: Lowering, value: Value, x: Any) -> None:
+    state.affine(value, node_of(state, x), literal_step(-1.0))
 
 
-def prelu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # y = x where x >= 0 else slope[c] * x
-    slope = state.operand(args[1] if len(args) > 1 else 0.01)
-    if isinstance(slope, Constant):
-        state.emit(value, "prelu", (node_of(state, args[0]),), consts={"slope": slope}, tags=("prelu",))
-    else:
-        state.emit(value, "special", online_inputs(state, value), attrs=Call("prelu with a slope from the input"))
+@counts("addcmul", "addcdiv")
+def add_product(state: Lowering, made: Value, x: Any, tensor1: Any, tensor2: Any, value: float) -> None:
+    # y = x + value * a * b, or x + value * a / b
+    if not (state.is_online(tensor1) or state.is_online(tensor2)):
+        raise UncoveredError("its rule does not cover a product of two constants")
+    (div if made.fn == "addcdiv" else mul)(state, made, tensor1, tensor2)
+    _plus(state, made, x, state.names[made.id], value)
 
 
-def relu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    source = node_of(state, args[0])
-    state.emit(value, "relu", (source,), domain=_continuous(state, value, source), tags=("relu",))
-
-
-def _continuous(state: Lowering, value: Value, source: int) -> Domain | None:
-    """What cuts off real numbers leaves real numbers, however few of them were seen and however many are at the cut.
-
-    A grid of several levels is another matter: rounded numbers of any range are few once they are cut off.
-    """
-    if not state.domain_of(source).is_float or state.simplified.domain(value.id).kind == "int":
-        return None
-    return FLOAT
-
-
-def clamp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    low, high = (*args[1:3], None, None)[:2]
-    low, high = value.kwargs.get("min", low), value.kwargs.get("max", high)
-    if low == 0 and high is None:
-        relu(state, value, args)
-        return
-    source, inputs = node_of(state, args[0]), online_inputs(state, value)
-    attrs = Clamp(operand_of(state, low, inputs), operand_of(state, high, inputs))
-    state.emit(value, "clamp", inputs, attrs=attrs, domain=_continuous(state, value, source), tags=("clamp",))
-
-
-def clamp_min(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    clamp(state, value, (args[0], args[1], None))
-
-
-def clamp_max(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    clamp(state, value, (args[0], None, args[1]))
-
-
-def hardtanh(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    clamp(state, value, (args[0], *(args[1:3] if len(args) > 1 else (-1.0, 1.0))))
-
-
-def extremum(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # elementwise minimum or maximum with a constant or with another activation
-    which = "maximum" if "maximum" in value.op else "minimum"
-    a, b = state.operand(args[0]), state.operand(args[1])
-    if isinstance(a, int) and isinstance(b, int):
-        state.emit(value, which, (a, b), tags=("other",))
-        return
-    x, c = (a, b) if isinstance(a, int) else (b, a)
-    assert isinstance(x, int) and isinstance(c, Constant)
-    bound = c.literal if c.literal is not None else _constant_zero(state, c)
-    if bound == 0.0:
-        if which == "maximum":
-            state.emit(value, "relu", (x,), tags=("relu",))
-        else:
-            state.emit(value, "clamp", (x,), attrs=Clamp(None, 0.0), tags=("clamp",))
-        return
-    state.emit(value, which, (x,), consts={"bound": c}, tags=("other",))
-
-
-def _constant_zero(state: Lowering, constant: Constant) -> float | None:
-    """0.0 if every element of an unscaled constant that the program made is zero."""
-    value = state.simplified.recording.values[constant.id]
-    made = not value.path and value.sample is not None and not bool(value.sample.any())
-    return 0.0 if made else None
-
-
-def sign(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    source = node_of(state, args[0])
-    domain = state.simplified.domain(value.id)
-    # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. Elsewhere a zero is meant, as in
-    # the sign of a rectified value.
-    meant = domain.kind in ("ternary", "binary01") and not state.is_sum(source)
-    state.emit(value, "sign", (source,), tags=("binarize",), domain=domain if meant else None)
-
-
-def compare(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    bound = state.constant(args[1]) if len(args) > 1 else None
-    attrs = Compare(function_of(value), operands_of(state, value), bound=bound.literal if bound is not None else None)
-    state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
-
-
-def softmax(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    attrs = Softmax(args[1], log=value.op.startswith("aten._log"))
-    state.emit(value, "softmax", (node_of(state, args[0]),), attrs=attrs, tags=("activation",))
-
-
-def special(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    plain = all(v in (None, False, "none") for v in value.kwargs.values())
-    attrs = Call(function_of(value), operands_of(state, value), plain)
-    state.emit(value, "special", online_inputs(state, value), attrs=attrs, tags=("activation",))
-
-
-def power(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # x ** n by squaring: x ** 3 = x ** 2 * x, x ** 4 = (x ** 2) ** 2
-    if not state.is_online(args[0]) or args[1] not in (2, 3, 4) or isinstance(args[1], Ref):
-        special(state, value, args)
-        return
-    x = node_of(state, args[0])
-    square = state.emit(value, "square", (x,), attrs=Gate(), tags=("other",))
-    if args[1] == 3:
-        state.emit(value, "mul", (square, x), tags=("gate",), attrs=Gate(FLOAT, FLOAT))
-    elif args[1] == 4:
-        state.emit(value, "square", (square,), attrs=Gate(), tags=("other",))
-
-
-def hard_sigmoid(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # y = relu6(x + 3) / 6, and x times that for hardswish
-    x = node_of(state, args[0])
-    shifted = state.affine(value, x, Step("add", (literal_constant(3.0),), "bias"), domain=FLOAT)
-    cut = state.emit(value, "clamp", (shifted,), attrs=Clamp(0.0, 6.0), domain=FLOAT, tags=("clamp",))
-    if "hardswish" in value.op:
-        cut = state.emit(value, "mul", (x, cut), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
-    state.affine(value, cut, literal_step(1 / 6), domain=FLOAT)
-
-
-def glu(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # y = a * sigmoid(b) for the two halves a, b of x
-    x = node_of(state, args[0])
-    gate = state.emit(value, "special", (x,), domain=FLOAT, attrs=Call("glu"), tags=("activation",))
-    half = state.emit(value, "gather", (x,), domain=FLOAT)
-    state.emit(value, "mul", (half, gate), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
-
-
-def add_product(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # y = x + factor * a * b, or x + factor * a / b
-    x, a, b = args[:3]
-    factor = value.kwargs.get("value", args[3] if len(args) > 3 else 1)
-    if not (state.is_online(a) or state.is_online(b)):
-        state.unknown(value, "a scaled product of two constants")
-        return
-    (div if "addcdiv" in value.op else mul)(state, value, (a, b))
-    _plus(state, value, x, state.names[value.id], factor)
-
-
-def lerp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+@counts("lerp")
+def lerp(state: Lowering, value: Value, x: Any, end: Any, weight: Any) -> None:
     # y = x + weight * (end - x)
-    x, end, weight = args[:3]
     _sum(state, value, end, x, 1, -1)
     difference = state.names[value.id]
     factor = state.operand(weight)
@@ -273,8 +115,7 @@ def lerp(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
 
 def _plus(state: Lowering, value: Value, x: Any, term: int, factor: float) -> None:
     """x + factor * term, for an argument and a node."""
-    if factor != 1:
-        term = state.affine(value, term, literal_step(factor), domain=FLOAT)
+    term = _scaled(state, value, term, factor)
     left = state.operand(x)
     if isinstance(left, int):
         state.emit(value, "add", (left, term), tags=("residual",), attrs=Add())
@@ -282,49 +123,261 @@ def _plus(state: Lowering, value: Value, x: Any, term: int, factor: float) -> No
         state.affine(value, term, Step("add", (left,), "bias"))
 
 
-def fake_quantize(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    # y = (clamp(round(x / scale) + zero, low, high) - zero) * scale
-    if ":" in value.op:
-        state.unknown(value, "the mask of a fake quantisation is used")
+@counts("pow")
+def power(state: Lowering, value: Value, x: Any, exponent: Any) -> None:
+    # x ** n by squaring: x ** 3 = x ** 2 * x, x ** 4 = (x ** 2) ** 2
+    if not state.is_online(x) or isinstance(exponent, Ref) or exponent not in (2, 3, 4):
+        _call(state, value)
         return
-    x, scale = node_of(state, args[0]), state.constant(args[1])
-    low, high = (a for a in args[-2:])
-    if scale is None or not isinstance(low, int):
-        state.unknown(value, "a quantisation whose step depends on the input")
-        return
-    bits = (high - low).bit_length()
-    grid = integer(bits, signed=low < 0)
-    divided = state.affine(value, x, Step("div", (scale,), "const_mul"), domain=FLOAT)
-    rounded = state.emit(value, "round", (divided,), attrs=Round("round"), domain=FLOAT, tags=("quantize",))
-    bounds = Clamp(float(low), float(high))
-    cut = state.emit(value, "clamp", (rounded,), attrs=bounds, domain=grid, tags=("clamp",))
-    real_step = replace(grid, scale="real", per_channel=scale.numel > 1, evidence="rule")
-    state.affine(value, cut, Step("mul", (scale,), "act_scale"), domain=real_step)
+    source = node_of(state, x)
+    square = state.emit(value, "square", (source,), attrs=Gate(), tags=("other",))
+    if exponent == 3:
+        state.emit(value, "mul", (square, source), tags=("gate",), attrs=Gate(FLOAT, FLOAT))
+    elif exponent == 4:
+        state.emit(value, "square", (square,), attrs=Gate(), tags=("other",))
 
 
-def threshold(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+@counts("glu")
+def glu(state: Lowering, value: Value, x: Any, dim: int) -> None:
+    # y = a * sigmoid(b) for the two halves a, b of x
+    source = node_of(state, x)
+    gate = state.emit(value, "special", (source,), domain=FLOAT, attrs=Call("glu"), tags=("activation",))
+    half = state.emit(value, "gather", (source,), domain=FLOAT, attrs=Call("glu"))
+    state.emit(value, "mul", (half, gate), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
+
+
+# -- clipping and choosing --------------------------------------------------------------------------------------------
+
+
+@counts("_prelu_kernel", "prelu")
+def prelu(state: Lowering, value: Value, x: Any, weight: Any) -> None:
+    # y = x where x >= 0 else slope[c] * x
+    slope = state.operand(weight)
+    if isinstance(slope, Constant):
+        state.emit(value, "prelu", (node_of(state, x),), consts={"slope": slope}, tags=("prelu",))
+    else:
+        attrs = Call("prelu with a slope from the input")
+        state.emit(value, "special", online_inputs(state, value), attrs=attrs)
+
+
+@counts("leaky_relu")
+def leaky_relu(state: Lowering, value: Value, x: Any, negative_slope: float) -> None:
+    prelu(state, value, x, negative_slope)
+
+
+@counts("relu")
+def relu(state: Lowering, value: Value, x: Any) -> None:
+    source = node_of(state, x)
+    state.emit(value, "relu", (source,), domain=_continuous(state, value, source), tags=("relu",))
+
+
+def _continuous(state: Lowering, value: Value, source: int) -> Domain | None:
+    """What cuts off real numbers leaves real numbers, however few of them were seen and however many are at the cut.
+
+    A grid of several levels is another matter: rounded numbers of any range are few once they are cut off.
+    """
+    if not state.domain_of(source).is_float or state.simplified.domain(value.id).kind == "int":
+        return None
+    return FLOAT
+
+
+@counts("clamp")
+def clamp(state: Lowering, value: Value, x: Any, min: Any = None, max: Any = None) -> None:
+    if min == 0 and max is None:
+        relu(state, value, x)
+        return
+    source, inputs = node_of(state, x), online_inputs(state, value)
+    attrs = Clamp(operand_of(state, min, inputs), operand_of(state, max, inputs))
+    state.emit(value, "clamp", inputs, attrs=attrs, domain=_continuous(state, value, source), tags=("clamp",))
+
+
+@counts("clamp_min")
+def clamp_min(state: Lowering, value: Value, x: Any, min: Any) -> None:
+    clamp(state, value, x, min)
+
+
+@counts("clamp_max")
+def clamp_max(state: Lowering, value: Value, x: Any, max: Any) -> None:
+    clamp(state, value, x, max=max)
+
+
+@counts("hardtanh")
+def hardtanh(state: Lowering, value: Value, x: Any, min_val: float, max_val: float) -> None:
+    clamp(state, value, x, min_val, max_val)
+
+
+@counts("relu6")
+def relu6(state: Lowering, value: Value, x: Any) -> None:
+    clamp(state, value, x, 0, 6)
+
+
+@counts("hardswish", "hardsigmoid")
+def hard_sigmoid(state: Lowering, value: Value, x: Any) -> None:
+    # y = relu6(x + 3) / 6, and x times that for hardswish
+    source = node_of(state, x)
+    shifted = state.affine(value, source, Step("add", (literal_constant(3.0),), "bias"), domain=FLOAT)
+    cut = state.emit(value, "clamp", (shifted,), attrs=Clamp(0.0, 6.0), domain=FLOAT, tags=("clamp",))
+    if value.fn == "hardswish":
+        cut = state.emit(value, "mul", (source, cut), attrs=Gate(FLOAT, FLOAT), domain=FLOAT, tags=("gate",))
+    state.affine(value, cut, literal_step(1 / 6), domain=FLOAT)
+
+
+@counts("threshold")
+def threshold(state: Lowering, made: Value, x: Any, threshold: float, value: float) -> None:
     # y = x where x > threshold, else a number
-    x = node_of(state, args[0])
-    if args[1] == 0 and args[2] == 0:
-        relu(state, value, args)
+    if threshold == 0 and value == 0:
+        relu(state, made, x)
         return
-    attrs = Compare("gt", (In(0), args[1]), bound=args[1])
-    above = state.emit(value, "compare", (x,), attrs=attrs, domain=BINARY01, tags=("binarize",))
-    state.emit(value, "where", (above, x), attrs=Choose("where", (In(0), In(1), args[2])), tags=("other",))
+    source = node_of(state, x)
+    attrs = Compare("gt", (In(0), threshold), bound=threshold)
+    above = state.emit(made, "compare", (source,), attrs=attrs, domain=BINARY01, tags=("binarize",))
+    state.emit(made, "where", (above, source), attrs=Choose("where", (In(0), In(1), value)), tags=("other",))
 
 
-def absolute(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "abs", (node_of(state, args[0]),), tags=("other",))
+@counts("maximum", "minimum")
+def extremum(state: Lowering, value: Value, x: Any, other: Any) -> None:
+    # elementwise minimum or maximum with a constant or with another activation
+    a, b = state.operand(x), state.operand(other)
+    if isinstance(a, int) and isinstance(b, int):
+        state.emit(value, value.fn, (a, b), tags=("other",))
+        return
+    node, c = (a, b) if isinstance(a, int) else (b, a)
+    assert isinstance(node, int) and isinstance(c, Constant)
+    bound = c.literal if c.literal is not None else _constant_zero(state, c)
+    if bound != 0.0:
+        state.emit(value, value.fn, (node,), consts={"bound": c}, tags=("other",))
+    elif value.fn == "maximum":
+        state.emit(value, "relu", (node,), tags=("relu",))
+    else:
+        state.emit(value, "clamp", (node,), attrs=Clamp(None, 0.0), tags=("clamp",))
 
 
-def rounding(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.emit(value, "round", (node_of(state, args[0]),), attrs=Round(function_of(value)), tags=("quantize",))
+def _constant_zero(state: Lowering, constant: Constant) -> float | None:
+    """0.0 if every element of an unscaled constant that the program made is zero."""
+    value = state.simplified.recording.values[constant.id]
+    made = not value.path and value.sample is not None and not bool(value.sample.any())
+    return 0.0 if made else None
 
 
-def logical(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    attrs = Call(function_of(value), operands_of(state, value))
+# -- signs, comparisons, rounding -------------------------------------------------------------------------------------
+
+
+@counts("sign", "sgn")
+def sign(state: Lowering, value: Value, x: Any) -> None:
+    source = node_of(state, x)
+    domain = state.simplified.domain(value.id)
+    # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. Elsewhere a zero is meant, as in
+    # the sign of a rectified value.
+    meant = domain.kind in ("ternary", "binary01") and not state.is_sum(source)
+    state.emit(value, "sign", (source,), tags=("binarize",), domain=domain if meant else None)
+
+
+@counts("ge", "gt", "le", "lt", "eq", "ne")
+def compare(state: Lowering, value: Value, x: Any, other: Any) -> None:
+    bound = state.constant(other)
+    attrs = Compare(value.fn, operands_of(state, value), bound=None if bound is None else bound.literal)
+    state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
+
+
+@counts("heaviside")
+def heaviside(state: Lowering, value: Value, x: Any, values: Any) -> None:
+    attrs = Compare(value.fn, operands_of(state, value), bound=0.0)
+    state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
+
+
+@counts("signbit", "isnan", "isinf")
+def test_of_one(state: Lowering, value: Value, x: Any) -> None:
+    attrs = Compare(value.fn, operands_of(state, value), bound=0.0 if value.fn == "signbit" else None)
+    state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
+
+
+@counts("abs")
+def absolute(state: Lowering, value: Value, x: Any) -> None:
+    state.emit(value, "abs", (node_of(state, x),), tags=("other",))
+
+
+@counts("round", "floor", "ceil", "trunc", "frac")
+def rounding(state: Lowering, value: Value, x: Any, decimals: int = 0) -> None:
+    source = node_of(state, x)
+    if decimals:  # to so many places behind the point
+        source = state.affine(value, source, literal_step(10.0**decimals), domain=FLOAT)
+    kind = FLOAT if decimals else None
+    rounded = state.emit(value, "round", (source,), attrs=Round(value.fn), domain=kind, tags=("quantize",))
+    if decimals:
+        state.affine(value, rounded, Step("div", (literal_constant(10.0**decimals),), "const_mul"))
+
+
+@counts(
+    "fake_quantize_per_tensor_affine_cachemask", "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+    "fake_quantize_per_channel_affine_cachemask",
+)  # fmt: skip
+def fake_quantize(
+    state: Lowering, value: Value, x: Any, scale: Any, zero_point: Any, quant_min: int, quant_max: int,
+    axis: int = 0, fake_quant_enabled: Any = None,
+) -> None:  # fmt: skip
+    # y = (clamp(round(x / scale) + zero, low, high) - zero) * scale
+    if value.output:
+        raise UncoveredError("the mask of a fake quantisation is used")
+    source, step = node_of(state, x), state.constant(scale)
+    if step is None:
+        raise UncoveredError("its rule does not cover a step that depends on the input")
+    bits = (quant_max - quant_min).bit_length()
+    grid = integer(bits, signed=quant_min < 0)
+    divided = state.affine(value, source, Step("div", (step,), "const_mul"), domain=FLOAT)
+    rounded = state.emit(value, "round", (divided,), attrs=Round("round"), domain=FLOAT, tags=("quantize",))
+    bounds = Clamp(float(quant_min), float(quant_max))
+    cut = state.emit(value, "clamp", (rounded,), attrs=bounds, domain=grid, tags=("clamp",))
+    real_step = replace(grid, scale="real", per_channel=step.numel > 1, evidence="rule")
+    state.affine(value, cut, Step("mul", (step,), "act_scale"), domain=real_step)
+
+
+@counts("logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not",
+        "bitwise_xor")  # fmt: skip
+def logical(state: Lowering, value: Value, x: Any, other: Any = None) -> None:
+    attrs = Call(value.fn, operands_of(state, value))
     state.emit(value, "logical", online_inputs(state, value), attrs=attrs, tags=("binarize",))
 
 
-def dropout(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    state.unknown(value, "it is random: the model was not in eval mode or draws numbers at inference")
+# -- functions that take a table or a series --------------------------------------------------------------------------
+
+
+@counts("sigmoid", "tanh", "exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "erf", "silu", "mish", "sin", "cos",
+        "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "reciprocal", "log_sigmoid_forward",
+        "selu", "exp2", "log10", "erfc", "erfinv", "sinc")  # fmt: skip
+def special(state: Lowering, value: Value, x: Any) -> None:
+    _call(state, value)
+
+
+@counts("atan2", "remainder", "fmod", "floor_divide", "hypot")
+def special_of_two(state: Lowering, value: Value, x: Any, other: Any) -> None:
+    _call(state, value)
+
+
+@counts("gelu")
+def gelu(state: Lowering, value: Value, x: Any, approximate: str) -> None:
+    _call(state, value)
+
+
+@counts("elu", "celu")
+def elu(state: Lowering, value: Value, x: Any, alpha: float, scale: float = 1, input_scale: float = 1) -> None:
+    _call(state, value)
+
+
+@counts("softplus")
+def softplus(state: Lowering, value: Value, x: Any, beta: float, threshold: float) -> None:
+    _call(state, value)
+
+
+@counts("logit")
+def logit(state: Lowering, value: Value, x: Any, eps: float | None) -> None:
+    _call(state, value)
+
+
+def _call(state: Lowering, value: Value) -> None:
+    attrs = Call(value.fn, operands_of(state, value))
+    state.emit(value, "special", online_inputs(state, value), attrs=attrs, tags=("activation",))
+
+
+@counts("native_dropout", "bernoulli", "rand_like", "randn_like")
+def dropout(state: Lowering, value: Value, **arguments: Any) -> None:
+    raise UncoveredError("it is random: the model was not in eval mode or draws numbers at inference")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from costmodel.graph.affine import Step, literal_constant
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Operand = int | Constant
-Handler = Callable[["Lowering", Value, tuple[Any, ...]], None]
 
 
 class Lowering:
@@ -97,7 +95,7 @@ class Lowering:
         node = Node(
             number, op, inputs, value.shape if shape is None else shape,
             real(float_bits(value)) if kind.is_float else kind,
-            value.module, value.call, source=value.op, called=value.called, **fields,
+            value.module, value.call, source=value.operator.name, called=value.called, **fields,
         )  # fmt: skip
         self.nodes.append(node)
         self.names[value.id] = number
@@ -133,11 +131,9 @@ class Lowering:
         inputs = tuple(dict.fromkeys(self.names[self.simplified.canonical[i]] for i in value.inputs
                                      if self.simplified.online[self.simplified.canonical[i]]))  # fmt: skip
         self.emit(value, "unknown", inputs, attrs=Unknown(reason))
-        where = value.module or "the model"
-        self.caveats.append(
-            Caveat("unknown_op", value.module, f"{where} runs {value.op}: {reason}; its {_numel(value.shape)} results "
-                   "are counted as unknown work")
-        )  # fmt: skip
+        what = f"{value.module or 'the model'} runs {value.operator.name}: {reason}"
+        message = f"{what}; its {_numel(value.shape)} results are counted as unknown work"
+        self.caveats.append(Caveat("unknown_op", value.module, message))
 
 
 def float_bits(value: Value) -> int:
@@ -178,7 +174,7 @@ def written_number(value: Value) -> float | None:
     """The number that a tensor without dimensions was made of in the program, such as ``torch.tensor(0.5)``."""
     if value.shape or value.path or value.tensor_dtype.is_complex:
         return None
-    made = value.args[0] if value.op == "aten.scalar_tensor.default" else None
+    made = value.args["s"] if value.operator.packet == "aten.scalar_tensor" else None
     if value.leaf == "const" and value.sample is not None and value.sample.numel() == 1:
         made = value.sample.item()
     return float(made) if isinstance(made, (int, float)) else None

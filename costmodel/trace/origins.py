@@ -15,16 +15,15 @@ from costmodel.graph.attrs import Product
 from costmodel.graph.domain import FLOAT
 from costmodel.graph.node import Node
 from costmodel.graph.operands import NOWHERE, Origin
-from costmodel.trace.handlers import FREE
-from costmodel.trace.simplify import Simplified, base_name
+from costmodel.trace.moves import MOVES
+from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
 
 _FILLS = frozenset(f"{prefix}{fill}{suffix}" for fill in ("zeros", "ones", "full")
                    for prefix, suffix in (("", ""), ("", "_like"), ("new_", "")))  # fmt: skip
-#: Products: the places of their two factors and of a bias among their arguments.
-_PRODUCTS: dict[str, tuple[int, int, int | None]] = {
-    "addmm": (1, 2, 0), "baddbmm": (1, 2, 0), "mm": (0, 1, None), "bmm": (0, 1, None), "mv": (0, 1, None),
-}  # fmt: skip
+#: Products: the names of their two factors, and of a bias if there is one.
+_PRODUCTS = {"addmm": ("mat1", "mat2", "x"), "baddbmm": ("mat1", "mat2", "x"), "mm": ("x", "mat2", ""),
+             "bmm": ("x", "mat2", ""), "mv": ("x", "mat2", "")}  # fmt: skip
 #: Kinds of moves that keep all elements.
 _WHOLE = frozenset({"view", "permute", "cast", "expand"})
 
@@ -46,8 +45,8 @@ def origins(simplified: Simplified) -> Mapping[int, Origin]:
             elif _function(value) in _FILLS and not value.inputs:
                 known = NOWHERE
             elif _state(simplified, value) is not None:
-                bias = value.args[_PRODUCTS[_function(value)][2] or 0]
-                known = origin(numbers[bias.id]) if "add" in _function(value) else NOWHERE
+                bias = _PRODUCTS[_function(value)][2]
+                known = origin(numbers[value.args[bias].id]) if bias else NOWHERE
             else:
                 known = Origin(number)
             found[number] = known
@@ -71,10 +70,10 @@ def first_states(simplified: Simplified) -> Iterator[Node]:
 
 def _state(simplified: Simplified, value: Value) -> int | None:
     """The other factor of a product with zeros that the program made; None for any other value."""
-    places = _PRODUCTS.get(_function(value))
-    if places is None:
+    names = _PRODUCTS.get(_function(value))
+    if names is None:
         return None
-    a, b = (value.args[place] for place in places[:2])
+    a, b = (value.args[name] for name in names[:2])
     if isinstance(a, Ref) and isinstance(b, Ref):
         for zeros, other in ((a, b), (b, a)):
             if _zeros(simplified, zeros.id):
@@ -98,9 +97,8 @@ def _moved(simplified: Simplified, value: Value) -> int | None:
 
 
 def _kind(value: Value) -> str:
-    op = base_name(value.op.split(":")[0])
-    return FREE.get(op) or FREE.get(op.rsplit(".", 1)[0], "")
+    return MOVES.get(value.operator.packet, "")
 
 
 def _function(value: Value) -> str:
-    return value.op.split(".")[1] if value.op.startswith("aten.") else ""
+    return value.fn if value.operator.packet.startswith("aten.") else ""

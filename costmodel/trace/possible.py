@@ -6,7 +6,9 @@ comes from a comparison or a sign through literals alone, the few values it can 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,57 +28,67 @@ _SAME = ("_to_copy", "clone", "contiguous", "view", "reshape", "_unsafe_view", "
 _MADE: dict[str, float | None] = {
     "ones_like": 1.0, "new_ones": 1.0, "zeros_like": 0.0, "new_zeros": 0.0, "full_like": None, "new_full": None,
 }  # fmt: skip
+#: Functions of one operand, their other arguments by name.
 _MAPS: dict[str, Callable[..., float]] = {
-    "mul": lambda x, c: x * c, "div": lambda x, c: x / c, "add": lambda x, c: x + c, "sub": lambda x, c: x - c,
-    "rsub": lambda x, c: c - x, "neg": lambda x: -x, "abs": abs, "relu": lambda x: max(x, 0.0),
-    "clamp_min": max, "clamp_max": min,
-}  # fmt: skip
+    "mul": lambda x, other: x * other,
+    "div": lambda x, other, rounding_mode=None: _divided(x / other, rounding_mode),
+    "add": lambda x, other, alpha: x + alpha * other,
+    "sub": lambda x, other, alpha: x - alpha * other,
+    "rsub": lambda x, other, alpha: other - alpha * x,
+    "neg": lambda x: -x,
+    "abs": abs,
+    "relu": lambda x: max(x, 0.0),
+    "clamp": lambda x, min, max: _clamped(x, min, max),
+    "clamp_min": lambda x, min: _clamped(x, min, None),
+    "clamp_max": lambda x, max: _clamped(x, None, max),
+    "hardtanh": lambda x, min_val, max_val: _clamped(x, min_val, max_val),
+}
 
 
-def possible_values(value: Value, op: str, known: Callable[[Any], Possible | None]) -> Possible | None:
+def possible_values(value: Value, known: Callable[[Any], Possible | None]) -> Possible | None:
     """The values that ``value`` can take, or None. ``known`` gives them for an argument."""
-    parts = op.split(".")
-    name = parts[1] if len(parts) > 1 else op
-    args = value.args
-    if ":" in op:
+    name, args = value.fn, value.args
+    if value.output or value.operator.packet != f"aten.{name}":
         return None
     if name in _TRUTH:
         return frozenset((0.0, 1.0))
     if name in ("sign", "sgn"):
-        source = known(args[0])
+        source = known(args["x"])
         return frozenset((-1.0, 1.0)) if source is None else _few(1.0 if v > 0 else -1.0 if v else 0.0 for v in source)
     if name in _MADE:
         made = _MADE[name]
-        literal = args[-1] if made is None else made
+        literal = args["fill_value"] if made is None else made
         return frozenset((float(literal),)) if isinstance(literal, (int, float)) else None
     if name in _SAME:
-        return known(args[0])
-    if name == "where" and len(args) == 3:
-        return _union(known(args[1]), known(args[2]))
-    if name in ("masked_fill", "index_put"):
-        return _union(known(args[0]), known(args[2]))
-    if name == "clamp" and (source := known(args[0])) is not None:
-        low, high = (*args[1:3], None, None)[:2]
-        low, high = value.kwargs.get("min", low), value.kwargs.get("max", high)
-        if not isinstance(low, Ref) and not isinstance(high, Ref):
-            bottom, top = (float("-inf") if low is None else low), (float("inf") if high is None else high)
-            return _few(min(max(v, bottom), top) for v in source)
-    if name in _MAPS:
-        return _mapped(_MAPS[name], args, known)
+        return known(args["x"])
+    if name == "where" and "other" in args:
+        return _union(known(args["x"]), known(args["other"]))
+    if name == "masked_fill":
+        return _union(known(args["x"]), known(args["value"]))
+    if name == "index_put" and not args["accumulate"]:
+        return _union(known(args["x"]), known(args["values"]))
+    if name in _MAPS and isinstance(args["x"], Ref):
+        return _mapped(_MAPS[name], args, known(args["x"]))
     return None
 
 
-def _mapped(
-    function: Callable[..., float], args: tuple[Any, ...], known: Callable[[Any], Possible | None]
-) -> Possible | None:
-    source = known(args[0]) if isinstance(args[0], Ref) else None
-    if source is None:
+def _mapped(function: Callable[..., float], args: Mapping[str, Any], source: Possible | None) -> Possible | None:
+    """The function of each value, where all its other arguments are numbers."""
+    others = {name: argument for name, argument in args.items() if name != "x"}
+    if source is None or not all(isinstance(a, (int, float)) or a is None for a in others.values()):
         return None
-    if len(args) == 1:
-        return _few(function(v) for v in source)
-    if len(args) == 2 and isinstance(args[1], (int, float)) and (args[1] or function is not _MAPS["div"]):
-        return _few(function(v, float(args[1])) for v in source)
+    with contextlib.suppress(ZeroDivisionError):
+        return _few(function(v, **others) for v in source)
     return None
+
+
+def _divided(x: float, rounding_mode: str | None) -> float:
+    return float(math.floor(x)) if rounding_mode == "floor" else float(math.trunc(x)) if rounding_mode else x
+
+
+def _clamped(x: float, min: float | None, max: float | None) -> float:
+    x = x if min is None or x >= min else min
+    return x if max is None or x <= max else max
 
 
 def _union(a: Possible | None, b: Possible | None) -> Possible | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from costmodel.graph.vocabulary import Called, Caveat
 from costmodel.trace.crop import cropped_convolution
 from costmodel.trace.domains import confirm
-from costmodel.trace.values import IDENTITIES, Ref, Value, sample
+from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
+from costmodel.trace.values import Ref, Value, sample
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -29,6 +28,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.escaped: list[int] = []
         self._paths = paths  # id of a parameter or buffer -> its path
         self._keep_values, self._full = keep_values, full
+        self._own = object()  # tensors outlive a recording: what another one wrote on them means nothing here
         self._by_storage: dict[int, tuple[int, weakref.ref[Tensor]]] = {}
         self._written: dict[int, int] = {}  # storage -> the value that last wrote into it
         self._scope: list[tuple[str, int]] = [("", 0)]
@@ -52,7 +52,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     # -- values ------------------------------------------------------------------------------------------------------
 
     def add_leaf(self, tensor: Tensor, leaf: str, path: str, inputs: tuple[int, ...] = ()) -> int:
-        value = Value(len(self.values), leaf, (), {}, inputs)
+        value = Value(len(self.values), _LEAF, {}, inputs)
         value.leaf, value.path = leaf, path
         value.module, value.call = self._scope[-1]
         self._finish(value, tensor)
@@ -69,15 +69,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _bind(self, tensor: Tensor, number: int) -> None:
         storage = _storage(tensor)
-        tensor._costmodel_value = (number, storage)  # type: ignore[attr-defined]
+        tensor._costmodel_value = (self._own, number, storage)  # type: ignore[attr-defined]
         self._by_storage[storage] = (number, weakref.ref(tensor))
 
     def lookup(self, tensor: Tensor) -> int:
         """The value that a tensor holds now; makes a leaf of one that was never seen."""
         storage = _storage(tensor)
         bound = getattr(tensor, "_costmodel_value", None)
-        if bound is not None and bound[1] == storage:
-            number: int = bound[0]
+        if bound is not None and bound[0] is not self._own:
+            bound = None
+        if bound is not None and bound[2] == storage:
+            number: int = bound[1]
             writer = self._written.get(storage, -1)
             return self._alias_write(tensor, number, writer) if writer > number else number
         held = self._by_storage.get(storage)
@@ -102,16 +104,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """A new handle on known memory: ``p.data``, or a parameter whose ``.data`` was swapped."""
         value = self.values[holder]
         if value.shape == tuple(tensor.shape):
-            tensor._costmodel_value = (holder, _storage(tensor))  # type: ignore[attr-defined]
+            tensor._costmodel_value = (self._own, holder, _storage(tensor))  # type: ignore[attr-defined]
             return holder
-        alias = Value(len(self.values), "costmodel.alias", (Ref(holder),), {}, (holder,))
+        alias = Value(len(self.values), ALIAS, {"x": Ref(holder)}, (holder,))
         alias.module, alias.call = self._scope[-1]
         self._finish(alias, tensor)
         return alias.id
 
     def _alias_write(self, tensor: Tensor, number: int, writer: int) -> int:
         """``tensor`` was written through another view since it was made: it now depends on that write as well."""
-        value = Value(len(self.values), "costmodel.alias_write", (Ref(number), Ref(writer)), {}, (number, writer))
+        arguments = {"x": Ref(number), "src": Ref(writer)}
+        value = Value(len(self.values), ALIAS_WRITE, arguments, (number, writer))
         value.module, value.call = self._scope[-1]
         self._finish(value, tensor)
         return value.id
@@ -125,7 +128,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        op = _describe(func)
+        op = operator(func)
         if op.composite:  # in inference mode operations arrive before they were taken apart
             with self:
                 return func.decompose(*args, **kwargs)
@@ -140,31 +143,31 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 return tuple(encode(a) for a in argument)
             return argument
 
-        coded_args = tuple(encode(a) for a in args)
-        coded_kwargs = {k: encode(v) for k, v in kwargs.items()}
+        bound = op.bind(args, kwargs)
+        coded = {name: encode(argument) for name, argument in bound.items()}
         if op.shape_only:
             inputs.clear()
+        elif op.overwrites and isinstance(coded["x"], Ref):
+            inputs.remove(coded["x"].id)
         online = any(self.online[i] for i in inputs)
         if online and op.data_dependent:
-            self._report_reading(op.name, args, inputs)
+            self._report_reading(op, bound, inputs)
         if self._keep_values:
             if online:
-                self._keep(args, coded_args)
-                self._keep(tuple(kwargs.values()), tuple(coded_kwargs.values()))
+                self._keep(tuple(bound.values()), tuple(coded.values()))
             if op.mutates:
-                self._save_from_writing(args)
-        out = self._execute(func, op.name, args, kwargs, online)
-        if online and op.name == "aten._local_scalar_dense.default":
+                self._save_from_writing((*args, *kwargs.values()))
+        crop = online and not self._full and op.packet == "aten.convolution"
+        out = cropped_convolution(*bound.values()) if crop else func(*args, **kwargs)
+        if online and op.packet == "aten._local_scalar_dense":
             return out
         if online:
-            self._look_at_weights(op.name, args, coded_args)
+            self._look_at_weights(op, bound, coded)
         outs = out if isinstance(out, (tuple, list)) else (out,)
         for index, tensor in enumerate(outs):
             if not isinstance(tensor, Tensor):
                 continue
-            value = Value(len(self.values), op.name, coded_args, coded_kwargs, tuple(inputs))
-            if index:
-                value.op = f"{op.name}:{index}"
+            value = Value(len(self.values), op, coded, tuple(inputs), index)
             value.module, value.call = self._scope[-1]
             value.called = self.called
             self._finish(value, tensor, op.identity)
@@ -172,35 +175,30 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._written[_storage(tensor)] = value.id
         return out
 
-    def _report_reading(self, name: str, args: Any, inputs: list[int]) -> None:
-        if name == "aten._local_scalar_dense.default":
+    def _report_reading(self, op: Operator, bound: Mapping[str, Any], inputs: list[int]) -> None:
+        if op.fn == "_local_scalar_dense":
             self.escaped.extend(inputs)
             self.caveat(
                 "branch",
                 "the program reads a value that depends on the input (.item(), bool() or a branch): "
                 "the cost is that of the path this input takes",
             )
-        elif name != "aten.index.Tensor" or any(t is not None and t.dtype == torch.bool for t in args[1]):
+        elif op.fn != "index" or any(t is not None and t.dtype == torch.bool for t in bound["indices"]):
             self.caveat(
                 "branch",
-                f"how many elements {name.split('.')[1]} selects depends on the input: the cost is that of this input",
+                f"how many elements {op.fn} selects depends on the input: the cost is that of this input",
             )
 
-    def _look_at_weights(self, name: str, args: Any, coded: tuple[Any, ...]) -> None:
+    def _look_at_weights(self, op: Operator, bound: Mapping[str, Any], coded: Mapping[str, Any]) -> None:
         """What a sample takes for quantised is confirmed on the whole tensor: one odd channel makes it real."""
-        for place in _CONSTANTS.get(name, ()):
-            if place >= len(args) or not isinstance(coded[place], Ref):
+        for name in _CONSTANTS.get(op.packet, ()):
+            if not isinstance(coded[name], Ref):
                 continue
-            value = self.values[coded[place].id]
+            value = self.values[coded[name].id]
             if value.whole is None and not self.online[value.id] and value.sample is not None:
-                tensor: Tensor = args[place]
+                tensor: Tensor = bound[name]
                 if tensor.numel() > len(value.sample.reshape(-1)):
-                    value.whole = confirm(tensor, value.sample, channel_axis(name, args, place))
-
-    def _execute(self, func: Any, name: str, args: Any, kwargs: Any, online: bool) -> Any:
-        if online and not self._full and name == "aten.convolution.default":
-            return cropped_convolution(*args)
-        return func(*args, **kwargs)
+                    value.whole = confirm(tensor, value.sample, channel_axis(bound, name))
 
     def _keep(self, args: Any, coded: Any) -> None:
         for argument, code in zip(args, coded, strict=True):
@@ -218,53 +216,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.kept[number] = tensor.clone()
 
 
+_LEAF = Operator("leaf", "leaf", "leaf", (), ())
 #: Where an operation takes constants whose kind decides what it costs.
 _CONSTANTS = {
-    "aten.convolution.default": (1,), "aten.addmm.default": (1, 2), "aten.mm.default": (0, 1),
-    "aten.bmm.default": (0, 1), "aten.baddbmm.default": (1, 2), "aten.mv.default": (0, 1), "aten.mul.Tensor": (0, 1),
-    "aten.div.Tensor": (1,),
+    "aten.convolution": ("weight",), "aten.addmm": ("mat1", "mat2"), "aten.mm": ("x", "mat2"),
+    "aten.bmm": ("x", "mat2"), "aten.baddbmm": ("mat1", "mat2"), "aten.mv": ("x", "mat2"), "aten.mul": ("x", "other"),
+    "aten.div": ("other",),
 }  # fmt: skip
-#: Operations whose result depends on the shape of their argument alone.
-_SHAPE_ONLY = frozenset(
-    f"aten.{name}.default"
-    for name in ("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty",
-                 "new_empty_strided")
-)  # fmt: skip
-_DATA_DEPENDENT = frozenset(
-    {"aten._local_scalar_dense.default", "aten.index.Tensor", "aten.nonzero.default", "aten.masked_select.default",
-     "aten._unique2.default", "aten.unique_dim.default", "aten.unique_consecutive.default"}
-)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    name: str
-    mutates: bool
-    identity: bool
-    composite: bool
-    shape_only: bool
-    data_dependent: bool
-
-
-@functools.cache
-def _describe(func: Any) -> _Operation:
-    name = str(func)
-    key = torch._C.DispatchKey.CompositeImplicitAutograd
-    composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)
-    return _Operation(
-        name, bool(func._schema.is_mutable), name in IDENTITIES, composite, name in _SHAPE_ONLY, name in _DATA_DEPENDENT
-    )
-
-
-def channel_axis(name: str, args: Any, place: int) -> int | None:
+def channel_axis(bound: Mapping[str, Any], name: str) -> int | None:
     """The dimension of a constant operand along which each output channel may have a scale of its own."""
-    if name == "aten.convolution.default":
-        return 1 if args[6] else 0
-    if name in ("aten.mul.Tensor", "aten.div.Tensor"):
+    if name == "weight":
+        return 1 if bound["transposed"] else 0
+    if "other" in bound:
         return None
-    # products: the columns of the right operand, the rows of the left one
-    last = place == (2 if len(args) > 2 else 1)
-    return args[place].dim() - 1 if last else 0
+    return bound[name].dim() - 1 if name == "mat2" else 0  # columns of the right factor, rows of the left one
 
 
 def _storage(tensor: Tensor) -> int:

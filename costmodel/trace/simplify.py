@@ -12,9 +12,8 @@ from typing import Any
 
 from costmodel.graph.domain import Domain
 from costmodel.trace.domains import classify
-from costmodel.trace.values import IDENTITIES, Recording, Ref, Value
+from costmodel.trace.values import Recording, Ref, Value
 
-_RANDOM = ("rand", "bernoulli", "normal", "dropout", "multinomial", "exponential", "poisson")
 _MAX_TERMS = 64
 _ONE = -1  # the atom of the constant term
 
@@ -57,14 +56,6 @@ class Simplified:
         return found
 
 
-def base_name(op: str) -> str:
-    """``aten.add_.Tensor`` and ``aten.add.Tensor`` compute the same value."""
-    parts = op.split(".")
-    if len(parts) > 1 and parts[1].endswith("_") and not parts[1].startswith("_"):
-        parts[1] = parts[1].rstrip("_")
-    return ".".join(parts)
-
-
 def simplify(recording: Recording) -> Simplified:
     """Resolve aliases and find the live online values."""
     values = recording.values
@@ -79,20 +70,20 @@ def simplify(recording: Recording) -> Simplified:
     random: list[bool] = []
 
     for value in values:
-        op = base_name(value.op)
-        random.append(_is_random(op) or any(random[i] for i in value.inputs))
+        drawn = value.operator.random
+        random.append(drawn or any(random[i] for i in value.inputs))
         online.append(value.leaf in ("input", "foreign") or any(online[i] for i in value.inputs))
-        form = _form(op, value, values, canonical, numbers, forms)
+        form = _form(value, values, numbers, forms)
         target = _single_atom(form)
         if target is None and form and _cancelled(form, value, numbers, forms):
             target = same.get(_terms(form, value))
         if target is not None and values[representative[target]].shape == value.shape:
             numbers.append(target)
             canonical.append(representative[target])
-            if op not in IDENTITIES:  # an identity shows nothing that its argument does not
+            if not value.operator.identity:  # an identity shows nothing that its argument does not
                 aliases.setdefault(representative[target], []).append(value.id)
             continue
-        number = value.id if value.leaf or _is_random(op) else known.setdefault(_key(op, value, numbers), value.id)
+        number = value.id if value.leaf or drawn else known.setdefault(_key(value, numbers), value.id)
         numbers.append(number)
         canonical.append(value.id)
         representative.setdefault(number, value.id)
@@ -126,11 +117,7 @@ def _live(values: list[Value], canonical: list[int], online: list[bool], outputs
     return sorted(needed)
 
 
-def _is_random(op: str) -> bool:
-    return any(word in op for word in _RANDOM)
-
-
-def _key(op: str, value: Value, numbers: list[int]) -> Any:
+def _key(value: Value, numbers: list[int]) -> Any:
     def code(argument: Any) -> Any:
         if isinstance(argument, Ref):
             return ("value", numbers[argument.id])
@@ -140,7 +127,7 @@ def _key(op: str, value: Value, numbers: list[int]) -> Any:
             return (type(argument).__name__, argument)
         return ("other", str(argument))
 
-    return (op, code(value.args), tuple((k, code(v)) for k, v in sorted(value.kwargs.items())), value.shape)
+    return (value.operator.name, value.output, tuple(code(a) for a in value.args.values()), value.shape)
 
 
 def _single_atom(form: Form | None) -> int | None:
@@ -151,15 +138,13 @@ def _single_atom(form: Form | None) -> int | None:
     return None
 
 
-def _form(
-    op: str, value: Value, values: list[Value], canonical: list[int], numbers: list[int], forms: dict[int, Form]
-) -> Form | None:
+def _form(value: Value, values: list[Value], numbers: list[int], forms: dict[int, Form]) -> Form | None:
     """The linear form of a value over other values, or None if the value is an atom of its own."""
-    args = value.args
-    if op in IDENTITIES and isinstance(args[0], Ref):
-        return forms[numbers[args[0].id]]
-    if op == "aten._to_copy.default" and values[args[0].id].tensor_dtype == value.tensor_dtype:
-        return forms[numbers[args[0].id]]
+    args, packet = value.args, value.operator.packet
+    x = args.get("x")
+    same = packet == "aten._to_copy" and isinstance(x, Ref) and values[x.id].tensor_dtype == value.tensor_dtype
+    if isinstance(x, Ref) and (value.operator.identity or same):
+        return forms[numbers[x.id]]
 
     def term(argument: Any) -> Form | None:
         if isinstance(argument, Ref):
@@ -169,22 +154,21 @@ def _form(
             return {_ONE: float(argument)} if argument else {}
         return None
 
-    match op:
-        case "aten.add.Tensor" | "aten.add.Scalar" | "aten.sub.Tensor" | "aten.sub.Scalar":
-            sign = 1.0 if ".add." in op else -1.0
-            alpha = value.kwargs.get("alpha", args[2] if len(args) > 2 else 1)
-            return _combine(term(args[0]), 1.0, term(args[1]), sign * float(alpha))
-        case "aten.rsub.Scalar" | "aten.rsub.Tensor":
-            return _combine(term(args[1]), 1.0, term(args[0]), -1.0)
-        case "aten.neg.default":
-            return _combine(term(args[0]), -1.0, {}, 1.0)
-        case "aten.mul.Tensor" | "aten.mul.Scalar":
-            for x, factor in ((args[0], args[1]), (args[1], args[0])):
-                if isinstance(x, Ref) and isinstance(factor, (int, float)) and not isinstance(factor, bool):
-                    return _combine(term(x), float(factor), {}, 1.0)
-        case "aten.div.Tensor" | "aten.div.Scalar":
-            if isinstance(args[0], Ref) and args[1] == 1 and not isinstance(args[1], Ref):
-                return term(args[0])
+    match packet, args:
+        case "aten.add", {"x": x, "other": other, "alpha": int() | float() as alpha}:
+            return _combine(term(x), 1.0, term(other), float(alpha))
+        case "aten.sub", {"x": x, "other": other, "alpha": int() | float() as alpha}:
+            return _combine(term(x), 1.0, term(other), -float(alpha))
+        case "aten.rsub", {"x": x, "other": other, "alpha": int() | float() as alpha}:
+            return _combine(term(other), 1.0, term(x), -float(alpha))
+        case "aten.neg", {"x": x}:
+            return _combine(term(x), -1.0, {}, 1.0)
+        case "aten.mul", {"x": x, "other": other}:
+            for operand, factor in ((x, other), (other, x)):
+                if isinstance(operand, Ref) and isinstance(factor, (int, float)) and not isinstance(factor, bool):
+                    return _combine(term(operand), float(factor), {}, 1.0)
+        case "aten.div", {"x": Ref() as x, "other": 1, **rest} if not rest:
+            return term(x)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Handlers of sums of products. Names in the comments are those of the shapes: n batch, c channels, k kernel."""
+"""Rules of sums of products. Names in the comments are those of the shapes: n batch, c channels, k kernel."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from costmodel.graph.affine import Step, along_channels, literal_step
-from costmodel.graph.attrs import Affine, Product, Softmax
+from costmodel.graph.attrs import Add, Affine, Product, Softmax
 from costmodel.graph.domain import FLOAT, Domain, accumulator
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Called
 from costmodel.trace.arguments import node_of, numel
 from costmodel.trace.lowering import Lowering, window
+from costmodel.trace.rules import UncoveredError, counts
 from costmodel.trace.values import Value
 
 
@@ -54,7 +55,7 @@ def sum_of_products(
         if bias_constant is not None:
             state.affine(value, node, Step("add", (along_channels(bias_constant, geometry),), "bias"))
     if bias is not None and bias_constant is None:  # a bias that depends on the input
-        state.emit(value, "add", (state.names[value.id], node_of(state, bias)), tags=("bias",))
+        state.emit(value, "add", (state.names[value.id], node_of(state, bias)), attrs=Add(), tags=("bias",))
 
 
 def _scale_domain(domain: Domain) -> Domain:
@@ -63,12 +64,14 @@ def _scale_domain(domain: Domain) -> Domain:
     return Domain("float", 32, "real", domain.per_channel, domain.evidence)
 
 
-def convolution(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+@counts("convolution", "_convolution")
+def convolution(
+    state: Lowering, value: Value, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
+    groups: int, transposed: bool = False, output_padding: Any = 0,
+) -> None:  # fmt: skip
     # y[n, co, p] = sum over ci / groups and k of x[n, ci, p * stride + k] * w[co, ci / groups, k]
-    x, weight, bias, stride, padding, dilation, transposed, _, groups = args
     if not state.is_online(x):
-        state.unknown(value, "a convolution whose weights depend on the input and whose input does not")
-        return
+        raise UncoveredError("a convolution whose weights depend on the input and whose input does not")
     w = state.operand(weight, 1 if transposed else 0)
     assert w is not None
     shape = state.shape(weight)
@@ -83,6 +86,13 @@ def convolution(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     stem = state.names[state.simplified.canonical[x.id]] in {leaf.id for leaf in state.inputs}
     made = _touched(state.shape(x), value.shape, geometry) if transposed else None
     sum_of_products(state, value, "conv", node_of(state, x), w, bias, n_terms, macs, geometry, shape, stem, made=made)
+
+
+@counts("mkldnn_convolution")
+def fused_convolution(
+    state: Lowering, value: Value, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> None:
+    convolution(state, value, x, weight, bias, stride, padding, dilation, groups)
 
 
 def _touched(shape_in: tuple[int, ...], shape_out: tuple[int, ...], w: Window) -> int:
@@ -100,8 +110,7 @@ def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> Non
     exchanged = False
     if not state.is_online(x):
         if not state.is_online(weight):
-            state.unknown(value, "a product of two constants")
-            return
+            raise UncoveredError("a product of two constants")
         x, weight, exchanged = weight, x, True  # constant @ online: the same sum with the roles exchanged
         w = state.operand(weight, 0)
         n_terms = state.shape(weight)[-1]
@@ -116,14 +125,14 @@ def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> Non
     sum_of_products(state, value, op, node_of(state, x), w, bias, n_terms, macs, None, shape, exchanged=exchanged)
 
 
-def addmm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+@counts("addmm", "baddbmm")
+def addmm(state: Lowering, value: Value, x: Any, mat1: Any, mat2: Any, beta: float, alpha: float) -> None:
     # [n, p] = alpha * [n, m] @ [m, p] + beta * bias
-    alpha, beta = value.kwargs.get("alpha", 1), value.kwargs.get("beta", 1)
-    bias = args[0] if beta != 0 else None
-    if alpha == beta == 1 or (bias is None and alpha == 1):
-        linear(state, value, args[1], args[2], bias)
+    bias = x if beta != 0 else None
+    if alpha == 1 and (beta == 1 or bias is None):
+        linear(state, value, mat1, mat2, bias)
         return
-    linear(state, value, args[1], args[2], None)
+    linear(state, value, mat1, mat2, None)
     node = state.names[value.id]
     if alpha != 1:
         node = state.affine(value, node, literal_step(alpha), domain=FLOAT)
@@ -134,35 +143,39 @@ def addmm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
     elif isinstance(offset, int):
         if beta != 1:
             offset = state.affine(value, offset, literal_step(beta), domain=FLOAT)
-        state.emit(value, "add", (node, offset), tags=("bias",))
+        state.emit(value, "add", (node, offset), attrs=Add(), tags=("bias",))
 
 
-def mm(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
-    linear(state, value, args[0], args[1], None)
+@counts("mm", "bmm", "mv", "dot")
+def mm(state: Lowering, value: Value, x: Any, mat2: Any) -> None:
+    linear(state, value, x, mat2, None)
 
 
-def attention(state: Lowering, value: Value, args: tuple[Any, ...]) -> None:
+@counts("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_attention_math")
+def attention(
+    state: Lowering, made: Value, query: Any, key: Any, value: Any, is_causal: bool = False, attn_mask: Any = None,
+    scale: float | None = None,
+) -> None:  # fmt: skip
     # [b, h, l, e] x [b, h, s, e] -> [b, h, l, s] / sqrt(e) -> softmax -> x [b, h, s, e] -> [b, h, l, e]
-    query, key, val = args[:3]
-    value.called = value.called or Called("scaled_dot_product_attention", value.id)
-    q, k, v = (node_of(state, t) for t in (query, key, val))
+    if made.output:
+        raise UncoveredError("what attention keeps for its gradient is used at inference")
+    made.called = made.called or Called("scaled_dot_product_attention", made.id)
+    q, k, v = (node_of(state, t) for t in (query, key, value))
     *batch, length, width = state.shape(query)
     span = state.shape(key)[-2]
     scores = (*batch, length, span)
-    under_mask = value.kwargs.get("attn_mask") is not None or any(a not in (None, False, 0) for a in args[3:])
-    logits = state.emit(value, "matmul", (q, k), shape=scores, domain=FLOAT, attrs=Product(
+    under_mask = attn_mask is not None or is_causal
+    logits = state.emit(made, "matmul", (q, k), shape=scores, domain=FLOAT, attrs=Product(
         state.domain_of(q), state.domain_of(k), width, numel(scores) * width, state.shape(key), turned=True,
         masked=under_mask))  # fmt: skip
-    given = value.kwargs.get("scale")
-    factor = float(given) if isinstance(given, (int, float)) else width**-0.5
-    step = literal_step(factor)
-    scaled = state.emit(value, "affine", (logits,), shape=scores, domain=FLOAT, attrs=Affine((step,)))
-    mask = state.operand(value.kwargs.get("attn_mask"))
+    step = literal_step(width**-0.5 if scale is None else scale)
+    scaled = state.emit(made, "affine", (logits,), shape=scores, domain=FLOAT, attrs=Affine((step,)))
+    mask = state.operand(attn_mask)
     if isinstance(mask, Constant):
         bias = Step("add", (mask,), "bias")
-        scaled = state.emit(value, "affine", (scaled,), shape=scores, domain=FLOAT, attrs=Affine((bias,)))
+        scaled = state.emit(made, "affine", (scaled,), shape=scores, domain=FLOAT, attrs=Affine((bias,)))
     elif isinstance(mask, int):
-        scaled = state.emit(value, "add", (scaled, mask), shape=scores, domain=FLOAT, tags=("bias",))
-    weights = state.emit(value, "softmax", (scaled,), shape=scores, domain=FLOAT, attrs=Softmax(-1))
-    state.emit(value, "matmul", (weights, v), domain=FLOAT, attrs=Product(
-        FLOAT, state.domain_of(v), span, numel(value.shape) * span, state.shape(val), masked=under_mask))  # fmt: skip
+        scaled = state.emit(made, "add", (scaled, mask), shape=scores, domain=FLOAT, attrs=Add(), tags=("bias",))
+    weights = state.emit(made, "softmax", (scaled,), shape=scores, domain=FLOAT, attrs=Softmax(-1))
+    state.emit(made, "matmul", (weights, v), domain=FLOAT, attrs=Product(
+        FLOAT, state.domain_of(v), span, numel(made.shape) * span, state.shape(value), masked=under_mask))  # fmt: skip

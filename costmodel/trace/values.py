@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +13,10 @@ from torch import Tensor
 
 from costmodel.graph.domain import Domain
 from costmodel.graph.vocabulary import Called, Caveat
+from costmodel.trace.operator import Operator
 
 #: Elements kept of each value, about.
 _SAMPLE_SIZE = 2048
-#: Operations whose result is their first argument.
-IDENTITIES = frozenset(
-    {
-        "aten.detach.default", "aten.clone.default", "aten.alias.default", "aten.lift_fresh.default",
-        "aten.lift_fresh_copy.default", "aten.contiguous.default", "aten.positive.default", "costmodel.alias",
-        "aten.lift.default",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +27,20 @@ class Ref:
 
 
 class Value:
-    """One recorded value: the operation that made it, its arguments, and what was seen of it."""
+    """One recorded value: the operator that made it, its arguments by name, and what was seen of it.
+
+    ``output`` says which of the operator's results it is. A leaf has no operator.
+    """
 
     __slots__ = (
-        "args", "call", "called", "id", "inputs", "kwargs", "leaf", "module", "op", "path", "sample", "shape",
+        "args", "call", "called", "id", "inputs", "leaf", "module", "operator", "output", "path", "sample", "shape",
         "tensor_dtype", "whole",
     )  # fmt: skip
 
     def __init__(
-        self, number: int, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...]
+        self, number: int, operator: Operator, args: Mapping[str, Any], inputs: tuple[int, ...], output: int = 0
     ) -> None:
-        self.id, self.op, self.args, self.kwargs, self.inputs = number, op, args, kwargs, inputs
+        self.id, self.operator, self.args, self.inputs, self.output = number, operator, args, inputs, output
         self.shape: tuple[int, ...] = ()
         self.tensor_dtype: torch.dtype = torch.float32
         self.module, self.call = "", 0
@@ -52,6 +49,11 @@ class Value:
         self.path = ""  # of a parameter, buffer or input
         self.sample: Tensor | None = None
         self.whole: Domain | None = None  # kind of a large constant that was looked at in full
+
+    @property
+    def fn(self) -> str:
+        """The name of the function, such as ``add``."""
+        return self.operator.fn
 
 
 @dataclass

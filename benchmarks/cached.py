@@ -1,9 +1,10 @@
-"""What an answer from the store costs: CPU seconds of the whole process, and peak memory of the first run.
+"""What an answer from the store costs: CPU seconds of the whole process, next to those of ``python -c pass``.
 
     python benchmarks/cached.py [--repeats 9]
 
-Each command runs once to fill a store of its own, then `--repeats` times; the table shows minimum and median of user
-and system time of the process, interpreter start included.
+Each command runs once to fill a store of its own, then `--repeats` times in turn with ``python -c pass``, so that both
+meet the same machine; the table shows medians of user and system time of the process, interpreter start included, and
+their ratio. Modules have their bytecode, as an installed package has.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import sys
 import tempfile
 
 COMMANDS = (
-    ["profile", "--model", "abbnn"],
-    ["profile", "--model", "abbnn", "--target", "fpga"],
-    ["profile", "--model", "abbnn", "--target", "arm"],
-    ["profile", "--model", "abbnn", "--target", "asic"],
-    ["profile", "--model", "reactneta"],
-    ["profile", "--model", "reactneta", "--format", "json"],
+    ["--help"],
+    ["profile", "--help"],
+    ["profile", "abbnn"],
+    ["profile", "abbnn", "--target", "fpga"],
+    ["profile", "abbnn", "--target", "arm"],
+    ["profile", "abbnn", "--target", "asic"],
+    ["profile", "abbnn", "--target", "fpga", "--by", "layer"],
+    ["profile", "reactneta"],
+    ["profile", "reactneta", "--format", "json"],
     ["compare", "abbnn", "reactnet18", "--conventions"],
     ["models"],
     ["targets", "fpga"],
 )
+PASS = [sys.executable, "-c", "pass"]
 
 
 def cpu(command: list[str], environment: dict[str, str]) -> float:
@@ -41,15 +46,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=9)
     args = parser.parse_args()
-    print("| command | first, CPU s | cached, CPU s (minimum) | cached, CPU s (median) |\n| --- | --: | --: | --: |")
+    print("| command | first, CPU s | from the store, CPU s | `python -c pass`, CPU s | ratio |")
+    print("| --- | --: | --: | --: | --: |")
     with tempfile.TemporaryDirectory() as store:
         environment = {**os.environ, "COSTMODEL_CACHE": store, "OMP_NUM_THREADS": "1"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for arguments in COMMANDS:
-            command = [sys.executable, "-m", "costmodel.cli.main", *arguments]
-            first = cpu(command, environment)
-            times = [cpu(command, environment) for _ in range(args.repeats)]
-            name, median = " ".join(arguments), statistics.median(times)
-            print(f"| `costmodel {name}` | {first:.2f} | {min(times):.2f} | {median:.2f} |")
+            command = [sys.executable, "-m", "costmodel", *arguments]
+            first, times, bare = cpu(command, environment), [], []
+            for _ in range(args.repeats):
+                times.append(cpu(command, environment))
+                bare.append(cpu(PASS, environment))
+            median, least = statistics.median(times), statistics.median(bare)
+            name = f"costmodel {' '.join(arguments)}"
+            print(f"| `{name}` | {first:.2f} | {median:.3f} | {least:.3f} | {median / least:.1f} |", flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"\npeak memory of the largest process {peak:.0f} MiB")
 

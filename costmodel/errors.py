@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -14,6 +13,8 @@ class UnknownNameError(CostmodelError):
     """A model, target, recipe or convention that does not exist."""
 
     def __init__(self, what: str, given: str, known: Iterable[str], advice: str = "") -> None:
+        import difflib
+
         names = sorted(known)
         close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
         hint = f" Did you mean {' or '.join(close)}?" if close else ""

@@ -7,13 +7,12 @@ that the same words mean the same everywhere. Numbers are checked for range here
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
-from costmodel.views.table import FORMATS
+from costmodel.views import FORMATS
 
 if TYPE_CHECKING:
     from costmodel.store.cache import Request
@@ -287,6 +286,8 @@ def pairs(texts: Sequence[str], flag: str) -> dict[str, Any]:
 
 
 def _object(text: str, flag: str) -> dict[str, Any]:
+    import json
+
     try:
         found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -295,6 +296,8 @@ def _object(text: str, flag: str) -> dict[str, Any]:
 
 
 def _value(text: str, what: str) -> Any:
+    import json
+
     try:
         return json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from costmodel import api
 from costmodel.cli import options
-from costmodel.ledger.conventions import convention, list_conventions
-from costmodel.ledger.scales import with_scale
-from costmodel.store.cache import Pricing
-from costmodel.views import numbers
-from costmodel.views import profile as views
-from costmodel.views.output import emit
-from costmodel.views.progress import progress
-from costmodel.views.statements import incomplete
+
+if TYPE_CHECKING:
+    from costmodel.ledger.conventions import Convention
 
 HELP = "Count what a network does, layer by layer, and price it on hardware."
 EXAMPLES = """\
@@ -37,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_hardware(parser)
     group = parser.add_argument_group("the counts")
     options.add(group, "--level")
-    how = f"how to count: {', '.join(list_conventions())} (default: strict)"
+    how = (
+        "how to count: strict (default), or as papers and tools do; `costmodel compare MODEL --conventions` lists them"
+    )
     group.add_argument("--convention", metavar="NAME", default="strict", help=how)
     group.add_argument("--by", choices=("layer", "module", "kind", "tag"), help="every layer, or sums of them")
     group.add_argument(
@@ -52,9 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    chosen = convention(args.convention)
+    from costmodel import api
+    from costmodel.store.cache import Pricing
+    from costmodel.views import numbers
+    from costmodel.views import profile as views
+    from costmodel.views.output import emit
+    from costmodel.views.progress import progress
+    from costmodel.views.statements import incomplete
+
+    chosen = _convention(args.convention)
     settings, targets = options.settings(args), options.targets(args)
-    scale = settings.get("scale", "exact")
     level: Any = args.level.replace("-", "_")
     request = options.request(args)
     estimates = []
@@ -63,16 +66,28 @@ def run(args: argparse.Namespace) -> int:
             pricing = Pricing(request, target, level, settings)
             estimates.append(api.price(pricing, use_cache=not args.no_cache, announce=announce)[1])
         made = api.answer(request, use_cache=not args.no_cache, announce=announce)
-    made = replace(made, deployed=with_scale(made.deployed, scale))
+    scale = settings.get("scale", "exact")
+    if scale != "exact":
+        from costmodel.ledger.scales import with_scale
+
+        made = replace(made, deployed=with_scale(made.deployed, scale))
     ledger = made.ledger(level)
-    tally = None if args.convention == "strict" else chosen.count(made)
     asked = views.Asked(
-        "layer" if args.depth else args.by, args.depth, args.rewrites, args.explain, tally, args.format,
-        numbers.exact if args.exact else numbers.count,
+        "layer" if args.depth else args.by, args.depth, args.rewrites, args.explain,
+        chosen.count(made) if chosen is not None else None, args.format, numbers.exact if args.exact else numbers.count,
     )  # fmt: skip
     tables = views.tables(made, ledger, estimates, asked)
     if scale != "exact":
         said = f"Multiplications by constants that are left after the exact rewrites are replaced: {scale}."
         tables[0] = replace(tables[0], alerts=[said, *tables[0].alerts])
-    emit(tables, args.format, args.output, partial(views.document, made, ledger, estimates, tally))
+    emit(tables, args.format, args.output, partial(views.document, made, ledger, estimates, asked.tally))
     return 1 if args.strict and incomplete(made) else 0
+
+
+def _convention(name: str) -> Convention | None:
+    """The convention of that name; None for the strict count, which is the ledger itself."""
+    if name == "strict":
+        return None
+    from costmodel.ledger.conventions import convention
+
+    return convention(name)

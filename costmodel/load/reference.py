@@ -6,16 +6,16 @@ in an importable module (``package.module:build``).
 
 from __future__ import annotations
 
-import ast
-import importlib.machinery
-import importlib.util
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from costmodel.errors import CostmodelError, UnknownNameError
+
+if TYPE_CHECKING:
+    import ast
 
 EXPECTED = "Give a name from `costmodel models`, path/to/file.py:factory, or package.module:factory."
 
@@ -59,6 +59,8 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None) -> Reference:
 
 def factories(path: Path) -> list[str]:
     """Names of the functions and classes that a source file defines or imports at its top level, by parsing it."""
+    import ast
+
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
@@ -69,6 +71,8 @@ def factories(path: Path) -> list[str]:
 
 
 def _names(body: list[ast.stmt]) -> Iterator[str]:
+    import ast
+
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name
@@ -114,6 +118,9 @@ def module_file(module: str) -> Path | None:
     """The file of an importable module, found without importing it or its parents; ``None`` where there is none."""
     if not all(part.isidentifier() for part in module.split(".")):
         return None
+    import importlib.machinery
+    import importlib.util
+
     head, *rest = module.split(".")
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # `costmodel` is a script; a user expects what `python -m` would find
@@ -140,6 +147,8 @@ def _require(text: str, path: Path, factory: str) -> None:
 
 
 def _offer(text: str, path: Path) -> str:
+    import ast
+
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):

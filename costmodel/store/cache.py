@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +33,7 @@ SUFFIX = ".json"
 #: Files that are part of a source tree.
 SOURCES = (".py", ".yaml", ".yml", ".bib", ".csv", ".json")
 
+PACKAGE = Path(__file__).parent.parent
 #: The sources that decide what a profile says, and what an estimate says of a profile.
 TRACING = ("graph", "trace", "deploy", "ledger", "load", "api.py")
 PRICING = ("targets", "graph", "ledger")
@@ -102,7 +102,7 @@ class Validation:
 
     def key(self) -> str:
         """sha256 over the sources and the measured figures."""
-        scores = _tree_digest([Path(__file__).parent.parent / "validate"])
+        scores = _digests(PACKAGE / "validate")
         parts = [_own_digest(), _zoo_digest(), _pricing_digest(), scores, _torch_version(), sys.version]
         return _hash({"validation": self.kind, "costmodel": parts})
 
@@ -233,30 +233,43 @@ def _digest(path: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _own_digest() -> str:
-    package = Path(__file__).parent.parent
-    return _tree_digest(package / name for name in TRACING)
+    return _digests(*(PACKAGE / name for name in TRACING))
 
 
 @lru_cache(maxsize=1)
 def _pricing_digest() -> str:
     from costmodel.targets.folder import specs_folder
 
-    package = Path(__file__).parent.parent
-    return _tree_digest([*(package / name for name in PRICING), specs_folder()])
+    return _digests(*(PACKAGE / name for name in PRICING), specs_folder())
 
 
 @lru_cache(maxsize=1)
 def _zoo_digest() -> str:
-    return _tree_digest([Path(__file__).parent.parent / "zoo"])
+    return _digests(PACKAGE / "zoo")
 
 
-def _tree_digest(roots: Iterable[Path]) -> str:
+def _digests(*roots: Path) -> str:
+    return " ".join(_tree_digest(str(root), root.is_dir()) for root in roots)
+
+
+@lru_cache(maxsize=32)
+def _tree_digest(root: str, folder: bool) -> str:
+    """sha256 of the names and contents of all sources in a folder, or of a file; a folder is read once in a process."""
     total = hashlib.sha256()
-    for root in roots:
-        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if path.suffix in SOURCES:
-                total.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    for path in _sources(root) if folder else [root]:
+        with open(path, "rb", buffering=0) as file:
+            total.update(path[len(root) :].encode() + b"\0" + file.read() + b"\0")
     return total.hexdigest()
+
+
+def _sources(root: str) -> Iterator[str]:
+    """Paths of the sources below a folder, in order; by ``scandir``, because ``rglob`` takes ten times as long."""
+    with os.scandir(root) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(SOURCES):
+                yield entry.path
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _sources(entry.path)
 
 
 @lru_cache(maxsize=1)
@@ -273,4 +286,4 @@ def _torch_version() -> str:
 
 
 def _hash(parts: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(parts, enc_hook=repr, order="sorted")).hexdigest()

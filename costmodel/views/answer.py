@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from costmodel.ledger.ledger import Ledger, Profile
-from costmodel.views import bill, counts, numbers
-from costmodel.views.comparison import words
+from costmodel.views import numbers
+from costmodel.views.lines import NETWORK, per_layer
 from costmodel.views.statements import caveats, hidden_multiplications
 from costmodel.views.table import Column, Row, Table
+from costmodel.views.words import title, words
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate
@@ -35,7 +36,7 @@ OTHERS = {"compare": "comparisons", "lut": "table look-ups", "special": "functio
 CAVEATS = 3
 FLOAT_BITS = 32
 COLUMNS = (Column("what", "", "left"), Column("value", ""), Column("note", "", "left", prose=True))
-INTERVALS = (Column("what", "", "left"), Column("value", ""), Column("interval", "", "left"), COLUMNS[-1])
+INTERVALS = (Column("what", "", "left"), Column("value", ""), Column("interval", "", "left", prose=True), COLUMNS[-1])
 
 
 def first(profile: Profile, ledger: Ledger, estimates: Sequence[Estimate]) -> list[Table]:
@@ -86,7 +87,7 @@ def needs(profile: Profile, ledger: Ledger) -> Table:
     if len(said) > CAVEATS:
         alerts.append(f"and {len(said) - CAVEATS} more caveats (--explain)")
     columns = [COLUMNS[0], Column("value", "", show=lambda v: f"{v:,}" if isinstance(v, int) else v), COLUMNS[2]]
-    return Table("needs", counts.title(profile, ledger.level), columns, rows, alerts=alerts)
+    return Table("needs", title(profile, ledger.level), columns, rows, alerts=alerts)
 
 
 def costs(estimate: Estimate) -> Table:
@@ -133,7 +134,10 @@ def targets(estimates: Sequence[Estimate]) -> Table:
 
 
 def _between(metric: str, q: Interval) -> str:
-    return f"{numbers.metric_value(metric, q.low)} to {numbers.metric_value(metric, q.high)}"
+    """An interval, its unit said once where both ends have the same: 29.1 to 34.1 mJ."""
+    low, high = numbers.metric_value(metric, q.low), numbers.metric_value(metric, q.high)
+    (start, _, unit), (_, _, other) = low.partition(" "), high.partition(" ")
+    return f"{start if unit == other else low} to {high}"
 
 
 def bottleneck(estimate: Estimate) -> str:
@@ -144,7 +148,7 @@ def bottleneck(estimate: Estimate) -> str:
     if "latency_s" not in estimate.metrics():
         return ""
     parts = {name: q.value for name, q in estimate.by_component("latency_s").items()}
-    layers = {i: value for i, value in bill.per_layer(estimate)["latency_s"].items() if i != bill.NETWORK}
+    layers = {i: value for i, value in per_layer(estimate)["latency_s"].items() if i != NETWORK}
     whole = sum(parts.values())
     if not whole:
         return ""

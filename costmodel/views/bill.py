@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.ledger.ledger import Ledger
 from costmodel.views import counts, numbers
+from costmodel.views.lines import NETWORK, per_layer, priced
 from costmodel.views.table import Column, Row, Table, tree_labels
 from costmodel.views.tree import folded, grow
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 CONFIDENCE = {"P": "primary", "T": "transcribed", "A": "abstract", "C": "computed", "F": "fitted"}
 #: What a narrow terminal can do without.
 SPARE = {"carry": 1, "share": 2, "ff": 3}
-NETWORK = -1  # the layer of lines that belong to the network as a whole
 
 
 def by_layer(estimate: Estimate, ledger: Ledger, depth: int | None = None, fold: bool = False) -> Table:
@@ -82,20 +82,6 @@ def joined(ledger: Ledger, estimates: Sequence[Estimate], depth: int | None = No
             rest.append(values.get(NETWORK, 0.0))
     made = [replace(row, values=values) for row, values in zip(table.rows, rows, strict=True)]
     return Table("layers", "", columns, [*made, Row(rest)])
-
-
-def per_layer(estimate: Estimate) -> dict[str, dict[int, float]]:
-    """Nominal cost of each layer index in each metric."""
-    values: dict[str, dict[int, float]] = {metric: {} for metric in estimate.metrics()}
-    for line in estimate.lines:
-        row = values[line.metric]
-        row[line.layer] = row.get(line.layer, 0.0) + estimate.cost(line)
-    return values
-
-
-def priced(estimate: Estimate) -> set[int]:
-    """Indices of the layers that cost anything."""
-    return {line.layer for line in estimate.lines}
 
 
 def totals(estimate: Estimate) -> Table:

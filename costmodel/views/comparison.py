@@ -16,19 +16,10 @@ from costmodel.views.counts import HEADS
 from costmodel.views.statements import hidden_multiplications, published
 from costmodel.views.table import Column, Row, Table
 from costmodel.views.text import paint, wrap
+from costmodel.views.words import words
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate
-
-
-#: Why a multiplication is there, in words.
-TAG_WORDS = {
-    "stem_conv": "stem convolution", "fp_conv": "real convolutions", "fp_linear": "classifier",
-    "matmul": "matrix product",
-    "weight_scale": "scale of binary weights", "act_scale": "scale of activations", "bn_scale": "batch norm",
-    "const_mul": "scale by a constant", "prelu": "PReLU", "avgpool": "average pooling", "gap": "global average pooling",
-    "gate": "gate", "normalize": "normalisation", "activation": "activation function",
-}  # fmt: skip
 
 
 def preface(profiles: list[Profile], color: bool) -> str:
@@ -203,12 +194,6 @@ def document(profiles: list[Profile], level: Any, estimates: list[list[Estimate]
         },
         "cheaper": {row[0].target: [asdict(o) for o in odds.odds(row)] for row in estimates},
     }  # fmt: skip
-
-
-def words(tag: str) -> str:
-    """A tag in words; a merged chain says all that went into it."""
-    parts = [TAG_WORDS.get(part, part) for part in tag.split("+")]
-    return parts[0] if len(parts) == 1 else " and ".join(parts) + ", one multiplication"
 
 
 def _group(tag: str) -> str:

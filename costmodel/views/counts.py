@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from costmodel.graph.vocabulary import KINDS
-from costmodel.ledger.ledger import Layer, Ledger, Level, Profile
+from costmodel.ledger.ledger import Layer, Ledger, Profile
 from costmodel.views import numbers
 from costmodel.views.table import Column, Row, Table, tree_labels
 from costmodel.views.tree import ROOT, Branch, folded, grow
@@ -18,7 +18,6 @@ HEADS = {
 }  # fmt: skip
 #: Kinds that a narrow terminal can do without, before it loses a multiplication.
 SPARE = {"signflip": 13, "popcount": 8, "lut": 9, "special": 10, "shift_const": 11, "compare": 12}
-LEVELS: dict[str, str] = {"as_written": "as written", "deployed": "deployed"}
 
 Show = Callable[[Any], str]
 
@@ -212,11 +211,6 @@ def operands(layer: Layer | None) -> str:
     if layer is None or not layer.macs or layer.b is None:
         return ""
     return f"{_short(layer.a)}×{_short(layer.b)}"
-
-
-def title(profile: Profile, level: Level) -> str:
-    shapes = ", ".join("×".join(map(str, s)) for s in profile.input_shapes)
-    return f"{profile.network}   input {shapes}   {profile.parameters:,} parameters   {LEVELS[level]}"
 
 
 def _short(domain: Any) -> str:

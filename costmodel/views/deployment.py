@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from costmodel.views import counts, numbers
+from costmodel.views import numbers
 from costmodel.views.statements import caveats, hidden_multiplications
 from costmodel.views.table import Column, Row, Table
 from costmodel.views.text import paint, use_color, wrap
+from costmodel.views.words import title
 
 if TYPE_CHECKING:
     from costmodel.deploy.study import Deployment, Effect, Verdict
@@ -135,7 +136,7 @@ def preface(profile: Profile, refusal: str = "", weights: str = "") -> str:
         (refusal, "bad"),
         *((text, "bad") for text in caveats(profile)),
     ]
-    lines = [paint(counts.title(profile, "deployed"), "title", color)]
+    lines = [paint(title(profile, "deployed"), "title", color)]
     lines += [paint(line, style, color) for text, style in said if text for line in wrap(text)]
     return "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from costmodel.views import bill, counts, numbers
 from costmodel.views.statements import caveats, hidden_multiplications
 from costmodel.views.table import Table
+from costmodel.views.words import title
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Profile
@@ -18,7 +19,7 @@ def profile_html(profile: Profile) -> str:
     """Operations by layer as deployed; what the rewrites removed; what could not be counted."""
     show = numbers.count
     said = [text for text in (hidden_multiplications(profile), *caveats(profile)) if text]
-    parts = [f"<p><b>{escape(counts.title(profile, 'deployed'))}</b></p>", *(f"<p>{escape(text)}</p>" for text in said)]
+    parts = [f"<p><b>{escape(title(profile, 'deployed'))}</b></p>", *(f"<p>{escape(text)}</p>" for text in said)]
     tables = [counts.by_layer(profile.deployed, show), counts.levels(profile, show), counts.rewrites(profile, show)]
     folded = f"<details open><summary>by layer</summary>{to_html(tables[0])}</details>"
     return "".join([*parts, folded, *(to_html(table) for table in tables[1:] if table.rows)])

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-import re
-import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -68,12 +63,20 @@ def emit(
 def show(text: str, format: str = "table") -> None:
     """Write to standard output in its encoding; through a pager where it is a terminal that the text does not fit."""
     text = _encodable(text, format)
-    if not (sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines and _page(text)):
+    if not (sys.stdout.isatty() and text.count("\n") >= _height() and _page(text)):
         sys.stdout.write(text)
+
+
+def _height() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stdout.fileno()).lines or 24
+    return 24
 
 
 def to_json(value: Any) -> str:
     """JSON that every parser reads: a number that is not finite is null."""
+    import json
+
     try:
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except ValueError:
@@ -95,12 +98,19 @@ def _encodable(text: str, format: str) -> str:
         text.encode(encoding)
         return text
     if format == "json":
+        import json
+        import re
+
         return re.sub("[^\x00-\x7f]", lambda sign: json.dumps(sign[0])[1:-1], text)
     return text.translate(PLAIN).encode("ascii", "replace").decode("ascii")
 
 
 def _page(text: str) -> bool:
     """Show the text with $PAGER or less; False where there is none, or it is switched off (PAGER=cat)."""
+    import shlex
+    import shutil
+    import subprocess
+
     command = shlex.split(os.environ.get("PAGER", "less -FRX"))
     if not command or command[0] == "cat" or shutil.which(command[0]) is None:
         return False

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from costmodel.ledger.conventions import Tally
 from costmodel.ledger.ledger import Ledger, Profile
-from costmodel.views import answer, bill, counts, numbers
+from costmodel.views import answer, numbers
 from costmodel.views.statements import caveats, hidden_multiplications, published
 from costmodel.views.table import Column, Row, Table
+from costmodel.views.words import title
 
 if TYPE_CHECKING:
+    from costmodel.ledger.conventions import Tally
     from costmodel.targets.estimate import Estimate
 
 
@@ -37,9 +38,17 @@ class Asked:
     format: str = "table"
     show: Callable[[Any], str] = numbers.count
 
+    @property
+    def nothing_more(self) -> bool:
+        """Whether the first answer is all that is wanted."""
+        wanted = self.by or self.depth or self.rewrites or self.explain or self.tally
+        return not wanted and self.format != "csv"
+
 
 def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally: Tally | None = None) -> dict[str, Any]:
     """The whole answer, for JSON."""
+    from costmodel.views import bill
+
     by_layer = ledger.by_layer()
     answer: dict[str, Any] = {
         "schema": SCHEMA,
@@ -85,6 +94,10 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
 
 def tables(made: Profile, ledger: Ledger, estimates: Sequence[Estimate], asked: Asked) -> list[Table]:
     """The first answer where nothing more is asked for, else what is: layers, kinds, rewrites, explanations."""
+    if asked.nothing_more:
+        return answer.first(made, ledger, estimates)
+    from costmodel.views import bill, counts
+
     whole = asked.format == "csv"  # programs get every layer
     depth = asked.depth or (None if whole else DEPTH)
     if asked.tally is not None:
@@ -98,8 +111,6 @@ def tables(made: Profile, ledger: Ledger, estimates: Sequence[Estimate], asked: 
         found = [
             {"module": counts.by_module, "kind": counts.by_kind, "tag": counts.by_tag}[asked.by](ledger, asked.show)
         ]
-    elif not (asked.rewrites or asked.explain):
-        return answer.first(made, ledger, estimates)
     else:
         found = []
     if asked.rewrites:
@@ -112,8 +123,8 @@ def tables(made: Profile, ledger: Ledger, estimates: Sequence[Estimate], asked: 
     if asked.tally is not None:
         return [replace(found[0], alerts=alerts), *found[1:]]
     if found[0].title:  # it says what it is, and not of which network
-        return [Table("profile", counts.title(made, ledger.level), [], [], alerts=alerts), *found]
-    return [replace(found[0], title=counts.title(made, ledger.level), alerts=alerts), *found[1:]]
+        return [Table("profile", title(made, ledger.level), [], [], alerts=alerts), *found]
+    return [replace(found[0], title=title(made, ledger.level), alerts=alerts), *found[1:]]
 
 
 def _by_convention(made: Profile, tally: Tally, show: Any) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from costmodel.ledger.ledger import Ledger, Profile
-from costmodel.ledger.published import figures
 
 STEM = ("stem_conv", "fp_linear")
 
@@ -46,6 +45,8 @@ def published(profile: Profile, show: Callable[[int], str], *conventions: str) -
 
     ``show`` writes a number.
     """
+    from costmodel.ledger.published import figures
+
     lines = []
     for figure in figures(profile.network):
         if figure.convention in conventions:

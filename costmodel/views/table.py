@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,8 +10,6 @@ from costmodel.views.numbers import plain
 
 Align = Literal["left", "right"]
 Style = Literal["plain", "bold", "dim", "title", "good", "bad", "warn"]
-
-FORMATS = ("table", "json", "csv", "markdown", "latex")
 
 
 @dataclass(frozen=True)
@@ -109,6 +105,9 @@ def to_latex(table: Table) -> str:
 
 def to_csv(table: Table) -> str:
     """Raw values under the columns' keys, without subtotals and footer: every column adds up."""
+    import csv
+    import io
+
     out = io.StringIO()
     writer = csv.DictWriter(out, [c.key for c in table.columns], lineterminator="\n")
     writer.writeheader()

@@ -68,15 +68,13 @@ def wrap(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, min(PROSE, line_width()), subsequent_indent=indent) or [""]
 
 
-#: Characters that may take no column or two on a terminal: combining marks, East Asian scripts, emoji.
-_UNUSUAL = re.compile(
-    "[\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u200b-\u200f\u20d0-\u20ff\u2e80-\uffff\U0001f000-\U0003ffff]"
-)
+#: Characters that take one column, of those that are not ASCII; all others are looked up.
+_USUAL = frozenset("×─│├└µ±–−…²·→≤≥⁰¹³⁴⁵⁶⁷⁸⁹")
 
 
 def width(text: str) -> int:
     """Columns that ``text`` takes on a terminal."""
-    if text.isascii() or not _UNUSUAL.search(text):
+    if text.isascii() or all(sign in _USUAL or sign.isascii() for sign in text):
         return len(text)
     import unicodedata
 

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import importlib
 from collections.abc import Iterable
@@ -123,6 +122,8 @@ def build(name: str, **kwargs: Any) -> nn.Module:
         kwargs.setdefault("binary_weights", stage == 2)
     for given in kwargs:
         if given not in accepted:
+            import difflib
+
             close = difflib.get_close_matches(given, accepted, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise CostmodelError(f"{item.name} has no option {given!r}; it takes {', '.join(accepted)}.{hint}")

@@ -131,7 +131,7 @@ def multiplications(subject: Subject) -> list[Block]:
         {tag: n for (kind, tag), n in net.profile.deployed.by_kind_and_tag().items() if kind == "mul"} for net in nets
     ]
     tags = sorted({t for table in by_tag for t in table}, key=lambda t: (-max(table.get(t, 0) for table in by_tag), t))
-    from costmodel.views.comparison import words
+    from costmodel.views.words import words
 
     rows = [
         Row([cells.Cell(words(t)), cells.Cell(f"`{t}`"), *(_nonzero(table.get(t, 0)) for table in by_tag)])

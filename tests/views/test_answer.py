@@ -10,7 +10,7 @@ import pytest
 
 import costmodel
 from costmodel.cli.main import main
-from costmodel.views import answer
+from costmodel.views import answer, numbers
 from costmodel.views.text import to_text, width
 
 LINES = 25
@@ -46,7 +46,9 @@ def test_its_numbers_are_those_of_the_ledger_and_of_the_estimate() -> None:
     assert values["shifts"] == sum(kinds.get(f"shift_{how}", 0) for how in ("const", "channel", "var"))
     text = to_text(costs)
     energy = estimate.total("energy_J")
-    assert f"{energy.low:.3e}"[:4].replace(".", "") in text.replace(".", "")
+    ends = [numbers.metric_value("energy_J", value).split() for value in (energy.low, energy.high)]
+    (line,) = [line for line in text.splitlines() if line.startswith("energy ")]
+    assert all(end in line.split() for number_and_unit in ends for end in number_and_unit)
     assert "fits" in text.splitlines()[0]
 
 

@@ -33,7 +33,7 @@ TOPS = ("arch_specs", "dashboard", "reports")
 
 REWRITES = (
     "tests/deploy/test_monotone.py tests/deploy/test_thresholds.py tests/deploy/test_absorb.py "
-    "tests/trace/test_written_binary.py tests/deploy/test_rewrites.py"
+    "tests/deploy/test_rewrites.py"
 )
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {

@@ -38,11 +38,11 @@ REWRITES = (
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {
     "costmodel/ledger/charge.py": (
-        "tests/trace/test_written_real.py tests/trace/test_written_binary.py tests/conformance/test_qtools.py "
-        "tests/conformance/test_torch_flop_counter.py tests/ledger"
+        "tests/trace/test_written_real.py tests/conformance/test_qtools.py tests/conformance/test_torch_flop_counter.py "
+        "tests/ledger"
     ),
     "costmodel/trace/simplify.py": (
-        "tests/trace/test_written_binary.py tests/trace/test_written_real.py tests/trace/test_pitfalls.py "
+        "tests/trace/test_written_real.py tests/trace/test_pitfalls.py tests/trace/test_rules.py "
         "tests/trace/test_equivalence.py"
     ),
     "costmodel/deploy/thresholds.py": REWRITES,

@@ -38,8 +38,8 @@ REWRITES = (
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {
     "costmodel/ledger/charge.py": (
-        "tests/trace/test_written_real.py tests/conformance/test_qtools.py tests/conformance/test_torch_flop_counter.py "
-        "tests/ledger"
+        "tests/trace/test_written_real.py tests/conformance/test_torch_flop_counter.py "
+        "tests/conformance/test_qtools.py tests/ledger"
     ),
     "costmodel/trace/simplify.py": (
         "tests/trace/test_written_real.py tests/trace/test_pitfalls.py tests/trace/test_rules.py "

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodel.graph.affine import Step, literal_constant, literal_step
 from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Round
-from costmodel.graph.domain import BINARY01, FLOAT, Domain, integer
+from costmodel.graph.domain import BINARY01, FLOAT, integer
 from costmodel.graph.operands import Constant, In
 from costmodel.trace.arguments import node_of, online_inputs, operand_of, operands_of
 from costmodel.trace.lowering import Lowering
@@ -168,17 +168,7 @@ def leaky_relu(state: Lowering, value: Value, x: Any, negative_slope: float) -> 
 @counts("relu")
 def relu(state: Lowering, value: Value, x: Any) -> None:
     source = node_of(state, x)
-    state.emit(value, "relu", (source,), domain=_continuous(state, value, source), tags=("relu",))
-
-
-def _continuous(state: Lowering, value: Value, source: int) -> Domain | None:
-    """What cuts off real numbers leaves real numbers, however few of them were seen and however many are at the cut.
-
-    A grid of several levels is another matter: rounded numbers of any range are few once they are cut off.
-    """
-    if not state.domain_of(source).is_float or state.simplified.domain(value.id).kind == "int":
-        return None
-    return FLOAT
+    state.emit(value, "relu", (source,), tags=("relu",))
 
 
 @counts("clamp")
@@ -186,9 +176,9 @@ def clamp(state: Lowering, value: Value, x: Any, min: Any = None, max: Any = Non
     if min == 0 and max is None:
         relu(state, value, x)
         return
-    source, inputs = node_of(state, x), online_inputs(state, value)
+    inputs = online_inputs(state, value)
     attrs = Clamp(operand_of(state, min, inputs), operand_of(state, max, inputs))
-    state.emit(value, "clamp", inputs, attrs=attrs, domain=_continuous(state, value, source), tags=("clamp",))
+    state.emit(value, "clamp", inputs, attrs=attrs, tags=("clamp",))
 
 
 @counts("clamp_min")

@@ -39,15 +39,18 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         if value.leaf == "input":
             continue
         if value.leaf == "foreign":
-            state.inputs.append(
-                GraphInput(value.id, f"foreign{value.id}", value.shape, real(float_bits(value)), foreign=True)
-            )
+            # What numpy gave back may be levels: there is no rule, so it is looked at.
+            domain = simplified.domain(value.id)
+            domain = real(float_bits(value)) if domain.is_float else domain
+            state.inputs.append(GraphInput(value.id, f"foreign{value.id}", value.shape, domain, foreign=True))
             state.names[value.id] = value.id
+            state._domains[value.id] = domain
             state.escaped.extend(i for i in value.inputs if simplified.online[i])
             continue
         values_of = possible_values(value, state.known)
         if values_of is not None:
             state.possible[number] = values_of
+        state.ranges[number] = state.range_of(value)
         rule, packet = RULES.get(value.operator.packet), value.operator.packet
         if rule is not None and any(values[i].tensor_dtype.is_complex for i in (number, *value.inputs)):
             state.unknown(value, "its operands are complex numbers")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from costmodel.graph.affine import Step, literal_constant
-from costmodel.graph.attrs import Affine, Unknown
+from costmodel.graph.attrs import Affine, Clamp, Unknown
 from costmodel.graph.domain import FLOAT, Domain, real
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
 from costmodel.trace.possible import Possible, domain_of_values
+from costmodel.trace.ranges import REAL, Range, domain_of_range, range_of
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
 
@@ -31,6 +32,7 @@ class Lowering:
         self.names: dict[int, int] = {}
         self.escaped: list[int] = []
         self.possible: dict[int, Possible] = {}
+        self.ranges: dict[int, Range] = {}
         self.caveats: list[Caveat] = list(simplified.recording.caveats)
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
@@ -101,14 +103,56 @@ class Lowering:
         self.names[value.id] = number
         self._domains[number] = node.domain
         row = node.row
-        self._sums[number] = all(self.is_sum(i) for i in inputs) if row.moves and inputs else row.sums
+        passes = row.moves or (isinstance(node.attrs, Clamp) and _around_zero(node.attrs))
+        self._sums[number] = all(self.is_sum(i) for i in inputs) if passes and inputs else row.sums
         return number
 
     def _kind(self, value: Value) -> Domain:
-        """What the values that a binarisation can give say, else what was observed."""
+        """The kind of a result: by rule where one decides it, else what was observed.
+
+        The few values that a binarisation can give, the levels of a rounded and bounded value, and real numbers where
+        real numbers are computed with: however few of them one input shows, they are no levels. What remains is made
+        of levels that no rule bounds, such as the result of a quantiser whose steps are parameters.
+        """
         values = self.possible.get(value.id)
-        by_rule = domain_of_values(values) if values is not None else None
-        return by_rule or self.simplified.domain(value.id)
+        found = domain_of_values(values) if values is not None else None
+        found = found or domain_of_range(self.ranges.get(value.id, REAL))
+        if found is not None:
+            return found
+        if value.tensor_dtype.is_floating_point and self._is_real(value):
+            return FLOAT
+        return self.simplified.domain(value.id)
+
+    def _is_real(self, value: Value) -> bool:
+        """Whether a value is a real number by rule: computed from such, or rounded from one without bounds."""
+        own = self.ranges.get(value.id, REAL)
+        if own.vague:
+            return False
+        if decides(value.fn):
+            return own.step == 1.0
+        numbers = {self.simplified.canonical[i] for i in value.inputs}
+        online = [i for i in numbers if self.simplified.online[i]]
+        return any(self.domain_of(self.names[i]).is_float and not self.ranges.get(i, REAL).vague for i in online)
+
+    def range_of(self, value: Value) -> Range:
+        """What a value can be by rule."""
+        return range_of(value, self.range, lambda a: isinstance(a, Ref) and _numel(self.shape(a)) > 1)
+
+    def range(self, argument: Any) -> Range | None:
+        """The range of an argument: of a number itself, of a value by rule; None for any other constant."""
+        known = self.known(argument)
+        if known is not None and len(known) == 1:
+            (number,) = known
+            return Range(number, number)
+        if not isinstance(argument, Ref):
+            return None
+        number = self.simplified.canonical[argument.id]
+        if not self.simplified.online[number]:
+            return None
+        if known is not None and len(known) == 2:
+            low, high = sorted(known)
+            return Range(low, high, high - low)
+        return self.ranges.get(number, REAL)
 
     def known(self, argument: Any) -> Possible | None:
         """The few values that an argument can take, if that is known."""
@@ -134,6 +178,25 @@ class Lowering:
         what = f"{value.module or 'the model'} runs {value.operator.name}: {reason}"
         message = f"{what}; its {_numel(value.shape)} results are counted as unknown work"
         self.caveats.append(Caveat("unknown_op", value.module, message))
+
+
+def _around_zero(clamp: Clamp) -> bool:
+    """Whether a clamp leaves a tie a tie: what is cut off lies on both sides of zero."""
+    low = -1.0 if clamp.low is None else clamp.low
+    high = 1.0 if clamp.high is None else clamp.high
+    return isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < 0 < high
+
+
+#: Operations that make levels out of real numbers.
+_DECIDES = frozenset(
+    {"sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "floor_divide", "remainder", "fmod", "argmax",
+     "argmin", "bernoulli"}
+)  # fmt: skip
+
+
+def decides(fn: str) -> bool:
+    """Whether the results of a function are few however its operands vary."""
+    return fn in _DECIDES or "quantize" in fn
 
 
 def float_bits(value: Value) -> int:

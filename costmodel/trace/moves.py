@@ -46,7 +46,7 @@ def move(state: Lowering, value: Value, op: str) -> None:
         elif isinstance(operand, Constant):
             consts[f"const{index}"] = operand
     # Zeros around a ±1 map are skipped by the sum that reads it, as a convolution's own padding is.
-    padded = op == "pad" and inputs and state.domain_of(inputs[0]).kind == "binary"
+    padded = (op == "pad" or value.fn == "im2col") and inputs and state.domain_of(inputs[0]).kind == "binary"
     operands: tuple[Any, ...] = ()
     if consts and op in ("concat", "stack"):
         operands = operands_of(state, value)

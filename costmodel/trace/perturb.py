@@ -49,13 +49,11 @@ def _perturb_parameter(tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:
 
 
 def _perturb_buffer(name: str, tensor: Tensor, jitter: Tensor) -> None:
-    """Running statistics and the steps of quantisers start from zero and one; any other constant is meant."""
+    """Running statistics start from zero and one. Any other buffer is meant: a step of 1, a zero point of 0."""
     if name.endswith("running_var"):
         tensor.mul_(_tile(jitter, tensor))
-        return
-    low, high = (bound.item() for bound in tensor.aminmax())
-    if low == high and low in (0.0, 1.0):
-        _jitter(tensor, low, jitter)
+    elif name.endswith("running_mean") and not bool(tensor.any()):
+        _jitter(tensor, 0.0, jitter)
 
 
 def _jitter(tensor: Tensor, value: float, jitter: Tensor) -> None:

@@ -67,6 +67,8 @@ def possible_values(value: Value, known: Callable[[Any], Possible | None]) -> Po
         return _union(known(args["x"]), known(args["value"]))
     if name == "index_put" and not args["accumulate"]:
         return _union(known(args["x"]), known(args["values"]))
+    if name == "constant_pad_nd" and args.get("value"):  # zeros next to signs are skipped by what reads them
+        return _union(known(args["x"]), known(args["value"]))
     if name in _MAPS and isinstance(args["x"], Ref):
         return _mapped(_MAPS[name], args, known(args["x"]))
     return None

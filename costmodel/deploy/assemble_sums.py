@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,7 +154,8 @@ def _emit(
         geometry = {"conv": True, "stride": list(window.stride), "padding": list(window.padding),
                     "dilation": list(window.dilation), "groups": window.groups}  # fmt: skip
         if window.transposed:
-            geometry["transposed"] = True
+            made = node.of(Product).results
+            geometry |= {"transposed": True, "results": math.prod(node.shape[1:]) if made is None else made}
     elif node.of(Product).exchanged:
         raise state.refuse(node, "the constant is the first factor of the product")
     state.emit(node, op, (source,), type, arrays, **geometry, **params)

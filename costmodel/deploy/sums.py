@@ -114,10 +114,12 @@ def real_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     if i.params.get("transposed"):
         result = _scatter(i, value, weight)
         products = value.size // weight.shape[1] // int(i.params["groups"]) * weight.size
+        results = len(value) * int(i.params["results"])  # a stride beyond the kernel leaves places without a sum
     else:
         result = _correlate(i, value, weight)
         products = result.size * weight[0].size
-    _count_products(tally, i, products, result.size)
+        results = result.size
+    _count_products(tally, i, products, results)
     if "bias" in i.arrays:
         bias = i.arrays["bias"]
         if i.params["conv"] and bias.ndim == 1:

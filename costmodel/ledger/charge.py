@@ -180,7 +180,7 @@ def sum_of_products(node: Node) -> Iterable[Row]:
     biases += [bias_tags(chain) for chain in (attrs.pre, post) if any(step.has_bias for step in chain)]
     if biases:
         width = _width(node)
-        yield Row("add", "+".join(dict.fromkeys(biases)), results, width, width, width)  # alone, a bias is the result
+        yield Row("add", "+".join(dict.fromkeys(biases)), node.numel, width, width, width)
 
 
 def product_tag(node: Node, attrs: Product) -> str:

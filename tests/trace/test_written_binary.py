@@ -199,8 +199,8 @@ def bnext() -> nn.Module:
     # stem, norm, sign, sum, scale, pool of the result (3 comparisons each of 128), norm, sign, classifier of 128 -> 5
     written=total(STEM, {"mul": 512, "add": 512, "compare": 512}, xnor(36864), {"mul": 512}, {"compare": 384},
                   {"mul": 128, "add": 128, "compare": 128, "lut": 128}, xnor(128 * 5), {"mul": 5}),
-    # norm and scale are thresholds; the positive scale stays before the pool, which stands between it and its threshold
-    deployed=total(STEM, {"compare": 512}, xnor(36864), {"mul": 512}, {"compare": 384}, {"compare": 128},
+    # norms and scales are thresholds: the scale goes behind the pool, and there into the threshold
+    deployed=total(STEM, {"compare": 512}, xnor(36864), {"compare": 384}, {"compare": 128},
                    xnor(128 * 5), {"mul": 5}),
 )  # fmt: skip
 def larq() -> nn.Module:

@@ -114,8 +114,9 @@ class Graph:
 
     def free_id(self) -> int:
         """A number from which on none is taken."""
-        nodes = (part for node in self.nodes for part in (node, *node.inner))
-        return 1 + max((leaf.id for leaf in (*self.inputs, *nodes)), default=0)
+        taken = [leaf.id for leaf in self.inputs]
+        taken += [part.id for node in self.nodes for part in (node, *node.inner)]
+        return 1 + max(taken, default=0)
 
     def users(self) -> dict[int, list[Node]]:
         """The nodes that read each value; an output of the network counts as no user."""

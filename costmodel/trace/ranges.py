@@ -104,7 +104,7 @@ def _rounded(name: str, x: Range) -> Range:
 
 def _parts(name: str, args: Mapping[str, Any]) -> Sequence[Any]:
     if name == "cat":
-        return args.get("tensors", ())
+        return tuple(args.get("tensors", ()))
     return (args["x"], args["value" if name == "masked_fill" else "other"])
 
 

@@ -76,6 +76,31 @@ def test_a_threshold_is_stored_for_each_channel_that_has_its_own(name: str, chan
     assert node.attrs.channels == channels
 
 
+def test_a_function_that_is_left_as_written_does_not_hide_those_before_it() -> None:
+    class Three(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList(nn.Conv2d(2, 2, 3) for _ in range(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.convs[0](sign(x * 2.0 + 0.25))
+            x = self.convs[1](((x > -0.5) & (x < 0.5)).to(x.dtype) * 2 - 1)
+            return self.convs[2](sign(x + 0.5))
+
+    torch.manual_seed(2)
+    deployed = prepare(Three(), torch.randn(1, 2, 12, 12))
+    assert count(deployed, "threshold") == 4  # both sides of the band are comparisons of their own
+    assert count(deployed, "affine") == 0
+    assert verify(deployed, images(deployed, 4)).exact
+
+
+def test_the_rewrite_says_what_it_removed() -> None:
+    deployed = made(ONE["batch norm"])
+    rows = {row.name: dict(row.removed) for row in deployed.graph.rewrites}
+    # Scale and bias of the norm; and the choice between the two values, which a comparison is already.
+    assert rows["batch norm into threshold"] == {"mul": 400, "add": 400, "lut": 400}
+
+
 def test_the_limit_of_an_integer_sum_is_an_integer_and_that_of_a_real_one_is_real() -> None:
     class Two(nn.Module):
         def __init__(self) -> None:

@@ -37,7 +37,7 @@ REWRITES = (
 )
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {
-    "costmodel/ledger/charge.py": (
+    "costmodel/graph/charge.py": (
         "tests/trace/test_written_real.py tests/conformance/test_torch_flop_counter.py "
         "tests/conformance/test_qtools.py tests/ledger"
     ),

@@ -17,9 +17,9 @@ from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.graph.affine import chain_class, chain_per_channel, constant_class
 from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Round, Threshold
+from costmodel.graph.charge import gate_kind
 from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
-from costmodel.ledger.charge import gate_kind
 
 
 def affine(state: Assembler, node: Node) -> None:

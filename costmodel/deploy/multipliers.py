@@ -23,9 +23,10 @@ from costmodel.deploy.program import Array
 from costmodel.errors import UnknownNameError
 from costmodel.graph.affine import chain_class
 from costmodel.graph.attrs import Affine
+from costmodel.graph.charge import table_bits, table_entries
+from costmodel.graph.multipliers import TERMS
 from costmodel.graph.node import Graph, Node
-from costmodel.ledger.charge import table_bits, table_entries
-from costmodel.ledger.scales import SCALE_OPTIONS, TERMS, ScaleOption
+from costmodel.ledger.scales import SCALE_OPTIONS, ScaleOption
 
 
 def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:

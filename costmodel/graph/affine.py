@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -116,6 +116,16 @@ def bias_tags(steps: Iterable[Step]) -> str:
 
 def scale_only(steps: Iterable[Step]) -> bool:
     return not any(step.has_bias for step in steps)
+
+
+def stored_constants(steps: Sequence[Step]) -> Iterable[tuple[str, Constant]]:
+    """What is stored for a chain: one scale and one bias, however many constants they come from."""
+    scales = [c for s in steps if s.scale_class != "one" for c in s.scale_constants if c and c.literal is None]
+    biases = [c for s in steps for c in s.bias_constants if c and c.literal is None]
+    if scales:
+        yield "scale", max(scales, key=lambda c: c.numel)
+    if biases:
+        yield "bias", max(biases, key=lambda c: c.numel)
 
 
 def literal_constant(number: float) -> Constant:

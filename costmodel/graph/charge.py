@@ -1,14 +1,23 @@
-"""What each operation of a graph costs: one function an op, from its shapes and operand kinds to charges.
+"""What each operation costs: one rule an operation, from its shapes and operand kinds to rows of charges.
 
-The same rules make both ledgers. Nothing here looks at a model, a value or a target.
+The same rules make both ledgers. Nothing here looks at a model, a value or a target. A rule that many operations share
+is one function; :func:`charges` registers it for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping
 
-from costmodel.graph.affine import Step, bias_tags, chain_class, chain_per_channel, constant_class, scale_tags
+from costmodel.graph.affine import (
+    Step,
+    bias_tags,
+    chain_class,
+    chain_per_channel,
+    constant_class,
+    scale_tags,
+    stored_constants,
+)
 from costmodel.graph.attrs import (
     Affine,
     Choose,
@@ -23,117 +32,35 @@ from costmodel.graph.attrs import (
     Threshold,
     Variance,
 )
-from costmodel.graph.domain import FLOAT, FLOAT_BITS, Domain, accumulator
-from costmodel.graph.node import Graph, GraphInput, Node
-from costmodel.graph.operands import Constant
+from costmodel.graph.domain import FLOAT_BITS, Domain, accumulator
+from costmodel.graph.multipliers import replacement
+from costmodel.graph.node import GraphInput, Node
+from costmodel.graph.ops import OPS
 from costmodel.graph.vocabulary import Kind, Row
-from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger, Level, Role, Scale, Traffic
-from costmodel.ledger.scales import replacement
-from costmodel.ledger.stores import Stores
 
 Rule = Callable[[Node], Iterable[Row]]
-#: A table of more entries than this a channel is not a table any more.
+#: A table of more entries than this per channel is not a table any more.
 MAX_LEVELS = 1 << 16
 
-
-def charge(graph: Graph, level: Level) -> Ledger:
-    """Apply the rules to every node and follow the data between them."""
-    table = graph.by_id()
-    layers: list[Layer] = []
-    charges: list[Charge] = []
-    traffic: list[Traffic] = []
-    scales: list[Scale] = []
-    skipped = [_layer(node, -1, (), table) for node in graph.skipped]
-    stores = Stores(graph.origins)
-    where: dict[int, tuple[int, ...]] = {leaf.id: (-1,) for leaf in graph.inputs}  # value -> layers that produce it
-    for node in graph.nodes:
-        producers = tuple(dict.fromkeys(i for source in node.inputs for i in where[source]))
-        if node.row.moves and not node.row.joins:  # no layer: its readers read from its producers
-            where[node.id] = producers
-            if node.called is not None and node.called.function == "interpolate nearest":
-                skipped.append(_layer(node, -1, producers, table))
-            continue
-        index = len(layers)
-        where[node.id] = (index,)
-        layers.append(_layer(node, index, producers, table))
-        for kind, tag, count, bits_a, bits_b, bits_acc in RULES[node.op](node):
-            if count:
-                charges.append(
-                    Charge(index, node.module, node.call, node.op, kind, tag, count, bits_a, bits_b, bits_acc)
-                )
-        traffic.extend(_traffic(node, index, table, stores))
-        if level == "deployed" and isinstance(node.attrs, Affine) and chain_class(node.attrs.steps) == "real":
-            scales.append(_scale(node, node.attrs.steps, index, table))
-    return Ledger(graph.network, level, tuple(layers), tuple(charges), tuple(traffic), tuple(scales), tuple(skipped))
+#: Operation -> its rule. What only moves elements has none and costs nothing.
+RULES: dict[str, Rule] = {}
 
 
-def _scale(node: Node, steps: tuple[Step, ...], index: int, table: Mapping[int, Node | GraphInput]) -> Scale:
-    stored = next((c.path or name for name, c in _chain_constants(steps) if name == "scale"), "")
-    bits = table_bits(node, table)
-    return Scale(index, chain_per_channel(steps), bits, table_entries(node, table) if bits else 0, stored)
+def charges(*names: str) -> Callable[[Rule], Rule]:
+    """Register the decorated function as what these operations of the table cost."""
+
+    def register(rule: Rule) -> Rule:
+        for name in names:
+            assert name in OPS and name not in RULES, name
+            RULES[name] = rule
+        return rule
+
+    return register
 
 
-def _layer(node: Node, index: int, producers: tuple[int, ...], table: dict[int, Node | GraphInput]) -> Layer:
-    first = table.get(node.inputs[0]) if node.inputs else None
-    attrs = node.attrs
-    a, b = (attrs.a, attrs.b) if isinstance(attrs, (Product, Gate)) else (None, None)
-    shape, terms, macs = (attrs.weight_shape, attrs.n_terms, attrs.macs) if isinstance(attrs, Product) else ((), 0, 0)
-    return Layer(
-        index, node.module, node.call, node.op, producers, first.shape if first is not None else (), node.shape,
-        a or (first.domain if first is not None else node.domain), node.domain, b, shape, node.window, terms, macs,
-        node.called,
-    )  # fmt: skip
-
-
-# -- traffic ----------------------------------------------------------------------------------------------------------
-
-
-def _traffic(node: Node, index: int, table: dict[int, Node | GraphInput], stores: Stores) -> Iterable[Traffic]:
-    """Every operand is read once and every result written once, at its true width."""
-    if node.row.joins:  # its producers write side by side
-        return
-    for source in node.inputs:
-        operand = table[source]
-        yield Traffic(index, node.module, f"v{source}", "input", _numel(operand.shape), operand.domain.bits)
-    for name, constant in _constants(node):
-        role: Role = "weight" if name == "weight" else "parameter"
-        domain = node.attrs.b if name == "weight" and isinstance(node.attrs, Product) else constant.domain
-        if constant.literal is None and constant.numel and not stores.nowhere(constant):
-            yield Traffic(
-                index, node.module, constant.path or name, role, constant.numel, domain.bits,
-                *stores.of(node, name, constant),
-            )  # fmt: skip
-    yield Traffic(index, node.module, f"v{node.id}", "output", _numel(node.shape), node.domain.bits)
-
-
-def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
-    yield from node.consts.items()
-    match node.attrs:
-        case Affine(steps=steps, multiplier=multiplier, table_entries=entries):
-            if multiplier == "lut":
-                yield TABLE, Constant(-2, (entries,), FLOAT)
-            yield from ((name, c) for name, c in _chain_constants(steps) if multiplier != "lut" or name != "scale")
-        case Product(post=post):  # a folded scale is in the weights; a folded bias is stored next to them
-            yield from ((n, c) for n, c in _chain_constants(post) if n == "bias" and "bias" not in node.consts)
-        case Threshold(channels=channels, domain=domain):
-            yield "threshold", Constant(-2, (channels,), domain)
-
-
-def _chain_constants(steps: Sequence[Step]) -> Iterable[tuple[str, Constant]]:
-    """A chain is stored as one scale and one bias, however many constants they come from."""
-    scales = [c for s in steps if s.scale_class != "one" for c in s.scale_constants if c and c.literal is None]
-    biases = [c for s in steps for c in s.bias_constants if c and c.literal is None]
-    if scales:
-        yield "scale", max(scales, key=lambda c: c.numel)
-    if biases:
-        yield "bias", max(biases, key=lambda c: c.numel)
-
-
-def _numel(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+def rows(node: Node) -> Iterable[Row]:
+    """The operations that a node costs; none for what only moves elements."""
+    return () if node.row.moves else RULES[node.op](node)
 
 
 # -- sums of products -------------------------------------------------------------------------------------------------
@@ -170,6 +97,7 @@ def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, ta
         yield Row("add", tag, macs - outputs, acc, acc, acc)
 
 
+@charges("conv", "linear", "matmul")
 def sum_of_products(node: Node) -> Iterable[Row]:
     attrs = node.of(Product)
     results = node.numel if attrs.results is None else attrs.results
@@ -198,6 +126,7 @@ def product_tag(node: Node, attrs: Product) -> str:
 # -- element by element -----------------------------------------------------------------------------------------------
 
 
+@charges("affine")
 def affine(node: Node) -> Iterable[Row]:
     attrs = node.of(Affine)
     steps = attrs.steps
@@ -241,10 +170,11 @@ def table_entries(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
     """Entries of the tables that stand for a scale: every sum of signs from -n to n, by channel if the scale is."""
     source = table[node.inputs[0]]
     assert isinstance(source, Node)
-    scales = [c.numel for name, c in _chain_constants(node.of(Affine).steps) if name == "scale"]
+    scales = [c.numel for name, c in stored_constants(node.of(Affine).steps) if name == "scale"]
     return max(scales, default=1) * (2 * source.of(Product).n_terms + 1)
 
 
+@charges("prelu")
 def prelu(node: Node) -> Iterable[Row]:
     # The sign bit of x selects; only the negative branch computes.
     slope = node.consts["slope"]
@@ -254,6 +184,7 @@ def prelu(node: Node) -> Iterable[Row]:
     yield from scale_rows(node, constant_class(slope), slope.numel > 1, "prelu")
 
 
+@charges("threshold")
 def threshold(node: Node) -> Iterable[Row]:
     width = node.of(Threshold).bits_in
     yield Row("compare", "binarize", node.numel, width, width)
@@ -264,24 +195,55 @@ def _width(node: Node) -> int:
     return node.domain.bits if node.domain.is_float else FLOAT_BITS
 
 
-def _each(kind: Kind, bits_b: int = FLOAT_BITS) -> Rule:
-    def rule(node: Node) -> Iterable[Row]:
-        width = _width(node)
-        yield Row(kind, (node.tags or ("other",))[0], node.numel, width, width if bits_b == FLOAT_BITS else bits_b)
-
-    return rule
+def _each(node: Node, kind: Kind, bits_b: int | None = None) -> Iterable[Row]:
+    """One operation a result."""
+    width = _width(node)
+    yield Row(kind, (node.tags or ("other",))[0], node.numel, width, width if bits_b is None else bits_b)
 
 
+@charges("relu", "sign")
+def compare_with_zero(node: Node) -> Iterable[Row]:
+    return _each(node, "compare", 0)
+
+
+@charges("minimum", "maximum", "compare")
+def compare(node: Node) -> Iterable[Row]:
+    return _each(node, "compare")
+
+
+@charges("abs")
+def absolute(node: Node) -> Iterable[Row]:
+    return _each(node, "signflip", 1)
+
+
+@charges("round")
+def rounding(node: Node) -> Iterable[Row]:
+    return _each(node, "add")
+
+
+@charges("square")
+def square(node: Node) -> Iterable[Row]:
+    return _each(node, "mul")
+
+
+@charges("embedding")
+def look_up(node: Node) -> Iterable[Row]:
+    return _each(node, "lut", 0)
+
+
+@charges("clamp")
 def clamp(node: Node) -> Iterable[Row]:
     width = _width(node)
     yield Row("compare", "clamp", node.numel * node.of(Clamp).sides, width, width)
 
 
+@charges("add")
 def residual(node: Node) -> Iterable[Row]:
     width = _width(node)
     yield Row("add", (node.tags or ("residual",))[0], node.numel, width, width, width)
 
 
+@charges("mul")
 def gate(node: Node) -> Iterable[Row]:
     """A product of two activations, element by element: what it takes is what their kinds say."""
     attrs = node.of(Gate)
@@ -303,15 +265,18 @@ def gate_kind(a: Domain, b: Domain) -> Kind:
     return "shift_var" if "pow2" in kinds else "mul"
 
 
+@charges("where")
 def where(node: Node) -> Iterable[Row]:
     if not node.of(Choose).static:
         yield Row("lut", (node.tags or ("other",))[0], node.numel, _width(node), 1)
 
 
+@charges("logical")
 def logical(node: Node) -> Iterable[Row]:
     yield Row("and", "binarize", node.numel, 1, 1)
 
 
+@charges("special")
 def special(node: Node) -> Iterable[Row]:
     yield Row("special", "activation", node.numel, _width(node), 0)
 
@@ -319,24 +284,28 @@ def special(node: Node) -> Iterable[Row]:
 # -- windows and reductions -------------------------------------------------------------------------------------------
 
 
+@charges("max_pool")
 def max_pool(node: Node) -> Iterable[Row]:
     assert node.window is not None
     width = node.domain.bits
-    yield Row("compare", "maxpool", node.numel * (_numel(node.window.kernel) - 1), width, width)
+    yield Row("compare", "maxpool", node.numel * (math.prod(node.window.kernel) - 1), width, width)
 
 
+@charges("avg_pool", "gap", "mean")
 def pooled_sum(node: Node) -> Iterable[Row]:
     attrs, tag, width = node.of(Pool), (node.tags or ("other",))[0], _width(node)
     additions = node.numel * (attrs.count - 1) if attrs.additions is None else attrs.additions
     yield Row("add", tag, additions, width, width, width)
 
 
+@charges("reduce")
 def reduce(node: Node) -> Iterable[Row]:
     attrs = node.of(Reduce)
     kind, width = attrs.kind, 1 if attrs.kind == "and" else _width(node)
     yield Row(kind, "other", node.numel * (attrs.count - 1), width, width, width if kind == "add" else 0)
 
 
+@charges("variance")
 def variance(node: Node) -> Iterable[Row]:
     # sum of squared distances from the mean: two sums, one square, one scale; a root for the standard deviation
     attrs, width = node.of(Variance), _width(node)
@@ -347,6 +316,7 @@ def variance(node: Node) -> Iterable[Row]:
         yield Row("special", "normalize", node.numel, width, 0)
 
 
+@charges("norm")
 def norm(node: Node) -> Iterable[Row]:
     """Of n elements in g groups: sum and scale (mean), subtract, square, sum, scale, eps, root, scale, gain, shift."""
     attrs, n, width = node.of(Norm), node.numel, _width(node)
@@ -356,6 +326,7 @@ def norm(node: Node) -> Iterable[Row]:
     yield Row("special", "normalize", g, width, 0)
 
 
+@charges("softmax")
 def softmax(node: Node) -> Iterable[Row]:
     """Of n elements in g groups: maximum, subtract, exponentiate, sum, reciprocal, scale; or subtract the logarithm."""
     attrs, n, width = node.of(Softmax), node.numel, _width(node)
@@ -367,41 +338,15 @@ def softmax(node: Node) -> Iterable[Row]:
         yield Row("mul", "activation", n, width, width)
 
 
+@charges("stated", "resample")
 def stated(node: Node) -> Iterable[Row]:
-    """What the handler counted, at the width of the result."""
+    """What the tracer counted, at the width of the result."""
     width = _width(node)
     for kind, tag, count, *bits in node.of(Stated).rows:
         a, b, acc = (width if size == FLOAT_BITS else size for size in bits)
         yield Row(kind, tag, count, a, b, acc)
 
 
-def free(node: Node) -> Iterable[Row]:
-    return ()
-
-
+@charges("unknown")
 def unknown(node: Node) -> Iterable[Row]:
     yield Row("unknown", "other", max(1, node.numel), _width(node), _width(node))
-
-
-RULES: dict[str, Rule] = {
-    "conv": sum_of_products, "linear": sum_of_products, "matmul": sum_of_products,
-    "affine": affine, "add": residual, "mul": gate, "square": _each("mul"),
-    "prelu": prelu, "relu": _each("compare", bits_b=0), "clamp": clamp,
-    "minimum": _each("compare"), "maximum": _each("compare"), "abs": _each("signflip", bits_b=1),
-    "round": _each("add"), "where": where,
-    "sign": _each("compare", bits_b=0), "compare": _each("compare"), "logical": logical, "threshold": threshold,
-    "max_pool": max_pool, "avg_pool": pooled_sum, "gap": pooled_sum, "mean": pooled_sum, "reduce": reduce,
-    "variance": variance, "norm": norm, "softmax": softmax, "special": special,
-    "embedding": _each("lut", bits_b=0), "concat": free, "stated": stated, "resample": stated,
-    "unknown": unknown,
-}  # fmt: skip
-
-
-def describe(node: Node) -> dict[str, Any]:
-    """Operations of one node by kind, for the rewrites' accounts of what they removed."""
-    table: dict[str, Any] = {}
-    if node.row.moves:
-        return table
-    for kind, _, count, *_ in RULES[node.op](node):
-        table[kind] = table.get(kind, 0) + count
-    return table

@@ -78,11 +78,12 @@ def copy_of_the_tree(name: str) -> Path:
 
 
 def unseen(path: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Start and end, as (line, column), of what is written for type checkers, and of ``strict`` in a zip."""
+    """Start and end, as (line, column), of annotations, of decorators, and of ``strict`` in a zip."""
     spans = []
     for node in ast.walk(ast.parse(path.read_text())):
         strict = node.value if isinstance(node, ast.keyword) and node.arg == "strict" else None
         written = (getattr(node, "annotation", None), getattr(node, "returns", None), strict)
+        written += tuple(getattr(node, "decorator_list", ()))
         spans += [
             ((item.lineno, item.col_offset), (item.end_lineno or 0, item.end_col_offset or 0))
             for item in written

@@ -24,6 +24,10 @@ ONCE = {
     "a choice by one comparison": lambda x, w: torch.where(x * w > 0.2, 3.0, -3.0),
     "negated comparison": lambda x, w: torch.logical_not(x < w),
     "sum of two rising functions": lambda x, w: (torch.tanh(x) + torch.relu(x - 0.5) - 0.1).sign(),
+    "sum of two falling functions": lambda x, w: (x * -2.0 + torch.tanh(-x)).sign(),
+    "turned twice": lambda x, w: ((1.0 - x) * -2.0 + torch.tanh(x)).sign(),
+    "not below a constant": lambda x, w: (torch.maximum(torch.full_like(x, -0.5), x) + torch.tanh(x)).sign(),
+    "not above a constant": lambda x, w: (torch.minimum(x, torch.full_like(x, 0.5)) + torch.tanh(x)).sign(),
     "between two rising bounds": lambda x, w: torch.minimum(x, torch.tanh(x)) > 0.3,
 }
 OFTEN = {
@@ -31,6 +35,8 @@ OFTEN = {
     "square": lambda x, w: (x * x - 0.3).sign(),
     "window": lambda x, w: torch.logical_and(x > -0.3, x < 0.4),
     "sum of a rising and a falling function": lambda x, w: (torch.relu(x) - torch.tanh(x) - 0.1).sign(),
+    "a rising function and one that is turned": lambda x, w: (torch.tanh(x) + x * -1.5).sign(),
+    "a rising function and one of either direction": lambda x, w: (torch.tanh(x) + x * w).sign(),
     "sine": lambda x, w: torch.sin(x * w).sign(),
 }
 

@@ -15,14 +15,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TOPS = ("arch_specs", "dashboard", "reports")
-#: The first line of an example says which file it makes, or in which table of a file it is a row.
-HEAD = re.compile(r"^# (?P<file>[\w./-]+)(, in (?P<table>\w+))?$")
+#: The first line of an example says which file it makes, in which table of a file it is a row, or to which it is added.
+HEAD = re.compile(r"^# (?P<file>[\w./-]+)(, in (?P<table>\w+)|, (?P<end>at the end))?$")
 
 
 @dataclass(frozen=True)
 class Example:
     file: str
     table: str
+    end: bool
     text: str
 
 
@@ -36,7 +37,7 @@ def examples() -> dict[str, list[Example]]:
             first, _, text = block.partition("\n")
             head = HEAD.match(first)
             assert head, f"{title}: the example says not where it goes"
-            found.setdefault(title, []).append(Example(head["file"], head["table"] or "", text))
+            found.setdefault(title, []).append(Example(head["file"], head["table"] or "", bool(head["end"]), text))
     return found
 
 
@@ -55,12 +56,16 @@ def carry_out(title: str, package: Path) -> list[str]:
     for example in examples()[title]:
         top = example.file.split("/")[0]
         path = package / "costmodel" / example.file if top in TOPS else package / example.file
+        if example.end:
+            path.write_text(path.read_text() + example.text)
+            continue
         if not example.table:
             assert not path.exists(), f"{example.file} is there already"
             path.write_text(example.text)
             continue
         lines = path.read_text().splitlines(keepends=True)
-        (start,) = (i for i, line in enumerate(lines) if re.match(rf"{example.table}\b.* = [\[({{]$", line.rstrip()))
+        opens = re.compile(rf"\s*{example.table}\b.* = [\[({{]$")
+        (start,) = (i for i, line in enumerate(lines) if opens.match(line.rstrip()))
         path.write_text("".join([*lines[: start + 1], example.text, *lines[start + 1 :]]))
     return [example.file for example in examples()[title]]
 
@@ -113,6 +118,36 @@ def test_a_network_is_one_row(package: Path) -> None:
     assert run(package, code=code).split() == ["8"]
 
 
-@pytest.mark.parametrize("title", sorted({"A board", "A core", "A technology", "A network"}))
+def test_an_operation_that_is_counted_is_one_function(package: Path) -> None:
+    assert carry_out("An operation", package) == ["costmodel/trace/reductions.py"]
+    code = (
+        "import torch\n"
+        "from torch import nn\n"
+        "from costmodel.deploy.profile import profile\n"
+        "class Net(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return torch.trace(x) + x\n"
+        "made = profile(Net(), torch.randn(7, 5)).as_written\n"
+        "print(made.total('unknown'), made.by_kind_and_tag()[('add', 'other')])"
+    )
+    assert run(package, code=code).split() == ["0", "4"]
+
+
+def test_a_metric_is_one_row_and_where_it_is_computed(package: Path) -> None:
+    assert carry_out("A metric", package) == ["costmodel/metrics.py", "costmodel/targets/asic/price.py"]
+    code = (
+        "import costmodel\n"
+        "from costmodel.validate.asic_networks import single\n"
+        "bill = costmodel.estimate(single(64, 10, 3), 'asic')\n"
+        "energy, images = bill.total('energy_J'), bill.total('images per joule')\n"
+        "assert abs(images.value * energy.value - 1) < 1e-12 and images.low < images.value < images.high"
+    )
+    run(package, code=code)
+    assert "images per joule" in run(package, "profile", "abbnn-digits", "--target", "asic")
+
+
+@pytest.mark.parametrize(
+    "title", sorted({"A board", "A core", "A technology", "A network", "A metric", "An operation"})
+)
 def test_every_promised_example_is_there(title: str) -> None:
     assert examples()[title]

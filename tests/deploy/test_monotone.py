@@ -25,6 +25,7 @@ ONCE = {
     "negated comparison": lambda x, w: torch.logical_not(x < w),
     "sum of two rising functions": lambda x, w: (torch.tanh(x) + torch.relu(x - 0.5) - 0.1).sign(),
     "sum of two falling functions": lambda x, w: (x * -2.0 + torch.tanh(-x)).sign(),
+    "what is computed of one decision": lambda x, w: (torch.where(x * w > 0.2, 2.0, -1.0).square() - 2.0).sign(),
     "turned twice": lambda x, w: ((1.0 - x) * -2.0 + torch.tanh(x)).sign(),
     "not below a constant": lambda x, w: (torch.maximum(torch.full_like(x, -0.5), x) + torch.tanh(x)).sign(),
     "not above a constant": lambda x, w: (torch.minimum(x, torch.full_like(x, 0.5)) + torch.tanh(x)).sign(),

@@ -126,7 +126,7 @@ def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping
 def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0, gap: float = 0.0, settled: bool = True) -> str:
     """What the answer promises, in one sentence; ``left_out`` members were not allowed (:attr:`Points.left_out`),
     ``gap`` and ``settled`` are those of a search (:class:`~costmodel.targets.fpga.search.Found`)."""
-    rule = "every divisor of a layer's rows as PE, of its channels or window as SIMD"
+    rule = "every divisor of a layer's rows as PE, of its columns as SIMD"
     if space.rules.max_wide is not None:
         rule += f" up to the first with more than {space.rules.max_wide} weight bits"
     rule += ", memories in block RAM or LUTs" if space.rules.free_memories else ", memories placed by size"

@@ -99,3 +99,19 @@ def test_only_fpga_targets_have_foldings(profiles):
     target = next(name for name in costmodel.list_targets() if costmodel.load_target(name).kind == "arm")
     with pytest.raises(CostmodelError, match="only FPGA designs are folded"):
         space(profiles["tfc-w1a1"], target)
+
+
+def test_the_space_is_all_that_finn_takes(profiles):
+    """Every divisor of a matrix's rows as PE and of its columns as SIMD, and each of them can be priced from a file."""
+    found = space(profiles["cnv-w1a1"], "pynq-z2", Rules(None, True, False), mode="dataflow")
+    stages = [stage for stage in found.stages if stage.matrix is not None]
+    for stage, item in zip(stages, found.design.units, strict=True):
+        assert set(item.settings[:, 0].tolist()) == {d for d in range(1, 1025) if stage.matrix.mh % d == 0}
+        assert set(item.settings[:, 1].tolist()) == {d for d in range(1, 5000) if stage.matrix.mw % d == 0}
+    narrow = {f"MVAU_hls_{i}": {"PE": 1, "SIMD": 1} for i in range(len(stages))}
+    narrow["MVAU_hls_1"] = {"PE": 1, "SIMD": 18}  # of 576 columns, with 64 channels: the window hands out 32
+    bill = costmodel.estimate(profiles["cnv-w1a1"], "pynq-z2", folding=narrow, mode="dataflow")
+    converters = bill.by_component("ff")["width_converter"].value
+    narrow["MVAU_hls_1"] = {"PE": 1, "SIMD": 32}
+    same = costmodel.estimate(profiles["cnv-w1a1"], "pynq-z2", folding=narrow, mode="dataflow")
+    assert converters > same.by_component("ff")["width_converter"].value

@@ -19,6 +19,7 @@ from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga.design import Stage
 from costmodel.targets.fpga.folding import Fold, Folding, divisors, matrix_stages, stage_cycles
+from costmodel.targets.fpga.pipeline import window_simd
 
 #: A folding in one line: PExSIMD of each matrix unit in order of execution, such as ``16x3,32x32,1x64``.
 _LINE = re.compile(r"\d{1,6}x\d{1,6}(,\d{1,6}x\d{1,6})*")
@@ -149,14 +150,19 @@ def read_folding(
             of, window = next(windows, ("", {}))
             _divides(f"{where}: {of}", "SIMD", window.get("SIMD", 1), stage.window.channels, "channels")
             depth = _depth(f"{where}: {of}", window) or depth
-            if window and window.get("SIMD", 1) != min(attributes.get("SIMD", 1), stage.window.channels):
-                said.append(f"{of}: a window is as wide as the matrix unit behind it")
-        folds[stage.index] = Fold(
+        fold = folds[stage.index] = Fold(
             _divides(place, "PE", attributes.get("PE", 1), stage.matrix.mh, "rows", padded),
             _divides(place, "SIMD", attributes.get("SIMD", 1), stage.matrix.mw, "columns", padded),
             attributes.get("ram_style", "auto"), window.get("ram_style", "auto"), depth,
             attributes.get("resType", "auto"),
         )  # fmt: skip
+        if (
+            stage.window is not None
+            and window
+            and not padded
+            and window.get("SIMD", 1) != min(window_simd(stage, fold), stage.window.channels)
+        ):
+            said.append(f"{of}: a window is priced as wide as the matrix unit behind it asks for")
     return FoldingFile(folds, (*said, *_unpriced(nodes)))
 
 
@@ -313,11 +319,12 @@ def folding_data(folding: Folding, design: Sequence[Stage], interval: int | None
         fold = folding[stage.index]
         fifo = {} if fold.fifo is None else {"inFIFODepths": [fold.fifo]}
         if stage.window is not None:
-            w, simd = stage.window, min(fold.simd, stage.window.channels)
+            w, wide_simd = stage.window, window_simd(stage, fold)
+            simd = min(wide_simd, w.channels)
             if w.padding:
                 size = stage.rows_in + 2 * w.padding
                 add("padding", {"SIMD": _lanes(w.channels, ceil_div(size * size * w.channels, interval))})
-            wide = {"parallel_window": 1} if fold.simd > simd else {}
+            wide = {"parallel_window": 1} if wide_simd > simd else {}
             add("window", {"SIMD": simd, "ram_style": fold.window} | wide | fifo)
         attributes = {"PE": fold.pe, "SIMD": fold.simd, "ram_style": fold.weights, "resType": fold.products}
         add("depthwise" if stage.matrix.depthwise else "matrix", attributes | ({} if stage.window else fifo))

@@ -50,15 +50,20 @@ def matrix_stages(design: Iterable[Stage]) -> list[Stage]:
 # -- choosing ---------------------------------------------------------------------------------------------------------
 
 
+def simd_choices(stage: Stage) -> tuple[int, ...]:
+    """SIMD that divides the columns, as FINN takes it."""
+    assert stage.matrix is not None
+    return divisors(stage.matrix.mw)
+
+
 @lru_cache(maxsize=4096)
-def _simds(mw: int, pixel: int) -> tuple[int, ...]:
+def _widths(mw: int, channels: int) -> tuple[int, ...]:
+    pixel = gcd(mw, channels)
     return (*divisors(pixel), *(pixel * d for d in divisors(mw // pixel)[1:]))
 
 
-def simd_choices(stage: Stage) -> tuple[int, ...]:
-    """SIMD that divides the columns; behind a sliding window, a divisor of a pixel's channels or whole pixels."""
+def window_widths(stage: Stage) -> tuple[int, ...]:
+    """Values a cycle that a sliding window can hand out: a divisor of a pixel's channels, or whole pixels."""
     assert stage.matrix is not None
-    if stage.window is None or stage.matrix.depthwise:
-        return divisors(stage.matrix.mw)
-    pixel = gcd(stage.matrix.mw, stage.window.channels)
-    return _simds(stage.matrix.mw, pixel)
+    assert stage.window is not None
+    return _widths(stage.matrix.mw, stage.window.channels)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from costmodel.graph.ops import OPS
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.alike import alike
 from costmodel.targets.fpga.design import Stage, Work
-from costmodel.targets.fpga.folding import Fold
+from costmodel.targets.fpga.folding import Fold, window_widths
 from costmodel.targets.fpga.units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
 from costmodel.targets.kept import kept
 
@@ -49,13 +51,24 @@ class Style:
 def host_cycles(design: Sequence[Stage], style: Style, constants: Mapping[str, float]) -> int:
     """Cycles in which an image comes in over one port of the host: no pipeline gives results faster than that."""
     bits = max((stage.bits_entered for stage in design if -1 in stage.inputs), default=0)
-    return math.ceil(ceil_div(bits, style.host_width) * constants.get("port_cycles_per_word", 1.0))
+    words = int(ceil_div(bits, style.host_width))
+    return math.ceil(words * constants.get("port_cycles_per_word", 1.0))
 
 
-def window_simd(stage: Stage, fold: Fold) -> int:
-    """Values a cycle that a matrix unit reads: of a depthwise convolution, those of each channel that it works on."""
+def window_simd(stage: Stage, fold: Fold) -> Any:
+    """Values a cycle that enter a matrix unit: of a depthwise convolution, those of each channel that it works on;
+    behind a sliding window, the least that the window can hand out and that is enough."""
     assert stage.matrix is not None
-    return fold.pe * fold.simd if stage.matrix.depthwise else fold.simd
+    if stage.matrix.depthwise:
+        return fold.pe * fold.simd
+    if stage.window is None:
+        return fold.simd
+    widths = window_widths(stage)
+    if isinstance(fold.simd, int):
+        return widths[bisect_left(widths, fold.simd)]
+    import numpy as np
+
+    return np.array(widths)[np.searchsorted(widths, fold.simd)]
 
 
 Parts = tuple[Part, ...]
@@ -134,6 +147,7 @@ def stage_groups(
             if matrices:
                 yield _window(stage.window, simd, style.impl, fold.window, style.fabric)
             yield _fifo(simd * stage.matrix.bits_a, fabric=style.fabric)
+            yield _rearranged(stage, simd, fold, style)
         for work in stage.work:
             yield operators(work, ceil_div(stage.elements, interval), stage.channels, style)
         return
@@ -158,6 +172,15 @@ def stage_groups(
         lanes = pool_lanes(stage, interval, style)
         row = max(w.width // w.stride, 1) * ceil_div(w.channels, lanes)
         yield _memory("pool", "input", row, lanes * stage.bits_out, 1, "auto", style.fabric)
+
+
+def _rearranged(stage: Stage, simd: int, fold: Fold, style: Style) -> Parts:
+    """The converter from the words of a window to those of its matrix unit, where they differ."""
+    m = stage.matrix
+    assert m is not None
+    if m.depthwise or simd == fold.simd:
+        return ()
+    return _width_converter(simd * m.bits_a, fold.simd * m.bits_a, style.impl, m.vectors * m.mw * m.bits_a)
 
 
 def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
@@ -283,7 +306,7 @@ def carried_width(stage: Stage, source: Stage | None, produced: int, style: Styl
 def consumed_width(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
     """Bits a cycle that a stage takes from its stream."""
     if fold is not None and stage.matrix is not None:
-        return window_simd(stage, fold) * stage.matrix.bits_a
+        return int(window_simd(stage, fold) * stage.matrix.bits_a)
     if stage.pool and stage.window is not None:
         return pool_lanes(stage, interval, style) * stage.window.bits
     return carried

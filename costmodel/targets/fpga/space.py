@@ -1,8 +1,9 @@
 """The folding space of a pipeline: the hardware model's own functions, evaluated over all choices of all units.
 
-A matrix unit's choices are PE (any divisor of its rows), SIMD (any divisor of its columns; behind a sliding window a
-divisor of the channels, or whole pixels) and where its weights and its window are kept. Streams between units, buffers
-and element-wise stages follow from these and from the initiation interval. Every folding that is searched, swept,
+A matrix unit's choices are PE (any divisor of its rows), SIMD (any divisor of its columns) and where its weights and
+its window are kept. A window hands out a divisor of the channels or whole pixels, and a converter makes of them the
+words of the unit. Streams between units, buffers and element-wise stages follow from these and from the initiation
+interval. Every folding that is searched, swept,
 compared or priced is priced from the same parts (:mod:`costmodel.targets.fpga.units` and its companions), each rounded
 as a line of the bill is: the sum over a design here is the total of its estimate, to the last bit.
 """
@@ -176,7 +177,7 @@ class _Builder:
             wider = [n for n in simd_choices(stage) if n * shape.bits_w > self.rules.max_wide]
             keep = simd <= min(wider, default=shape.mw)
             pe, simd = pe[keep], simd[keep]
-        taken = simd * pe if shape.depthwise else simd
+        taken = fpga_pipeline.window_simd(stage, Fold(pe, simd))  # type: ignore[arg-type]
         fabric = self.style.fabric
         # foldings x places of the weights x places of the window: every combination is a sum of two
         cost = np.zeros((len(pe), len(places), len(kinds) if window is not None else 1, len(RESOURCES)), dtype=np.int64)
@@ -187,6 +188,9 @@ class _Builder:
             if window is not None:
                 parts = streams.window(window, taken, self.style.impl, MEMORIES[kind], fabric)  # type: ignore[arg-type]
                 parts += streams.fifo(taken * shape.bits_a, fabric=fabric)
+                if not shape.depthwise:
+                    bits = shape.vectors * shape.mw * shape.bits_a
+                    parts += streams.width_converter(taken * shape.bits_a, simd * shape.bits_a, self.style.impl, bits)
                 cost[:, :, i] += self.cost(parts, pe.shape)[:, None]
         grid = np.meshgrid(np.arange(len(pe)), places, kinds if window is not None else (0,), indexing="ij")
         fold, weights, windows = (axis.ravel() for axis in grid)
@@ -259,10 +263,8 @@ class _Builder:
     def _entering(stage: Stage, item: Unit) -> Ints:
         """Bits a cycle of each class of streams that the unit takes."""
         assert stage.matrix is not None
-        simd = item.settings[:, 1]
-        if stage.matrix.depthwise:
-            simd = simd * item.settings[:, 0]
-        return _by_class(item.enters, simd * stage.matrix.bits_a)
+        pe, simd = item.settings[:, :2].T
+        return _by_class(item.enters, fpga_pipeline.window_simd(stage, Fold(pe, simd)) * stage.matrix.bits_a)
 
     def _carried(self, stage: Stage, before: Stage | None, produced: Ints) -> Ints:
         fixed = fpga_pipeline.carried_width(stage, before, 0, self.style)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class CostmodelError(Exception):
@@ -15,11 +15,25 @@ class UnknownNameError(CostmodelError):
     def __init__(self, what: str, given: str, known: Iterable[str], advice: str = "") -> None:
         import difflib
 
-        names = sorted(known)
-        close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+        names = {name.casefold(): name for name in sorted(known)}
+        close = [names[n] for n in difflib.get_close_matches(given.casefold(), names, n=3, cutoff=0.5)]
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
         super().__init__(f"unknown {what} {given!r}.{hint}{' ' + advice if advice else ''}")
         self.given, self.suggestions = given, close
+
+
+def name_of(what: str, given: str, known: Iterable[str], heads: Mapping[str, str] | None = None) -> str:
+    """Which of the ``known`` names is meant: by itself, or by the head of its column, ``heads[name]``.
+
+    Raises :class:`UnknownNameError` with the nearest, where none is.
+    """
+    names = list(known)
+    if given in names:
+        return given
+    for name in names:
+        if given == (heads or {}).get(name):
+            return name
+    raise UnknownNameError(what, str(given), names, f"Choose from {', '.join(names)}.")
 
 
 class MissingExtraError(CostmodelError):

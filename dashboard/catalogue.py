@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from costmodel.dashboard import results
 from costmodel.dashboard.state import written
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.ledger.ledger import level_of
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter
 from costmodel.views.plots.scatter import Design
 
 if TYPE_CHECKING:
-    from costmodel.ledger.ledger import Ledger, Level, Profile
+    from costmodel.ledger.ledger import Ledger, Profile
     from costmodel.targets.estimate import Estimate
     from costmodel.targets.spec import Target
 
@@ -148,12 +149,10 @@ class Catalogue:
 
     def ledger(self, network: str, level: str, scale: str = "exact") -> Ledger:
         """A level of a network under a scale option; one object each, by which models know what they have derived."""
-        if level not in ("deployed", "as_written"):
-            raise CostmodelError(f"level {level!r}: expected deployed or as_written")
-        checked: Level = "deployed" if level == "deployed" else "as_written"
+        level = level_of(level)
         made = self._kept(self._ledgers, (network, level, scale))
         if made is None:
-            made = with_scale(self.profile(network).ledger(checked), scale)
+            made = with_scale(self.profile(network).ledger(level), scale)
             made = self._keep(self._ledgers, (network, level, scale), made)
         return made
 

@@ -11,41 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from costmodel.errors import CostmodelError
-from costmodel.views.plots.palette import METRICS, metric, show
+from costmodel.metrics import Metric, metric
+from costmodel.views.numbers import show
 from costmodel.views.plots.scatter import Design
 
-#: What people write for a metric, in lower case.
-NAMES = {
-    "energy": "energy_J",
-    "latency": "latency_s",
-    "time": "latency_s",
-    "fps": "fps",
-    "rate": "fps",
-    "area": "area_mm2",
-    "power": "power_W",
-    "lut": "lut",
-    "luts": "lut",
-    "ff": "ff",
-    "ffs": "ff",
-    "bram": "bram18",
-    "bram18": "bram18",
-    "uram": "uram",
-    "dsp": "dsp",
-    "dsps": "dsp",
-    "cycles": "cycles",
-    "accuracy": "accuracy",
-    "top1": "accuracy",
-    "mul": "mul",
-    "muls": "mul",
-    "multiplications": "mul",
-    "ops": "ops64",
-    "macs": "macs",
-    "weights": "weight_bits",
-    "parameters": "parameters",
-    "params": "parameters",
-    "tops/w": "tops_per_watt",
-    **{name.lower(): name for name in METRICS},
-}
 PREFIXES = {
     "": 1.0,
     "T": 1e12,
@@ -59,7 +28,6 @@ PREFIXES = {
     "n": 1e-9,
     "p": 1e-12,
 }
-UNITS = {"j", "s", "w", "mm2", "mm²", "%", "fps", "/s", "1/s", "lut", "luts", "bit", "hz"}
 MAX_LENGTH = 300
 
 _BOUND = re.compile(
@@ -101,18 +69,18 @@ def _bound(text: str) -> Bound:
     if not match:
         raise CostmodelError(f"“{text.strip()}” is no constraint: write for instance LUT <= 53200 and FPS >= 30")
     name, sign, digits, suffix = match.groups()
-    if name.lower() not in NAMES:
-        raise CostmodelError(f"“{name}” is no metric: choose from {', '.join(sorted(set(NAMES) - set(METRICS)))}")
-    value = float(re.sub(r"[ ,_']", "", digits)) * _factor(suffix, text)
-    return Bound(NAMES[name.lower()], "<" in sign or "≤" in sign, value, sign in "<>")
+    m = metric(name, "Write for instance LUT <= 53200 and FPS >= 30.")
+    value = float(re.sub(r"[ ,_']", "", digits)) * _factor(suffix, m, text)
+    return Bound(m.name, "<" in sign or "≤" in sign, value, sign in "<>")
 
 
-def _factor(suffix: str, text: str) -> float:
-    if suffix.lower() in UNITS or not suffix:
+def _factor(suffix: str, m: Metric, text: str) -> float:
+    units = {"", *(word.lower() for word in (m.unit, m.unit.replace("²", "2"), *m.names))}
+    if suffix.lower() in units:
         return 1.0
-    if suffix[0] in PREFIXES and (len(suffix) == 1 or suffix[1:].lower() in UNITS):
+    if suffix[0] in PREFIXES and suffix[1:].lower() in units:
         return PREFIXES[suffix[0]]
-    raise CostmodelError(f"“{suffix}” in “{text.strip()}” is no unit: write for instance 10mJ, 53200 or 30")
+    raise CostmodelError(f"“{suffix}” in “{text.strip()}” is no unit of {m.word}: write for instance 10mJ, 53200 or 30")
 
 
 def failure(design: Design, bounds: Sequence[Bound]) -> str:

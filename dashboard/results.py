@@ -21,25 +21,10 @@ import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Profile
+from costmodel.metrics import headlines
 
 DATA = Path(__file__).parent / "data"
-FORMAT = 1
-#: Metrics of an estimate that a row keeps, and the name under which it does.
-KEPT = {
-    "energy_J": "energy_J",
-    "latency_s": "latency_s",
-    "throughput_fps": "fps",
-    "inferences_per_s": "fps",
-    "power_W": "power_W",
-    "area_mm2": "area_mm2",
-    "lut": "lut",
-    "ff": "ff",
-    "bram18": "bram18",
-    "uram": "uram",
-    "dsp": "dsp",
-    "cycles": "cycles",
-    "tops_per_watt": "tops_per_watt",
-}
+FORMAT = 2
 
 
 class NetworkRow(msgspec.Struct, frozen=True):
@@ -64,7 +49,7 @@ class TargetRow(msgspec.Struct, frozen=True):
 
 
 class DesignRow(msgspec.Struct, frozen=True):
-    """A network on a target, priced with the target's defaults; metrics are (value, low, high)."""
+    """A network on a target, priced with the target's defaults; its headline metrics are (value, low, high)."""
 
     network: str
     target: str
@@ -181,10 +166,11 @@ def _design(network: str, made: Profile, target: str) -> DesignRow:
         estimate = made.estimate(target)
     except CostmodelError as error:  # a target that cannot run this network says so; that is a result, too
         return DesignRow(network, target, str(error), {})
-    metrics: dict[str, tuple[float, float, float]] = {}
-    for name, total in estimate.totals().items():
-        if name in KEPT:
-            metrics[KEPT[name]] = (_round(total.value), _round(total.low), _round(total.high))
+    metrics = {}
+    for name in headlines():
+        if estimate.has(name):
+            total = estimate.total(name)
+            metrics[name] = (_round(total.value), _round(total.low), _round(total.high))
     return DesignRow(network, target, "; ".join(estimate.misfit), metrics)
 
 

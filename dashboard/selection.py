@@ -10,7 +10,8 @@ from dash import html
 
 from costmodel.dashboard.catalogue import Catalogue, Item
 from costmodel.dashboard.constraints import failure, parse
-from costmodel.views.plots.palette import metric, show
+from costmodel.metrics import metric
+from costmodel.views.numbers import show
 from costmodel.views.plots.scatter import Design, ScatterInfo, scatter
 
 #: The controls whose values choose what is shown, in the order of the callbacks' arguments.

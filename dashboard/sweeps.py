@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
-from costmodel.views.plots.palette import metric
+from costmodel.metrics import METRICS, metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: Smallest and largest x, smallest and largest y, in units of the data.
 Box = tuple[float, float, float, float]
-NOT_OBJECTIVES = ("id",)
 
 
 @dataclass
@@ -79,7 +78,7 @@ class Sweep:
 
     @cached_property
     def objectives(self) -> list[str]:
-        return list(dict.fromkeys(n for _, names in self._schemas for n in sorted(names) if n not in NOT_OBJECTIVES))
+        return list(dict.fromkeys(n for _, names in self._schemas for n in sorted(names) if n in METRICS))
 
     @cached_property
     def size(self) -> int:

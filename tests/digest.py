@@ -27,7 +27,7 @@ from costmodel.targets.estimate import Estimate
 FILE = Path(__file__).with_suffix(".csv")
 LEVELS = ("as_written", "deployed")
 #: Exact results of a design that are digested next to its totals.
-FACTS = ("mode", "interval_cycles", "latency_cycles", "folding", "clock_hz")
+FACTS = ("mode", "interval_cycles", "latency_cycles", "folding", "clock_Hz")
 
 
 def of_ledger(ledger: Ledger) -> str:

@@ -29,7 +29,7 @@ SOURCES = (".py", ".yaml", ".csv", ".jsonl", ".bib", ".typ", ".css", ".js")
 
 COUNTING = ("costmodel/graph", "costmodel/trace", "costmodel/deploy", "costmodel/ledger", "costmodel/load",
             "costmodel/zoo", "costmodel/api.py")  # fmt: skip
-PRICING = (*COUNTING, "costmodel/targets", "arch_specs")
+PRICING = (*COUNTING, "costmodel/targets", "costmodel/metrics.py", "arch_specs")
 ACCURACY = ("costmodel/train/records.py", "costmodel/train/accuracy.jsonl")
 
 

@@ -10,7 +10,8 @@ from costmodel.errors import CostmodelError
 from costmodel.explore.evaluators import ledger_of
 from costmodel.explore.front import Front, Member
 from costmodel.explore.intervals import Membership, membership
-from costmodel.explore.space import MAXIMISED, NETWORK_METRICS, Network
+from costmodel.explore.space import Network
+from costmodel.metrics import maximised, objective_names
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.uncertainty import sample
 
@@ -45,15 +46,15 @@ def certainty(front: Front, level: str = "deployed", draws: int = DRAWS) -> Memb
         low[:, column] = np.minimum([total.low for total in totals], value[:, column])
         high[:, column] = np.maximum([total.high for total in totals], value[:, column])
         drawn[:, :, column] = np.column_stack(sample(bills, metric, draws))
-    maximise = [name in MAXIMISED for name in front.objectives]
+    maximise = [maximised(name) for name in front.objectives]
     return membership(value, low, high, maximise=maximise, draws=drawn)
 
 
 def _metric(name: str, bill: Estimate) -> str | None:
     """The sum of lines behind an objective; None where it is exact."""
     if name == "seconds_per_image":
-        return None if "throughput_fps" in bill.derived else "latency_s"
-    return None if name in (*NETWORK_METRICS, "clock_Hz") else name
+        return None if bill.has("steady_images_per_second") else "latency_s"
+    return None if name in (*objective_names(), "clock_Hz") else name
 
 
 def _bill(member: Member, level: str) -> Estimate:

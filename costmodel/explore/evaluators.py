@@ -13,6 +13,7 @@ from costmodel.errors import CostmodelError
 from costmodel.explore.cases import Case
 from costmodel.explore.space import Entry, Network
 from costmodel.ledger.ledger import Ledger
+from costmodel.metrics import objective_names
 from costmodel.targets import arrays
 from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOLUTION, RESOURCES, Design, Ints, reals
 from costmodel.targets.fpga.folding import Fold
@@ -43,7 +44,7 @@ def ledger_of(network: Network, level: str) -> Ledger:
     from costmodel import api
 
     request = api.make_request(network.model, None, arguments=dict(network.arguments))
-    return api.answer(request).ledger(level)  # type: ignore[arg-type]
+    return api.answer(request).ledger(level)
 
 
 def network_metrics(network: Network, ledger: Ledger) -> dict[str, float]:
@@ -269,7 +270,7 @@ def metrics_of_all(
     options: dict[str, Any] = {name: [one[name] for one in settings] for name in names}
     found = totals(ledger, entry.target, **options)
     table = {"seconds_per_image": found["latency_s"]}
-    table |= {name: found[name] for name in ("energy_J", "area_mm2") if name in found}
+    table |= {name: found[name] for name in objective_names(entry.kind) if name in found}
     clocks = [_clock(load_target(entry.target), one) for one in settings]
     if all(clocks):
         table["clock_Hz"] = np.array([one["clock_Hz"] for one in clocks])
@@ -283,12 +284,11 @@ def metrics_of(ledger: Ledger, entry: Entry, settings: Mapping[str, Any]) -> dic
     bill = estimate(ledger, entry.target, **settings)
     if not bill.fits:
         return {}
-    wanted = ("energy_J", "area_mm2", "lut", "bram18", "dsp", "ff", "uram")
-    table: dict[str, float] = {name: bill.total(name).value for name in wanted if name in bill.metrics()}
+    table: dict[str, float] = {n: bill.total(n).value for n in objective_names(entry.kind) if bill.has(n)}
     table |= _clock(load_target(entry.target), settings)
-    if "throughput_fps" in bill.derived:
-        table["seconds_per_image"] = 1 / bill.derived["throughput_fps"].value
-    elif "latency_s" in bill.metrics():
+    if bill.has("steady_images_per_second"):
+        table["seconds_per_image"] = 1 / bill.total("steady_images_per_second").value
+    elif bill.has("latency_s"):
         table["seconds_per_image"] = bill.total("latency_s").value
     return table
 

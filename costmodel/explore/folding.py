@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costmodel.errors import CostmodelError
+from costmodel.errors import CostmodelError, name_of
 from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
 from costmodel.targets.fpga import search
@@ -44,7 +44,9 @@ class Folded:
 
 def limits(space: Space, share: float | None = None, given: Mapping[str, float] | None = None) -> dict[str, float]:
     """What a design may use: the ``share`` of the device (None: of each resource what timing closure leaves), or
-    ``given`` amounts instead."""
+    ``given`` amounts instead. Raises :class:`UnknownNameError` for a resource that does not exist."""
+    for name in given or {}:
+        name_of("resource", name, RESOURCES)
     device = capacity(space.target)
     shares = {name: share if share is not None else _usable(space, name) for name in RESOURCES}
     return {name: (given or {}).get(name, device[name] * shares[name]) for name in RESOURCES}
@@ -64,7 +66,7 @@ def _usable(space: Space, name: str) -> float:
 def best(
     space: Space, allowed: Mapping[str, float], fps: float | None = None, goal: Goal = "lut", mean: float | None = None
 ) -> Folded:
-    """The cheapest folding that gives ``fps`` images a second, or without ``fps`` the fastest; within ``allowed``.
+    """The cheapest folding that gives ``fps`` images per second, or without ``fps`` the fastest; within ``allowed``.
 
     ``goal`` says what cheap means: one resource, or the sum of the shares of the device (``share``). ``mean`` limits
     the mean share of block RAM, UltraRAM and DSP slices. Over ``space`` no other folding does better under the same
@@ -159,7 +161,7 @@ def _slowest(space: Space, fps: float | None) -> int:
     if fps is None:
         return int(space.design.intervals[-1])
     if not fps > 0:
-        raise CostmodelError(f"a rate of {fps:g} images a second was asked for; give a number above 0")
+        raise CostmodelError(f"a rate of {fps:g} images per second was asked for; give a number above 0")
     return int(space.clock / fps)
 
 
@@ -174,12 +176,12 @@ def _order(points: Points, space: Space, goal: Goal, by_interval: bool) -> NDArr
 def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
     """Why nothing meets the demands: the fastest design within the limits, and a near one at the rate."""
     allowed, clock = limited.most, space.clock
-    asked = f"{fps:g} images a second" if fps else "any rate"
+    asked = f"{fps:g} images per second" if fps else "any rate"
     text = f"no folding of {space.network} on {space.target.name} at {clock / 1e6:g} MHz gives {asked} within "
     text += ", ".join(f"{allowed[name]:,.0f} {name}" for name in RESOURCES if allowed[name]) + ". "
     if fps and (found := search.fastest(space.design, limited)).choices is not None:
         rate = clock / int(space.design.intervals[found.at])
-        text += f"The fastest within them gives {rate:,.1f} images a second, {1 - rate / fps:.1%} less than asked. "
+        text += f"The fastest within them gives {rate:,.1f} images per second, {1 - rate / fps:.1%} less than asked. "
     slowest, least = _slowest(space, fps), int(space.design.intervals[0])
     if least > slowest:
         why = "one unit is at full parallelism, or the port to the host is full"
@@ -196,5 +198,5 @@ def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
     if not misses:
         misses = [f"a mean of more than {limited.mean:.0%} of block RAM, UltraRAM and DSP slices"]
     return text + (
-        f"The nearest that is fast enough, at {clock / interval:,.1f} images a second, takes {' and '.join(misses)}."
+        f"The nearest that is fast enough, at {clock / interval:,.1f} images per second, takes {' and '.join(misses)}."
     )

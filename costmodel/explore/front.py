@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.explore import evaluators
 from costmodel.explore.cases import STRIDE, Case, cases
-from costmodel.explore.space import MAXIMISED, DesignSpace
+from costmodel.explore.space import DesignSpace
 from costmodel.explore.sweep import Group
+from costmodel.metrics import maximised, metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class FrontPlot(NamedTuple):
     y_maximised: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Front:
     """Non-dominated designs of all targets of one kind, by the ``objectives``; of ``priced`` designs.
 
@@ -68,6 +69,10 @@ class Front:
     feasible: int
     guarantee: str
 
+    def __repr__(self) -> str:
+        name = " ".join(filter(None, (self.name, self.kind, self.label)))
+        return f"<Front {name}: {len(self)} of {self.priced} designs by {', '.join(self.objectives)}>"
+
     def __len__(self) -> int:
         return len(self.members)
 
@@ -81,7 +86,7 @@ class Front:
         """The member that is best in one objective."""
         if objective not in self.objectives:
             raise UnknownNameError("objective", objective, self.objectives)
-        pick = max if objective in MAXIMISED else min
+        pick = max if maximised(objective) else min
         return pick(self.members, key=lambda m: m.metrics[objective])
 
     def to_frame(self) -> pd.DataFrame:
@@ -97,10 +102,10 @@ class Front:
                 raise UnknownNameError("objective", name, self.objectives)
         order = sorted(self.members, key=lambda m: (m.metrics[x], m.metrics[y]))
         return FrontPlot(
-            f"{self.name}: {self.kind} designs", LABELS.get(x, x), LABELS.get(y, y),
+            f"{self.name}: {self.kind} designs", metric(x).label, metric(y).label,
             tuple(m.metrics[x] for m in order), tuple(m.metrics[y] for m in order),
             tuple(f"{m.network} on {m.target}" for m in order), tuple(m.command for m in order),
-            x in MAXIMISED, y in MAXIMISED,
+            maximised(x), maximised(y),
         )  # fmt: skip
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
@@ -140,22 +145,6 @@ class Front:
             [m.id, m.network, m.target, *(m.metrics[name] for name in self.objectives), json.dumps(dict(m.settings)),
              json.dumps(m.folding) if m.folding else "", m.command] for m in self.members
         ]  # fmt: skip
-
-
-#: What a plot writes on its axis.
-LABELS = {
-    "seconds_per_image": "time an image [s]",
-    "energy_J": "energy an image [J]",
-    "area_mm2": "area [mm²]",
-    "lut": "LUT",
-    "bram18": "block RAM [18 kbit]",
-    "dsp": "DSP",
-    "uram": "UltraRAM",
-    "ff": "flip-flops",
-    "clock_Hz": "clock [Hz]",
-    "accuracy": "top-1 accuracy [%]",
-    "weight_bits": "weights [bit]",
-}
 
 
 def front_of(space: DesignSpace, group: Group) -> Front:

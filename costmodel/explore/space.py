@@ -28,19 +28,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.metrics import ALL, objective_names
 
 Search = Literal["exact", "samples", "grid"]
 Fronts = Literal["together", "network", "target"]
 
-#: Metrics that a kind of target has, by which designs can be judged; minimised unless listed in MAXIMISED.
-METRICS: Mapping[str, tuple[str, ...]] = {
-    "fpga": ("seconds_per_image", "energy_J", "lut", "bram18", "dsp", "uram", "ff", "clock_Hz"),
-    "asic": ("seconds_per_image", "energy_J", "area_mm2", "clock_Hz"),
-    "arm": ("seconds_per_image", "energy_J", "clock_Hz"),
-}
-#: Metrics of the network alone.
-NETWORK_METRICS = ("accuracy", "weight_bits")
-MAXIMISED = frozenset({"accuracy"})
 DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "fpga": ("seconds_per_image", "lut", "bram18"),
     "asic": ("seconds_per_image", "energy_J", "area_mm2"),
@@ -168,7 +160,7 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
     networks = tuple(n for item in _list(data, "networks", where) for n in _networks(item, where))
     entries = tuple(_entry(item, where) for item in _list(data, "targets", where))
     kinds = {entry.kind for entry in entries}
-    metrics = {*NETWORK_METRICS, *(metric for kind in kinds for metric in METRICS[kind])}
+    metrics = {*objective_names(), *(name for kind in kinds for name in objective_names(kind))}
     objectives = _objectives(data.get("objectives"), kinds, where)
     constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in (data.get("constraints") or {}).items()}
     level = data.get("level", "deployed")
@@ -202,11 +194,12 @@ def _objectives(value: Any, kinds: set[str], where: str) -> dict[str, tuple[str,
     for kind, names in lists.items():
         if not isinstance(names, (list, tuple)):
             raise CostmodelError(f"{where}: objectives: expected a list of metrics: {names!r}")
-        known = {*NETWORK_METRICS, *(METRICS[kind] if isinstance(value, Mapping) else set().union(*METRICS.values()))}
+        listed = (kind,) if isinstance(value, Mapping) else ALL
+        known = {*objective_names(), *(name for each in listed for name in objective_names(each))}
         for name in names:
             if name not in known:
                 raise UnknownNameError(f"objective of a space ({where})", str(name), known)
-        found[kind] = tuple(name for name in names if name in (*METRICS[kind], *NETWORK_METRICS))
+        found[kind] = tuple(name for name in names if name in (*objective_names(kind), *objective_names()))
         if not found[kind]:
             raise CostmodelError(f"{where}: objectives: none of them applies to targets of kind {kind}")
     return found

@@ -18,9 +18,10 @@ from costmodel.explore.cases import Case, cases
 from costmodel.explore.engines import ENGINES
 from costmodel.explore.evaluators import ledger_of
 from costmodel.explore.pareto import PointSet, merge
-from costmodel.explore.space import MAXIMISED, METRICS, NETWORK_METRICS, DesignSpace
+from costmodel.explore.space import DesignSpace
 from costmodel.explore.store import Store
 from costmodel.explore.tasks import Chunk, Result
+from costmodel.metrics import maximised, objective_names
 
 #: Fronts held before they are merged.
 _FAN_IN = 8
@@ -137,7 +138,7 @@ class _Fronts:
             held[:] = [self._merge(key, held)]
 
     def _merge(self, key: tuple[str, str], held: list[PointSet]) -> PointSet:
-        return merge(*held, maximise=[name in MAXIMISED for name in self.space.objectives_of(key[0])])
+        return merge(*held, maximise=[maximised(name) for name in self.space.objectives_of(key[0])])
 
     def groups(self) -> list[Group]:
         found = []
@@ -160,7 +161,7 @@ def nearest(space: DesignSpace) -> str:
         for chunk in tasks.chunks(space):
             if chunk.case != case.index:
                 continue
-            applying = (*METRICS[case.entry.kind], *NETWORK_METRICS)
+            applying = (*objective_names(case.entry.kind), *objective_names())
             kept = tuple(name for name in bounded if name in applying)
             free = replace(space, constraints={}, objectives={**space.objectives, case.entry.kind: kept})
             result = tasks.run(free, chunk)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from costmodel.explore.cases import STRIDE, cases
 from costmodel.explore.evaluators import evaluator
 from costmodel.explore.pareto import FrontStream, PointSet
-from costmodel.explore.space import MAXIMISED, DesignSpace
+from costmodel.explore.space import DesignSpace
+from costmodel.metrics import maximised
 
 #: Designs that a chunk holds: a second or so of work.
 SAMPLES_A_CHUNK = 1 << 21
@@ -72,7 +73,7 @@ def run(space: DesignSpace, chunk: Chunk) -> Result:
     case = cases(space)[chunk.case]
     names = space.objectives_of(case.entry.kind)
     pricing = evaluator(case, space.level)
-    stream = FrontStream([name in MAXIMISED for name in names])
+    stream = FrontStream([maximised(name) for name in names])
     feasible = 0
     kept: list[PointSet] = []
     for numbers, table in pricing.blocks(chunk.start, chunk.stop, {*names, *space.constraints}):

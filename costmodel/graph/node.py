@@ -83,7 +83,7 @@ class GraphInput:
     foreign: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """Inputs, nodes in execution order, and the ids of the outputs.
 
@@ -106,6 +106,10 @@ class Graph:
     skipped: tuple[Node, ...] = ()
     samples: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
     values: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        counts = {"nodes": self.nodes, "inputs": self.inputs, "outputs": self.outputs, "rewrites": self.rewrites}
+        return f"<Graph of {self.network}: {', '.join(f'{len(of)} {what}' for what, of in counts.items())}>"
 
     def by_id(self) -> dict[int, Node | GraphInput]:
         table: dict[int, Node | GraphInput] = {leaf.id: leaf for leaf in self.inputs}

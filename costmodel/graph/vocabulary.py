@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -21,6 +22,12 @@ TAGS: tuple[str, ...] = (
     "bn_scale", "bn_bias", "const_mul", "prelu", "relu", "clamp", "avgpool", "gap", "maxpool", "residual", "bias",
     "binarize", "quantize", "gate", "activation", "normalize", "resample", "other",
 )  # fmt: skip
+
+#: Heads of columns, short enough for all kinds of one network to stand side by side.
+HEADS: Mapping[str, str] = {
+    "compare": "cmp", "popcount": "popc", "shift_const": "shift", "shift_channel": "shift/ch",
+    "shift_var": "shift/var", "signflip": "±add", "unknown": "UNKNOWN",
+}  # fmt: skip
 
 
 class Row(NamedTuple):

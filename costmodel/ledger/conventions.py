@@ -94,6 +94,13 @@ def strict_items(profile: Profile) -> Iterable[Item]:
 # -- the A&B BNN paper ------------------------------------------------------------------------------------------------
 
 
+#: What the paper's rule counts, by the tag that it is charged under.
+PAPER_TERMS = {
+    "fp_conv": "real convolution", "prelu": "PReLU", "bn_scale": "batch norm", "const_mul": "residual scale",
+    "avgpool": "average pooling",
+}  # fmt: skip
+
+
 def paper_abbnn_items(profile: Profile) -> Iterable[Item]:
     """Multiplications in the blocks of a binary network, as the A&B BNN paper counts them.
 
@@ -104,19 +111,14 @@ def paper_abbnn_items(profile: Profile) -> Iterable[Item]:
     """
     ledger = profile.as_written
     outputs = _behind_binary_convs(ledger)
-    items = []
-    for c in ledger.charges:
-        if c.kind == "mul":
-            if c.tag == "fp_conv":
-                items.append(_item(c, "real convolution"))
-            elif c.tag == "prelu":
-                items.append(_item(c, "PReLU"))
-            elif c.tag == "bn_scale" and c.layer in outputs:
-                items.append(_item(c, "batch norm"))
-            elif c.tag == "const_mul" and c.layer in outputs:
-                items.append(_item(c, "residual scale"))
+    items = [
+        _item(c, PAPER_TERMS[c.tag])
+        for c in ledger.charges
+        if c.kind == "mul"
+        and (c.tag in ("fp_conv", "prelu") or (c.tag in ("bn_scale", "const_mul") and c.layer in outputs))
+    ]
     if items:
-        items += [_item(c, "average pooling") for c in average_pooling(ledger)]
+        items += [_item(c, PAPER_TERMS["avgpool"]) for c in average_pooling(ledger)]
     return items
 
 

@@ -8,19 +8,24 @@ rewrites), the rewrites that lead from one to the other, and what the tracer cou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from costmodel.errors import name_of
 from costmodel.graph.domain import Domain
 from costmodel.graph.operands import Window
-from costmodel.graph.vocabulary import Called, Caveat, Kind, Rewrite
+from costmodel.graph.vocabulary import HEADS, KINDS, TAGS, Called, Caveat, Kind, Rewrite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Level = Literal["as_written", "deployed"]
 Role = Literal["input", "weight", "parameter", "output"]
+#: The levels, as they are printed.
+LEVELS: Mapping[Level, str] = {"as_written": "as written", "deployed": "deployed"}
+ROLES: tuple[Role, ...] = get_args(Role)
 #: The parameters that are tables: all of their entries are stored, and one is read for every result.
 TABLE = "table"
 
@@ -111,9 +116,13 @@ class Scale:
     stored: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ledger:
-    """All charges and traffic of one network at one level. Queries return plain dictionaries of exact integers."""
+    """All charges and traffic of one network at one level. Queries return plain dictionaries of exact integers.
+
+    Queries take names of kinds, or the heads of their columns as they are printed (``cmp`` for ``compare``), tags and
+    roles; they raise :class:`UnknownNameError` with the nearest for what is none.
+    """
 
     network: str
     level: Level
@@ -127,12 +136,13 @@ class Ledger:
     skipped: tuple[Layer, ...] = ()
 
     def __repr__(self) -> str:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.by_kind().items())
-        return f"Ledger({self.network}, {self.level}, {len(self.layers)} layers: {kinds})"
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in self.by_kind().items() if count)
+        return f"<Ledger of {self.network}, {self.level}: {len(self.layers)} layers; {counts or 'no operations'}>"
 
-    def total(self, *kinds: Kind) -> int:
+    def total(self, *kinds: str) -> int:
         """Number of operations of the given kinds, or of all kinds."""
-        return sum(c.count for c in self.charges if not kinds or c.kind in kinds)
+        wanted = _kinds(kinds)
+        return sum(c.count for c in self.charges if not wanted or c.kind in wanted)
 
     def by_kind(self) -> dict[str, int]:
         return self._count(lambda c: c.kind)
@@ -161,16 +171,30 @@ class Ledger:
         """Work for which there is no rule. Its count is the number of elements produced."""
         return tuple(c for c in self.charges if c.kind == "unknown")
 
-    def bits_moved(self, *roles: Role) -> int:
-        return sum(t.total_bits for t in self.traffic if not roles or t.role in roles)
+    def bits_moved(self, *roles: str) -> int:
+        """Bits read and written in the given roles (``input``, ``weight``, ``parameter``, ``output``), or in all."""
+        wanted = {name_of("role of a tensor", role, ROLES) for role in roles}
+        return sum(t.total_bits for t in self.traffic if not wanted or t.role in wanted)
 
     def weight_bits(self) -> int:
         """Bits of all weights and parameters in memory: each tensor once, however often it is read, at its width."""
         return stored_bits(self.traffic)
 
-    def filter(self, keep: Callable[[Charge], bool]) -> Ledger:
-        """The same network with only the charges for which ``keep`` holds."""
-        return replace(self, charges=tuple(c for c in self.charges if keep(c)))
+    def filter(
+        self, keep: Callable[[Charge], bool] | None = None, *, kinds: Iterable[str] = (), tags: Iterable[str] = ()
+    ) -> Ledger:
+        """The same network with only the charges of the given kinds and tags for which ``keep`` holds.
+
+        A charge of a merged chain has several tags, and is kept for any of them.
+        """
+        kept: Iterable[Charge] = self.charges
+        if wanted := _kinds([kinds] if isinstance(kinds, str) else kinds):
+            kept = [c for c in kept if c.kind in wanted]
+        if tags:
+            known = dict.fromkeys((*TAGS, *(tag for c in self.charges for tag in c.tag.split("+"))))
+            any_of = {name_of("tag", tag, known) for tag in ([tags] if isinstance(tags, str) else tags)}
+            kept = [c for c in kept if any_of.intersection(c.tag.split("+"))]
+        return replace(self, charges=tuple(c for c in kept if keep is None or keep(c)))
 
     def to_frame(self) -> pd.DataFrame:
         """One row a charge; needs pandas."""
@@ -185,7 +209,16 @@ class Ledger:
         return dict(counts)
 
 
-@dataclass(frozen=True)
+def _kinds(given: Iterable[str]) -> set[str]:
+    return {name_of("kind of operation", kind, KINDS, HEADS) for kind in given}
+
+
+def level_of(given: str) -> Level:
+    """The level of that name, ``as written`` and ``as-written`` for ``as_written``; raises UnknownNameError."""
+    return name_of("level", str(given).replace(" ", "_").replace("-", "_"), LEVELS)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, repr=False)
 class Profile:
     """What a network does at inference; made by :func:`costmodel.profile`, and what the cache stores."""
 
@@ -200,11 +233,16 @@ class Profile:
     provenance: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        shapes = ", ".join("x".join(map(str, shape)) for shape in self.input_shapes)
-        return f"Profile({self.network}, input {shapes}, {self.parameters:,} parameters, {self.deployed!r})"
+        inputs = ", ".join("x".join(map(str, shape)) for shape in self.input_shapes)
+        written, deployed = self.as_written.total("mul"), self.deployed.total("mul")
+        return (
+            f"<Profile of {self.network} on {inputs}: {self.parameters:,} parameters; {written:,} multiplications as "
+            f"written, {deployed:,} deployed; {len(self.rewrites)} rewrites, {len(self.caveats)} caveats>"
+        )
 
-    def ledger(self, level: Level = "deployed") -> Ledger:
-        return self.as_written if level == "as_written" else self.deployed
+    def ledger(self, level: str = "deployed") -> Ledger:
+        """The ledger of a level, ``as_written`` or ``deployed``; raises :class:`UnknownNameError` for any other."""
+        return self.as_written if level_of(level) == "as_written" else self.deployed
 
     def rewrites_by_name(self) -> dict[str, dict[str, int]]:
         """Operations that each kind of rewrite removed, by op kind."""
@@ -217,15 +255,13 @@ class Profile:
 
     def estimate(self, target: Any, **options: Any) -> Any:
         """Price this network on a target, by name or as a loaded ``Target``; see :mod:`costmodel.targets`."""
-        from costmodel.targets import estimate
-
-        return estimate(self, target, **options)
+        # By name, as below: nouns depend neither on what prices them nor on what shows them.
+        return import_module("costmodel.targets").estimate(self, target, **options)
 
     def _repr_html_(self) -> str:
         """Tables for notebooks: operations by layer, levels, rewrites."""
-        from costmodel.views.notebook import profile_html
-
-        return profile_html(self)
+        html: str = import_module("costmodel.views.notebook").profile_html(self)
+        return html
 
 
 def stored_bits(rows: Iterable[Traffic], width: Callable[[int], int] = int) -> int:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from costmodel.ledger.conventions import Tally, average_pooling, convention, is_binary, is_projection
+from costmodel.errors import name_of
+from costmodel.ledger.conventions import PAPER_TERMS, Tally, average_pooling, convention, is_binary, is_projection
 from costmodel.ledger.ledger import Layer, Profile
 
 Quantity = Callable[[Profile], int]
@@ -86,7 +87,8 @@ def real_products(profile: Profile) -> int:
 
 
 def term(name: str) -> Quantity:
-    """What ``paper-abbnn`` counts under one term."""
+    """What ``paper-abbnn`` counts under one term; raises :class:`UnknownNameError` for one that it does not have."""
+    name = name_of("term of paper-abbnn", name, PAPER_TERMS.values())
 
     def quantity(profile: Profile) -> int:
         tally: Tally = convention("paper-abbnn").count(profile)

@@ -48,7 +48,7 @@ def estimate(
     spec = load_target(target)
     model = import_module(f"costmodel.targets.{spec.kind}.price")
     settings = spec.settings(expand(options, spec.kind), {"bits": BITS, **model.OPTIONS})
-    ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
+    ledger = _ledger(profile, level)
     if scale != "exact":
         ledger = with_scale(ledger, scale)
     try:
@@ -107,13 +107,20 @@ def totals(
             "Use estimate() for one of them, or costmodel explore for all."
         )
     settings, count = arrays.settings_of(spec, expand(options, spec.kind), model.OPTIONS)
-    ledger = profile.ledger(level) if hasattr(profile, "ledger") else profile
+    ledger = _ledger(profile, level)
     found: dict[str, NDArray[np.float64]] = {}
     with without_collector():
         for numbers, chosen in arrays.groups(settings, model.ARRAYS, count):
             for metric, values in model.totals(ledger, spec, chosen).items():
                 found.setdefault(metric, np.zeros(count))[numbers] = values
     return found
+
+
+def _ledger(profile: Profile | Ledger, level: str) -> Ledger:
+    from costmodel.ledger.ledger import Ledger, level_of
+
+    level = level_of(level)
+    return profile if isinstance(profile, Ledger) else profile.ledger(level)
 
 
 def __getattr__(name: str) -> Any:

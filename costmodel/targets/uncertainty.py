@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from costmodel.errors import UnknownNameError
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval, Quantity
 
@@ -45,7 +44,7 @@ def sample(
 ) -> list[NDArray[np.float64]]:
     """The total of ``metric`` of every estimate under the same ``samples`` draws of the constants.
 
-    Raises :class:`UnknownNameError` for a metric that is not a sum of lines in all of them.
+    Raises :class:`CostmodelError` for a metric that is not a sum of lines in all of them.
     """
     import numpy as np
 
@@ -86,14 +85,6 @@ def probability_cheaper(a: Estimate, b: Estimate, metric: str, samples: int = SA
 
 def _coefficients(estimate: Estimate, metric: str) -> Mapping[tuple[str, ...], float]:
     table: dict[tuple[str, ...], float] = {}
-    for line in estimate.lines:
-        if line.metric == metric:
-            table[line.factors] = table.get(line.factors, 0.0) + line.coefficient
-    if not table:
-        raise UnknownNameError(
-            f"metric of the estimate on {estimate.target!r}:",
-            metric,
-            estimate.metrics(),
-            f"It has {', '.join(estimate.metrics())}.",
-        )
+    for line in estimate.lines_of(metric):
+        table[line.factors] = table.get(line.factors, 0.0) + line.coefficient
     return table

@@ -212,13 +212,13 @@ def _of_design(row: Row, priced: Estimate, formula: Mapping[str, float]) -> Resu
     if row.metric == "interval_cycles":
         return Result(row, "FPGA initiation interval", Interval.exact(priced.facts["interval_cycles"]), target=on)
     if row.metric == "throughput_inf_s":
-        rate = priced.derived["images_per_second"]
+        rate = priced.total("images_per_second")
         if row.model in SHORT:
             return Result(row, "FPGA rate, images of microseconds", rate, note=SHORT_NOTE, target=on)
         return Result(row, "FPGA rate, one image at a time", rate, target=on)
     if row.metric == "PL_dynamic_W":
         energy = priced.by_component("energy_J")["dynamic"]
-        power = energy.scaled(priced.facts["clock_hz"] / priced.facts["interval_cycles"])
+        power = energy.scaled(priced.facts["clock_Hz"] / priced.facts["interval_cycles"])
         return Result(row, "FPGA power of logic", power, target=on)
     assert row.metric == "energy_uJ_per_inf", row
     return Result(row, "FPGA board energy", priced.total("energy_J").scaled(1e6), target=on)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from costmodel.ledger.ledger import Ledger, Profile
+from costmodel.metrics import costs as cost_names
+from costmodel.metrics import headlines
 from costmodel.views import numbers
 from costmodel.views.lines import NETWORK, per_layer
 from costmodel.views.statements import caveats, hidden_multiplications
@@ -16,14 +18,10 @@ if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate
     from costmodel.targets.quantity import Interval
 
-#: What of a target's figures is said first, in this order.
-METRICS = (
-    "latency_s", "images_per_second", "throughput_fps", "inferences_per_s", "energy_J", "power_W", "area_mm2", "lut",
-    "ff", "bram18", "uram", "dsp",
-)  # fmt: skip
-#: Metrics whose intervals stand next to them where targets are compared, and what a narrow terminal can do without.
-BETWEEN = ("latency_s", "energy_J")
-SPARE = {"ff": 2, "power_W": 3, "uram": 4, "dsp": 5, "bram18": 6, "interval": 7, "area_mm2": 8, "lut": 9}
+#: Of the headline metrics so many are in every table of targets, with the intervals of those that are costs; a narrow
+#: terminal does without the others, the last first, and without the intervals next to the resources.
+ALWAYS = 3
+INTERVAL_SPARE = 6
 #: Parts of an estimate's time in words.
 PARTS = {
     "array": "the array", "host_memory": "memory outside of the chip", "dram": "memory outside of the chip",
@@ -94,8 +92,8 @@ def costs(estimate: Estimate) -> Table:
     """Whether it fits and why not, the figures with their intervals, and what decides them."""
     totals = estimate.totals()
     rows = []
-    for metric in METRICS:
-        if metric not in totals:
+    for metric in headlines():
+        if metric not in totals or metric in estimate.unused:
             continue
         q = totals[metric]
         spread = q.low != q.high
@@ -114,12 +112,16 @@ def costs(estimate: Estimate) -> Table:
 def targets(estimates: Sequence[Estimate]) -> Table:
     """One target a row."""
     totals = [estimate.totals() for estimate in estimates]
-    metrics = [m for m in METRICS if any(m in row for row in totals)]
+    metrics = [
+        m for m in headlines() if any(m in row and m not in e.unused for e, row in zip(estimates, totals, strict=True))
+    ]
+    between = [m for m in metrics[:ALWAYS] if m in cost_names()]
     columns = [Column("target", "target", "left"), Column("fits", "fits", "left", prose=True)]
-    for metric in metrics:
-        columns.append(Column(metric, numbers.metric_title(metric), spare=SPARE.get(metric, 0)))
-        if metric in BETWEEN:
-            columns.append(Column(f"{metric}_interval", "interval", "left", spare=SPARE["interval"]))
+    for place, metric in enumerate(metrics):
+        spare = 0 if place < ALWAYS else len(metrics) - place + 1  # the bottleneck goes before the last of them
+        columns.append(Column(metric, numbers.metric_title(metric), spare=spare))
+        if metric in between:
+            columns.append(Column(f"{metric}_interval", "interval", "left", spare=INTERVAL_SPARE))
     columns.append(Column("bottleneck", "bottleneck", "left", prose=True, spare=1))
     rows = []
     for estimate, row in zip(estimates, totals, strict=True):
@@ -127,7 +129,7 @@ def targets(estimates: Sequence[Estimate]) -> Table:
         for metric in metrics:
             q = row.get(metric)
             cells.append("" if q is None else numbers.metric_value(metric, q.value))
-            if metric in BETWEEN:
+            if metric in between:
                 cells.append("" if q is None or q.low == q.high else _between(metric, q))
         rows.append(Row([*cells, bottleneck(estimate)], "plain" if estimate.fits else "bad"))
     return Table("targets", f"{estimates[0].network} on {len(estimates)} targets", columns, rows)

@@ -7,12 +7,11 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from costmodel.graph.vocabulary import KINDS
-from costmodel.ledger.conventions import CONVENTIONS, convention
+from costmodel.graph.vocabulary import HEADS, KINDS
+from costmodel.ledger.conventions import CONVENTIONS, PAPER_TERMS, convention
 from costmodel.ledger.ledger import Ledger, Profile
 from costmodel.ledger.published import FIGURES, Figure
 from costmodel.views import numbers, odds
-from costmodel.views.counts import HEADS
 from costmodel.views.statements import hidden_multiplications, published
 from costmodel.views.table import Column, Row, Table
 from costmodel.views.text import paint, wrap
@@ -159,9 +158,12 @@ def _products_apart(profile: Profile, show: Any) -> Table:
 def costs(estimates: list[Estimate]) -> Table:
     """Totals on one target, one column a network, with intervals below each other."""
     metrics = list(dict.fromkeys(metric for e in estimates for metric in e.totals()))
-    rows = [Row([metric, *(_interval(e, metric) for e in estimates)]) for metric in metrics]
+    rows = [
+        Row([metric, *(_interval(e, metric) for e in estimates)], label=numbers.metric_title(metric))
+        for metric in metrics
+    ]
     rows.append(Row(["fits", *("yes" if e.fits else "no: " + "; ".join(e.misfit) for e in estimates)]))
-    columns = [Column("metric", "", "left", numbers.metric_title), *(Column(e.network, e.network) for e in estimates)]
+    columns = [Column("metric", "", "left"), *(Column(e.network, e.network) for e in estimates)]
     target = estimates[0].target
     return Table(f"cost_{target}", f"On {target}: value and interval", columns, rows)
 
@@ -206,10 +208,7 @@ def _group(tag: str) -> str:
 
 
 #: What ``paper-abbnn`` calls a reason -> what the tags call it.
-_TERM_GROUPS = {
-    "batch norm": words("bn_scale"), "PReLU": words("prelu"), "real convolution": words("fp_conv"),
-    "residual scale": words("const_mul"), "average pooling": words("avgpool"),
-}  # fmt: skip
+_TERM_GROUPS = {term: words(tag) for tag, term in PAPER_TERMS.items()}
 
 
 _WHY = {
@@ -261,7 +260,7 @@ def _fraction(show: Any, value: Fraction | None) -> str:
 
 
 def _interval(estimate: Estimate, metric: str) -> str:
-    if metric not in estimate.totals():
+    if not estimate.has(metric):
         return ""
     q = estimate.total(metric)
     text = numbers.metric_value(metric, q.value)

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from costmodel.graph.vocabulary import KINDS
+from costmodel.graph.vocabulary import HEADS, KINDS
 from costmodel.ledger.ledger import Layer, Ledger, Profile
 from costmodel.views import numbers
 from costmodel.views.table import Column, Row, Table, tree_labels
 from costmodel.views.tree import ROOT, Branch, folded, grow
 
-#: Heads of columns, short enough for all kinds of one network to stand side by side.
-HEADS = {
-    "compare": "cmp", "popcount": "popc", "shift_const": "shift", "shift_channel": "shift/ch",
-    "shift_var": "shift/var", "signflip": "±add", "unknown": "UNKNOWN",
-}  # fmt: skip
 #: Kinds that a narrow terminal can do without, before it loses a multiplication.
 SPARE = {"signflip": 13, "popcount": 8, "lut": 9, "special": 10, "shift_const": 11, "compare": 12}
 
@@ -66,7 +61,7 @@ def by_layer(
                 branch.is_subtotal(depth),
             )
         )
-    totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
+    totals = [ledger.total(kind) for kind in kinds]
     columns = [
         Column("layer", "layer", "left"), Column("op", "operation", "left", spare=3),
         Column("kernel", "kernel", spare=6), Column("stride", "stride", spare=2), Column("output", "output", spare=7),
@@ -125,7 +120,7 @@ def by_module(ledger: Ledger, show: Show) -> Table:
     modules = list(dict.fromkeys(c.module for c in ledger.charges))
     rows = [Row([module or ROOT, *(counts.get((module, kind), 0) for kind in kinds)]) for module in modules]
     columns = [Column("module", "module", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds)]
-    totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
+    totals = [ledger.total(kind) for kind in kinds]
     return Table("modules", "", columns, rows, [Row(["total", *totals], "bold")])
 
 
@@ -138,7 +133,7 @@ def by_tag(ledger: Ledger, show: Show) -> Table:
     ordered = sorted(table.items(), key=lambda item: -sum(item[1].values()))
     rows = [Row([tag, *(row.get(kind, 0) for kind in kinds)]) for tag, row in ordered]
     columns = [Column("tag", "because of", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds)]
-    totals = [ledger.total(kind) for kind in kinds]  # type: ignore[arg-type]
+    totals = [ledger.total(kind) for kind in kinds]
     return Table("tags", "", columns, rows, [Row(["total", *totals], "bold")])
 
 
@@ -201,7 +196,7 @@ def traffic(ledger: Ledger) -> Table:
         "weight": "weights, packed", "parameter": "scales, thresholds, biases", "input": "activations read",
         "output": "activations written",
     }  # fmt: skip
-    rows = [Row([text, ledger.bits_moved(role)]) for role, text in titles.items()]  # type: ignore[arg-type]
+    rows = [Row([text, ledger.bits_moved(role)]) for role, text in titles.items()]
     columns = [Column("role", "bits moved", "left"), Column("bits", "size", show=numbers.bits)]
     return Table("traffic", "Memory traffic of one inference", columns, rows)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from costmodel.metrics import costs
 from costmodel.views import numbers
 from costmodel.views.statements import caveats, hidden_multiplications
 from costmodel.views.table import Column, Row, Table
@@ -14,9 +16,6 @@ from costmodel.views.words import title
 if TYPE_CHECKING:
     from costmodel.deploy.study import Deployment, Effect, Verdict
     from costmodel.ledger.ledger import Profile
-
-#: What is compared on each kind of hardware.
-METRICS = ("energy_J", "latency_s", "area_mm2", "lut", "dsp", "bram18")
 
 
 def verdict_table(verdict: Verdict) -> Table:
@@ -145,7 +144,7 @@ def prices(made: Deployment, names: Sequence[str], options: Sequence[str], setti
     """One inference on each target under each option. An FPGA keeps the kind of design that it has under the first."""
     from costmodel.targets import estimate
 
-    rows = []
+    priced: list[tuple[str, str, dict[str, float], bool]] = []
     notes = ["tied is priced as the network would be if it were trained so."] if "tied" in options else []
     for name in names:
         design: dict[str, Any] = dict(settings)
@@ -154,15 +153,19 @@ def prices(made: Deployment, names: Sequence[str], options: Sequence[str], setti
             answer = estimate(made.profile, name, scale=option, **design)
             if "mode" in answer.facts:
                 design.setdefault("mode", answer.facts["mode"])
-            totals = {m: answer.total(m).value for m in METRICS if m in answer.totals()}
+            totals = {m: answer.total(m).value for m in costs() if answer.has(m)}
             found.append(totals)
-            rows.append(Row([name, option, *(totals.get(m) for m in METRICS), "yes" if answer.fits else "no"]))
+            priced.append((name, option, totals, answer.fits))
         if len(found) > 1 and all(totals == found[0] for totals in found):
             notes.append(f"{name}: its kernels apply a scale on the way out, whatever it is, at no extra cost.")
         if design.get("mode") == "engine" and "lut" in options:
             notes.append(f"{name}: the network runs on an engine with multipliers, which holds no tables.")
+    metrics = [m for m in costs() if any(totals.get(m) for _, _, totals, _ in priced)]
+    rows = [
+        Row([name, option, *map(totals.get, metrics), "yes" if fits else "no"]) for name, option, totals, fits in priced
+    ]
     columns = [Column("target", "target", "left"), Column("option", "scale", "left")]
-    columns += [Column(m, m, show=lambda v: "" if v is None else numbers.engineering(float(v))) for m in METRICS]
+    columns += [Column(m, numbers.metric_title(m), show=partial(numbers.metric_value, m, digits=4)) for m in metrics]
     columns.append(Column("fits", "fits"))
     if "lut" in options:
         notes.append("lut: its tables are in the memories that are priced.")

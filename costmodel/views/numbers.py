@@ -6,33 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from costmodel.metrics import METRICS, metric
+
 _PREFIX = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
-#: metric of an estimate -> (title, unit, whether the unit takes prefixes)
-METRICS = {
-    "energy_J": ("energy", "J", True),
-    "latency_s": ("latency", "s", True),
-    "seconds_per_image": ("time an image", "s", True),
-    "area_mm2": ("area", "mm²", False),
-    "power_W": ("power", "W", True),
-    "fps": ("rate", "fps", False),
-    "lut": ("LUT", "", True),
-    "ff": ("FF", "", True),
-    "bram18": ("BRAM18", "", False),
-    "bram36": ("BRAM36", "", False),
-    "dsp": ("DSP", "", False),
-    "uram": ("URAM", "", False),
-    "carry": ("CARRY", "", False),
-    "cycles": ("cycles", "", True),
-    "tops": ("TOPS", "", False),
-    "tops_per_watt": ("TOPS/W", "", False),
-    "throughput_fps": ("throughput", "fps", False),
-    "images_per_second": ("images per second", "", False),
-    "inferences_per_s": ("inferences", "/s", False),
-}
-
-#: Units that a metric which is not in the table may end in.
-_UNITS = {"_B_per_s": "B/s", "_per_s": "/s", "_J": "J", "_s": "s", "_W": "W", "_Hz": "Hz", "_bit": "bit", "_B": "B"}
+#: Units that take no prefix.
+BARE = ("%", "mm²")
 
 
 def plain(value: Any) -> str:
@@ -65,41 +44,65 @@ def engineering(value: float, unit: str = "", digits: int = 4) -> str:
     return f"{scaled:.{decimals}f}{' ' if unit else ''}{_PREFIX[power]}{unit}"
 
 
-def metric_title(metric: str) -> str:
+def metric_title(name: str) -> str:
     """Head of the column of a metric: ``energy_J`` is energy."""
-    if metric in METRICS:
-        return METRICS[metric][0]
-    return _split(metric)[0].replace("_", " ")
+    return metric(name).head
 
 
-def metric_value(metric: str, value: float | None, digits: int = 3) -> str:
+def metric_value(name: str, value: float | None, digits: int = 3) -> str:
     """A value of a metric with its unit: 0.000283 of ``latency_s`` is 283 µs."""
     if value is None:
         return ""
-    if metric.startswith("utilisation"):
+    row = metric(name)
+    if row.form == "share":
         return f"{100 * value:.{digits}g} %"
-    _, unit, prefixed = METRICS.get(metric) or (*_split(metric), bool(_split(metric)[1]))
-    if prefixed:
-        return engineering(value, unit, digits) if unit or abs(value) >= 1000 else f"{value:.{digits}g}"
+    if row.form == "si":
+        return engineering(value, row.unit, digits) if row.unit or abs(value) >= 1000 else f"{value:.{digits}g}"
     text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
-    return f"{text} {unit}".rstrip()
+    return f"{text} {row.unit}".rstrip()
 
 
-def one_unit(metric: str, most: float) -> tuple[float, str]:
-    """The unit in which a column of values up to ``most`` is read, and what its values are divided by."""
-    _, unit, prefixed = METRICS.get(metric) or (*_split(metric), bool(_split(metric)[1]))
-    if not (unit and prefixed and most > 0):
+def metric_unit(name: str, most: float) -> tuple[float, str]:
+    """The unit in which a column of values of a metric up to ``most`` is read, and what its values are divided by."""
+    row = metric(name)
+    return one_unit(row.unit, most) if row.form == "si" and row.unit else (1.0, row.unit)
+
+
+def one_unit(unit: str, most: float) -> tuple[float, str]:
+    """The prefixed unit in which values up to ``most`` have one to three digits, and what they are divided by."""
+    if most <= 0:
         return 1.0, unit
     power = min(max(3 * math.floor(math.log10(most) / 3), -18), 15)
     return 10.0**power, _PREFIX[power] + unit
 
 
-def _split(metric: str) -> tuple[str, str]:
-    """The name of a metric and the unit it ends in."""
-    for ending, unit in _UNITS.items():
-        if metric.endswith(ending):
-            return metric.removesuffix(ending), unit
-    return metric, ""
+def show(value: float, unit: str = "") -> str:
+    """At most three digits with an SI prefix: 0.00657 J is ``6.57 mJ``. Percent and mm² take no prefix."""
+    if value != value:
+        return "not known"
+    if unit in BARE:
+        return f"{value:.4g} {unit}"
+    size = abs(value)
+    if size == 0:
+        return f"0 {unit}".strip()
+    if size < 1 and not _is_physical(unit.partition("/")[0]):
+        return f"{value:.3g} {unit}".strip()
+    power = next((p for p in sorted(_PREFIX, reverse=True) if -12 <= p <= 12 and size >= 10.0**p * 0.9995), -12)
+    return f"{value / 10.0**power:.3g} {_PREFIX[power]}{unit}".strip()
+
+
+def _is_physical(unit: str) -> bool:
+    """Whether a unit is used in thousandths: half of a thing that is counted is 0.5 and not 500 m."""
+    return unit in ("V", "A", "F", "m") or any(
+        m.unit == unit != "" and m.form == "si" and m.kinds for m in METRICS.values()
+    )
+
+
+def between(low: float, high: float, unit: str = "") -> str:
+    """An interval, its unit said once where both ends have the same prefix: ``173 to 493 µJ``."""
+    a, b = show(low, unit), show(high, unit)
+    (start, _, suffix), (_, _, other) = a.partition(" "), b.partition(" ")
+    return f"{start} to {b}" if suffix == other else f"{a} to {b}"
 
 
 def share(part: float | None, whole: float) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from costmodel.metrics import costs
 from costmodel.views import numbers
 from costmodel.views.table import Column, Row, Table
 
 if TYPE_CHECKING:
     from costmodel.targets.estimate import Estimate
-
-#: Metrics of which less is better, in the order in which they are shown.
-COSTS = ("latency_s", "energy_J", "area_mm2", "lut", "ff", "bram18", "dsp", "uram")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +30,18 @@ def odds(estimates: list[Estimate]) -> list[Odds]:
     from costmodel.targets.uncertainty import probability_cheaper
 
     found = []
-    for metric in COSTS:
-        for a, b in combinations([e for e in estimates if metric in e.metrics()], 2):
+    for metric in costs():
+        for a, b in pairs(estimates, metric):
             p = probability_cheaper(a, b, metric)
             first, second = (a, b) if p >= 0.5 else (b, a)
             found.append(Odds(metric, first.network, second.network, max(p, 1 - p)))
     return found
+
+
+def pairs(estimates: Sequence[Estimate], metric: str) -> list[tuple[Estimate, Estimate]]:
+    """The pairs that a metric may tell apart: both have a sum of it, and one of them more than nothing."""
+    having = [e for e in estimates if metric in e.metrics() or metric in e.unused]
+    return [(a, b) for a, b in combinations(having, 2) if not (metric in a.unused and metric in b.unused)]
 
 
 def table(estimates: list[Estimate]) -> Table | None:

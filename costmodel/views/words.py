@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from costmodel.ledger.ledger import Level, Profile
+from costmodel.ledger.ledger import LEVELS, Level, Profile
 
-LEVELS: dict[str, str] = {"as_written": "as written", "deployed": "deployed"}
 #: Why a multiplication is there, in words.
 TAG_WORDS = {
     "stem_conv": "stem convolution", "fp_conv": "real convolutions", "fp_linear": "classifier",

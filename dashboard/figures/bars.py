@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from costmodel.dashboard.figures.base import Figure, base, label, legend, lines, message
+from costmodel.views.numbers import show
 from costmodel.views.plots.breakdown import IntervalInfo, StackInfo
-from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, ROLE_COLOURS, Theme, colours, show
+from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, ROLE_COLOURS, Theme, colours
 
 
 def stacked(info: StackInfo, theme: Theme) -> Figure:

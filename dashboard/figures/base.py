@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from costmodel.views.plots.palette import CYCLE, THEMES, Metric, Theme
+from costmodel.metrics import Metric
+from costmodel.views.plots.palette import CYCLE, THEMES, Theme
 
 Figure = dict[str, Any]
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -60,7 +61,7 @@ def axis(m: Metric, theme: Theme, log: bool) -> Figure:
         "exponentformat": "SI",
         "automargin": True,
     }
-    if m.unit not in ("%", "mm²"):
+    if m.prefixed:
         table |= {"tickformat": "~s", "ticksuffix": m.unit}
     if log:
         table |= {"type": "log", "minor": {"ticks": "outside", "ticklen": 3}, "nticks": 6}

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend
+from costmodel.metrics import Metric
+from costmodel.views.numbers import show
 from costmodel.views.plots.density import DensityInfo
-from costmodel.views.plots.palette import CYCLE, SYMBOLS, Metric, Theme, colours, show
+from costmodel.views.plots.palette import CYCLE, SYMBOLS, Theme, colours
 
 #: Designs (x, y) that are drawn one by one.
 Brushed = tuple[Sequence[float], Sequence[float]]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend, message, wrap
-from costmodel.views.plots.palette import SYMBOLS, Theme, between, colours, show
+from costmodel.views.numbers import between, show
+from costmodel.views.plots.palette import SYMBOLS, Theme, colours
 from costmodel.views.plots.scatter import Point, ScatterInfo
 
 

@@ -15,8 +15,8 @@ from costmodel.dashboard.pages.common import aria, options, select, switch_of
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import pairs, write_design
 from costmodel.errors import CostmodelError
+from costmodel.ledger.ledger import LEVELS
 
-LEVELS = (("deployed", "deployed"), ("as_written", "as written"))
 KINDS = {"asic": "ASIC", "fpga": "FPGA", "arm": "Arm"}
 #: Designs that can be pinned.
 MAX_PINS = 4
@@ -26,12 +26,13 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
     network = link.one("net", catalogue.networks)
     target = link.one("on", [*catalogue.targets, *catalogue.uploaded])
     settings = whatif.known(catalogue, target, link.settings)
+    levels = list(LEVELS.items())[::-1]
     groups = [
         html.Div(
             [
                 select("d-network", "Network", networks(catalogue), network),
                 select("d-target", "Target", targets(catalogue), target),
-                switch_of("d-level", "Level", LEVELS, link.one("level", [v for v, _ in LEVELS])),
+                switch_of("d-level", "Level", levels, link.one("level", [v for v, _ in levels])),
                 html.Div(
                     [
                         dmc.Button("Pin to compare", id="pin", variant="default", size="xs"),

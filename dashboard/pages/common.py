@@ -10,7 +10,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from costmodel.dashboard.figures import CONFIG
-from costmodel.views.plots.palette import metric
+from costmodel.metrics import metric
 
 #: Columns whose text takes as many lines as it needs.
 WRAPPED = {"wrapText": True, "autoHeight": True}

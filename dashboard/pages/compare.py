@@ -17,13 +17,13 @@ from costmodel.dashboard.pages.tables import interval
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import read_design
 from costmodel.errors import CostmodelError
+from costmodel.metrics import costs, metric
 from costmodel.targets.estimate import Estimate
+from costmodel.views.numbers import show
 from costmodel.views.plots import breakdown
-from costmodel.views.plots.palette import metric, show
 
 LETTERS = "ABCD"
 SCALES = (("linear", "linear"), ("log", "log"))
-COSTS = ("energy_J", "latency_s", "area_mm2", "lut", "ff", "bram18", "dsp", "uram")
 
 
 def layout(_: Catalogue, link: Link) -> Any:
@@ -35,7 +35,7 @@ def layout(_: Catalogue, link: Link) -> Any:
                     "Side by side",
                     html.Div(
                         [
-                            select("c-metric", "Metric", metric_options(COSTS), link.one("cx", COSTS)),
+                            select("c-metric", "Metric", metric_options(costs()), link.one("cx", costs())),
                             switch_of("c-scale", "Scale", SCALES, link.one("cs", [v for v, _ in SCALES])),
                             reporting.button("c-report"),
                         ],
@@ -57,7 +57,7 @@ def odds_table(found: list[tuple[str, Estimate]], name: str) -> Any:
     """Row against column: the probability that the row costs less, under the same draws of shared constants."""
     from costmodel.targets.uncertainty import probability_cheaper
 
-    having = [(label, e) for label, e in found if name in e.metrics()]
+    having = [(label, e) for label, e in found if e.has(name)]
     if len(having) < 2:
         return html.P(f"At least two pinned designs must have {metric(name).word}.", className="muted")
     rows = []
@@ -119,14 +119,13 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         if not found:
             text = "Nothing is pinned yet. On the page Design, press “Pin to compare”; up to four designs fit here."
             return tiles, figures.message(text, theme), "", html.P(text, className="muted")
-        names = list(dict.fromkeys(n for _, e in found for n in e.totals() if n in COSTS))
+        names = list(dict.fromkeys(n for _, e in found for n in costs() if e.has(n)))
         rows = []
         for n in names:
             m = metric(n)
             cells = []
             for _, e in found:
-                known = n in e.metrics() or n in e.derived
-                cells.append(interval(e.total(n), m) if known else "not known")
+                cells.append(interval(e.total(n), m) if e.has(n) else "not known")
             rows.append((m.title, *cells))
         rows.append(("Fits", *("no: " + "; ".join(e.misfit) if e.misfit else "yes" for _, e in found)))
         shown = breakdown.side_by_side([(_letter(label), e) for label, e in found], name)

@@ -15,8 +15,8 @@ from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import pairs
 from costmodel.errors import CostmodelError
 from costmodel.ledger.conventions import list_conventions
+from costmodel.metrics import leading, metric
 from costmodel.views.plots import breakdown
-from costmodel.views.plots.palette import metric
 
 OPERATIONS, TRAFFIC = "operations", "traffic"
 SHOWN = [
@@ -100,10 +100,10 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         except CostmodelError as error:
             empty = figures.message("This design cannot be priced; the reason is above.", theme)
             return str(error), [], empty, empty, "", "", "", no_update, no_update, []
-        metrics = [m for m in estimate.metrics() if m != "carry"]
+        metrics = estimate.metrics()
         data = [*SHOWN, *({"value": m, "label": f"{metric(m).title}, by component"} for m in metrics)]
         of = of if of in {d["value"] for d in data} else OPERATIONS
-        main = of if of in metrics else ("energy_J" if "energy_J" in metrics else metrics[0])
+        main = of if of in metrics else leading(m for m in metrics if estimate.explain(m))
         if of == OPERATIONS:
             stack = breakdown.operations(ledger)
         else:

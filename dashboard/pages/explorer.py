@@ -25,9 +25,8 @@ from costmodel.dashboard.pages.common import (
 from costmodel.dashboard.selection import CONTROLS, brushed, build, ids_of, rows, say
 from costmodel.dashboard.state import State as Link
 from costmodel.errors import CostmodelError
-from costmodel.views.plots.palette import METRICS
+from costmodel.metrics import METRICS
 
-AXES = tuple(n for n in METRICS if n != "seconds_per_image")
 COLUMNS = (
     {"field": "network", "flex": 2, "minWidth": 150, **WRAPPED},
     {"field": "target", "flex": 1, "minWidth": 110, **WRAPPED},
@@ -40,17 +39,17 @@ COLUMNS = (
 
 
 def layout(catalogue: Catalogue, link: Link) -> Any:
-    every = catalogue.values
+    every, axes = catalogue.values, [name for name, m in METRICS.items() if m.headline or m.of_network]
     datasets = every("dataset")
     controls = [
         html.Div(
             [
                 select("dataset", "Data set", options(datasets), link.one("data", datasets)),
-                select("y", "Vertical axis", metric_options(AXES), link.one("y", AXES)),
+                select("y", "Vertical axis", metric_options(axes), link.one("y", axes)),
                 switch_of(
                     "y-scale", "Its scale", (("log", "log"), ("linear", "linear")), link.one("ys", ("log", "linear"))
                 ),
-                select("x", "Horizontal axis", metric_options(AXES), link.one("x", AXES)),
+                select("x", "Horizontal axis", metric_options(axes), link.one("x", axes)),
                 switch_of(
                     "x-scale", "Its scale", (("log", "log"), ("linear", "linear")), link.one("xs", ("log", "linear"))
                 ),

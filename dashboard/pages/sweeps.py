@@ -14,8 +14,9 @@ from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import written
 from costmodel.dashboard.sweeps import Box, Sweep
 from costmodel.errors import CostmodelError
+from costmodel.metrics import metric
+from costmodel.views.numbers import show
 from costmodel.views.plots.density import DensityInfo, density
-from costmodel.views.plots.palette import metric, show
 
 COLUMNS = (
     {"field": "sweep", "width": 100, **WRAPPED},

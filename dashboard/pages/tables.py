@@ -9,8 +9,9 @@ from dash import html
 
 from costmodel.dashboard.pages.common import plain_table
 from costmodel.ledger.conventions import convention
+from costmodel.metrics import Metric, headlines, metric
+from costmodel.views.numbers import between, show
 from costmodel.views.plots import breakdown
-from costmodel.views.plots.palette import METRICS, Metric, between, metric, show
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Profile
@@ -18,21 +19,6 @@ if TYPE_CHECKING:
     from costmodel.targets.quantity import Interval
 
 KNOWN_BY = {"P": "primary text", "T": "transcription", "A": "abstract", "C": "computed", "F": "fitted"}
-#: Totals of an estimate under names of its own.
-HEADLINES = (
-    "energy_J",
-    "latency_s",
-    "throughput_fps",
-    "inferences_per_s",
-    "power_W",
-    "area_mm2",
-    "lut",
-    "ff",
-    "bram18",
-    "uram",
-    "dsp",
-)
-TITLES = {"throughput_fps": METRICS["fps"], "inferences_per_s": METRICS["fps"]}
 
 
 def totals(estimate: Estimate) -> list[Any]:
@@ -43,9 +29,9 @@ def totals(estimate: Estimate) -> list[Any]:
         found.append(
             html.Div([html.Span("Does not fit", className="label"), html.Strong(words)], className="tile whole warn")
         )
-    for name in HEADLINES:
-        if name in estimate.metrics() or name in estimate.derived:
-            v, m = estimate.total(name), TITLES.get(name) or metric(name)
+    for name in headlines():
+        if estimate.has(name):
+            v, m = estimate.total(name), metric(name)
             bounds = "" if v.low == v.high else between(v.low, v.high, m.unit)
             found.append(
                 html.Div(
@@ -134,7 +120,7 @@ def folding_table(estimate: Estimate) -> Any:
         for layer, (pe, simd) in folding.items()
     ]
     caption = f"A result every {every:,} cycles; the slowest unit is {facts.get('slowest_layer', 'not known')}"
-    return plain_table(("unit", "PE × SIMD", "lanes", "cycles an image", "of the interval"), rows, caption)
+    return plain_table(("unit", "PE × SIMD", "lanes", "cycles per image", "of the interval"), rows, caption)
 
 
 def layer_detail(ledger: Ledger, estimate: Estimate | None, index: int) -> Any:

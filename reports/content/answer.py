@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from costmodel.graph.vocabulary import Kind
 from costmodel.ledger.conventions import convention
 from costmodel.ledger.published import figures
+from costmodel.metrics import headlines
 from costmodel.reports.content import cells
 from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Items, Paragraph, Table, literal, section
@@ -19,18 +20,6 @@ from costmodel.views.table import Table as Grid
 
 #: Up to so many networks a table of costs has a column of intervals beside that of values.
 BESIDE = 2
-#: The metrics of the headline, in this order, where an estimate has them.
-SHOWN = (
-    "latency_s",
-    "throughput_fps",
-    "inferences_per_s",
-    "energy_J",
-    "area_mm2",
-    "lut",
-    "bram18",
-    "dsp",
-    "tops_per_watt",
-)
 OPERATIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("Additions", ("add",)),
     ("XNOR or AND of one bit", ("xnor", "and")),
@@ -73,7 +62,7 @@ def headline(subject: Subject) -> list[Block]:
     add("Top-1 accuracy, best known", [_accuracy(n) for n in nets])
     for hardware in subject.hardware:
         rows.append(Row([_place(hardware), *spread([(cells.EMPTY, cells.EMPTY)] * len(nets))], "title"))
-        for metric in SHOWN:
+        for metric in headlines():
             totals = [e.totals() for e in hardware.estimates]
             if any(metric in t for t in totals):
                 pairs = [cells.interval(metric, t[metric]) if metric in t else (cells.EMPTY,) * 2 for t in totals]

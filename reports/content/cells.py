@@ -69,7 +69,7 @@ def amounts(metric: str, values: Sequence[float | None], digits: int = 0) -> tup
     ``digits``, each has that many digits, for values of very different sizes.
     """
     most = max((abs(v) for v in values if v), default=1.0)
-    factor, unit = numbers.one_unit(metric, most)
+    factor, unit = numbers.metric_unit(metric, most)
     whole = not unit and all(float(v).is_integer() for v in values if v)
     decimals = 0 if whole else max(0, 3 - math.floor(math.log10(most / factor)))
     made = []
@@ -104,7 +104,7 @@ def constants(unit: str, values: Sequence[float]) -> tuple[str, list[Cell]]:
         if base == "mm2":
             factor, base = (1e-6, "µm²") if size < 1e-3 else (1.0, "mm²")
         else:
-            factor, base = numbers.one_unit(f"_{base}", size)
+            factor, base = numbers.one_unit(base, size)
         shown = base + slash + per
     return shown.replace("mm2", "mm²"), [Cell(f"{v / factor:.4g}".replace("-", "−"), (v,)) for v in values]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from costmodel.metrics import leading
 from costmodel.reports.content import cells
 from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Figure, Heading, Paragraph, Table, literal, section
@@ -27,8 +28,6 @@ SPLITS = {
 NAMES = {"counts": "Operation counts", "arm": "Arm", "fpga": "FPGA", "asic": "ASIC"}
 #: A constant matters where it prices, or makes uncertain, at least this share of a metric of an estimate.
 MATTERS = 0.001
-#: What a table of constants is sorted by.
-FIRST = ("energy_J", "latency_s")
 
 
 def validation(subject: Subject, every_row: bool = False) -> list[Block]:
@@ -177,7 +176,7 @@ def _constants_of(subject: Subject, j: int, hardware: Hardware) -> list[Block]:
         return []
     first = hardware.estimates[0]
     metrics = first.metrics()
-    main = next((m for m in FIRST if m in metrics), metrics[0] if metrics else "")
+    main = leading(m for m in metrics if first.explain(m))
     weight = {name: (part, variance) for name, part, variance in first.explain(main)} if main else {}
     matters: dict[str, Quantity] = {}
     used: set[str] = set()

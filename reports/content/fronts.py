@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from costmodel.explore.front import Front, Member
+from costmodel.metrics import maximised
 from costmodel.reports.content import cells
 from costmodel.reports.content.answer import title_of
 from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
@@ -36,7 +37,7 @@ def sentences(subject: Subject) -> list[str]:
     for objective in objectives:
         having = [f.best(objective) for f in fronts if objective in f.objectives and len(f)]
         if having:
-            pick = max if metric_is_maximised(objective) else min
+            pick = max if maximised(objective) else min
             member = pick(having, key=lambda m: m.metrics[objective])
             value = numbers.metric_value(objective, member.metrics[objective])
             best.append(
@@ -49,12 +50,6 @@ def fronts(subject: Subject) -> list[Block]:
     """A table of all fronts, then one section a front."""
     blocks: list[Block] = [_overview(subject)] if len(subject.fronts) > 1 else []
     return blocks + [b for i, (_, front) in enumerate(subject.fronts) for b in _front(i, front, not blocks)]
-
-
-def metric_is_maximised(objective: str) -> bool:
-    from costmodel.explore.space import MAXIMISED
-
-    return objective in MAXIMISED
 
 
 def name_of(front: Front) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from costmodel.metrics import costs, headlines, leading
 from costmodel.reports.content import cells
-from costmodel.reports.content.answer import BESIDE, SHOWN, grid, spread, title_of
+from costmodel.reports.content.answer import BESIDE, grid, spread, title_of
 from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.sentences import certainty, decisive, join
@@ -14,7 +15,6 @@ from costmodel.reports.figures.data import Panel, Plot
 from costmodel.targets.quantity import Interval
 from costmodel.targets.uncertainty import probability_cheaper
 from costmodel.views import numbers
-from costmodel.views.odds import COSTS
 from costmodel.views.plots import breakdown
 from costmodel.views.plots.scatter import Design, scatter
 from costmodel.views.table import Row
@@ -144,7 +144,7 @@ def comparison(subject: Subject) -> list[Block] | None:
         blocks.append(_totals(subject))
     rows, odds_api = [], []
     for j, hardware in enumerate(subject.hardware):
-        for metric in COSTS:
+        for metric in costs():
             having = [metric in e.metrics() for e in hardware.estimates]
             if sum(having) > 1:
                 among = f"t{j + 1}" if all(having) else f"[e for e in t{j + 1} if {metric!r} in e.metrics()]"
@@ -190,7 +190,7 @@ def _totals(subject: Subject) -> Table:
     rows: list[Row] = []
     for hardware in subject.hardware:
         totals = [(e.network, e.totals()) for e in hardware.estimates]
-        for metric in SHOWN:
+        for metric in headlines():
             found = [(name, t[metric]) for name, t in totals if metric in t]
             if found:
                 rows.append(
@@ -204,21 +204,25 @@ def _totals(subject: Subject) -> Table:
 
 
 def energy(subject: Subject) -> list[Block]:
-    """Which part of the hardware the energy goes to; of a target that prices none, the first metric it has."""
+    """Which part of the hardware the energy goes to; of a target that prices none, what else it splits."""
     nets = subject.networks
     blocks: list[Block] = []
     panels, api, rows = [], [], []
     for j, hardware in enumerate(subject.hardware):
-        metrics = list(dict.fromkeys(m for e in hardware.estimates for m in e.metrics()))
-        metric = "energy_J" if "energy_J" in metrics else next(iter(metrics), "")
+        metrics = {m for e in hardware.estimates for m in e.metrics()}
+        shared = [
+            m for m in metrics if any(m in e.metrics() and len(e.by_component(m)) > 1 for e in hardware.estimates)
+        ]
+        metric = leading(shared or metrics)
         if not metric:
             continue
-        split = [e.by_component(metric) for e in hardware.estimates]
+        split = [e.by_component(metric) if e.has(metric) else {} for e in hardware.estimates]
         for estimate, parts in zip(hardware.estimates, split, strict=True):
             if len(parts) > 1:  # one bar shows no split
                 title = f"{hardware.given}: {estimate.network}"
                 panels.append(Panel(breakdown.split(estimate, metric), "intervals", title))
-        api.append(f"[e.by_component({metric!r}) for e in t{j + 1}]")
+        having = "" if all(e.has(metric) for e in hardware.estimates) else f" if e.has({metric!r})"
+        api.append(f"[e.by_component({metric!r}) for e in t{j + 1}{having}]")
         title = f"{title_of(metric)} on {literal(hardware.given)}: {literal(hardware.target.title)}"
         rows.append(Row([cells.Cell(title), *spread([(cells.EMPTY, cells.EMPTY)] * len(nets))], "title"))
         found = dict.fromkeys(name for parts in split for name in parts)

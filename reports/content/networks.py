@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from costmodel.ledger.ledger import Role
+from costmodel.metrics import leading
 from costmodel.reports.content import answer, cells
 from costmodel.reports.content.blocks import Block, Figure, Heading, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Hardware, Subject
@@ -35,7 +36,7 @@ def main_metric(hardware: Hardware, index: int) -> str:
     """The metric that layers differ in: energy where it is priced layer by layer, else time, else the first such."""
     estimate = hardware.estimates[index]
     layered = [m for m in estimate.metrics() if set(estimate.by_layer(m)) - {NETWORK}]
-    return next((m for m in ("energy_J", "latency_s", "cycles", "lut") if m in layered), layered[0] if layered else "")
+    return leading(layered)
 
 
 def _shown(subject: Subject, index: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from costmodel.ledger.conventions import convention
+from costmodel.metrics import leading
 from costmodel.reports.content.blocks import literal
 from costmodel.reports.content.subject import Hardware, Network, Subject
 from costmodel.views import numbers
@@ -122,6 +123,5 @@ def _bounds(subject: Subject) -> str:
 
 
 def decisive(hardware: Hardware) -> str:
-    """The metric that an answer is about: energy where a target prices it, else time; nothing where neither."""
-    metrics = {m for e in hardware.estimates for m in e.metrics()}
-    return next((m for m in ("energy_J", "latency_s") if m in metrics), "")
+    """The metric that an answer is about: energy where a target prices it, else time."""
+    return leading(m for e in hardware.estimates for m in e.metrics())

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from costmodel.errors import MissingExtraError
+from costmodel.metrics import Metric
 from costmodel.reports.figures.data import Panel, Plot
 from costmodel.validate.figures import COLOURS as SPLIT_COLOURS
 from costmodel.validate.figures import Scatter as Agreement
+from costmodel.views.numbers import show
 from costmodel.views.plots.breakdown import IntervalInfo, StackInfo
-from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, LIGHT, ROLE_COLOURS, Metric, colours, show
+from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, LIGHT, ROLE_COLOURS, colours
 from costmodel.views.plots.scatter import ScatterInfo
 
 #: Width of the text block on A4 and Letter with the margins of the template, in millimetres.

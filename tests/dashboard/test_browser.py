@@ -116,7 +116,7 @@ def test_from_the_cloud_to_the_layer(watched):
     page.fill("#constraints", "energy <= 100uJ")
     page.wait_for_function("document.querySelector('#constraints-said').innerText.includes('100 µJ')")
     settle(page)
-    assert "Energy an image ≤ 100 µJ" in text(page, "#constraints-said")
+    assert "Energy per image ≤ 100 µJ" in text(page, "#constraints-said")
     assert "fail a constraint" in text(page, "#summary")
     assert "where=" in page.url
 

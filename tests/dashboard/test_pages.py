@@ -66,13 +66,13 @@ def test_constraints_grey_out_what_fails_and_name_the_best_that_remains(client):
     passing = [t for t in points(figure) if not t["marker"]["symbol"].startswith("x")]
     assert failing and passing
     assert all(x <= 53200 for t in passing for x in t["x"])
-    assert "LUTs ≤ 53.2 k and Images a second ≥ 30 /s" in answer["constraints-said"]["children"]
+    assert "LUTs ≤ 53.2 k and Images per second ≥ 30" in answer["constraints-said"]["children"]
     assert "Best that remains" in text_of(answer["summary"]["children"])
 
 
 def test_bad_constraints_and_empty_selections_are_said_on_the_page(client):
     answer = client.ask("trade-off.figure", {"constraints.value": "beauty >= 3"})
-    assert "no metric" in words(answer["trade-off"]["figure"])
+    assert "unknown metric" in words(answer["trade-off"]["figure"])
     empty = client.ask("trade-off.figure", {"dataset.value": "cifar10", "x.value": "lut", "kind.value": ["arm"]})
     assert "No design to show" in words(empty["trade-off"]["figure"])
     assert "not known" in text_of(empty["summary"]["children"])

@@ -128,7 +128,7 @@ def test_large_numbers_are_short():
 
 
 def test_a_rate_that_no_limit_allows_names_what_is_missing(small):
-    with pytest.raises(CostmodelError, match=r"gives 1e.06 images a second within"):
+    with pytest.raises(CostmodelError, match=r"gives 1e.06 images per second within"):
         best(small, {**limits(small), "lut": 10}, 1e6)
 
 

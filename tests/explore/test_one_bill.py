@@ -52,7 +52,7 @@ def test_a_drawn_folding_costs_in_a_sweep_what_its_estimate_says(seed):
             assert table["energy_J"][number] == bill.total("energy_J").value
         assert ("energy_J" in table) == ("energy_J" in bill.metrics())
         if not np.isnan(table["seconds_per_image"][number]):
-            assert table["seconds_per_image"][number] == 1 / bill.derived["throughput_fps"].value
+            assert table["seconds_per_image"][number] == 1 / bill.derived["steady_images_per_second"].value
 
 
 @pytest.mark.parametrize("fps", [0, 500])
@@ -66,7 +66,7 @@ def test_an_estimate_prices_what_folding_finds(network, target, fps):
     best = folding.best(found, folding.limits(found), fps or None, mean=folding.mean_limit(found))
     assert bill.fits
     assert bill.facts["interval_cycles"] == best.interval
-    assert bill.derived["throughput_fps"].value == best.fps
+    assert bill.derived["steady_images_per_second"].value == best.fps
     assert {name: bill.total(name).value for name in best.resources} == dict(best.resources)
 
 

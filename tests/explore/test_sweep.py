@@ -318,7 +318,7 @@ def test_a_front_is_a_frame_and_data_for_a_plot(tmp_path, expected, space):
     assert len(frame) == len(found) == len(found.points())
     assert list(frame.columns[:6]) == ["id", "network", "target", "seconds_per_image", "lut", "bram18"]
     plot = found.plot("seconds_per_image", "lut")
-    assert plot.x_label == "time an image [s]"
+    assert plot.x_label == "Time per image [s]"
     assert list(plot.x) == sorted(plot.x)
     assert len(plot.x) == len(plot.y) == len(plot.text) == len(found)
     assert found.best("lut").metrics["lut"] == min(plot.y)

@@ -68,4 +68,4 @@ def test_interval_of_one_constant_is_that_of_the_constant() -> None:
 
 def test_an_unknown_metric_is_named() -> None:
     with pytest.raises(UnknownNameError, match="energy_J"):
-        interval(bill((2, ("add",))), "energy")
+        interval(bill((2, ("add",))), "energi")

@@ -23,7 +23,7 @@ from costmodel.targets.arm.kernels import DISPATCH, work
 from costmodel.targets.arm.library import Library, Work
 from costmodel.targets.arm.operators import Operator, operators
 from costmodel.targets.arrays import each, is_array, sums
-from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Parameter, Target
@@ -57,12 +57,15 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     precision, threads, clock = options["precision"], options["threads"], options["clock"]
     constants = _constants(target, totals, power, library.family)
     names = tuple(layer.name for layer in ledger.layers)
-    bill = Estimate(ledger.network, target.name, ledger.level, tuple(lines), constants, names)
+    metrics = ("latency_s", "energy_J") if power is not None else ("latency_s",)
+    bill = Estimate(
+        ledger.network, target.name, ledger.level, tuple(lines), constants, names, unused=unused(lines, metrics)
+    )
     summed = tuple(Line(-1, "latency_s", "", "", amount, factors) for factors, amount in totals.items())
     latency = replace(bill, lines=summed).total("latency_s")
     derived = {}
     if latency.low > 0:
-        derived["inferences_per_s"] = Interval(1 / latency.value, 1 / latency.high, 1 / latency.low)
+        derived["images_per_second"] = Interval(1 / latency.value, 1 / latency.high, 1 / latency.low)
     facts = {
         "core": target.structure.get("core", target.name),
         "clock_Hz": clock,

@@ -26,7 +26,7 @@ from costmodel.targets.asic.limits import check_accumulators, oversized
 from costmodel.targets.asic.products import compute, tiling_of
 from costmodel.targets.asic.technology import Technology
 from costmodel.targets.asic.work import Item, Tensor, Work, is_streamed_read, work_of
-from costmodel.targets.estimate import Estimate
+from costmodel.targets.estimate import Estimate, unused
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter, Target
 
@@ -61,6 +61,8 @@ OPTIONS: dict[str, Parameter] = {
     "node": Parameter(0.0, "Technology node in nm to scale to; 0: that of the technology", "nm", 0.0, 180.0),
 }
 
+#: What lines of the bill are about.
+METRICS = ("energy_J", "latency_s", "area_mm2")
 #: Choices that may be arrays, beside any other that is one value.
 ARRAYS = (
     "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "tree_terms", "vector_lanes",
@@ -249,7 +251,7 @@ def _estimate(
     ledger = work.ledger
     names = work.names
     lines, used = tuple(bill.lines), bill.used()
-    brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used)
+    brief = Estimate(ledger.network, target.name, ledger.level, bill.totals("energy_J"), used, unused=METRICS)
     energy = brief.total("energy_J")
     latency = replace(brief, lines=bill.totals("latency_s")).total("latency_s")
     area = replace(brief, lines=bill.totals("area_mm2")).total("area_mm2")
@@ -257,7 +259,7 @@ def _estimate(
     derived = {
         "tops_per_watt": _per(operations / 1e12, energy),
         "power_W": _ratio(energy, latency),
-        "inferences_per_s": _per(1.0, latency) if latency.value else Interval.exact(float("inf")),
+        "images_per_second": _per(1.0, latency) if latency.value else Interval.exact(float("inf")),
         "tops": _per(operations / 1e12, latency),
     }
     array_cycles, lanes = bill.cycles["array"], settings["outputs"] * settings["terms"] * settings["pixels"]
@@ -286,7 +288,7 @@ def _estimate(
         notes.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
     return Estimate(
         ledger.network, target.name, ledger.level, lines, used, names, derived, facts, oversized(target, area.value),
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys(notes)), unused(lines, METRICS),
     )  # fmt: skip
 
 

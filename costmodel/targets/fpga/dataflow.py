@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from costmodel.targets.estimate import Estimate, Line
-from costmodel.targets.fpga.bill import notes, resource_lines
+from costmodel.targets.estimate import Estimate, Line, unused
+from costmodel.targets.fpga.bill import RESOURCES, notes, resource_lines
 from costmodel.targets.fpga.finn import folding_data, read_folding
 from costmodel.targets.fpga.fit import (
     explain_misfit,
@@ -67,7 +67,7 @@ def dataflow(job: Job) -> Estimate:
         "interval_cycles": interval,
         "latency_cycles": timing.first,
         "slowest_layer": job.name(slowest) if spent[slowest] == interval else "port to the host",
-        "clock_hz": job.clock,
+        "clock_Hz": job.clock,
         "impl": job.style.impl,
         "lanes": sum(f.lanes for f in folding.values()),
         "folding": {job.name(i): (f.pe, f.simd) for i, f in folding.items()},
@@ -83,7 +83,7 @@ def dataflow(job: Job) -> Estimate:
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), timing.constants,
         tuple(layer.name for layer in job.ledger.layers), derived, facts, misfit,
-        (*notes(job, used), *chosen.notes),
+        (*notes(job, used), *chosen.notes), unused(lines, RESOURCES),
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def fold(job: Job) -> Folded:
             if asked is None:
                 return best
             rate = job.clock / best.interval
-            return _with(best, f"{job.settings['fps']:g} images a second need a result every {asked:,} cycles; the "
+            return _with(best, f"{job.settings['fps']:g} images per second need a result every {asked:,} cycles; the "
                          f"fastest pipeline that {job.target.name} holds gives one every {best.interval:,}, "
                          f"{rate:,.0f} a second")  # fmt: skip
     return _narrowest(job, ())
@@ -123,7 +123,7 @@ def _given(job: Job, asked: int | None) -> Folded:
     if asked is None or job.clock / interval >= job.settings["fps"]:
         return Folded(folding, interval, notes=file.notes)
     return Folded(folding, interval, (
-        f"{job.settings['fps']:g} images a second need a result every {asked:,} cycles; this folding gives one every "
+        f"{job.settings['fps']:g} images per second need a result every {asked:,} cycles; this folding gives one every "
         f"{interval:,}",
     ), notes=file.notes)  # fmt: skip
 

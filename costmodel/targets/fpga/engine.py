@@ -17,9 +17,9 @@ from itertools import product
 from typing import Any
 
 from costmodel.targets.arith import ceil_div
-from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.fpga import streams, units
-from costmodel.targets.fpga.bill import notes, resource_lines
+from costmodel.targets.fpga.bill import RESOURCES, notes, resource_lines
 from costmodel.targets.fpga.design import Stage, Work, matrix_rows
 from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
 from costmodel.targets.fpga.job import LIMITED, Job, Prices, prices
@@ -83,7 +83,7 @@ def engine(job: Job) -> Estimate:
         "mode": "engine",
         "interval_cycles": total,
         "latency_cycles": total,
-        "clock_hz": clock,
+        "clock_Hz": clock,
         "impl": style.impl,
         "lanes": chosen.pe * chosen.simd,
         "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators a kind",
@@ -96,10 +96,11 @@ def engine(job: Job) -> Estimate:
     if fps and clock / total < fps:
         misfit = (
             *misfit,
-            f"{fps:g} images a second are asked for; the fastest engine on {job.target.name} gives {clock / total:.3g}",
+            f"{fps:g} images per second are asked for; "
+            f"the fastest engine on {job.target.name} gives {clock / total:.3g}",
         )
     derived = {
-        "throughput_fps": _rate(clock / total, constants, error),
+        "steady_images_per_second": _rate(clock / total, constants, error),
         "images_per_second": _with_call(clock / total, job, error),
         "memory_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
         "available_bandwidth_B_per_s": Interval.exact(style.host_width * style.ports / 8 * clock),
@@ -114,7 +115,7 @@ def engine(job: Job) -> Estimate:
     names = tuple(layer.name for layer in job.ledger.layers)
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), job.target.constants, names, derived,
-        facts, misfit, said,
+        facts, misfit, said, unused(lines, RESOURCES),
     )  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def _rate(rate: float, constants: Mapping[str, Quantity], error: tuple[str, ...]
 
 
 def _with_call(rate: float, job: Job, error: tuple[str, ...]) -> Interval:
-    """Images a second of a batch that one call starts."""
+    """Images per second of a batch that one call starts."""
     engine = _rate(rate, job.target.constants, error)
     call = job.target.constants.get("call_time")
     if call is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
-from costmodel.targets.estimate import Estimate, Line
+from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.fpga.design import Stage
 from costmodel.targets.fpga.folding import Fold, matrix_stages
 from costmodel.targets.fpga.job import LIMITED, Job, capacity, nominal
@@ -31,7 +31,7 @@ def utilisation(
 ) -> dict[str, Interval]:
     """Share of the device that the lines of a bill take of each resource; resources that the device lacks and the
     design does not use are left out."""
-    bill = Estimate("", "", "", tuple(lines), constants)
+    bill = Estimate("", "", "", tuple(lines), constants, unused=unused(lines, LIMITED))
     shares = {}
     for name in LIMITED:
         total = bill.total(name)

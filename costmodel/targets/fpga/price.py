@@ -17,7 +17,7 @@ from costmodel.targets.fpga.units import IMPLS
 from costmodel.targets.spec import Parameter, Target
 
 OPTIONS: Mapping[str, Parameter] = {
-    "fps": Parameter(0.0, "images a second to reach with the least hardware; 0: as many as the device holds", min=0.0),
+    "fps": Parameter(0.0, "steady images per second to reach with the least hardware; 0: as many as fit", min=0.0),
     "folding": Parameter(
         "auto", "auto, PExSIMD of each matrix unit (16x3,32x32,...), or a folding file of FINN (JSON)"
     ),
@@ -53,7 +53,9 @@ def price(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Estima
     """Price a ledger on an FPGA.
 
     Lines are in LUT, FF, CARRY, DSP, block RAMs of 18 kbit, cycles, seconds and joules; ``facts`` hold the folding, the
-    initiation interval and the latency in cycles; ``derived`` the rate and the utilisation of the device.
+    initiation interval and the latency in cycles; ``derived`` the utilisation of the device and two rates:
+    ``images_per_second`` over ``batch`` images in a row, the filling of the pipeline included, and
+    ``steady_images_per_second`` of a pipeline that stays full, which is clock / initiation interval.
     Raises :class:`CostmodelError` for a folding that does not match the network.
     """
     job = make_job(ledger, target, settings)
@@ -71,13 +73,13 @@ def better(designs: list[Estimate], fps: float) -> Estimate:
     if len(designs) == 1:
         return designs[0]
     pipeline, shared = designs
-    first, second = (design.derived["throughput_fps"].value for design in designs)
+    first, second = (design.derived["steady_images_per_second"].value for design in designs)
     fits, other_fits = (_buildable(design) for design in designs)
     if fits and other_fits:
         fits = first >= (min(fps, second) if fps else second)
     if fits:
         return pipeline
-    why = pipeline.misfit or (f"the engine is faster: {second:,.4g} images a second, a pipeline {first:,.4g}",)
+    why = pipeline.misfit or (f"the engine is faster: {second:,.4g} images per second, a pipeline {first:,.4g}",)
     facts = {**shared.facts, "why_no_pipeline": "; ".join(why)}
     return replace(shared, facts=facts, misfit=(*shared.misfit, *(why if shared.misfit and pipeline.misfit else ())))
 

@@ -131,7 +131,7 @@ class Timing:
         return found + dynamic_lines(self.amounts, cycles, self.target, self.activity)
 
     def rates(self) -> dict[str, Interval]:
-        """Images a second: of a full pipeline, and of a batch with its filling and its call."""
+        """Images per second: of a full pipeline, and of a batch with its filling and its call."""
         rate = self.clock / self.interval
         stalls = [self.constants[name] for name in self._stalls()]
         slow, fast = (stalls[0].high, stalls[0].low) if stalls else (1.0, 1.0)
@@ -143,7 +143,7 @@ class Timing:
             up += (seconds * q[0].high - value) ** 2 if q else 0.0
             down += (value - seconds * q[0].low) ** 2 if q else 0.0
         return {
-            "throughput_fps": Interval(rate, rate / slow, rate / fast),
+            "steady_images_per_second": Interval(rate, rate / slow, rate / fast),
             "images_per_second": Interval(1 / total, 1 / (total + math.sqrt(up)), 1 / (total - math.sqrt(down))),
         }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from costmodel.views.plots.palette import metric as metric_of
+from costmodel.metrics import metric as metric_of
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Profile
@@ -92,12 +92,11 @@ def traffic(ledger: Ledger) -> StackInfo:
 
 
 def costs(estimate: Estimate, metric: str) -> StackInfo:
-    """A metric of an estimate by layer and component."""
+    """A metric of an estimate by layer and component; empty where there is no figure of it."""
     table: dict[int, dict[str, float]] = {}
-    for line in estimate.lines:
-        if line.metric == metric:
-            row = table.setdefault(line.layer, {})
-            row[line.component] = row.get(line.component, 0.0) + estimate.cost(line)
+    for line in estimate.lines_of(metric) if estimate.has(metric) else ():
+        row = table.setdefault(line.layer, {})
+        row[line.component] = row.get(line.component, 0.0) + estimate.cost(line)
     m = metric_of(metric)
     return _stack(f"{m.title} by layer", m.unit, dict(sorted(table.items())), dict(enumerate(estimate.layer_names)))
 
@@ -114,7 +113,7 @@ def split(estimate: Estimate, metric: str) -> IntervalInfo:
 
 def side_by_side(estimates: Sequence[tuple[str, Estimate]], metric: str) -> IntervalInfo:
     """The total of a metric for each labelled estimate that has it."""
-    found = [(label, e.total(metric)) for label, e in estimates if metric in e.metrics() or metric in e.derived]
+    found = [(label, e.total(metric)) for label, e in estimates if e.has(metric)]
     m = metric_of(metric)
     return IntervalInfo(
         m.title, m.unit, tuple(label for label, _ in found), tuple(v.value for _, v in found),

@@ -6,7 +6,8 @@ import io
 from typing import Any
 
 from costmodel.errors import MissingExtraError
-from costmodel.views.plots.palette import LIGHT, Metric, colours
+from costmodel.metrics import Metric
+from costmodel.views.plots.palette import LIGHT, colours
 from costmodel.views.plots.scatter import ScatterInfo
 
 FORMATS = ("svg", "pdf", "png")
@@ -66,9 +67,9 @@ def trade_off(
 def _axis(axes: Any, name: str, m: Metric, log: bool) -> None:
     from matplotlib.ticker import EngFormatter
 
-    label = f"{m.title}{f' [{m.unit}]' if m.unit in ('%', 'mm²') else ''}{' (more is better)' if m.maximised else ''}"
+    label = f"{m.title}{f' [{m.unit}]' if not m.prefixed else ''}{' (more is better)' if m.maximised else ''}"
     getattr(axes, f"set_{name}label")(label)
     if log:
         getattr(axes, f"set_{name}scale")("log")
-    if m.unit not in ("%", "mm²"):
+    if m.prefixed:
         getattr(axes, f"{name}axis").set_major_formatter(EngFormatter(unit=m.unit))

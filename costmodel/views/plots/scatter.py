@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from costmodel.errors import CostmodelError
+from costmodel.metrics import Metric, metric
 from costmodel.targets.quantity import Interval
-from costmodel.views.plots.palette import Metric, metric, show
+from costmodel.views.numbers import show
 
 State = Literal["front", "dominated", "failing"]
 

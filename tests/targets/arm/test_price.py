@@ -37,7 +37,7 @@ def test_every_target_gives_a_complete_answer(name: str) -> None:
     bill = estimate(ledger, name)
     latency = bill.total("latency_s")
     assert 0 < latency.low < latency.value < latency.high
-    assert bill.derived["inferences_per_s"].value == pytest.approx(1 / latency.value)
+    assert bill.derived["images_per_second"].value == pytest.approx(1 / latency.value)
     assert set(bill.sources()) == set(bill.constants)
     assert sum(i.value for i in bill.by_layer("latency_s").values()) == pytest.approx(latency.value)
 

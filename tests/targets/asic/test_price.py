@@ -349,7 +349,7 @@ def test_dram_whose_bandwidth_has_no_source_needs_one() -> None:
 @pytest.mark.parametrize("name", list_targets("asic"))
 def test_times_rates_and_power_have_intervals(name: str) -> None:
     bill = estimate(small_net(), name)
-    for metric in ("latency_s", "inferences_per_s", "tops", "power_W", "energy_J"):
+    for metric in ("latency_s", "images_per_second", "tops", "power_W", "energy_J"):
         found = bill.total(metric)
         assert found.low < found.high, metric
 

@@ -60,7 +60,7 @@ def test_what_fails_a_constraint_is_no_member_and_beats_nothing():
 
 def test_why_says_by_how_much():
     info = scatter([design("a", 1.0, 90.0), design("b", 2.0, 88.0)], "energy_J", "accuracy")
-    assert info.points[1].why == "beaten by a: 2 points more top-1 accuracy and 2 times less energy an image"
+    assert info.points[1].why == "beaten by a: 2 points more top-1 accuracy and 2 times less energy per image"
 
 
 def test_designs_that_lack_a_metric_are_counted_and_not_drawn():
@@ -74,9 +74,9 @@ def test_nothing_to_show_is_empty_and_not_an_error():
 
 
 def test_two_maximised_axes_run_from_small_to_large():
-    rows = [Design(n, n, "s", {"fps": Interval.exact(x), "accuracy": Interval.exact(y)})
+    rows = [Design(n, n, "s", {"images_per_second": Interval.exact(x), "accuracy": Interval.exact(y)})
             for n, x, y in (("a", 1, 90), ("b", 10, 80), ("c", 1, 70))]  # fmt: skip
-    info = scatter(rows, "fps", "accuracy")
+    info = scatter(rows, "images_per_second", "accuracy")
     assert [info.points[i].id for i in info.front] == ["a", "b"]
     assert info.points[2].why.startswith("beaten by ")
     assert info.steps() == ([1, 1, 10], [90, 80, 80])

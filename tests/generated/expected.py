@@ -158,7 +158,8 @@ class Deployed:
                 self.chains[node.id] = self._settle(node, chain.then(node))
             case "mean":
                 self.rows["add"] += node.attrs["adds"]
-                if self._real_core(chain) and not self.decided[node.id]:
+                near = self._real_core(chain) and "mean" not in chain.through
+                if near and self._alone(self.nodes[chain.core], source):
                     chain = self._carry_out(source, chain)
                 self.chains[node.id] = self._settle(node, chain.over("mean").then(node))
             case "move":
@@ -233,7 +234,8 @@ class Deployed:
         if len(node.shape) == 3:
             self.features.add("matrix of tokens")
         if b[0] == "real":
-            behind = self._real_core(chain) and self._alone(self.nodes[chain.core], source)
+            near = self._real_core(chain) and "mean" not in chain.through
+            behind = near and self._alone(self.nodes[chain.core], source)
             if behind or (chain.bias and node.attrs["padding"]):
                 chain = self._carry_out(source, chain)
             if not chain.empty:
@@ -253,6 +255,8 @@ class Deployed:
         """Where several read a value and one of them needs it as it is, it is made here."""
         if len(self.users[node.id]) > 1 and self.wanted[node.id]:
             return self._carry_out(node, chain)
+        if len(self.users[node.id]) > 1 and not self.decided[node.id] and not chain.empty:
+            self.features.add("several readers that each take it")
         return chain
 
     def _carry_out(self, node: Node, chain: Chain) -> Chain:
@@ -262,7 +266,11 @@ class Deployed:
         if chain.steps > 1:
             self.features.update(f"merged over {what}" for what in chain.through)
         if self._real_core(chain) and self._alone(core, node):
-            self.biased[core.id] |= chain.bias
+            if "mean" in chain.through:  # the scale goes into the weights, the bias is added to the means
+                self.features.add("real weights in front of a mean")
+                self.rows["add"] += node.numel * (chain.bias and not self.biased[core.id])
+            else:
+                self.biased[core.id] |= chain.bias
         else:
             self.rows[_step(chain.scale, chain.per_channel)] += node.numel
             self.rows["add"] += node.numel * chain.bias

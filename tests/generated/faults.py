@@ -19,7 +19,9 @@ COUNTED: dict[str, str] = {
     "threshold behind concatenation": "a scale or bias stops at a concatenation in front of a threshold",
     "real weights behind levels": "see several levels",
     "sizes per channel into real weights": "the size goes into the weights, but what is left, ±1, counts as real",
-    "real weights behind mean": "a bias or a scale stops at a mean in front of real weights",
+    "real weights in front of a mean": "a scale behind a mean does not go back into the real weights in front of it",
+    "several readers that each take it": "a chain that a threshold and real weights read is made for both",
+    "means that are flattened": "a scale or bias stops at the view of a map of one place",
     "few outputs": "a result that happens to have few values is taken for a threshold",
 }
 #: Networks that cannot be executed, or give another result than PyTorch.

@@ -57,6 +57,12 @@ def slope(s: Sketch, scale: str) -> Node:
     return read(s, s.affine(s.prelu(y, scale), bias=True))
 
 
+def several(s: Sketch) -> Node:
+    """A norm that a threshold takes, and real weights as well: nothing of it is left over."""
+    y = s.batch_norm(binary(s, signs(s, stem(s)), **REAL))
+    return s.plus(s.sum(y, 8, "real", bias=True), read(s, y))
+
+
 def shared_scale(s: Sketch) -> Node:
     """One chain that is read twice is carried out once."""
     y = s.batch_norm(binary(s, signs(s, stem(s)), **REAL))
@@ -137,6 +143,15 @@ RULES: dict[str, tuple[Build, ...]] = {
     "sizes per channel into real weights": (
         lambda s: s.sum(s.affine(levels(s, "binary"), "real", True), 8, "real", kernel=3),
     ),
+    "real weights in front of a mean": (
+        lambda s: s.cut(s.batch_norm(s.global_mean(stem(s))), 1),
+        lambda s: s.cut(s.affine(s.avg_pool(stem(s)), "real", True), 1),
+    ),
+    "means that are flattened": (
+        lambda s: s.sum(s.global_mean(binary(s, signs(s, stem(s)), **REAL)), 10, "real", bias=True),
+        lambda s: s.sum(s.quantise(s.batch_norm(s.global_mean(binary(s, signs(s, stem(s))))), "binary"), 10, "binary"),
+    ),
+    "several readers that each take it": (several,),
     "real weights behind mean": (
         lambda s: s.sum(s.global_mean(s.cut(stem(s), 1)), 10, "real", bias=True),
         lambda s: s.sum(s.global_mean(binary(s, signs(s, stem(s)), **REAL)), 10, "real", bias=True),
@@ -159,7 +174,7 @@ RULES: dict[str, tuple[Build, ...]] = {
 
 
 #: Rules about a spelling: other networks are not written so, and those of the rule are.
-SPELLED = frozenset({"ternary from two comparisons", "prelu as a maximum"})
+SPELLED = frozenset({"means that are flattened", "ternary from two comparisons", "prelu as a maximum"})
 
 
 def _flat(s: Sketch, x: Node) -> Node:

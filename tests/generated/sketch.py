@@ -207,6 +207,8 @@ class Sketch:
         text = self.spelling.choice(
             [f"{v}.mean((2, 3))", f"F.adaptive_avg_pool2d({v}, 1).flatten(1)", f"torch.mean({v}, dim=[-1, -2])"]
         )
+        if "flatten" in text:
+            self.features.add("means that are flattened")
         return self._mean(x, x.shape[:2], text, numel(x.shape[2:]))
 
     def _mean(self, x: Node, shape: tuple[int, ...], text: str, count: int) -> Node:

@@ -133,6 +133,21 @@ def test_an_operation_that_is_counted_is_one_function(package: Path) -> None:
     assert run(package, code=code).split() == ["0", "4"]
 
 
-@pytest.mark.parametrize("title", sorted({"A board", "A core", "A technology", "A network", "An operation"}))
+def test_a_metric_is_one_row_and_where_it_is_computed(package: Path) -> None:
+    assert carry_out("A metric", package) == ["costmodel/metrics.py", "costmodel/targets/asic/price.py"]
+    code = (
+        "import costmodel\n"
+        "from costmodel.validate.asic_networks import single\n"
+        "bill = costmodel.estimate(single(64, 10, 3), 'asic')\n"
+        "energy, images = bill.total('energy_J'), bill.total('images per joule')\n"
+        "assert abs(images.value * energy.value - 1) < 1e-12 and images.low < images.value < images.high"
+    )
+    run(package, code=code)
+    assert "images per joule" in run(package, "profile", "abbnn-digits", "--target", "asic")
+
+
+@pytest.mark.parametrize(
+    "title", sorted({"A board", "A core", "A technology", "A network", "A metric", "An operation"})
+)
 def test_every_promised_example_is_there(title: str) -> None:
     assert examples()[title]

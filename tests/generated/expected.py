@@ -127,7 +127,7 @@ class Deployed:
                 scales, biases = self._on_the_way(node)
                 if user.attrs["weights"][0] == "real":
                     return biases and user.attrs["padding"] > 0
-                return self._real(node) or biases or scales == "channel"
+                return biases or scales == "channel"
             case _:
                 return True
 
@@ -244,9 +244,11 @@ class Deployed:
             self.biased[node.id] = own or chain.bias
             self.chains[node.id] = Chain(node.id)
             return
-        if not chain.empty and self._real(source):
+        if self._real(source) and (chain.bias or chain.per_channel):
             self._carry_out(source, chain)
             chain = Chain(source.id)
+        elif self._real(source) and not chain.empty:
+            self.features.add("a scale through a sum of signed numbers")
         self.chains[node.id] = self._settle(node, replace(chain, core=node.id, bias=own))
 
     # -- carrying out ------------------------------------------------------------------------------------------------

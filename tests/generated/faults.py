@@ -21,6 +21,7 @@ COUNTED: dict[str, str] = {
     "sizes per channel into real weights": "the size goes into the weights, but what is left, ±1, counts as real",
     "real weights in front of a mean": "a scale behind a mean does not go back into the real weights in front of it",
     "several readers that each take it": "a chain that a threshold and real weights read is made for both",
+    "a scale through a sum of signed numbers": "a scale per tensor stops in front of binary weights",
     "means that are flattened": "a scale or bias stops at the view of a map of one place",
     "few outputs": "a result that happens to have few values is taken for a threshold",
 }

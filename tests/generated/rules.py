@@ -152,6 +152,10 @@ RULES: dict[str, tuple[Build, ...]] = {
         lambda s: s.sum(s.quantise(s.batch_norm(s.global_mean(binary(s, signs(s, stem(s))))), "binary"), 10, "binary"),
     ),
     "several readers that each take it": (several,),
+    "a scale through a sum of signed numbers": (
+        lambda s: binary(s, s.avg_pool(s.cut(stem(s), 1)), **REAL),
+        lambda s: s.batch_norm(binary(s, s.affine(s.cut(stem(s), 1), "real"))),
+    ),
     "real weights behind mean": (
         lambda s: s.sum(s.global_mean(s.cut(stem(s), 1)), 10, "real", bias=True),
         lambda s: s.sum(s.global_mean(binary(s, signs(s, stem(s)), **REAL)), 10, "real", bias=True),

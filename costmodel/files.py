@@ -16,7 +16,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> Path:
     a folder or a device; ``path`` is then what it was before.
     """
     final = Path(path)
-    if not final.name or final.is_dir():
+    if not final.name:
         raise CostmodelError(f"cannot write {final}: it is a folder. Give a file.")
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     payload = data.encode() if isinstance(data, str) else data

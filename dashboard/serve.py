@@ -24,7 +24,10 @@ def make_server(host: str, port: int, results: str | None = None, sweeps: list[s
 
     from costmodel.dashboard import app as application
     from costmodel.dashboard.results import DATA
+    from costmodel.dashboard.sweeps import Sweep
 
+    for sweep in sweeps or ():
+        _ = Sweep(Path(sweep)).parts  # says what is wrong with a folder, before the browser opens
     hosts = application.LOCAL if host in LOCAL else None
     folder = Path(results) if results else DATA
     app = application.make_app(folder, [Path(s) for s in sweeps or ()], hosts)

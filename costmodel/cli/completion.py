@@ -7,7 +7,10 @@ or a newer version needs no new script. Answering imports neither torch nor anyt
 from __future__ import annotations
 
 import argparse
+import importlib
+from collections.abc import Sequence
 
+from costmodel.cli import options
 from costmodel.cli.main import VERBS, load, verb_parser
 from costmodel.errors import CostmodelError
 
@@ -21,43 +24,71 @@ to use it:
 SHELLS = ("bash", "zsh", "fish")
 
 #: Options and verbs after which a name is expected, and names of what.
-NAMED = {"--model": "models", "--target": "targets", "--convention": "conventions"}
+NAMED = {
+    "--model": "models", "--target": "targets", "--convention": "conventions", "--checkpoint": "checkpoints",
+    "--recipe": "recipes", "--plan": "plans", "--data": "data", "--set": "options",
+}  # fmt: skip
 POSITIONAL = {
     "profile": "models", "models": "models", "compare": "models", "fold": "models", "deploy": "models",
-    "train": "models", "report": "models", "targets": "targets",
+    "train": "models", "report": "models", "targets": "targets", "validate": "kinds",
 }  # fmt: skip
+WHAT = tuple(dict.fromkeys([*NAMED.values(), *POSITIONAL.values()]))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", nargs="?", choices=SHELLS, help="the shell that will read the script")
-    parser.add_argument(
-        "--names", choices=("models", "targets", "conventions"), help="list names, for the script itself"
-    )
+    parser.add_argument("--names", choices=WHAT, help="list names, for the script itself")
+    options.add(parser, "--target")
 
 
 def run(args: argparse.Namespace) -> int:
     if bool(args.shell) == bool(args.names):
         raise CostmodelError(f"give one shell: {', '.join(SHELLS)}")
     if args.names:
-        print("\n".join(names(args.names)))
+        print("\n".join(names(args.names, args.target)))
     else:
         print({"bash": bash, "zsh": zsh, "fish": fish}[args.shell](), end="")
     return 0
 
 
-def names(what: str) -> list[str]:
-    """Names of all networks, targets or conventions, short names included."""
+def names(what: str, targets: Sequence[str] = ()) -> list[str]:
+    """All names of a kind, short names included; the options of ``--set`` are those of ``targets``, else of all."""
+    if what == "options":
+        return _options(targets)
+    if what == "models":
+        from costmodel.zoo import registry
+
+        return [name for item in registry.list_models() for name in (item, *registry.entry(item).aliases)]
+    from costmodel.targets.load import KINDS, aliases, list_targets
+
+    if what == "targets":
+        return [*list_targets(), *aliases(), "all"]
+    if what == "kinds":
+        return ["counts", *KINDS]
     if what == "conventions":
         from costmodel.ledger.conventions import list_conventions
 
         return list_conventions()
-    if what == "targets":
-        from costmodel.targets.load import aliases, list_targets
+    if what == "data":
+        from costmodel.train import DATASETS
 
-        return [*list_targets(), *aliases()]
-    from costmodel.zoo import registry
+        return [name.replace("DIR", "") for name in DATASETS]
+    module = {"checkpoints": "shipped", "recipes": "recipes", "plans": "plans"}[what]
+    found: list[str] = importlib.import_module(f"costmodel.train.{module}").names()
+    return found
 
-    return [name for item in registry.list_models() for name in (item, *registry.entry(item).aliases)]
+
+def _options(targets: Sequence[str]) -> list[str]:
+    """``clock=`` for every option, ``impl=hls`` where it takes one of a few words."""
+    from costmodel.targets import load_target, options_of
+    from costmodel.targets.load import list_targets
+
+    found: dict[str, None] = {}
+    for target in targets or list_targets():
+        for name, parameter in options_of(load_target(target)).items():
+            words = parameter.choices if parameter.choices else ("",)
+            found.update(dict.fromkeys(f"{name}={word}" for word in words))
+    return list(found)
 
 
 def flags(verb: str) -> dict[str, argparse.Action]:
@@ -70,7 +101,7 @@ def flags(verb: str) -> dict[str, argparse.Action]:
 def bash() -> str:
     """A script for bash; zsh reads it too, through ``bashcompinit``."""
     cases = "\n".join(f'    {verb}) flags="{" ".join(flags(verb))}";;' for verb in VERBS)
-    ask = "$(costmodel completion --names {} 2>/dev/null)"
+    ask = '$(costmodel completion --names {} "${{targets[@]}}" 2>/dev/null)'
     values = "\n".join(f'    {flag}) _costmodel_words "{ask.format(what)}"; return;;' for flag, what in NAMED.items())
     choices = "\n".join(f'    {where}) _costmodel_words "{" ".join(w)}"; return;;' for where, w in _choices().items())
     positional = "\n".join(
@@ -78,15 +109,22 @@ def bash() -> str:
     )
     return f"""\
 # costmodel completion for bash
-_costmodel_words() {{ COMPREPLY=($(compgen -W "$1" -- "${{COMP_WORDS[COMP_CWORD]}}")); }}
+_costmodel_words() {{
+  COMPREPLY=($(compgen -W "$1" -- "${{COMP_WORDS[COMP_CWORD]}}"))
+  case "${{COMPREPLY[*]}}" in *=) compopt -o nospace 2>/dev/null;; esac
+}}
 _costmodel() {{
-  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" flags="" words=""
+  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" flags="" words="" i
+  local targets=()
+  for ((i = 2; i < COMP_CWORD; i++)); do
+    if [ "${{COMP_WORDS[i-1]}}" = --target ]; then targets+=(--target "${{COMP_WORDS[i]}}"); fi
+  done
   if [ "$COMP_CWORD" -eq 1 ]; then
     _costmodel_words "{" ".join(VERBS)} --help --version"; return
   fi
   case "$prev" in
 {values}
-    --checkpoint|--folding|--output|-o) COMPREPLY=($(compgen -f -- "$cur")); return;;
+    --folding|--output|-o|--sweep) COMPREPLY=($(compgen -f -- "$cur")); return;;
   esac
   case "${{COMP_WORDS[1]}}:$prev" in
 {choices}

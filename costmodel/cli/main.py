@@ -85,9 +85,9 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         _discard_output()
         place = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{place}{error.strerror or error}", error=error)
-    except MemoryError as error:
-        return _fail("out of memory: try a smaller input, or a machine with more", error=error)
+        return _fail(f"{place}{error.strerror or error}")
+    except MemoryError:
+        return _fail("out of memory: try a smaller input, or a machine with more")
     except RecursionError as error:
         return _fail(
             "something is nested too deeply: a file that was given, or the modules of the network", error=error
@@ -95,7 +95,7 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as end:
         if end.code in (0, None):
             raise  # --help, --version
-        return _fail(f"the program was left with exit status {end.code!r}", error=end)
+        return _fail(f"the program was left with exit status {end.code!r}")
     except BaseException as error:  # a fault of this program: one line, and where it is on request
         import traceback
 
@@ -150,6 +150,11 @@ def dispatch(arguments: list[str]) -> int:
     parser = verb_parser(verb, module)
     _check_options(verb, parser, arguments[1:])
     args = parser.parse_intermixed_args(arguments[1:])
+    for action in parser._actions:  # argparse makes an empty list of the value `--`
+        given = getattr(args, action.dest, None)
+        values = given if isinstance(action, argparse._AppendAction) else [given]
+        if action.nargs is None and [] in (values or ()):
+            raise CostmodelError(f"{'/'.join(action.option_strings)}: expected a value, and not --")
     return int(module.run(args) or 0)
 
 

@@ -162,7 +162,10 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
     kinds = {entry.kind for entry in entries}
     metrics = {*objective_names(), *(name for kind in kinds for name in objective_names(kind))}
     objectives = _objectives(data.get("objectives"), kinds, where)
-    constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in (data.get("constraints") or {}).items()}
+    bounds = data.get("constraints") or {}
+    if not isinstance(bounds, Mapping):
+        raise CostmodelError(f"{where}: constraints: expected {{metric: {{min: ..., max: ...}}}}: {bounds!r}")
+    constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in bounds.items()}
     level = data.get("level", "deployed")
     if level not in ("deployed", "as_written"):
         raise CostmodelError(f"{where}: level: {level!r}: expected deployed or as_written")
@@ -197,7 +200,7 @@ def _objectives(value: Any, kinds: set[str], where: str) -> dict[str, tuple[str,
         listed = (kind,) if isinstance(value, Mapping) else ALL
         known = {*objective_names(), *(name for each in listed for name in objective_names(each))}
         for name in names:
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 raise UnknownNameError(f"objective of a space ({where})", str(name), known)
         found[kind] = tuple(name for name in names if name in (*objective_names(kind), *objective_names()))
         if not found[kind]:

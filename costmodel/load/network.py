@@ -201,7 +201,13 @@ def _torch_file(path: Path) -> dict[str, Any]:
                 "file, so it is refused. Save the weights alone: torch.save(model.state_dict(), FILE)"
             ) from error
         raise CostmodelError(f"checkpoint {path} is not a PyTorch file: {error}") from error
-    except (EOFError, ValueError, KeyError) as error:  # the text says nothing, such as "101"
+    except (
+        EOFError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ) as error:  # the text says nothing, such as "101"
         raise CostmodelError(f"checkpoint {path} is not a PyTorch file; make one with torch.save") from error
     except (RuntimeError, OSError) as error:
         raise CostmodelError(f"checkpoint {path} cannot be read: {' '.join(str(error).split())[:300]}") from error

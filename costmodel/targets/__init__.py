@@ -54,6 +54,13 @@ def estimate(
     try:
         with without_collector():
             result: Estimate = model.price(ledger, spec, settings)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        if not _is_users(spec):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise CostmodelError(
+            f"target {spec.file}: a value in it has no price ({what}). Check its parameters"
+        ) from error
     except KeyError as error:
         if not _is_users(spec):
             raise

@@ -18,6 +18,8 @@ T = TypeVar("T")
 #: A table: constants by row and column.
 Rows = Mapping[str, Mapping[str, Quantity]]
 Value = float | int | str | bool | None
+#: No option is larger; NaN and infinity are no options.
+LARGEST = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,13 @@ class Parameter:
         Raises :class:`CostmodelError` that says what may be chosen.
         """
         given = value
-        if isinstance(value, float) and not math.isfinite(value):
-            raise CostmodelError(f"option {name}={given!r}: expected {self._expected()}")
         if isinstance(value, str) and isinstance(self.default, (int, float)):
             value = self._from_text(value)
         expected = self._expected()
-        if isinstance(self.default, (int, float)) and not isinstance(value, (int, float)):
+        number = isinstance(self.default, (int, float)) or (self.min, self.max) != (None, None)
+        if number and value is not None and not (isinstance(value, (int, float)) and -LARGEST <= value <= LARGEST):
+            raise CostmodelError(f"option {name}={given!r}: expected {expected}")
+        if value is None and self.default is not None:
             raise CostmodelError(f"option {name}={given!r}: expected {expected}")
         if isinstance(self.default, int) and not isinstance(self.default, bool) and isinstance(value, float):
             if value != int(value):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from costmodel.errors import CostmodelError
+from costmodel.train import DATASETS
 from costmodel.train.curves import draw
-from costmodel.train.data import DATASETS
 from costmodel.train.job import Job, OwnNetwork, Result
 from costmodel.train.plans import Cell, load_plan
 from costmodel.train.recipes import Recipe, load_recipe, with_epochs

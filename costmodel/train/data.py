@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.train import idx
+from costmodel.train import DATASETS, idx
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
@@ -112,7 +112,6 @@ CIFAR: dict[str, Cifar] = {
     ),
 }
 
-DATASETS = ("cifar10", "cifar100", "mnist", "fashion-mnist", "digits", "imagenet:DIR")
 VALIDATION_IMAGES = {"cifar10": 5000, "cifar100": 5000, "mnist": 5000, "fashion-mnist": 5000, "digits": 200}
 
 

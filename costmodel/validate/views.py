@@ -55,8 +55,8 @@ def scores(summaries: list[Summary]) -> Table:
         found.append(Row(values, "plain" if own else "dim", label=label))
     columns = [
         Column("group", "rows, and what the constants were fitted to", "left"),
-        Column("estimator", "estimator", "left", lambda name: name if name == "costmodel" else ""),
-        Column("split", "split", "left", lambda split: split or ""),
+        Column("estimator", "estimator", "left", lambda name: name if name == "costmodel" else "", spare=1),
+        Column("split", "split", "left", lambda split: split or "", spare=2),
         Column("count", "n"),
         Column("mape", "mean error", show=percent),
         Column("worst", "worst", show=percent),
@@ -84,8 +84,8 @@ def rows(group: str, results: tuple[Result, ...]) -> Table:
         Column("low", "low", show=number),
         Column("high", "high", show=number),
         Column("error", "error", show=signed),
-        *([Column("left_out", "left out", show=signed)] if left_out else []),
-        *(Column(f"baseline {i}", f"baseline {i}", show=signed) for i, _ in enumerate(baselines, 1)),
+        *([Column("left_out", "left out", show=signed, spare=2)] if left_out else []),
+        *(Column(f"baseline {i}", f"baseline {i}", show=signed, spare=1) for i, _ in enumerate(baselines, 1)),
     ]
     table = []
     for r in results:

@@ -25,13 +25,14 @@ def overview(names: list[str]) -> Table:
         rows.append(Row([name, ", ".join(entry.aliases), shape, *cells, best.top1 if best else None,
                          best.source if best else entry.source]))  # fmt: skip
     columns = [
-        Column("name", "network", "left"), Column("aliases", "short name", "left"), Column("input", "input"),
-        Column("parameters", "parameters", show=numbers.count), Column("mul", "mul", show=numbers.count),
-        Column("bit_macs", "1-bit MAC", show=numbers.count), Column("add", "add", show=numbers.count),
-        Column("shift", "shift", show=numbers.count),
+        Column("name", "network", "left"), Column("aliases", "short name", "left", spare=2),
+        Column("input", "input", spare=5),
+        Column("parameters", "parameters", show=numbers.count, spare=6), Column("mul", "mul", show=numbers.count),
+        Column("bit_macs", "1-bit MAC", show=numbers.count), Column("add", "add", show=numbers.count, spare=4),
+        Column("shift", "shift", show=numbers.count, spare=3),
         Column("weight_bits", "weights", show=lambda v: numbers.bits(v) if v else ""),
         Column("top1", "top-1", show=lambda v: f"{v:.2f}" if v else ""),
-        Column("source", "source of the accuracy, or of the network", "left", prose=True),
+        Column("source", "source of the accuracy, or of the network", "left", prose=True, spare=1),
     ]  # fmt: skip
     return Table("models", "", columns, rows, notes=[f"{len(rows)} networks; counts of one inference as deployed"])
 

@@ -26,6 +26,12 @@ def test_missing_results_are_bad_input(tmp_path, capsys):
     assert "there are no results" in capsys.readouterr().err
 
 
+def test_a_sweep_of_nothing_is_refused(tmp_path, capsys):
+    for folder in (tmp_path, tmp_path / "none"):
+        assert cli.main(["dashboard", "--no-browser", "--port", "0", "--sweep", str(folder)]) == 2
+        assert "costmodel explore" in capsys.readouterr().err
+
+
 def test_a_port_that_is_none_is_refused(capsys):
     assert cli.main(["dashboard", "--no-browser", "--port", "70000"]) == 2
     assert "from 0 to 65,535" in capsys.readouterr().err

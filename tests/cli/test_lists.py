@@ -113,9 +113,14 @@ def test_bash_completes_commands_options_and_names(capsys: pytest.CaptureFixture
         assert "abbnn" in complete("profile", "--model", "abb")
         assert "fpga" in complete("targets", "fp")
         assert complete("profile", "--convention", "op") == {"ops64"}
+        assert complete("profile", "abbnn", "--target", "fpga", "--set", "imp") == {"impl=hls", "impl=compressor"}
+        assert complete("train", "abbnn", "--recipe", "teach") == {"teacher"}
+        assert "cifar100" in complete("train", "abbnn", "--data", "cif")
+        assert complete("deploy", "--checkpoint", "abbnn-reactnet6") == {"abbnn-reactnet6-digits"}
+        assert complete("validate", "ar") == {"arm"}
 
 
-@pytest.mark.parametrize("what", ["models", "targets", "conventions"])
+@pytest.mark.parametrize("what", completion.WHAT)
 def test_names_are_one_a_line(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     names = out(capsys, "completion", "--names", what).split("\n")[:-1]
     assert len(names) == len(set(names)) > 3

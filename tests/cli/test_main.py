@@ -88,9 +88,10 @@ def test_whatever_fails_ends_in_one_line_and_status_two(
     assert cli.main(["models"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("costmodel: error: ") and "Traceback" not in line
-    monkeypatch.setenv(cli.DEBUG, "1")
-    with pytest.raises(type(raised)):
-        cli.main(["models"])
+    if "should not happen" in line:
+        monkeypatch.setenv(cli.DEBUG, "1")
+        with pytest.raises(type(raised)):
+            cli.main(["models"])
 
 
 def started(redirect: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

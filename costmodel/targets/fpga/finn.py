@@ -179,7 +179,7 @@ def _load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, An
             f"cannot read the folding {source}: {error.strerror or error}. Give 'auto', "
             "PExSIMD of each unit (16x3,32x32), or a FINN folding JSON file."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CostmodelError(
             f"{source}: not a JSON file ({error}). Give 'auto' or a FINN folding JSON file."
         ) from error

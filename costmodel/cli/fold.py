@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from costmodel import api
 from costmodel.cli import options
 from costmodel.errors import CostmodelError
+from costmodel.metrics import RESOURCES
 from costmodel.views.output import emit
 from costmodel.views.progress import progress
 
@@ -28,7 +29,6 @@ examples:
 
 exit status: 0; 2 for bad input, and where no design meets the demands
 """
-RESOURCES = ("lut", "bram18", "dsp", "ff", "uram")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ class Folded:
     network: str
     target: str
     interval: int
-    fps: float
+    steady_images_per_second: float
     resources: Mapping[str, float]
     limits: Mapping[str, float]
     folding: Mapping[str, Mapping[str, int | str]]

@@ -41,7 +41,7 @@ class Design:
     """One point of a front: cycles between two images, images per second, and resources by name."""
 
     interval: int
-    fps: float
+    steady_images_per_second: float
     resources: Mapping[str, float]
 
 

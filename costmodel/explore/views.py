@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from costmodel.explore.cases import Case, cases
@@ -16,22 +17,27 @@ from costmodel.explore.foldings import Design
 from costmodel.explore.front import Front
 from costmodel.explore.greedy import Comparison
 from costmodel.explore.space import DesignSpace
+from costmodel.metrics import RESOURCES
+from costmodel.views.numbers import metric_title, metric_value
 from costmodel.views.table import Column, Row, Table
 
-RESOURCES = ("lut", "bram18", "dsp", "ff", "uram")
+#: What a folding is chosen by: the rate of a pipeline that stays full.
+RATE = "steady_images_per_second"
+
 MEMORIES = {"block": "block RAM", "distributed": "LUTs", "ultra": "UltraRAM", "auto": "-"}
 
 
 def totals(best: Folded, fps: float | None, goal: str) -> Table:
     """Rate, initiation interval, and each resource against what is allowed."""
     rows = [
-        Row(("images per second", whole(best.fps), None, None)),
+        Row((RATE, whole(best.steady_images_per_second), None, None), label=metric_title(RATE)),
         Row(("initiation interval, cycles", best.interval, None, None)),
     ]
     for name in RESOURCES:
         used, limit = best.resources[name], best.limits[name]
         if name != "uram" or limit or used:
-            rows.append(Row((name, whole(used), whole(limit), f"{used / limit:.0%}" if limit else None)))
+            share = f"{used / limit:.0%}" if limit else None
+            rows.append(Row((name, whole(used), whole(limit), share), label=metric_title(name)))
     asked = f"the cheapest folding ({goal}) for {fps:g} images per second" if fps else "the fastest folding that fits"
     columns = [
         Column("what", "", "left"),
@@ -55,16 +61,21 @@ def layers(best: Folded) -> Table:
 
 def document(best: Folded) -> dict[str, Any]:
     """The design and its folding, for JSON."""
-    found = {name: getattr(best, name) for name in ("network", "target", "fps", "interval", "resources", "limits")}
+    found = {name: getattr(best, name) for name in ("network", "target", RATE, "interval", "resources", "limits")}
+    found["fps"] = best.steady_images_per_second  # by the name of the option that asks for it
     return found | {"folding": best.folding, "finn": json.loads(best.json), "guarantee": best.guarantee}
 
 
 def front(found: Space, designs: Sequence[Design], promise: str) -> Table:
     """One design a row."""
     names = list(designs[0].resources)
-    rows = [Row((d.interval, whole(d.fps), *(whole(d.resources[name]) for name in names))) for d in designs]
-    columns = [Column("interval", "interval"), Column("fps", "images/s"), *(Column(n, n) for n in names)]
+    rows = [Row((d.interval, whole(d.steady_images_per_second), *_resources(d, names))) for d in designs]
+    columns = [Column("interval", "interval"), *(Column(n, metric_title(n)) for n in (RATE, *names))]
     return Table("front", f"{found.network} on {found.target.name}", columns, rows, notes=[promise])
+
+
+def _resources(design: Design, names: Sequence[str]) -> list[float | int]:
+    return [whole(design.resources[name]) for name in names]
 
 
 def greedy(found: Space, compared: Sequence[Comparison], max_wide: int | None) -> Table:
@@ -83,10 +94,11 @@ def comparison(found: Space, designs: Mapping[str, Design]) -> Table:
     """A given folding next to the best of the same rate and of the same size."""
     names = ("lut", "bram18", "dsp")
     rows = [
-        Row((name, d.interval, whole(d.fps), *(round(d.resources[n]) for n in names))) for name, d in designs.items()
+        Row((name, d.interval, whole(d.steady_images_per_second), *map(round, _resources(d, names))))
+        for name, d in designs.items()
     ]
-    columns = [Column("design", "", "left"), Column("interval", "interval"), Column("fps", "images/s")]
-    columns += [Column(n, n) for n in names]
+    columns = [Column("design", "", "left"), Column("interval", "interval")]
+    columns += [Column(n, metric_title(n)) for n in (RATE, *names)]
     return Table("compare", f"{found.network} on {found.target.name}", columns, rows)
 
 
@@ -123,7 +135,7 @@ def _seconds(case: Case) -> float:
 def members(front: Front, limit: int, certain_at: str | None = None) -> Table:
     """At most ``limit`` members of a front; ``certain_at`` a level says which of them are certain."""
     columns = [Column("network", "network", "left"), Column("target", "target", "left")]
-    columns += [Column(name, name) for name in front.objectives]
+    columns += [Column(n, metric_title(n), show=partial(metric_value, n, digits=4)) for n in front.objectives]
     columns.append(Column("settings", "settings", "left"))
     shown = front.members if len(front) <= limit else _spread(front, limit)
     rows = [

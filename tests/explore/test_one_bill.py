@@ -66,7 +66,7 @@ def test_an_estimate_prices_what_folding_finds(network, target, fps):
     best = folding.best(found, folding.limits(found), fps or None, mean=folding.mean_limit(found))
     assert bill.fits
     assert bill.facts["interval_cycles"] == best.interval
-    assert bill.derived["steady_images_per_second"].value == best.fps
+    assert bill.derived["steady_images_per_second"].value == best.steady_images_per_second
     assert {name: bill.total(name).value for name in best.resources} == dict(best.resources)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from costmodel.metrics import RESOURCES
 from costmodel.targets.estimate import Line
 from costmodel.targets.fpga.fit import clock_reached
 from costmodel.targets.fpga.job import Job
@@ -11,18 +12,18 @@ from costmodel.targets.fpga.timing import scope, static_power
 from costmodel.targets.fpga.units import Part
 from costmodel.targets.quantity import Interval
 
-#: The order in which resources are shown.
-RESOURCES = ("lut", "ff", "bram18", "uram", "dsp", "carry")
+#: The resources that a design is priced in, in the order in which they are shown.
+PRICED = (*RESOURCES, "carry")
 
 
 def resource_lines(groups: Iterable[tuple[int, tuple[Part, ...]]]) -> list[Line]:
     """The parts of groups as lines of the bill, by resource; parts of nothing are left out."""
-    lines: dict[str, list[Line]] = {metric: [] for metric in RESOURCES}
+    lines: dict[str, list[Line]] = {metric: [] for metric in PRICED}
     for layer, group in groups:
         for metric, component, kind, coefficient, factors in group:
             if coefficient and metric in lines:
                 lines[metric].append(Line(layer, metric, component, kind, float(coefficient), factors))
-    return [line for metric in RESOURCES for line in lines[metric]]
+    return [line for metric in PRICED for line in lines[metric]]
 
 
 def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:

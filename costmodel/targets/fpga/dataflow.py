@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costmodel.targets.estimate import Estimate, Line, unused
-from costmodel.targets.fpga.bill import RESOURCES, notes, resource_lines
+from costmodel.targets.fpga.bill import PRICED, notes, resource_lines
 from costmodel.targets.fpga.finn import folding_data, read_folding
 from costmodel.targets.fpga.fit import (
     explain_misfit,
@@ -83,7 +83,7 @@ def dataflow(job: Job) -> Estimate:
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), timing.constants,
         tuple(layer.name for layer in job.ledger.layers), derived, facts, misfit,
-        (*notes(job, used), *chosen.notes), unused(lines, RESOURCES),
+        (*notes(job, used), *chosen.notes), unused(lines, PRICED),
     )  # fmt: skip
 
 

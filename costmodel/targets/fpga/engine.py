@@ -16,13 +16,14 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
+from costmodel.metrics import RESOURCES
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.fpga import streams, units
-from costmodel.targets.fpga.bill import RESOURCES, notes, resource_lines
+from costmodel.targets.fpga.bill import PRICED, notes, resource_lines
 from costmodel.targets.fpga.design import Stage, Work, matrix_rows
 from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
-from costmodel.targets.fpga.job import LIMITED, Job, Prices, prices
+from costmodel.targets.fpga.job import Job, Prices, prices
 from costmodel.targets.fpga.pipeline import Parts, Style, operators
 from costmodel.targets.fpga.timing import active_amounts, dynamic_lines, static_power
 from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
@@ -115,7 +116,7 @@ def engine(job: Job) -> Estimate:
     names = tuple(layer.name for layer in job.ledger.layers)
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), job.target.constants, names, derived,
-        facts, misfit, said, unused(lines, RESOURCES),
+        facts, misfit, said, unused(lines, PRICED),
     )  # fmt: skip
 
 
@@ -293,12 +294,12 @@ def _with_macs(asked: Needs, tried: Engine, job: Job, most: Mapping[str, float])
     while asked.operands and used["dsp"] > most["dsp"] and tried.macs > 1:
         tried = replace(tried, macs=tried.macs - 1)
         used = _takes(asked, tried, job)
-    return tried if all(used[name] <= most[name] for name in LIMITED) else None
+    return tried if all(used[name] <= most[name] for name in RESOURCES) else None
 
 
 def _takes(asked: Needs, tried: Engine, job: Job) -> dict[str, float]:
     """What an engine takes of each resource, as its bill adds it up."""
-    sums = dict.fromkeys(LIMITED, 0.0)
+    sums = dict.fromkeys(RESOURCES, 0.0)
     constants = prices(job.target)
     for make, arguments in _pieces(asked, tried, job.style):
         for name, amount in _taken(constants, make, *arguments):
@@ -309,7 +310,7 @@ def _takes(asked: Needs, tried: Engine, job: Job) -> dict[str, float]:
 @lru_cache(maxsize=8192)
 def _taken(constants: Prices, make: Callable[..., Parts], *arguments: Any) -> tuple[tuple[str, float], ...]:
     bill = Estimate("", "", "", tuple(resource_lines([(-1, make(*arguments))])), constants.quantities)
-    return tuple((name, bill.total(name).value) for name in bill.metrics() if name in LIMITED)
+    return tuple((name, bill.total(name).value) for name in bill.metrics() if name in RESOURCES)
 
 
 def _total_cycles(job: Job, chosen: Engine) -> int:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
+from costmodel.metrics import RESOURCES
 from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.fpga.design import Stage
 from costmodel.targets.fpga.folding import Fold, matrix_stages
-from costmodel.targets.fpga.job import LIMITED, Job, capacity, nominal
+from costmodel.targets.fpga.job import Job, capacity, nominal
 from costmodel.targets.fpga.pipeline import Parts
 from costmodel.targets.fpga.units import URAM_ASPECT, MatrixShape, memory, totals
 from costmodel.targets.load import list_targets, load_target
@@ -31,9 +32,9 @@ def utilisation(
 ) -> dict[str, Interval]:
     """Share of the device that the lines of a bill take of each resource; resources that the device lacks and the
     design does not use are left out."""
-    bill = Estimate("", "", "", tuple(lines), constants, unused=unused(lines, LIMITED))
+    bill = Estimate("", "", "", tuple(lines), constants, unused=unused(lines, RESOURCES))
     shares = {}
-    for name in LIMITED:
+    for name in RESOURCES:
         total = bill.total(name)
         if device[name] or total.value:
             share = total.scaled(1 / device[name] if device[name] else float("inf"))

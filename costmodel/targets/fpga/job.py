@@ -12,15 +12,13 @@ import msgspec
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.ledger import Ledger
+from costmodel.metrics import RESOURCES
 from costmodel.targets.fpga.design import Stage, Widths, stages
 from costmodel.targets.fpga.folding import matrix_stages
 from costmodel.targets.fpga.pipeline import Style
 from costmodel.targets.fpga.units import Fabric
 from costmodel.targets.quantity import Quantity
 from costmodel.targets.spec import Target
-
-#: Resources that a device limits.
-LIMITED = ("lut", "ff", "bram18", "uram", "dsp")
 
 
 class Structure(msgspec.Struct):
@@ -77,7 +75,7 @@ def make_job(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Job
 
 def capacity(target: Target) -> dict[str, float]:
     """Resources of the device."""
-    return {name: target.value(f"device_{name}") for name in LIMITED}
+    return {name: target.value(f"device_{name}") for name in RESOURCES}
 
 
 def make_fabric(structure: Structure, target: Target) -> Fabric:

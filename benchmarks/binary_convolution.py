@@ -3,7 +3,7 @@
     python benchmarks/binary_convolution.py [--images 16] [--repeats 15] [--json FILE]
 
 The layers are those of ResNet-18 on 32x32 images. Ours is timed from int8 signs to int32 sums, packing included; the
-two take turns, and the ratio is that of their best CPU times. A second table runs a whole network: images a second of
+two take turns, and the ratio is that of their best CPU times. A second table runs a whole network: images per second of
 the deployed abbnn-reactnet18-cifar10 in fixed point, and of the same module in PyTorch.
 """
 

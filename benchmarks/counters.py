@@ -1,4 +1,4 @@
-"""`costmodel.profile` beside the counters that people use today: processor time, and what each one reports.
+"""`costmodel.profile` next to the counters that people use today: processor time, and what each one reports.
 
     python benchmarks/counters.py [--repeats 5] [--models resnet18,abbnn,reactneta] [--json FILE]
 

@@ -3,7 +3,7 @@
     python benchmarks/reference.py [--workers 2] [--data cifar10 cifar100 imagenet] [--keep] [--all]
 
 Prints how long each data set takes, in wall and CPU seconds of all processes; profiles are traced before. ``--keep``
-puts the fronts beside the spaces, as they are shipped. ``--all``: instead every network of the zoo on every target, a
+puts the fronts next to the spaces, as they are shipped. ``--all``: instead every network of the zoo on every target, a
 front for each network.
 """
 

@@ -1,4 +1,4 @@
-"""Images a second: `costmodel train` beside the plain PyTorch loop that the published recipe is written as, in one run.
+"""Images per second: `costmodel train` next to the plain PyTorch loop of the published recipe, in one run.
 
     python benchmarks/train_throughput.py [--network abbnn-reactnet18-cifar10] [--width 1] [--batch 256] [--steps 20]
                                           [--device auto] [--workers 8] [--no-compile] [--data-dir DIR] [--json FILE]
@@ -138,7 +138,7 @@ def random_images(count: int) -> DataSet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Images a second of two ways to train the same network.")
+    parser = argparse.ArgumentParser(description="Images per second of two ways to train the same network.")
     parser.add_argument("--network", default="abbnn-reactnet18-cifar10")
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--batch", type=int, default=256)

@@ -10,7 +10,7 @@ from costmodel.errors import CostmodelError
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> Path:
-    """Write ``data`` to a temporary file beside ``path``, flush it to disk, and rename it into place.
+    """Write ``data`` to a temporary file next to ``path``, flush it to disk, and rename it into place.
 
     Raises :class:`CostmodelError` when the folder does not exist or cannot be written, the disk is full, or ``path`` is
     a folder or a device; ``path`` is then what it was before.

@@ -167,7 +167,7 @@ def folding_line(folds: Sequence[tuple[int, int]]) -> str:
 
 
 def _folding(catalogue: Catalogue, network: str, target: str, value: str) -> list[Any]:
-    """The line of the whole folding, and beside it PE and SIMD of one unit at a time."""
+    """The line of the whole folding, and next to it PE and SIMD of one unit at a time."""
     from costmodel.targets.fpga.price import units
 
     of = _both(network, target)

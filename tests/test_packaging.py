@@ -18,7 +18,7 @@ JUNK = (".pyc", ".tmp")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel, built from a copy of what is in the checkout (building writes beside the sources)."""
+    """The wheel, built from a copy of what is in the checkout (building writes next to the sources)."""
     import shutil
 
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")

@@ -28,7 +28,7 @@ _FIELDS = ("op", "out", "inputs", "shape", "module", "call", "node_op", "params"
 
 
 def save(program: Program, path: str | os.PathLike[str]) -> Path:
-    """Write ``program`` to ``path``, whole or not at all. Raises :class:`CostmodelError` when it cannot be written."""
+    """Write ``program`` to ``path``, atomically. Raises :class:`CostmodelError` when it cannot be written."""
     from safetensors.numpy import save as serialise
 
     tensors: dict[str, Array] = {}

@@ -11,7 +11,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def datasets() -> list[str]:
-    """Data sets of which fronts are shipped; the space is ``results/DATASET/reference.yaml`` beside this file."""
+    """Data sets of which fronts are shipped; the space is ``results/DATASET/reference.yaml`` next to this file."""
     return sorted(path.parent.name for path in RESULTS.glob("*/reference.yaml"))
 
 

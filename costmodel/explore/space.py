@@ -114,7 +114,7 @@ class DesignSpace:
         return self.objectives[kind]
 
     def label(self, network: str, target: str) -> str:
-        """Which front a design belongs to, beside its kind of target."""
+        """Which front a design belongs to, next to its kind of target."""
         return {"together": "", "network": network, "target": target}[self.fronts]
 
     def document(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Results of a sweep on disk: Parquet parts that appear whole or not at all, and a manifest that binds them to a space.
 
 DIR/manifest.json           the space, the version of the format and of the models
-DIR/parts/part-*.parquet    one chunk each: its front in the first row group, what is kept beside it in the others, and
+DIR/parts/part-*.parquet    one chunk each: its front in the first row group, what is kept next to it in the others, and
                             how many designs it stands for
 DIR/front-*.parquet, .csv   the result
 """
@@ -68,7 +68,7 @@ class Store:
                     )
             if theirs.get("keep_points") != self.keep:
                 raise CostmodelError(
-                    f"the parts in {self.folder} keep {theirs.get('keep_points', 0)} points beside the fronts, and "
+                    f"the parts in {self.folder} keep {theirs.get('keep_points', 0)} points next to the fronts, and "
                     f"{self.keep} are asked for. Continue with the same --keep-points, or choose another folder."
                 )
             if not resume:
@@ -89,12 +89,12 @@ class Store:
         return self.parts / f"part-{chunk.name}.parquet"
 
     def write(self, chunk: Chunk, result: Result, names: tuple[str, ...]) -> None:
-        """Write one part, whole or not at all; raises :class:`CostmodelError` when the disk is full."""
+        """Write one part, atomically; raises :class:`CostmodelError` when the disk is full."""
         counts = {"priced": str(result.priced), "feasible": str(result.feasible)}
         write_table(self.path(chunk), [result.points, result.kept], names, counts)
 
     def read(self, chunk: Chunk) -> Result | None:
-        """A part that is there, without what is kept beside its front; None where it is missing or cannot be read."""
+        """A part that is there, without what is kept next to its front; None where it is missing or cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

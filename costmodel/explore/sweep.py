@@ -1,6 +1,6 @@
 """Run a space: price what is missing, keep every finished part, and merge the fronts.
 
-The work is cut by the space alone, a part is written whole or not at all, and merging fronts depends neither on their
+The work is cut by the space alone, a part is written atomically, and merging fronts depends neither on their
 order nor on who priced them. So a run that was killed and resumed, on whatever engine, ends in the same front.
 """
 

@@ -23,7 +23,7 @@ SETTINGS_A_CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Chunk:
-    """Designs ``start`` to ``stop`` of a case, of which ``keep`` are kept beside the front."""
+    """Designs ``start`` to ``stop`` of a case, of which ``keep`` are kept next to the front."""
 
     case: int
     start: int
@@ -51,7 +51,7 @@ class Result:
 def chunks(space: DesignSpace, keep: int = 0) -> Iterator[Chunk]:
     """All work of a space, in an order and a cut that depend on the space alone.
 
-    ``keep`` designs, shared out evenly over all that are priced one by one, are to be kept beside the fronts.
+    ``keep`` designs, shared out evenly over all that are priced one by one, are to be kept next to the fronts.
     """
     work = cases(space)
     priced = sum(case.designs for case in work if case.entry.search != "exact")

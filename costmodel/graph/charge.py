@@ -77,7 +77,7 @@ def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, ta
     if a.is_one_bit and b.is_one_bit:
         yield Row("xnor" if a.kind == b.kind == "binary" else "and", tag, macs, 1, 1)
         yield Row("popcount", tag, macs, 1, 1, acc)
-    elif a.kind in narrow and b.kind in narrow:  # a ternary digit carries a mask beside its sign
+    elif a.kind in narrow and b.kind in narrow:  # a ternary digit carries a mask next to its sign
         yield Row("xnor", tag, macs, 1, 1)
         yield Row("and", tag, macs, 1, 1)
         yield Row("popcount", tag, macs, 1, 1, acc)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Keys under which training scripts put the weights inside a checkpoint.
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
-#: Header entry of a packed checkpoint (:mod:`costmodel.load.pack`): one bit a binary weight.
+#: Header entry of a packed checkpoint (:mod:`costmodel.load.pack`): one bit per binary weight.
 PACKED = "costmodel-packed"
 #: Prefixes that wrappers of a network put before the names of its weights.
 PREFIXES = ("module.", "_orig_mod.", "model.")

@@ -68,7 +68,7 @@ def statistics(
 ) -> None:
     shape = state.shape(x)
     count = numel(shape) // max(1, numel(value.shape))
-    if value.output:  # the mean beside a variance
+    if value.output:  # the mean next to a variance
         if not _by_product(state, value, x):
             axes = axes_of(dim, len(shape))
             mean_of(state, value, node_of(state, x), count, "mean", "other", None, axes=axes)

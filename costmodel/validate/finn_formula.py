@@ -1,4 +1,4 @@
-"""The resource formulas of the FINN compiler, as a baseline beside the FPGA model.
+"""The resource formulas of the FINN compiler, as a baseline next to the FPGA model.
 
 They are the analytical estimates of FINN-R (Blott et al., ACM TRETS 11(3), 2018) as coded in Xilinx/finn 39f0c9a,
 ``src/finn/custom_op/fpgadataflow``: matrix units, thresholds and sliding windows. FIFOs, width converters, data movers

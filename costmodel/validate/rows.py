@@ -1,4 +1,4 @@
-"""The measured and published figures, and what an estimate says beside each."""
+"""The measured and published figures, and what an estimate says next to each."""
 
 from __future__ import annotations
 

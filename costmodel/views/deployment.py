@@ -95,7 +95,7 @@ def _without(left: dict[str, int]) -> list[str]:
         strictly = (
             f"Strictly, {left['exact']:,} multiplications remain" if left["exact"] else "No multiplication remains"
         )
-        lines.append(f"{strictly} beside those in sums over real weights (stem, classifier).")
+        lines.append(f"{strictly} next to those in sums over real weights (stem, classifier).")
     if left.get("tied") == 0 != left.get("exact", 1):
         lines.append("tied removes them exactly: these scales are equal up to powers of two within their streams, so "
                      "that every one is a shift, and no result changes but by the rounding of the format.")  # fmt: skip

@@ -41,7 +41,7 @@ def hidden_multiplications(profile: Profile) -> str:
 
 
 def published(profile: Profile, show: Callable[[int], str], *conventions: str) -> list[str]:
-    """What was printed about this network under these conventions, and what a figure counts or leaves out beside them.
+    """What was printed about this network under these conventions, and what a figure counts or leaves out next to them.
 
     ``show`` writes a number.
     """

@@ -47,7 +47,7 @@ def totals(estimate: Estimate) -> list[Any]:
 
 
 def counted(profile: Profile, name: str) -> Any:
-    """What a convention says of the network, term by term, and beside it the strict count."""
+    """What a convention says of the network, term by term, and next to it the strict count."""
     chosen, strict = convention(name), convention("strict").count(profile)
     tally = chosen.count(profile)
     why = f"{chosen.why[:1].upper()}{chosen.why[1:]}"

@@ -18,7 +18,7 @@ from costmodel.views.statements import hidden_multiplications
 from costmodel.views.table import Column, Row, Style
 from costmodel.views.table import Table as Grid
 
-#: Up to so many networks a table of costs has a column of intervals beside that of values.
+#: Up to so many networks a table of costs has a column of intervals next to that of values.
 BESIDE = 2
 OPERATIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("Additions", ("add",)),
@@ -97,7 +97,7 @@ def headline(subject: Subject) -> list[Block]:
 
 
 def grid(networks: Sequence[Network], intervals: bool = True) -> list[Column]:
-    """The columns of networks in a table of costs, with a column of intervals beside each while there is room."""
+    """The columns of networks in a table of costs, with a column of intervals next to each while there is room."""
     columns = []
     for n in networks:
         columns.append(cells.column(literal(n.name)))

@@ -52,7 +52,7 @@ def bits(value: int) -> Cell:
 
 
 def interval(metric: str, given: Interval) -> tuple[Cell, Cell]:
-    """A value of a metric and, to stand beside it, its interval where it has one."""
+    """A value of a metric and, to stand next to it, its interval where it has one."""
     value, low, high = (numbers.metric_value(metric, v) for v in (given.value, given.low, given.high))
     nominal = Cell(value, (given.value,))
     if given.low == given.high:

@@ -31,7 +31,7 @@ MATTERS = 0.001
 
 
 def validation(subject: Subject, every_row: bool = False) -> list[Block]:
-    """Scores on the kinds of targets used; with ``every_row`` also each estimate beside its measurement."""
+    """Scores on the kinds of targets used; with ``every_row`` also each estimate next to its measurement."""
     blocks: list[Block] = [
         Paragraph(
             "Estimates set against measurements and published figures. Hold-out rows are figures that no constant "

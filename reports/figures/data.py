@@ -1,4 +1,4 @@
-"""A figure as data: panels beside and below each other, each of them plot data of :mod:`costmodel.views.plots`."""
+"""A figure as data: panels next to and below each other, each of them plot data of :mod:`costmodel.views.plots`."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def test_a_custom_function_is_seen_through_where_fvcore_needs_a_handler() -> Non
     assert theirs.set_op_handle("prim::PythonOp._Identity", lambda *_: 42).total() == 42
 
 
-# -- norms, resampling, attention, einsum: what it has handlers for beside products -----------------------------------
+# -- norms, resampling, attention, einsum: what it has handlers for next to products -----------------------------------
 
 
 def apply(function: Callable[..., Tensor]) -> Apply:

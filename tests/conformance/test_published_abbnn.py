@@ -2,7 +2,7 @@
 
 Source: A&B BNN, arXiv:2403.03739, table of real multiplications (Ruichen0424/AB-BNN@1bd84f5, assets/ppt.pptx, slide 3,
 prints the same). No single rule gives the whole table: ``paper-abbnn`` gives the rows that follow one rule, and each
-other row is that rule and what it counts beside it, to the unit.
+other row is that rule and what it counts next to it, to the unit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BY_ANOTHER_RULE = {
     "abbnn-xnor18": (0, 0, 827_904),
     "abbnn-bireal18": (0, 0, 20_183_296),
 }
-#: what each deviating row counts beside the rule, to the unit
+#: what each deviating row counts next to the rule, to the unit
 REASONS = {
     "bn-xnor18": {"inputs of binary convolutions": 1_680_896, "scale of the weights": 1_505_280, "scale K": 16_660},
     "bnfree-reactnet18": {"once an output of its convolution": 1_505_280},

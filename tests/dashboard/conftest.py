@@ -22,7 +22,7 @@ def sweep_folder(tmp_path_factory):
     )
     for part, rows in enumerate(np.split(np.arange(5000), 2)):
         counts = {"priced": "2500", "feasible": "2500"}
-        worth = nondominated(points[rows])  # the front of a part stands apart from what is kept beside it
+        worth = nondominated(points[rows])  # the front of a part stands apart from what is kept next to it
         sets = [PointSet(points[rows[keep]], rows[keep]) for keep in (worth, ~worth)]
         write_table(folder / "parts" / f"part-{part}.parquet", sets, names, counts)
     members = tuple(

@@ -273,7 +273,7 @@ def test_kept_points_are_the_same_after_a_resumed_run(space, tmp_path):
     sweep(space, tmp_path / "cut", engine="serial", keep_points=700)
     for chunk in list(tasks.chunks(space))[2:5]:
         Store(tmp_path / "cut", space).path(chunk).unlink()
-    with pytest.raises(CostmodelError, match="keep 700 points beside the fronts, and 0 are asked for"):
+    with pytest.raises(CostmodelError, match="keep 700 points next to the fronts, and 0 are asked for"):
         sweep(space, tmp_path / "cut", engine="serial", resume=True)
     sweep(space, tmp_path / "cut", engine="local", workers=2, keep_points=700, resume=True)
     for path in (tmp_path / "whole" / "parts").iterdir():

@@ -1,4 +1,4 @@
-"""Packed checkpoints: one bit a binary weight, and the same network after unpacking."""
+"""Packed checkpoints: one bit per binary weight, and the same network after unpacking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every number that a report prints is what the expression beside it gives."""
+"""Every number that a report prints is what the expression next to it gives."""
 
 from __future__ import annotations
 

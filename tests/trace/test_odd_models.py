@@ -1,4 +1,4 @@
-"""Models that are built, called or answered in unusual ways: each is counted like the plain one beside it."""
+"""Models that are built, called or answered in unusual ways: each is counted like the plain one next to it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ OPTIONS: Mapping[str, Parameter] = {
 }
 
 
-#: Choices that may be arrays, beside any other that is one value.
+#: Choices that may be arrays, next to any other that is one value.
 ARRAYS = ("clock", "threads")
 
 

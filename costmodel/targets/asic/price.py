@@ -63,7 +63,7 @@ OPTIONS: dict[str, Parameter] = {
 
 #: What lines of the bill are about.
 METRICS = ("energy_J", "latency_s", "area_mm2")
-#: Choices that may be arrays, beside any other that is one value.
+#: Choices that may be arrays, next to any other that is one value.
 ARRAYS = (
     "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "tree_terms", "vector_lanes",
     "activation_sram", "weight_sram", "sram_banks", "dram_bandwidth", "accumulator_bits",

@@ -160,10 +160,10 @@ def _in_product(charge: Charge, layer: Layer, weighed: set[int], widths: Widths)
 
 
 def place(work: Work, capacity_bits: int) -> dict[str, Tensor]:
-    """Tensors in the order in which they are made, each on the chip if it fits beside those that live at that time.
+    """Tensors in the order in which they are made, each on the chip if it fits next to those that live at that time.
 
     The network's input comes from DRAM, and a result that nobody reads goes there. The parts of a concatenation live
-    until its last reader; the concatenation itself takes no room beside them.
+    until its last reader; the concatenation itself takes no room next to them.
     """
     size: dict[str, int] = {}
     made: dict[str, int] = {}

@@ -57,7 +57,7 @@ _compiled: Any = None
 
 
 def _kernel() -> Any:
-    """The counting loop, compiled once and kept beside the package's other kernels."""
+    """The counting loop, compiled once and kept next to the package's other kernels."""
     global _compiled
     if _compiled is None:
         from costmodel.views.plots import _count

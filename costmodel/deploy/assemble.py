@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from costmodel.deploy.assemble_ops import BUILDERS
+# Importing the builders registers them.
+from costmodel.deploy import assemble_ops, assemble_sums, assemble_windows  # noqa: F401
 from costmodel.deploy.assembler import Assembler, CannotRunError
 from costmodel.deploy.program import Program, narrow
 from costmodel.errors import CostmodelError
@@ -24,7 +25,7 @@ def assemble(graph: Graph, fraction_bits: int | None = None, scale: str = "exact
     """
     if fraction_bits is not None and not 1 <= fraction_bits <= 40:
         raise CostmodelError(f"{fraction_bits} fraction bits: give a number from 1 to 40")
-    state = Assembler(graph, fraction_bits, scale, BUILDERS)
+    state = Assembler(graph, fraction_bits, scale)
     for node in graph.nodes:
         state.build(node)
     if any(leaf.foreign for leaf in graph.inputs):

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.deploy import moves
-from costmodel.deploy.assemble_sums import sum_of_products
-from costmodel.deploy.assemble_windows import max_pool, norm, pooled_sum, reduce, softmax
-from costmodel.deploy.assembler import Assembler, inherit
+from costmodel.deploy.assembler import Assembler, builds, inherit
 from costmodel.deploy.cone import recoding_of, thresholds_of
 from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
 from costmodel.deploy.multipliers import nearest_sums, terms
@@ -22,6 +20,7 @@ from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
 
 
+@builds("affine")
 def affine(state: Assembler, node: Node) -> None:
     """x * scale + bias, as the ledger prices it: free, a sign, a shift, a multiplication or what replaces it."""
     (source,) = node.inputs
@@ -69,6 +68,7 @@ def _table(scale: Array, levels: int, grid: float) -> Array:
     return np.rint(np.arange(-levels, levels + 1) * (scale.reshape(-1, 1) * grid)).astype(np.int64)
 
 
+@builds("prelu")
 def prelu(state: Assembler, node: Node) -> None:
     (source,) = node.inputs
     slope = node.consts["slope"]
@@ -90,6 +90,7 @@ def prelu(state: Assembler, node: Node) -> None:
         state.emit(node, "prelu_real", (state.real(source),), REAL, {"slope": values}, **common)
 
 
+@builds("threshold")
 def threshold(state: Assembler, node: Node) -> None:
     """u = hi where d (x - T) >= 0; on integers T is the first integer on the upper side."""
     found = thresholds_of(state, node)
@@ -105,6 +106,7 @@ def threshold(state: Assembler, node: Node) -> None:
     state.emit(node, "threshold", (source,), Type("bits", zero=zero), arrays, zero=zero)
 
 
+@builds("add")
 def add(state: Assembler, node: Node) -> None:
     types = [state.types[i] for i in node.inputs]
     if state.fraction is None or all(t.kind == "real" for t in types):
@@ -115,10 +117,12 @@ def add(state: Assembler, node: Node) -> None:
     state.emit(node, "add", inputs, out, subtract=node.of(Add).subtract)
 
 
+@builds("relu")
 def relu(state: Assembler, node: Node) -> None:
     state.emit(node, "relu", node.inputs, state.types[node.inputs[0]])
 
 
+@builds("clamp")
 def clamp(state: Assembler, node: Node) -> None:
     attrs, have = node.of(Clamp), state.types[node.inputs[0]]
     bounds = {k: v for k, v in (("min", attrs.low), ("max", attrs.high)) if v is not None}
@@ -129,6 +133,7 @@ def clamp(state: Assembler, node: Node) -> None:
     state.emit(node, "clamp", node.inputs, have, **bounds)
 
 
+@builds("elementwise")
 def pointwise(state: Assembler, node: Node) -> None:
     """What runs in double precision, element by element."""
     arrays: dict[str, Array] = {}
@@ -153,10 +158,9 @@ def pointwise(state: Assembler, node: Node) -> None:
     state.emit(node, f"{node.op}_real", inputs, out, arrays, **params)
 
 
+@builds("move")
 def move(state: Assembler, node: Node) -> None:
     """Renames, reorders or copies elements; the type stays."""
-    if node.op == "alias_write":
-        raise state.refuse(node, "it writes through a view")
     if node.op == "gather":
         _take(state, node)
         return
@@ -255,13 +259,3 @@ def _with_fill(
 
 def _listed(arguments: tuple[Any, ...]) -> list[Any]:
     return [_listed(a) if isinstance(a, tuple) else a for a in arguments]
-
-
-BUILDERS = {
-    "conv": sum_of_products, "linear": sum_of_products, "matmul": sum_of_products, "affine": affine, "prelu": prelu,
-    "threshold": threshold, "add": add, "avg_pool": pooled_sum, "gap": pooled_sum, "mean": pooled_sum,
-    "max_pool": max_pool, "reduce": reduce, "norm": norm, "softmax": softmax, "relu": relu, "clamp": clamp,
-    "move": move,
-    **dict.fromkeys(("sign", "compare", "where", "logical", "round", "abs", "minimum", "maximum", "mul", "square",
-                     "special"), pointwise),
-}  # fmt: skip

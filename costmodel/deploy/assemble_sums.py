@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from costmodel.deploy.assembler import Assembler, builds
 from costmodel.deploy.constants import one_magnitude
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.deploy.scales import real_weights
@@ -14,12 +15,10 @@ from costmodel.graph.attrs import Product
 from costmodel.graph.domain import Domain
 from costmodel.graph.node import Node
 
-if TYPE_CHECKING:
-    from costmodel.deploy.assembler import Assembler
-
 _NARROW = ("binary", "binary01", "ternary")
 
 
+@builds("conv", "linear", "matmul")
 def sum_of_products(state: Assembler, node: Node) -> None:
     """``y[o] = sum x w (+ bias)``, with the scales that were folded into real weights."""
     attrs = node.of(Product)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from costmodel.deploy.assembler import Assembler, inherit
+from costmodel.deploy.assembler import Assembler, builds, inherit
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.graph.attrs import Norm, Pool, Reduce, Softmax
 from costmodel.graph.node import Node
 
 
+@builds("avg_pool", "gap", "mean")
 def pooled_sum(state: Assembler, node: Node) -> None:
     inherit(state, node)
     if node.op == "mean" or node.window is None:
@@ -19,11 +20,13 @@ def pooled_sum(state: Assembler, node: Node) -> None:
     state.emit(node, "pooled_sum", (source,), state.types[source], **_window(node))
 
 
+@builds("max_pool")
 def max_pool(state: Assembler, node: Node) -> None:
     inherit(state, node)
     state.emit(node, "max_pool", node.inputs, state.types[node.inputs[0]], **_window(node))
 
 
+@builds("reduce")
 def reduce(state: Assembler, node: Node) -> None:
     attrs = node.of(Reduce)
     name = attrs.fn
@@ -40,6 +43,7 @@ def _reduced(state: Assembler, node: Node, fn: str, axes: tuple[int, ...]) -> No
     state.emit(node, "reduced", (source,), state.types[source], fn=fn, axes=list(axes))
 
 
+@builds("norm")
 def norm(state: Assembler, node: Node) -> None:
     attrs = node.of(Norm)
     fn = attrs.fn
@@ -54,6 +58,7 @@ def norm(state: Assembler, node: Node) -> None:
                charged=[attrs.gain, attrs.shift])  # fmt: skip
 
 
+@builds("softmax")
 def softmax(state: Assembler, node: Node) -> None:
     attrs = node.of(Softmax)
     if attrs.axis % len(node.shape) == 0:

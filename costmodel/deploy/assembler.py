@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -19,6 +19,29 @@ class CannotRunError(CostmodelError):
 
 #: Translates a node into instructions.
 Builder: TypeAlias = "Callable[[Assembler, Node], Any]"
+#: Operation -> its builder; ``move`` and ``elementwise`` are those of operations that have none of their own.
+BUILDERS: dict[str, Builder] = {}
+
+
+def builds(*names: str) -> Callable[[Builder], Builder]:
+    """Register the decorated function as the builder of these operations."""
+
+    def register(builder: Builder) -> Builder:
+        for name in names:
+            assert name not in BUILDERS, name
+            BUILDERS[name] = builder
+        return builder
+
+    return register
+
+
+def builder_of(node: Node) -> Builder | None:
+    """What builds a node, if it can be executed."""
+    row = node.row
+    if not row.executable:
+        return None
+    common = "move" if row.moves else "elementwise" if row.elementwise else ""
+    return BUILDERS.get(node.op) or BUILDERS.get(common)
 
 
 class Assembler:
@@ -29,11 +52,9 @@ class Assembler:
         graph: Graph,
         fraction_bits: int | None,
         scale: str,
-        builders: Mapping[str, Builder],
         constants: Constants | None = None,
     ) -> None:
         self.graph, self.fraction, self.scale = graph, fraction_bits, scale
-        self.builders = builders
         self.constants = constants or Constants(graph)
         self.nodes = graph.by_id()
         self.instructions: list[Instruction] = []
@@ -45,7 +66,7 @@ class Assembler:
         self._next = 1 + max([n.id for n in graph.nodes] + [leaf.id for leaf in graph.inputs], default=0)
 
     def build(self, node: Node) -> None:
-        builder = self.builders.get("move" if node.row.moves else node.op)
+        builder = builder_of(node)
         if builder is None:
             raise self.refuse(node, "there is no executable form of it")
         if self.fraction is not None and not node.row.on_grid:

@@ -65,7 +65,7 @@ class _Function:
     """The cone as a function of arrays that broadcast against its constants."""
 
     def __init__(self, state: Assembler, node: Node, cone: tuple[Node, ...]) -> None:
-        inner = Assembler(state.graph, None, "exact", state.builders, state.constants)
+        inner = Assembler(state.graph, None, "exact", state.constants)
         self.source = source_of(cone)
         inner.nodes = {**state.nodes, **{part.id: part for part in cone}}
         inner.types[self.source] = REAL

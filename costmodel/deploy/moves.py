@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.deploy.program import Array, Instruction
+from costmodel.deploy.tally import executes
 from costmodel.errors import CostmodelError
 
 RESHAPES = frozenset(
@@ -30,6 +31,7 @@ SUPPORTED = (
 )  # fmt: skip
 
 
+@executes("move")
 def move(i: Instruction, x: list[Any], tally: Any) -> Array:
     """Apply the torch function of this name. ``traced`` is the shape of its result for a batch of one."""
     name, arguments, value = i.params["fn"], i.params["arguments"], x[0]

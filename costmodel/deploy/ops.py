@@ -9,39 +9,33 @@ from __future__ import annotations
 
 import numpy as np
 
+# Importing the others registers what they carry out.
+from costmodel.deploy import moves, pointwise, sums, windows  # noqa: F401
 from costmodel.deploy.elementwise import by_channel, cut, scale_add, shift_add, shift_negative
-from costmodel.deploy.moves import move
-from costmodel.deploy.pointwise import (
-    abs_real,
-    compare_real,
-    extremum_real,
-    logical_real,
-    mul_real,
-    round_real,
-    sign_real,
-    special_real,
-    where_real,
-)
 from costmodel.deploy.program import Array, Instruction
-from costmodel.deploy.sums import matmul_real, real_sum, signed_sum, xnor_sum
-from costmodel.deploy.tally import Operation, Tally, count
-from costmodel.deploy.windows import max_pool, norm_real, pooled_sum, reduced, softmax_real
+from costmodel.deploy.tally import OPS, Tally, count, executes
+
+__all__ = ["OPS", "shift"]
 
 # -- formats -----------------------------------------------------------------------------------------------------
 
 
+@executes("to_real")
 def to_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return x[0].astype(np.float64) * 2.0 ** -i.params["fraction"]
 
 
+@executes("to_int")
 def to_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.rint(x[0] * 2.0 ** i.params["fraction"]).astype(np.int64)
 
 
+@executes("move_point")
 def move_point(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return x[0].astype(np.int64) << i.params["left"]
 
 
+@executes("recode")
 def recode(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     high = (x[0] > 0) != i.params["invert"]
     return np.where(high, np.int8(1), np.int8(0 if i.params["zero"] else -1))
@@ -79,6 +73,7 @@ def _count_scale(i: Instruction, size: int, tally: Tally | None) -> None:
             count(tally, i, "signflip", 0 if i.params.get("has_bias") else size)
 
 
+@executes("affine_real")
 def affine_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = x[0] * i.arrays["scale"] + i.arrays["bias"]
     _count_scale(i, result.size, tally)
@@ -86,6 +81,7 @@ def affine_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result
 
 
+@executes("affine_int")
 def affine_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     bias = i.arrays["bias"]
@@ -112,11 +108,13 @@ def affine_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result
 
 
+@executes("prelu_real")
 def prelu_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     _count_scale(i, x[0].size, tally)
     return np.where(x[0] >= 0, x[0], x[0] * i.arrays["slope"])
 
 
+@executes("prelu_int")
 def prelu_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     _count_scale(i, value.size, tally)
@@ -130,16 +128,19 @@ def prelu_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.where(value >= 0, value, low)
 
 
+@executes("relu")
 def relu(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "compare", x[0].size)
     return np.maximum(x[0], 0)
 
 
+@executes("clamp")
 def clamp(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "compare", x[0].size * (("min" in i.params) + ("max" in i.params)))
     return np.clip(x[0], i.params.get("min"), i.params.get("max"))
 
 
+@executes("threshold")
 def threshold(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     count(tally, i, "compare", value.size)
@@ -156,19 +157,8 @@ def threshold(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return (high.astype(np.int8) << 1) - np.int8(1)
 
 
+@executes("add")
 def add(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = x[0] - x[1] if i.params["subtract"] else x[0] + x[1]
     count(tally, i, "add", result.size)
     return result
-
-
-OPS: dict[str, Operation] = {
-    "to_real": to_real, "to_int": to_int, "move_point": move_point, "recode": recode, "affine_real": affine_real,
-    "affine_int": affine_int, "prelu_real": prelu_real, "prelu_int": prelu_int, "relu": relu, "clamp": clamp,
-    "threshold": threshold, "add": add, "max_pool": max_pool, "pooled_sum": pooled_sum, "compare_real": compare_real,
-    "sign_real": sign_real, "where_real": where_real, "logical_real": logical_real, "round_real": round_real,
-    "minimum_real": extremum_real, "maximum_real": extremum_real, "mul_real": mul_real, "square_real": mul_real,
-    "abs_real": abs_real, "special_real": special_real, "move": move, "real_sum": real_sum, "signed_sum": signed_sum,
-    "xnor_sum": xnor_sum, "matmul_real": matmul_real, "reduced": reduced, "norm_real": norm_real,
-    "softmax_real": softmax_real,
-}  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.deploy.program import Array, Instruction
-from costmodel.deploy.tally import Tally, count
+from costmodel.deploy.tally import Tally, count, executes
 
 
 def _arguments(i: Instruction, x: list[Any]) -> list[Any]:
@@ -30,6 +30,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
+@executes("compare_real")
 def compare_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     name = i.params["fn"]
     arguments = _arguments(i, x)
@@ -43,6 +44,7 @@ def compare_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.asarray(result, dtype=np.int8)
 
 
+@executes("sign_real")
 def sign_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "compare", x[0].size)
     if i.params["domain"] in ("ternary", "binary01"):  # a zero that is meant
@@ -50,6 +52,7 @@ def sign_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.where(x[0] >= 0, 1.0, -1.0)
 
 
+@executes("where_real")
 def where_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     arguments = _arguments(i, x)
     if i.params["fn"] == "where":
@@ -63,6 +66,7 @@ def where_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.asarray(result, dtype=np.float64)
 
 
+@executes("logical_real")
 def logical_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     arguments = [np.asarray(a) != 0 for a in _arguments(i, x)]
     name = i.params["fn"].split("_")[-1]
@@ -76,11 +80,13 @@ _ROUNDINGS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
+@executes("round_real")
 def round_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "add", x[0].size)
     return np.asarray(_ROUNDINGS[i.params["fn"]](x[0]))
 
 
+@executes("minimum_real", "maximum_real")
 def extremum_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     other = x[1] if len(x) > 1 else i.arrays["bound"]
     result = (np.minimum if i.node_op == "minimum" else np.maximum)(x[0], other)
@@ -88,12 +94,14 @@ def extremum_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result
 
 
+@executes("mul_real", "square_real")
 def mul_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = x[0] * x[-1]
     count(tally, i, i.params.get("kind", "mul"), result.size)
     return result
 
 
+@executes("abs_real")
 def abs_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     count(tally, i, "signflip", x[0].size)
     return np.abs(x[0])
@@ -136,6 +144,7 @@ SPECIAL: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 
 
+@executes("special_real")
 def special_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = np.asarray(SPECIAL[i.params["fn"]](*_arguments(i, x)), dtype=np.float64)
     count(tally, i, "special", result.size)

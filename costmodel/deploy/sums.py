@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.deploy.program import Array, Instruction
-from costmodel.deploy.tally import Tally, count
+from costmodel.deploy.tally import Tally, count, executes
 
 
 def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -31,6 +31,7 @@ def pack_weights(signs: Array, groups: int) -> dict[str, Array]:
     return {"words": np.ascontiguousarray(words.swapaxes(1, 2)), "ones": np.ascontiguousarray(ones.swapaxes(1, 2))}
 
 
+@executes("xnor_sum")
 def xnor_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of ±1 (or 0/1) by ±1 products: XNOR (AND) and popcount on words of 64 channels."""
     from costmodel.deploy.kernels import pack_signs, xnor_conv
@@ -78,6 +79,7 @@ def _as_given(i: Instruction, result: Array, x: Array) -> Array:
 # -- one bit by many -------------------------------------------------------------------------------------------------
 
 
+@executes("signed_sum")
 def signed_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of wide activations, each added or subtracted as its weight says."""
     signs = i.arrays["signs"]
@@ -108,6 +110,7 @@ def _add_or_subtract(i: Instruction, x: Array, signs: Array) -> Array:
 # -- real ------------------------------------------------------------------------------------------------------------
 
 
+@executes("real_sum")
 def real_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of real products in double precision, rounded once to the grid of its result if that is integer."""
     weight, value = i.arrays["weight"].astype(np.float64), x[0].astype(np.float64)
@@ -130,6 +133,7 @@ def real_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result if fraction < 0 else np.rint(result * 2.0**fraction).astype(np.int64)
 
 
+@executes("matmul_real")
 def matmul_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Product of two matrices that both depend on the input."""
     first, second = x[0], x[-1].swapaxes(-1, -2) if i.params["turned"] else x[-1]

@@ -1,4 +1,4 @@
-"""Counting while running: what every instruction adds to the account of a run."""
+"""Instructions by name, and what every one of them adds to the account of a run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ from costmodel.deploy.program import Array, Instruction
 #: (module, call, op, kind) -> operations, for the whole batch.
 Tally = Counter[tuple[str, int, str, str]]
 Operation = Callable[[Instruction, list[Any], "Tally | None"], Array]
+
+
+#: Instruction -> the function that carries it out.
+OPS: dict[str, Operation] = {}
+
+
+def executes(*names: str) -> Callable[[Operation], Operation]:
+    """Register the decorated function as what carries out these instructions."""
+
+    def register(operation: Operation) -> Operation:
+        for name in names:
+            assert name not in OPS, name
+            OPS[name] = operation
+        return operation
+
+    return register
 
 
 def count(tally: Tally | None, i: Instruction, kind: str, operations: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from costmodel.deploy.program import Array, Instruction
-from costmodel.deploy.tally import Tally, count
+from costmodel.deploy.tally import Tally, count, executes
 
 
 def windows(i: Instruction, x: Array, fill: Any) -> Array:
@@ -41,6 +41,7 @@ def _fold(fn: Any, view: Array, rank: int) -> Array:
     return result
 
 
+@executes("max_pool")
 def max_pool(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     kernel = i.params["kernel"]
@@ -50,6 +51,7 @@ def max_pool(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result
 
 
+@executes("pooled_sum")
 def pooled_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sums of windows; the mean is the sum and a scale behind it."""
     (value,) = x
@@ -72,6 +74,7 @@ def _covered(i: Instruction, x: Array, out: tuple[int, ...]) -> int:
     return total
 
 
+@executes("reduced")
 def reduced(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum, maximum or minimum along the dimensions ``axes``."""
     (value,) = x
@@ -83,6 +86,7 @@ def reduced(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.asarray(result).reshape((value.shape[0], *i.shape[1:]))
 
 
+@executes("norm_real")
 def norm_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Every group of elements less its mean, over its deviation; then a gain and a bias if there are any."""
     (value,) = x
@@ -98,6 +102,7 @@ def norm_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return np.asarray(result)
 
 
+@executes("softmax_real")
 def softmax_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Softmax along ``axis``, or its logarithm."""
     (value,) = x

@@ -138,7 +138,7 @@ def sink_chains(graph: Graph) -> Graph:
 
 def _worth(node: Node, reader: Node, users: Mapping[int, list[Node]], graph: Graph) -> bool:
     """Whether a chain is better off behind this reader: it multiplies fewer elements there, or what takes it up."""
-    windowed = reader.op in ("max_pool", "avg_pool", "gap") or (reader.op in ("mean", "reduce") and _sums(reader))
+    windowed = reader.row.pool or _sums(reader)
     if windowed and chain_class(node.of(Affine).steps) != "one":
         return True
     if windowed and reader.op != "max_pool":
@@ -150,7 +150,7 @@ def _worth(node: Node, reader: Node, users: Mapping[int, list[Node]], graph: Gra
         (current,) = users[current.id]
         if current.op in ("threshold", "affine"):
             return True
-        if not current.row.moves and current.op not in ("max_pool", "avg_pool", "gap"):
+        if not current.row.moves and not current.row.pool:
             return False
     return False
 
@@ -178,7 +178,7 @@ def _behind(
         if spread is None:
             return None
         laid = spread
-    elif isinstance(reader.attrs, Move) and (reader.attrs.fill is not None or reader.attrs.replaces):
+    elif isinstance(reader.attrs, Move) and reader.attrs.fill is not None:
         return None
     if reader.numel > node.numel:
         return None

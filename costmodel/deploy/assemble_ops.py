@@ -188,9 +188,7 @@ def move(state: Assembler, node: Node) -> None:
         raise state.refuse(node, f"there is no executable form of {attrs.fn}")
     filled: dict[str, Any] = {}
     if attrs.fill is not None:
-        inputs, have, filled["fill"] = _with_fill(state, node, inputs, attrs.fill, not attrs.replaces)
-        source = state.nodes.get(inputs[0])  # none inside a function of single elements, where all shapes are equal
-        filled["same"] = source is None or source.shape == node.shape
+        inputs, have, filled["fill"] = _with_fill(state, node, inputs, attrs.fill)
     state.emit(node, "move", inputs, have, fn=attrs.fn, arguments=_listed(attrs.arguments), output=attrs.output,
                traced=list(node.shape), **filled)  # fmt: skip
 
@@ -237,12 +235,10 @@ def _take(state: Assembler, node: Node) -> None:
 
 
 def _with_fill(
-    state: Assembler, node: Node, inputs: tuple[int, ...], fill: float, keeps: bool
+    state: Assembler, node: Node, inputs: tuple[int, ...], fill: float
 ) -> tuple[tuple[int, ...], Type, float | int]:
-    """Operands and type of what puts one number beside the data (``keeps``) or in its place, and that number."""
+    """Operands and type of what puts one number next to the data, and that number."""
     have, size = state.types[inputs[0]], state.magnitude.get(inputs[0], 1.0)
-    if not keeps:
-        have, size = (REAL if state.fraction is None else state.stream), 1.0
     if have.kind == "bits":
         unit = fill / size
         if unit in ((0.0, 1.0) if have.zero else (-1.0, 1.0)):

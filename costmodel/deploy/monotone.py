@@ -18,18 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from costmodel.graph.affine import Step
-from costmodel.graph.attrs import Add, Affine, Call, Clamp, Compare, Move
+from costmodel.graph.attrs import Add, Affine, Call, Clamp, Compare
 from costmodel.graph.domain import Domain
+from costmodel.graph.functions import COMPARISONS, FUNCTIONS
 from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
-
-#: Functions that never fall.
-RISING = frozenset(
-    {"tanh", "sigmoid", "exp", "expm1", "exp2", "log", "log2", "log10", "log1p", "sqrt", "erf", "softplus", "asinh",
-     "atan", "sinh", "hardsigmoid", "log_sigmoid_forward", "elu", "selu", "celu", "softsign"}
-)  # fmt: skip
-_FALLING_COMPARISONS = ("le", "lt", "signbit")
-_RISING_COMPARISONS = ("ge", "gt", "heaviside")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +55,6 @@ def changes_once(cone: Sequence[Node], source: int) -> bool:
 
 def _form(node: Node, given: Sequence[Form | None]) -> Form | None:
     """The form of a result, or None where it may change more than once."""
-    if isinstance(node.attrs, Move) and node.attrs.replaces:
-        return _CONSTANT
     if any(form is None for form in given):
         return None
     moving = [form for form in given if form is not None and not form.constant]
@@ -93,17 +84,19 @@ def _direction(node: Node, given: Sequence[Form | None]) -> int | None:
             turned = sum(step.fn == "rsub" for step in steps) + sum(sign < 0 for sign in factors)
             return -first.direction if turned % 2 else first.direction
         case Compare(fn=fn, operands=operands):
-            if rest or fn not in (*_FALLING_COMPARISONS, *_RISING_COMPARISONS):
+            turn = COMPARISONS[fn].direction
+            if rest or not turn:
                 return None
             exchanged = bool(operands) and operands is not None and operands[0] != In(0)
-            return first.direction * (-1 if (fn in _FALLING_COMPARISONS) != exchanged else 1)
+            return first.direction * (-turn if exchanged else turn)
         case Clamp(low=low, high=high):
             return first.direction if not any(isinstance(bound, In) for bound in (low, high)) else None
         case Add(subtract=subtract):
             second = rest[0] if rest else first
             return _common(first, replace(second, direction=-second.direction) if subtract else second)
-        case Call(fn=fn) if node.op == "special":
-            return first.direction if fn in RISING and not rest else None
+        case Call(fn=fn, operands=operands) if node.op == "special":
+            known = fn in FUNCTIONS and FUNCTIONS[fn].rising and not rest
+            return first.direction if known and _none_negative((operands or ())[1:]) else None
         case Call(fn=fn) if node.op == "logical":
             if fn.endswith("not"):
                 return -first.direction
@@ -114,6 +107,11 @@ def _direction(node: Node, given: Sequence[Form | None]) -> int | None:
         slope = node.consts["slope"]
         return first.direction if slope.literal is not None and slope.literal >= 0 else None
     return first.direction if node.row.monotone and not rest else None
+
+
+def _none_negative(options: Sequence[object]) -> bool:
+    """Whether no number among the options of a function turns it round."""
+    return not any(isinstance(option, (int, float)) and option < 0 for option in options)
 
 
 def _common(a: Form, b: Form) -> int | None:

@@ -22,10 +22,9 @@ _CUTS = frozenset(
 )
 _PADS = {"reflection_pad1d": "reflect", "reflection_pad2d": "reflect", "replication_pad1d": "edge",
          "replication_pad2d": "edge"}  # fmt: skip
-_FILLS = frozenset({"zero", "fill"})
 #: The names that :func:`move` knows.
 SUPPORTED = (
-    RESHAPES | SAME | _ORDERS | _CUTS | frozenset(_PADS) | _FILLS
+    RESHAPES | SAME | _ORDERS | _CUTS | frozenset(_PADS)
     | {"copy", "cat", "concat", "stack", "expand", "expand_as", "broadcast_to", "repeat", "constant_pad_nd",
        "upsample_nearest2d"}
 )  # fmt: skip
@@ -40,8 +39,6 @@ def move(i: Instruction, x: list[Any], tally: Any) -> Array:
         return value.reshape(_batched(value, traced))
     if name in SAME:
         return value
-    if name in _FILLS:
-        return np.full(value.shape if i.params["same"] else _batched_like(value, traced), i.params["fill"])
     if name == "copy":
         return np.broadcast_to(x[-1], value.shape).copy()
     if name in _ORDERS:

@@ -106,9 +106,7 @@ def _scale_before(
             rising = not pooled or all(c is not None and (c.literal or 0) > 0 for s in steps for c in s.constants)
             return current if alone and rising and current.inputs[0] in table else None
         pooled |= current.op == "max_pool"
-        if not current.row.selects or len(current.inputs) != 1 or current.consts:
-            return None
-        if not _fills_with_zero(current):
+        if not current.row.selects or not _all_of_it(current):
             return None
         current = table.get(current.inputs[0])
     return None
@@ -223,7 +221,7 @@ def _real_sum_after(
             if not (unbiased or _takes_biases(node, current, user)):
                 return None
             return user.id if uniform or _along(node, 1 if user.op == "conv" else summed) else None
-        if not user.row.linear or not (uniform or user.row.keeps_channels) or not _fills_with_zero(user):
+        if not user.row.linear or not (uniform or user.row.keeps_channels) or not _all_of_it(user):
             return None
         summed = 1 if user.op == "gap" else summed
         current = user
@@ -239,9 +237,10 @@ def _takes_biases(node: Node, current: Node, user: Node) -> bool:
     return current is node and not padded and fewer and not node.of(Affine).turned
 
 
-def _fills_with_zero(node: Node) -> bool:
-    """Whether what it puts beside the data is zero, of which any multiple is zero; nothing is put in its place."""
-    return not isinstance(node.attrs, Move) or not (node.attrs.replaces or node.attrs.fill)
+def _all_of_it(node: Node) -> bool:
+    """Whether a scale of the operand is one of the whole result: nothing stands next to it but zeros."""
+    alone = len(node.inputs) == 1 and not node.consts
+    return alone and not (isinstance(node.attrs, Move) and node.attrs.fill)
 
 
 def _along(node: Node, axis: int) -> bool:

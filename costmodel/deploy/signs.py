@@ -16,6 +16,7 @@ from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.monotone import rises
 from costmodel.graph.affine import Step
 from costmodel.graph.attrs import Affine, Call, Compare, Gate, Move, Variance
+from costmodel.graph.functions import FUNCTIONS
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
 from costmodel.graph.operands import In
 from costmodel.graph.vocabulary import Rewrite
@@ -93,14 +94,11 @@ def _is_positive(node: Node | GraphInput, table: Mapping[int, Node | GraphInput]
         case Variance():
             return True
         case Call(fn=fn) if node.op == "special":
-            return fn in ("exp", "sigmoid", "softplus", "sqrt", "rsqrt", "exp2")
+            return fn in FUNCTIONS and FUNCTIONS[fn].positive
         case Affine(steps=steps):
             literal = all(step.fn in ("mul", "div", "add") and rises(step) for step in steps)
             return literal and _is_positive(table[node.inputs[0]], table)
     if node.row.moves and len(node.inputs) == 1 and not node.consts:
-        return _is_positive(table[node.inputs[0]], table) and not (isinstance(node.attrs, Move) and _puts(node.attrs))
+        padded = isinstance(node.attrs, Move) and node.attrs.fill is not None
+        return not padded and _is_positive(table[node.inputs[0]], table)
     return False
-
-
-def _puts(attrs: Move) -> bool:
-    return attrs.replaces or attrs.fill is not None

@@ -141,7 +141,7 @@ class Move(Attrs):
 
     ``arguments`` are its arguments in their order, tensors as None; ``output`` says which of several results this is.
     ``operands`` are the parts of a concatenation that has constants among them, else empty. ``fill`` is the number that
-    is put beside or in the place of the data, None where none is; ``replaces`` says that nothing of the data stays.
+    is put next to the data, None where none is.
     """
 
     fn: str = ""
@@ -149,7 +149,6 @@ class Move(Attrs):
     output: int = 0
     operands: tuple[Any, ...] = ()
     fill: float | None = None
-    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

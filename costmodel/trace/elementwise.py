@@ -8,6 +8,7 @@ from typing import Any
 from costmodel.graph.affine import Step, literal_constant, literal_step
 from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Round
 from costmodel.graph.domain import BINARY01, FLOAT, integer
+from costmodel.graph.functions import COMPARISONS, FUNCTIONS
 from costmodel.graph.operands import Constant, In
 from costmodel.trace.arguments import node_of, online_inputs, operand_of, operands_of
 from costmodel.trace.lowering import Lowering
@@ -277,7 +278,7 @@ def heaviside(state: Lowering, value: Value, x: Any, values: Any) -> None:
 
 @counts("signbit", "isnan", "isinf")
 def test_of_one(state: Lowering, value: Value, x: Any) -> None:
-    attrs = Compare(value.fn, operands_of(state, value), bound=0.0 if value.fn == "signbit" else None)
+    attrs = Compare(value.fn, operands_of(state, value), bound=0.0 if COMPARISONS[value.fn].with_zero else None)
     state.emit(value, "compare", online_inputs(state, value), attrs=attrs, tags=("binarize",))
 
 
@@ -331,9 +332,7 @@ def logical(state: Lowering, value: Value, x: Any, other: Any = None) -> None:
 # -- functions that take a table or a series --------------------------------------------------------------------------
 
 
-@counts("sigmoid", "tanh", "exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "erf", "silu", "mish", "sin", "cos",
-        "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "reciprocal", "log_sigmoid_forward",
-        "selu", "exp2", "log10", "erfc", "erfinv", "sinc")  # fmt: skip
+@counts(*(each.name for each in FUNCTIONS.values() if each.operands == 1 and not each.options))
 def special(state: Lowering, value: Value, x: Any) -> None:
     _call(state, value)
 

@@ -192,3 +192,24 @@ def test_weights_that_are_not_what_they_were_traced_as_are_refused():
     made.graph.values[conv.consts["weight"].id][5, 7, 1, 1] = 0.3
     with pytest.raises(CannotRunError, match="one magnitude a channel"):
         assemble(made.graph)
+
+
+@pytest.mark.parametrize("scatter", ["slice_scatter", "select_scatter"])
+def test_a_scale_of_a_part_is_no_scale_of_the_whole(scatter):
+    """The multiplications of the part stay; the weights behind it are shared with the rest of the map."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(4, 8, 1, bias=False)
+
+        def forward(self, x):
+            y = x.relu()
+            if scatter == "slice_scatter":
+                return self.conv(torch.slice_scatter(y, y[:, :, :2] * 0.3, 2, 0, 2))
+            return self.conv(torch.select_scatter(y, y[:, :, 1] * 0.3, 2, 1))
+
+    torch.manual_seed(0)
+    made = prepare(Net(), torch.randn(1, 4, 8, 8))
+    scaled = 4 * 8 * (2 if scatter == "slice_scatter" else 1)
+    assert made.profile.deployed.by_kind()["mul"] == scaled + 8 * 4 * 64

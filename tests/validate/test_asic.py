@@ -23,10 +23,14 @@ def test_published_operation_costs_are_met_exactly(report: Report) -> None:
         assert result.covered
 
 
+#: No constant was fitted to these, but steps of the model were chosen with them in sight.
+SEEN = ("yodann_e", "yodann_e12")
+
+
 @pytest.mark.parametrize("row", CASES)
 def test_chips_held_out_lie_inside_an_interval_of_less_than_a_factor_of_four(report: Report, row: str) -> None:
     (result,) = (result for result in report.results if result.row.id == row)
-    assert result.row.split == "hold-out"
+    assert result.row.split == ("calibration" if row in SEEN else "hold-out")
     assert result.covered, (result.row.value, result.estimate)
     assert set(CASES[row].options) <= {"voltage", "clock"}  # what the row states; else what a user gets
     assert result.estimate.high / result.estimate.low < 4
@@ -48,7 +52,7 @@ def test_the_system_factor_is_what_its_calibration_rows_give() -> None:
     )
     splits = {row.id: row.split for row in rows}
     assert {splits[each] for each in CALIBRATION} == {"calibration"}
-    assert {splits[each] for each in CASES} == {"hold-out"}
+    assert {splits[each] for each in CASES if each not in SEEN} == {"hold-out"}
 
 
 def test_every_row_of_a_chip_is_estimated_or_says_why_not(report: Report) -> None:

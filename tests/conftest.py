@@ -87,3 +87,9 @@ def user_net(tmp_path: Path) -> Path:
     path = tmp_path / "user_net.py"
     path.write_text(USER_NET)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as they are, also where tests run in workers that are told the width of a terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +73,24 @@ def small_profiles():
     from costmodel import profile
 
     return [profile("tfc-w1a1"), profile("cnv-w1a1")]
+
+
+def test_objectives_by_default_are_objectives() -> None:
+    from costmodel.explore.space import DEFAULT_OBJECTIVES
+
+    for kind, names in DEFAULT_OBJECTIVES.items():
+        assert set(names) <= set(objective_names(kind))
+
+
+@pytest.mark.parametrize("face", ["costmodel/views", "dashboard", "reports"])
+def test_no_face_has_a_table_of_its_own(face) -> None:
+    """No literal of a face names three metrics of targets or more."""
+    root, of_targets = Path(__file__).parent.parent, {name for name, row in METRICS.items() if row.kinds}
+    for path in (root / face).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
+                words = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+                assert len(words & of_targets) < 3, f"{path}:{node.lineno}"
 
 
 # -- a new metric ---------------------------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ SPACE = {"networks": ["tfc-w1a1"], "targets": ["pynq-z2"], "objectives": ["secon
         ({"objectives": {"fpga": ["luts"]}}, "lut"),
         ({"constraints": {"brams": {"max": 3}}}, "bram18"),
         ({"objectiv": ["lut"]}, "objectives"),
+        ({"level": "writen"}, "as_written"),
         ({"targets": ["pynq-z3"]}, "pynq-z2"),
     ],
 )

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.ledger.ledger import level_of
 from costmodel.metrics import ALL, objective_names
 
 Search = Literal["exact", "samples", "grid"]
@@ -166,9 +167,7 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
     if not isinstance(bounds, Mapping):
         raise CostmodelError(f"{where}: constraints: expected {{metric: {{min: ..., max: ...}}}}: {bounds!r}")
     constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in bounds.items()}
-    level = data.get("level", "deployed")
-    if level not in ("deployed", "as_written"):
-        raise CostmodelError(f"{where}: level: {level!r}: expected deployed or as_written")
+    level = level_of(data.get("level", "deployed"))
     fronts = data.get("fronts", "together" if any("accuracy" in names for names in objectives.values()) else "network")
     if fronts not in ("together", "network", "target"):
         raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together, network (one each) or target (one each)")

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from costmodel.api import build_model, list_models, profile
     from costmodel.errors import CostmodelError
+    from costmodel.graph.vocabulary import Row
     from costmodel.ledger.ledger import Ledger, Profile
     from costmodel.targets import estimate, list_targets, load_target  # type: ignore[no-redef]
     from costmodel.targets.estimate import Estimate
+    from costmodel.trace.custom import register_op
 
     __version__: str
 
@@ -34,6 +36,8 @@ _HOME = {
     "CostmodelError": "costmodel.errors",
     "Ledger": "costmodel.ledger.ledger",
     "Profile": "costmodel.ledger.ledger",
+    "Row": "costmodel.graph.vocabulary",
+    "register_op": "costmodel.trace.custom",
     "Estimate": "costmodel.targets.estimate",
 }
 
@@ -42,6 +46,7 @@ __all__ = [
     "Estimate",
     "Ledger",
     "Profile",
+    "Row",
     "__version__",
     "build_model",
     "estimate",
@@ -49,6 +54,7 @@ __all__ = [
     "list_targets",
     "load_target",
     "profile",
+    "register_op",
 ]
 
 

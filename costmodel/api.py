@@ -16,6 +16,7 @@ from costmodel.ledger.ledger import Profile
 from costmodel.load.inputs import InputSpec, make_inputs, parse_inputs
 from costmodel.load.reference import Reference, resolve
 from costmodel.store import cache
+from costmodel.trace.custom import CUSTOM
 from costmodel.train import shipped
 
 if TYPE_CHECKING:
@@ -94,9 +95,19 @@ def make_request(
     return cache.Request(reference, specs or default_inputs(reference), path, trained, seed)
 
 
+#: Requests of this process -> the operations that their own files registered, which the store sees with these files.
+_REGISTERED: dict[str, frozenset[str]] = {}
+
+
+def _storable(request: cache.Request) -> bool:
+    """Whether the store may answer: not where an operation is counted by what was registered elsewhere."""
+    return not CUSTOM or _REGISTERED.get(request.key(), frozenset()) >= CUSTOM.keys()
+
+
 def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce | None = None) -> Profile:
     """The profile for ``request``: from the store, or made and stored."""
     say = announce or (lambda _: None)
+    use_cache = use_cache and _storable(request)
     found = cache.load(request, Profile) if use_cache else None
     if found is not None:
         return found
@@ -118,6 +129,8 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
         made = _trace(model, inputs, request.reference.title, request.trained, request.seed)
     if use_cache:
         cache.store(request, made.network, made, files)
+        if CUSTOM:
+            _REGISTERED[request.key()] = frozenset(CUSTOM)
     return made
 
 
@@ -130,7 +143,8 @@ def price(
     from costmodel.targets.estimate import Estimate
 
     say = announce or (lambda _: None)
-    found = cache.load(pricing, Estimate) if use_cache else None
+    stored = use_cache and _storable(pricing.request)
+    found = cache.load(pricing, Estimate) if stored else None
     if found is not None:
         return answer(pricing.request, use_cache=use_cache, announce=announce), found
     from costmodel.targets.folder import specs_folder
@@ -146,7 +160,7 @@ def price(
         made = msgspec.json.decode(msgspec.json.encode(made), type=Estimate)
     except (TypeError, msgspec.MsgspecError):  # a model of hardware that states facts which are no data
         return profile, made
-    if use_cache:
+    if stored:
         own = specs_folder().resolve()  # part of the key already
         read = [file for file in (*files, *more) if not file.is_relative_to(own)]
         cache.store(pricing, f"{profile.network} on {target.name}", made, read)

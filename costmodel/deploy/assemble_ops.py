@@ -14,10 +14,11 @@ from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.graph.affine import chain_class, chain_per_channel, constant_class
-from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Round, Threshold
+from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Registered, Round, Threshold
 from costmodel.graph.charge import gate_kind
 from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
+from costmodel.trace.custom import run_of
 
 
 @builds("affine")
@@ -156,6 +157,17 @@ def pointwise(state: Assembler, node: Node) -> None:
     # What a comparison gives is one bit, whoever reads it.
     out = Type("bits", zero=True) if node.op in ("compare", "logical") else REAL
     state.emit(node, f"{node.op}_real", inputs, out, arrays, **params)
+
+
+@builds("registered")
+def registered(state: Assembler, node: Node) -> None:
+    """A user's own operation, in double precision."""
+    attrs = node.of(Registered)
+    run_of(attrs.fn)  # refused by name where nothing says how
+    operands, arrays = state.operands(attrs.operands or (), len(node.shape))
+    rows = [[row.kind, row.number] for row in attrs.rows]
+    inputs = tuple(state.real(i) for i in node.inputs)
+    state.emit(node, "registered", inputs, REAL, arrays, fn=attrs.fn, operands=operands, output=attrs.output, rows=rows)
 
 
 @builds("move")

@@ -14,6 +14,7 @@ import numpy as np
 
 from costmodel.deploy.program import Array, Instruction
 from costmodel.deploy.tally import Tally, count, executes
+from costmodel.trace.custom import run_of
 
 
 def _arguments(i: Instruction, x: list[Any]) -> list[Any]:
@@ -149,3 +150,12 @@ def special_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = np.asarray(SPECIAL[i.params["fn"]](*_arguments(i, x)), dtype=np.float64)
     count(tally, i, "special", result.size)
     return result
+
+
+@executes("registered")
+def registered(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
+    """A user's own operation, by what was registered for it in this process."""
+    given = run_of(i.params["fn"])(*_arguments(i, x))
+    for kind, number in i.params["rows"]:
+        count(tally, i, kind, number * len(x[0]))
+    return np.asarray(given[i.params["output"]] if isinstance(given, tuple) else given, dtype=np.float64)

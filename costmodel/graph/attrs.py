@@ -223,5 +223,13 @@ class Stated(Attrs):
 
 
 @dataclass(frozen=True, slots=True)
+class Registered(Call):
+    """A user's own operation: ``rows`` are what was registered for this call; ``output`` says which result this is."""
+
+    rows: tuple[Row, ...] = ()
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown(Attrs):
     reason: str

@@ -27,6 +27,7 @@ from costmodel.graph.attrs import (
     Pool,
     Product,
     Reduce,
+    Registered,
     Softmax,
     Stated,
     Threshold,
@@ -345,6 +346,12 @@ def stated(node: Node) -> Iterable[Row]:
     for kind, tag, count, *bits in node.of(Stated).rows:
         a, b, acc = (width if size == FLOAT_BITS else size for size in bits)
         yield Row(kind, tag, count, a, b, acc)
+
+
+@charges("registered")
+def registered(node: Node) -> Iterable[Row]:
+    """What the user said, as it stands."""
+    return node.of(Registered).rows
 
 
 @charges("unknown")

@@ -23,6 +23,7 @@ from costmodel.graph.attrs import (
     Pool,
     Product,
     Reduce,
+    Registered,
     Round,
     Softmax,
     Stated,
@@ -124,6 +125,7 @@ _TABLE = (
     Op("embedding", executable=False, exportable=False),
     Op("resample", Stated, executable=False, exportable=False),
     Op("stated", Stated, executable=False, exportable=False),
+    Op("registered", Registered, exportable=False),  # by the user
     Op("unknown", Unknown, executable=False, exportable=False),
 )  # fmt: skip
 

@@ -67,6 +67,9 @@ class Rewrite:
 class Caveat:
     """Something that the tracer could not see through; never silent."""
 
-    kind: Literal["unknown_op", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic", "note"]
+    kind: Literal[
+        "unknown_op", "registered", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic",
+        "note",
+    ]  # fmt: skip
     module: str
     message: str

@@ -13,9 +13,11 @@ from costmodel.graph.vocabulary import Caveat
 
 # Importing the rules registers them.
 from costmodel.trace import elementwise, normalise, places, reductions, resample, sums, windows  # noqa: F401
+from costmodel.trace.custom import CUSTOM
 from costmodel.trace.lowering import Lowering, float_bits
 from costmodel.trace.moves import MOVES, move
 from costmodel.trace.origins import first_states, origins
+from costmodel.trace.own import own_operation
 from costmodel.trace.possible import possible_values
 from costmodel.trace.rules import RULES, UncoveredError
 from costmodel.trace.simplify import Simplified
@@ -52,7 +54,9 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             state.possible[number] = values_of
         state.ranges[number] = state.range_of(value)
         rule, packet = RULES.get(value.operator.packet), value.operator.packet
-        if rule is not None and any(values[i].tensor_dtype.is_complex for i in (number, *value.inputs)):
+        if packet in CUSTOM:
+            own_operation(state, value, known=rule is not None or packet in MOVES)
+        elif rule is not None and any(values[i].tensor_dtype.is_complex for i in (number, *value.inputs)):
             state.unknown(value, "its operands are complex numbers")
         elif rule is not None:
             done = len(state.nodes)

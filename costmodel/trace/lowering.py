@@ -93,7 +93,7 @@ class Lowering:
         """Append a node that computes ``value`` (or a step towards it); returns its id."""
         number = value.id if value.id not in self.names else self._next
         self._next += number == self._next
-        kind = self._kind(value) if domain is None else domain
+        kind = self.kind_of(value) if domain is None else domain
         node = Node(
             number, op, inputs, value.shape if shape is None else shape,
             real(float_bits(value)) if kind.is_float else kind,
@@ -107,7 +107,7 @@ class Lowering:
         self._sums[number] = all(self.is_sum(i) for i in inputs) if passes and inputs else row.sums
         return number
 
-    def _kind(self, value: Value) -> Domain:
+    def kind_of(self, value: Value) -> Domain:
         """The kind of a result: by rule where one decides it, else what was observed.
 
         The few values that a binarisation can give, the levels of a rounded and bounded value, and real numbers where

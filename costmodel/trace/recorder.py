@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from costmodel.graph.vocabulary import Called, Caveat
 from costmodel.trace.crop import cropped_convolution
+from costmodel.trace.custom import CUSTOM
 from costmodel.trace.domains import confirm
 from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
 from costmodel.trace.values import Ref, Value, sample
@@ -129,7 +130,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         op = operator(func)
-        if op.composite:  # in inference mode operations arrive before they were taken apart
+        if op.composite and op.packet not in CUSTOM:  # in inference mode operations arrive before they were taken apart
             with self:
                 return func.decompose(*args, **kwargs)
         inputs: list[int] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import costmodel
 from costmodel.deploy import deploy
 from costmodel.deploy.assemble import assemble
 from costmodel.deploy.assembler import CannotRunError, builder_of
@@ -31,6 +32,7 @@ from costmodel.targets import estimate
 from costmodel.targets.arm.operators import operators
 from costmodel.targets.fpga.design import Widths, stages
 from costmodel.trace import trace
+from costmodel.trace.custom import CUSTOM
 
 WEIGHT = torch.randn(8, 8)
 FILTERS = torch.randn(8, 8, 3, 3)
@@ -84,12 +86,28 @@ WRITTEN: dict[str, Callable[[Tensor], Tensor]] = {
     "embedding": lambda x: TABLE[(x[:, 0, 0] > 0).long()],
     "resample": lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
     "stated": lambda x: x.cumsum(1),
+    "registered": lambda x: doubled(x),
     "unknown": lambda x: torch.lgamma(x),
 }
 DEPLOYED: dict[str, Callable[[Tensor], Tensor]] = {
     "threshold": lambda x: F.conv2d(x.sign(), SIGNS),
     "recode": lambda x: F.conv2d((F.max_pool2d(x.sign(), 2) > 0).to(x.dtype), SIGNS, padding=1),
 }
+
+
+@torch.library.custom_op("costmodel_tests::doubled", mutates_args=())
+def doubled(x: Tensor) -> Tensor:
+    return 2.0 * x
+
+
+@pytest.fixture(autouse=True)
+def own_operation() -> Iterator[None]:
+    costmodel.register_op(
+        "costmodel_tests::doubled", lambda call: [("add", "other", call.result.numel, 32, 32, 32)],
+        run=lambda x: x + x,
+    )  # fmt: skip
+    yield
+    CUSTOM.clear()
 
 
 def _written_through_a_view(x: Tensor) -> Tensor:

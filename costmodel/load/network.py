@@ -72,16 +72,23 @@ def build(reference: Reference) -> nn.Module:
 def user_code(what: str) -> Iterator[None]:
     """Turn what the user's code raises into a :class:`CostmodelError` that names the line it came from.
 
-    What our own code raises is a bug and stays what it is.
+    What our own code raises is a bug and stays what it is. Meanwhile the command line is empty, because code that reads
+    it would take the options of this program for its own, and what is printed goes to standard error, where it does not
+    mix with an answer.
     """
+    arguments = sys.argv
+    sys.argv = arguments[:1]
     try:
-        yield
-    except (CostmodelError, KeyboardInterrupt, MemoryError):
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (CostmodelError, KeyboardInterrupt, MemoryError, GeneratorExit):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if _is_ours(error):
             raise
         raise CostmodelError(f"{what}: {describe(error)}") from error
+    finally:
+        sys.argv = arguments
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -248,3 +248,40 @@ def test_a_failed_run_leaves_the_store_as_it_was(
 def test_no_cache_writes_nothing(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--model", SMALL, "--no-cache")[0] == 0
     assert not store.exists()
+
+
+def user_file(tmp_path: Path, code: str) -> list[str]:
+    path = tmp_path / "theirs.py"
+    path.write_text(code)
+    return ["--model", f"{path}:build", "--input", "1x3x8x8"]
+
+
+def test_user_code_reads_none_of_our_options(tmp_path: Path, capsys: pytest.CaptureFixture[str], store: Path) -> None:
+    code = (
+        "import argparse\nfrom torch import nn\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--depth', type=int, default=4)\ndepth = parser.parse_args().depth\n"
+        "def build():\n    return nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1, bias=False) for _ in range(depth)))\n"
+    )
+    document = answer(capsys, *user_file(tmp_path, code), "--depth", "1")
+    assert document["totals"]["deployed"]["mul"] == 4 * 3 * 3 * 9 * 64
+
+
+def test_what_user_code_prints_is_no_part_of_the_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], store: Path
+) -> None:
+    code = (
+        "from torch import nn\nprint('imported')\nclass Net(nn.Linear):\n    def forward(self, x):\n"
+        "        print('running')\n        return super().forward(x)\n"
+        "def build():\n    print('building')\n    return Net(8, 2)\n"
+    )
+    status, out, err = run(capsys, *user_file(tmp_path, code), "--format", "json")
+    assert status == 0 and json.loads(out)
+    assert all(word in err for word in ("imported", "building", "running"))
+
+
+def test_an_exception_of_their_own_kind_is_named_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], store: Path
+) -> None:
+    code = "class Stop(BaseException):\n    pass\n\ndef build():\n    raise Stop('no more')\n"
+    status, out, err = run(capsys, *user_file(tmp_path, code))
+    assert (status, out) == (2, "") and "Stop: no more" in err and "line 5" in err

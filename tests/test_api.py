@@ -101,6 +101,6 @@ def test_a_network_with_fresh_weights_is_built_the_same_each_time_and_the_caller
     torch.manual_seed(7)
     for _ in range(2):
         costmodel.profile(f"{path}:build", "1x2", use_cache=False)
-    first, second = capsys.readouterr().out.splitlines()
+    first, second = capsys.readouterr().err.splitlines()
     assert first == second
     assert torch.equal(torch.rand(3), expected)

@@ -141,7 +141,7 @@ def _clamped(x: Range, bounds: tuple[Any, Any], given: Callable[[Any], Range | N
 
 def _on(number: float, origin: float, step: float) -> bool:
     places = (number - origin) / step
-    return abs(places - round(places)) < 1e-6
+    return math.isfinite(places) and abs(places - round(places)) < 1e-6
 
 
 def _number(argument: Any, given: Callable[[Any], Range | None]) -> float | None:

@@ -38,7 +38,6 @@ def test_binary_products_are_those_of_the_zoo(name: str) -> None:
     assert [made.deployed.total(kind) for kind in kinds] == [own.deployed.total(kind) for kind in kinds]
 
 
-@pytest.mark.xfail(strict=True, reason="sizes of activations stay in front of thresholds")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_ten_multiplications_are_left(name: str) -> None:
     here, shape = NETWORKS[name]

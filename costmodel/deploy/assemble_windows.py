@@ -49,6 +49,8 @@ def norm(state: Assembler, node: Node) -> None:
     fn = attrs.fn
     if fn not in ("native_layer_norm", "native_group_norm", "native_batch_norm", "_native_batch_norm_legit"):
         raise state.refuse(node, f"there is no executable form of {fn}")
+    if node.shape[0] != 1:
+        raise state.refuse(node, "its first dimension is not that of the images")
     rank, own = len(node.shape), fn != "native_layer_norm"  # gains lie along the channels, or as they are
     arrays: dict[str, Array] = {}
     for name, key in (("weight", "gain"), ("bias", "shift")):

@@ -101,6 +101,8 @@ def _largest(
 ) -> tuple[int | None, list[Node]]:
     """The largest of the computations that changes once, and its source."""
     for source, cone in reversed(cones):
+        if table[source].shape != cone[-1].shape:  # each of its values meets several constants
+            continue
         if _recodes(table[source]) or changes_once(cone, source):
             return source, cone
     return None, []

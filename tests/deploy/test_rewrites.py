@@ -12,6 +12,7 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor
 from costmodel.deploy.study import prepare, verify
+from costmodel.deploy.tally import Tally
 from costmodel.ledger.build import ledger_of
 from costmodel.trace import trace
 from tests.deploy.networks import GridBlock, images, on_grid, scramble, zoo
@@ -213,3 +214,23 @@ def test_a_scale_of_a_part_is_no_scale_of_the_whole(scatter):
     made = prepare(Net(), torch.randn(1, 4, 8, 8))
     scaled = 4 * 8 * (2 if scatter == "slice_scatter" else 1)
     assert made.profile.deployed.by_kind()["mul"] == scaled + 8 * 4 * 64
+
+
+def test_a_value_that_meets_several_constants_is_no_threshold():
+    """Five values against a table of five rows are 25 comparisons, each with a number of its own."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("table", torch.randn(1, 5, 5))
+
+        def forward(self, x):
+            return (x.tanh() > self.table).to(x.dtype)
+
+    torch.manual_seed(0)
+    made = prepare(Net(), torch.randn(1, 5))
+    x, tally = np.random.default_rng(0).normal(size=(1, 5)), Tally()
+    Executor(assemble(made.graph)).run(x, tally=tally)
+    assert made.profile.deployed.by_kind()["compare"] == 25
+    assert sum(count for (*_, kind), count in tally.items() if kind == "compare") == 25
+    assert verify(made, x).exact

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.collector import without_collector
 from costmodel.deploy import deploy
-from costmodel.ledger.build import ledger_of
 from costmodel.ledger.ledger import Profile
+from costmodel.ledger.rules import charge
 from costmodel.trace import trace
 
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ def profile(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
         deployed = deploy(graph)
         shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)
         return Profile(
-            graph.network, shapes, graph.parameters, ledger_of(graph, "as_written"), ledger_of(deployed, "deployed"),
+            graph.network, shapes, graph.parameters, charge(graph, "as_written"), charge(deployed, "deployed"),
             deployed.rewrites, graph.caveats, {"seed": str(seed), "trained": str(trained)},
         )  # fmt: skip

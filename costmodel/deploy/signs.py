@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from costmodel.deploy.absorb import at_zero
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.monotone import rises
-from costmodel.graph.affine import Step
 from costmodel.graph.attrs import Affine, Call, Compare, Gate, Move, Variance
 from costmodel.graph.functions import FUNCTIONS
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
@@ -43,10 +42,6 @@ def drop_before_signs(graph: Graph) -> Graph:
             names[node.id] = node.inputs[0]
             rows.append(rewrite_row("scale before a sign", [node], [], WHY_SIGN, node.module))
     return graph.with_nodes(substitute((n for n in graph.nodes if n.id not in names), names), rows)
-
-
-def _scales_up(step: Step) -> bool:
-    return step.fn in ("mul", "div") and rises(step)
 
 
 def drop_positive_factors(graph: Graph) -> Graph:

@@ -20,8 +20,8 @@ from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.program import Array, Instruction, Program
 from costmodel.errors import CostmodelError
 from costmodel.graph.node import Graph
-from costmodel.ledger.build import ledger_of
 from costmodel.ledger.ledger import Profile
+from costmodel.ledger.rules import charge
 from costmodel.ledger.scales import ScaleOption
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
     rewritten = deploy(graph)
     shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)
     provenance = {"seed": str(seed), "trained": str(trained)}
-    written, deployed = ledger_of(graph, "as_written"), ledger_of(rewritten, "deployed")
+    written, deployed = charge(graph, "as_written"), charge(rewritten, "deployed")
     profile = Profile(
         graph.network, shapes, graph.parameters, written, deployed, rewritten.rewrites, graph.caveats, provenance
     )

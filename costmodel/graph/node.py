@@ -91,7 +91,6 @@ class Graph:
     ``values`` holds, if they were asked for, the tensors of the constants (by :attr:`Constant.id`) and nothing else.
     ``origins`` says of constants, by their id, where they are stored; one that is not named is stored by itself.
     ``skipped`` are products that are known before the input is, although formulas count them: with a state of zeros.
-    ``samples`` holds aligned samples of observed values (by node id), for checks that need evidence.
     """
 
     network: str
@@ -104,7 +103,6 @@ class Graph:
     duplicates: Mapping[int, int] = field(default_factory=dict, repr=False)
     origins: Mapping[int, Origin] = field(default_factory=dict, repr=False)
     skipped: tuple[Node, ...] = ()
-    samples: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
     values: Mapping[int, torch.Tensor] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:

@@ -82,9 +82,6 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         holder = first.setdefault(simplified.numbers[i], state.names[i])
         if holder != state.names[i]:
             duplicates[state.names[i]] = holder
-    # The sample of a value belongs to the last of the nodes that compute it.
-    held = ((state.names[i], values[i].sample) for i in simplified.live)
-    samples = {node: sample for node, sample in held if sample is not None}
     skipped = tuple(first_states(simplified))
     if skipped:
         message = (
@@ -95,5 +92,5 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
     kept = simplified.recording.kept
     return Graph(
         network, tuple(state.inputs), tuple(state.nodes), outputs, parameters, tuple(state.caveats),
-        duplicates=duplicates, origins=origins(simplified), skipped=skipped, samples=samples, values=kept,
+        duplicates=duplicates, origins=origins(simplified), skipped=skipped, values=kept,
     )  # fmt: skip

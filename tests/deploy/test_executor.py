@@ -12,7 +12,7 @@ from costmodel.deploy.multipliers import SCALE_OPTIONS, replace_multipliers
 from costmodel.deploy.streams import multiplications_left
 from costmodel.deploy.study import effect, prepare, verify
 from costmodel.errors import CostmodelError
-from costmodel.ledger.build import ledger_of
+from costmodel.ledger.rules import charge
 from costmodel.ledger.scales import with_scale
 from costmodel.zoo import entry, list_models
 from tests.deploy.networks import images, rows, scramble, zoo
@@ -28,7 +28,7 @@ def counted(deployment, option, bits, count=2):
     graph = replace_multipliers(deployment.graph, option)
     tally: Counter = Counter()
     Executor(assemble(graph, bits, option)).run(images(deployment, count), tally=tally)
-    return Counter(per_image(tally, count)), rows(ledger_of(graph, "deployed"))
+    return Counter(per_image(tally, count)), rows(charge(graph, "deployed"))
 
 
 @pytest.mark.parametrize("name", CIFAR + SMALL)

@@ -13,7 +13,7 @@ from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor
 from costmodel.deploy.study import prepare, verify
 from costmodel.deploy.tally import Tally
-from costmodel.ledger.build import ledger_of
+from costmodel.ledger.rules import charge
 from costmodel.trace import trace
 from tests.deploy.networks import GridBlock, images, on_grid, scramble, zoo
 from tests.trace.idioms import ACTIVATIONS, WEIGHTS, ZERO_ONE, Layer
@@ -37,10 +37,10 @@ def test_each_pass_is_exact_with_ties(seed, stride, zero_one):
         expected = net(x).numpy()
     assert np.array_equal(run(graph, x.numpy()), expected)
     for rewrite in (*FIRST, *REPEATED, *REPEATED):
-        before = ledger_of(graph, "deployed").by_kind()
+        before = charge(graph, "deployed").by_kind()
         graph = rewrite(graph)
         assert np.array_equal(run(graph, x.numpy()), expected), rewrite.__name__
-        assert ledger_of(graph, "deployed").by_kind().get("mul", 0) <= before.get("mul", 0), rewrite.__name__
+        assert charge(graph, "deployed").by_kind().get("mul", 0) <= before.get("mul", 0), rewrite.__name__
 
 
 @settings(max_examples=10, deadline=None)

@@ -11,7 +11,7 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, per_image
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.study import effect, prepare, verify
-from costmodel.ledger.build import ledger_of
+from costmodel.ledger.rules import charge
 from tests.deploy.networks import rows, scramble
 from tests.deploy.strangers import STRANGERS
 
@@ -45,7 +45,7 @@ def test_they_count_their_ledger(stranger, option):
     for bits in (None, 12):
         tally: Counter = Counter()
         Executor(assemble(graph, bits, option)).run(*images, tally=tally)
-        assert Counter(per_image(tally, 3)) == rows(ledger_of(graph, "deployed"))
+        assert Counter(per_image(tally, 3)) == rows(charge(graph, "deployed"))
 
 
 def test_their_files_give_back_the_program(stranger, tmp_path):

@@ -26,8 +26,8 @@ from costmodel.graph.domain import FLOAT
 from costmodel.graph.node import Graph, Node
 from costmodel.graph.ops import OPS, op
 from costmodel.graph.vocabulary import KINDS, TAGS
-from costmodel.ledger.build import ledger_of
 from costmodel.ledger.ledger import Ledger, Profile
+from costmodel.ledger.rules import charge
 from costmodel.targets import estimate
 from costmodel.targets.arm.operators import operators
 from costmodel.targets.fpga.design import Widths, stages
@@ -170,8 +170,8 @@ def test_it_is_executed_as_it_is_counted_or_refused_by_name(name: str) -> None:
     for (_, _, operation, kind), count in counted.items():
         tally[operation, kind] = tally.get((operation, kind), 0) + count
     wanted: dict[object, int] = {}
-    for charge in ledger_of(graph, "deployed").charges:
-        wanted[charge.op, charge.kind] = wanted.get((charge.op, charge.kind), 0) + charge.count
+    for each in charge(graph, "deployed").charges:
+        wanted[each.op, each.kind] = wanted.get((each.op, each.kind), 0) + each.count
     assert tally == wanted
 
 
@@ -207,7 +207,7 @@ def test_what_it_is_charged_is_priced_or_said_not_to_be(name: str, target: str) 
     """Without its charges the network costs something else. Matrix units are priced by their shape."""
     if OPS[name].moves:
         return
-    ledger = ledger_of(graph_of(name), "deployed")
+    ledger = charge(graph_of(name), "deployed")
     own = {layer.index for layer in ledger.layers if layer.op == name}
     design = stages(ledger, Widths(16, 8, 8), True) if target == "fpga" else ()
     if own <= {index for stage in design if stage.matrix is not None for index in stage.layers}:
@@ -219,7 +219,7 @@ def test_what_it_is_charged_is_priced_or_said_not_to_be(name: str, target: str) 
 @every_operation
 def test_its_layer_is_an_operator_of_a_runtime_or_a_part_of_one(name: str) -> None:
     """But for what makes bits of bits, which costs nothing next to packing them."""
-    ledger = ledger_of(graph_of(name), "deployed")
+    ledger = charge(graph_of(name), "deployed")
     found = operators(ledger)
     taken = {index for each in found for index in (each.layer.index, *each.fused)}
     bits = {layer.index for layer in ledger.layers if layer.out.is_one_bit}

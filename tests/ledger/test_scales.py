@@ -8,7 +8,7 @@ import costmodel
 from costmodel.deploy import deploy
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.errors import CostmodelError
-from costmodel.ledger.build import ledger_of
+from costmodel.ledger.rules import charge
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 from costmodel.trace import trace
 
@@ -28,14 +28,14 @@ def graph(request):
 
 @pytest.mark.parametrize("option", [o for o in SCALE_OPTIONS if o != "tied"])
 def test_charges_are_those_of_the_rewritten_graph(graph, option):
-    made = with_scale(ledger_of(graph, "deployed"), option)
-    carried_out = ledger_of(replace_multipliers(graph, option), "deployed")
+    made = with_scale(charge(graph, "deployed"), option)
+    carried_out = charge(replace_multipliers(graph, option), "deployed")
     assert made.charges == carried_out.charges
     assert made.traffic == carried_out.traffic
 
 
 def test_tied_costs_one_shift_where_a_multiplication_was(graph):
-    ledger = ledger_of(graph, "deployed")
+    ledger = charge(graph, "deployed")
     assert with_scale(ledger, "tied").charges == with_scale(ledger, "pow2").charges
 
 

@@ -15,7 +15,7 @@ from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger, Level, Role, S
 from costmodel.ledger.stores import Stores
 
 
-def ledger_of(graph: Graph, level: Level) -> Ledger:
+def charge(graph: Graph, level: Level) -> Ledger:
     """The account of a graph: the rules applied to every node, and the data followed between them."""
     table = graph.by_id()
     layers: list[Layer] = []

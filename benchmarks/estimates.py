@@ -6,7 +6,7 @@
 included (numpy is there already, as it is after tracing). `new network`: the first estimate of this network on this
 target, when only another network was priced, on another target of the kind. `new target`: the first on this target
 after one of the same network on another of the kind. `again`: the median of further ones on the same target. `totals`:
-adding up an estimate. `many`: configurations a second that `costmodel.targets.totals` prices at once, drawn at random
+adding up an estimate. `many`: configurations per second that `costmodel.targets.totals` prices at once, drawn at random
 over clock, supply, array and memories, or over clock and threads.
 Without compiled bytecode (PYTHONDONTWRITEBYTECODE) `first` holds the compilation of the modules as well.
 """

@@ -1,4 +1,4 @@
-"""Evaluation rates and sweeps: how many designs a second, in how much memory, and what is lost when workers die.
+"""Evaluation rates and sweeps: how many designs per second, in how much memory, and what is lost when workers die.
 
     python benchmarks/explore.py [--samples 1e8] [--cluster-samples 2e7] [--only rates|sweeps] [--json FILE]
 
@@ -75,7 +75,7 @@ def rates() -> dict[str, float]:
                 tasks.SAMPLES_A_CHUNK, lambda s=sampled, c=chunk: tasks.run(s, c), 3
             )
     for name, value in found.items():
-        print(f"{name}: {value:.3g} designs a second", flush=True)
+        print(f"{name}: {value:.3g} designs per second", flush=True)
     return found
 
 

@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--network", default="abbnn-reactnet18-cifar10")
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=20, help="steps a block")
+    parser.add_argument("--steps", type=int, default=20, help="steps per block")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=None, help="of the plain loop (default: 8 on a GPU, else 0)")
     parser.add_argument("--no-compile", action="store_true")

@@ -2,7 +2,7 @@
 
 ``python -m costmodel.dashboard.results`` makes them again (minutes); the application reads them without torch.
 
-data/designs.json.gz          totals with their intervals, one row a network and target
+data/designs.json.gz          totals with their intervals, one row per network and target
 data/profiles/NAME.json.gz    the ledgers of a network, from which any design is priced anew when it is looked at
 """
 

@@ -1,4 +1,4 @@
-"""From a document to a file: one renderer a format, and files that appear whole or not at all."""
+"""From a document to a file: one renderer per format, and files that are written atomically."""
 
 from __future__ import annotations
 

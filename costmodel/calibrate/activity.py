@@ -4,7 +4,7 @@
 
 Each tensor is rounded to fixed point of 8, 12 and 16 bits, its range the least power of two above it, and read line by
 line; half of the bits of random numbers change from one number to the next. Inputs are the two photographs that come
-with scikit-learn as they are, and at 224 and 32 lines: integers of 8 bits a channel, so that the bits of a wider word
+with scikit-learn as they are, and at 224 and 32 lines: integers of 8 bits per channel, so that the bits of a wider word
 below them are zero. Activations are all real tensors that enter or leave a convolution of the two trained networks for
 handwritten digits that ship with this tool.
 """

@@ -149,7 +149,7 @@ def zsh() -> str:
 
 
 def fish() -> str:
-    """A script for fish: one line an option."""
+    """A script for fish: one line per option."""
     lines = ["# costmodel completion for fish", "complete -c costmodel -f"]
     first = "__fish_use_subcommand"
     lines += [f"complete -c costmodel -n {first} -a {verb} -d {_quote(text)}" for verb, (_, text) in VERBS.items()]

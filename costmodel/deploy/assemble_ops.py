@@ -1,4 +1,4 @@
-"""One function a node: which instruction it becomes, with its constants as numbers."""
+"""One function per node: which instruction it becomes, with its constants as numbers."""
 
 from __future__ import annotations
 

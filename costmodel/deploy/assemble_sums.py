@@ -37,7 +37,7 @@ def sum_of_products(state: Assembler, node: Node) -> None:
         raise state.refuse(node, "its weights are not a matrix")
     flat = node.window is None or (len(node.window.kernel) <= 2 and not node.window.transposed)
     if weight_domain.kind in _NARROW and not one_magnitude(weight):
-        raise state.refuse(node, "its weights do not have one magnitude a channel, as those it was traced with had")
+        raise state.refuse(node, "its weights do not have one magnitude per channel, as those it was traced with had")
     a = state.types[node.inputs[0]]
     if weight_domain.kind == "binary" and "bias" in node.consts and flat:
         raise state.refuse(node, "its bias is not a step of its own")  # split_biases leaves none behind
@@ -129,7 +129,7 @@ def _channels_in(scale: Array, weight: Array, node: Node) -> Array:
 
 
 def _products(attrs: Product) -> list[list[Any]]:
-    """How the ledger counts one product: [kind, operations a product, whether a sum of n takes one less]."""
+    """How the ledger counts one product: [kind, operations per product, whether a sum of n takes one less]."""
     a, b = attrs.a, attrs.b
     if a.kind in _NARROW and b.kind in _NARROW:
         if a.is_one_bit and b.is_one_bit:

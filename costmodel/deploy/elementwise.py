@@ -1,6 +1,6 @@
 """Scale, bias, slope and threshold on integer maps in one pass over memory, compiled by numba.
 
-Maps are ``[n, c, s]``, all positions of a channel behind each other; the constants have one entry a channel. A right
+Maps are ``[n, c, s]``, all positions of a channel behind each other; the constants have one entry per channel. A right
 shift rounds half up: the bit that falls off last is added, which in hardware is a carry into the next adder.
 """
 

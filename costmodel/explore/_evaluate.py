@@ -1,4 +1,4 @@
-"""Compiled evaluation of many designs from tables: gather one row a unit, then add up or take the largest."""
+"""Compiled evaluation of many designs from tables: gather one row per unit, then add up or take the largest."""
 
 from __future__ import annotations
 

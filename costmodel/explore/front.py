@@ -27,7 +27,7 @@ FOLDINGS_UP_TO = 5000
 
 @dataclass(frozen=True)
 class Member:
-    """One design. ``settings`` are the target's, ``folding`` gives (PE, SIMD, memories) a layer where it was searched;
+    """One design. ``settings`` are the target's, ``folding`` gives (PE, SIMD, memories) per layer where it was searched;
     ``command`` is the line that makes this design again."""
 
     id: int
@@ -90,7 +90,7 @@ class Front:
         return pick(self.members, key=lambda m: m.metrics[objective])
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a member: network, target, metrics, settings, command; needs pandas."""
+        """One row per member: network, target, metrics, settings, command; needs pandas."""
         import pandas as pd
 
         return pd.DataFrame(self._rows(), columns=self._columns())
@@ -109,7 +109,7 @@ class Front:
         )  # fmt: skip
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """``front-KIND.parquet`` and ``front-KIND.csv`` in a folder; each appears whole or not at all."""
+        """``front-KIND.parquet`` and ``front-KIND.csv`` in a folder; each is written atomically."""
         import csv
         import io
 

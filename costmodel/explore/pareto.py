@@ -37,7 +37,7 @@ def nondominated(points: ArrayLike, *, maximise: Directions = False, keep_weakly
     """Which rows of ``points`` [n, d] no other row dominates; True in the result [n] marks the front.
 
     A row dominates another when it is not worse in any objective and better in at least one. Of equal rows the first
-    is kept, or all of them with ``keep_weakly``. ``maximise`` is one flag or one flag an objective.
+    is kept, or all of them with ``keep_weakly``. ``maximise`` is one flag or one flag per objective.
 
     Raises :class:`CostmodelError` for NaN, for an array that is not two-dimensional, or for a wrong number of flags.
     """

@@ -11,7 +11,7 @@
       - {target: xne, mapping: exact}                             # every dataflow of every layer
     objectives: [seconds_per_image, lut, bram18, accuracy]
     constraints: {seconds_per_image: {max: 0.01}}
-    fronts: together                                # or one front a network, or a target
+    fronts: together                                # or one front per network, or a target
 
 Every list is an axis, and the space is their product. A space is counted before anything is priced.
 """

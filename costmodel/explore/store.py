@@ -1,4 +1,4 @@
-"""Results of a sweep on disk: Parquet parts that appear whole or not at all, and a manifest that binds them to a space.
+"""Results of a sweep on disk: Parquet parts that are written atomically, and a manifest that binds them to a space.
 
 DIR/manifest.json           the space, the version of the format and of the models
 DIR/parts/part-*.parquet    one chunk each: its front in the first row group, what is kept next to it in the others, and
@@ -122,7 +122,7 @@ class Store:
 def write_table(
     path: Path, sets: Sequence[PointSet | None], names: tuple[str, ...], metadata: Mapping[str, str]
 ) -> None:
-    """A Parquet file with the ids and one column an objective, compressed, renamed into place when complete.
+    """A Parquet file with the ids and one column per objective, compressed, renamed into place when complete.
 
     The first of ``sets`` is the first row group, empty or not.
     """

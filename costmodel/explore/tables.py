@@ -1,6 +1,6 @@
 """Many designs at once: the tables of a space, and their evaluation without a Python loop over designs.
 
-A table holds, for every unit, one row a choice. What one design costs by the scalar path (:meth:`Design.price`) and
+A table holds, for every unit, one row per choice. What one design costs by the scalar path (:meth:`Design.price`) and
 what the table path says are equal to the last bit, because all costs are integers.
 """
 

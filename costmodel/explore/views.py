@@ -67,7 +67,7 @@ def document(best: Folded) -> dict[str, Any]:
 
 
 def front(found: Space, designs: Sequence[Design], promise: str) -> Table:
-    """One design a row."""
+    """One design per row."""
     names = list(designs[0].resources)
     rows = [Row((d.interval, whole(d.steady_images_per_second), *_resources(d, names))) for d in designs]
     columns = [Column("interval", "interval"), *(Column(n, metric_title(n)) for n in (RATE, *names))]
@@ -79,7 +79,7 @@ def _resources(design: Design, names: Sequence[str]) -> list[float | int]:
 
 
 def greedy(found: Space, compared: Sequence[Comparison], max_wide: int | None) -> Table:
-    """FINN's folding pass against the exact optima, one target a row."""
+    """FINN's folding pass against the exact optima, one target per row."""
     rows = [
         Row((r.target, r.interval, *map(whole, (r.lut, r.best_lut, r.best_bram_lut)), f"{r.lut / r.best_lut - 1:+.1%}"))
         for r in compared

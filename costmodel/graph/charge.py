@@ -1,4 +1,4 @@
-"""What each operation costs: one rule an operation, from its shapes and operand kinds to rows of charges.
+"""What each operation costs: one rule per operation, from its shapes and operand kinds to rows of charges.
 
 The same rules make both ledgers. Nothing here looks at a model, a value or a target. A rule that many operations share
 is one function; :func:`charges` registers it for each.

@@ -104,8 +104,8 @@ PAPER_TERMS = {
 def paper_abbnn_items(profile: Profile) -> Iterable[Item]:
     """Multiplications in the blocks of a binary network, as the A&B BNN paper counts them.
 
-    Real 1x1 convolutions; one an element for PReLU, for batch norm and for residual scales on the outputs of binary
-    convolutions off the projection shortcuts; one an output for average pooling, except in a network that has nothing
+    Real 1x1 convolutions; one per element for PReLU, for batch norm and for residual scales on the outputs of binary
+    convolutions off the projection shortcuts; one per output for average pooling, except in a network that has nothing
     else to multiply, where it is a shift. The stem, the classifier and global pooling stand outside the blocks. Scales
     of weights and of what only a sign reads are not counted.
     """
@@ -123,7 +123,7 @@ def paper_abbnn_items(profile: Profile) -> Iterable[Item]:
 
 
 def average_pooling(ledger: Ledger) -> list[Charge]:
-    """The divisions of average pooling, be they multiplications or shifts; one an output element."""
+    """The divisions of average pooling, be they multiplications or shifts; one per output element."""
     return [c for c in ledger.charges if c.tag == "avgpool" and c.kind in ("mul", "shift_const", "shift_channel")]
 
 
@@ -215,7 +215,7 @@ def fvcore_items(profile: Profile) -> Iterable[Item]:
 
     Products of convolutions, linear layers and matrices, one each; an einsum as numpy counts it. Norms are five an
     element and four without gain; batch norm is two, and one without gain. Bilinear interpolation and grid sampling are
-    four an output, nearest neighbours one. Adaptive average pooling is one an input. Fused attention, recurrent layers
+    four per output, nearest neighbours one. Adaptive average pooling is one per input. Fused attention, recurrent layers
     and sums with a batch of biases are ignored.
     """
     ledger = profile.as_written
@@ -248,7 +248,7 @@ def fvcore_items(profile: Profile) -> Iterable[Item]:
 
 
 def _has_gain(layer: Layer, charge: Charge) -> bool:
-    """Whether a norm multiplies by a gain, too: beyond two an element and two a group, one an element."""
+    """Whether a norm multiplies by a gain, too: beyond two per element and two per group, one per element."""
     return charge.count >= 3 * math.prod(layer.shape_out)
 
 
@@ -273,7 +273,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "paper-abbnn", "multiplications as the A&B BNN paper counts them", "as_written", "multiplications",
-        "without stem, classifier, global pooling and the scale of the weights; one an element for batch norm, PReLU "
+        "without stem, classifier, global pooling and the scale of the weights; one per element for batch norm, PReLU "
         "and residual scale; average pooling is a multiplication, or a shift where nothing else multiplies",
         "A&B BNN, arXiv:2403.03739", paper_abbnn_items,
     ),
@@ -288,7 +288,7 @@ CONVENTIONS: tuple[Convention, ...] = (
         "definition", mac_items(_macs),
     ),
     Convention(
-        "flops", "two operations a multiply-accumulate", "as_written", "flops",
+        "flops", "two operations per multiply-accumulate", "as_written", "flops",
         "a multiplication and an addition for each multiply-accumulate, whatever its operands; nothing else counts",
         "pytorch/pytorch: torch/utils/flop_counter.py; twice what sovrasov/flops-counter.pytorch prints as MACs",
         mac_items(_flops),
@@ -310,8 +310,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "fvcore", "fvcore's flops", "as_written", "flops",
-        "one a multiply-accumulate whatever its operands, two an element for batch norm and five for other norms, one "
-        "less where they have no gain, four an output for bilinear and one for nearest interpolation, one an input of "
+        "one per multiply-accumulate whatever its operands, two per element for batch norm and five for other norms, one "
+        "less where they have no gain, four per output for bilinear and one for nearest interpolation, one per input of "
         "adaptive average pooling; fused attention, recurrent layers and every other operation are ignored",
         "facebookresearch/fvcore@3378afe: fvcore/nn/jit_handles.py", fvcore_items,
     ),

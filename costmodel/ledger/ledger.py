@@ -105,7 +105,7 @@ class Scale:
     """A layer that multiplies by a real constant after all exact rewrites; :mod:`costmodel.ledger.scales` replaces it.
 
     ``table_bits`` is the width of the integer that it multiplies, where that is a sum of signs of which a table can
-    list every value, and 0 elsewhere; ``table_entries`` are those of its tables, one a channel where the scale differs
+    list every value, and 0 elsewhere; ``table_entries`` are those of its tables, one per channel where the scale differs
     by channel. ``stored`` is the tensor of the ledger's traffic that holds the scale, "" for a number in the program.
     """
 
@@ -197,7 +197,7 @@ class Ledger:
         return replace(self, charges=tuple(c for c in kept if keep is None or keep(c)))
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a charge; needs pandas."""
+        """One row per charge; needs pandas."""
         import pandas as pd
 
         return pd.DataFrame([{name: getattr(c, name) for name in Charge.__dataclass_fields__} for c in self.charges])

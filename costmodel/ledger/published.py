@@ -116,14 +116,14 @@ FIGURES: tuple[Figure, ...] = (
         "bn-xnor18", "3.20 M", 3_202_836,
         Deviation("batch norm on the inputs of binary convolutions", 1, binary_inputs),
         Deviation("the scale of the weights, which the other rows leave out", 1, binary_outputs),
-        Deviation("the scale K of the activations, one a window, which the published code does not compute", 1,
+        Deviation("the scale K of the activations, one per window, which the published code does not compute", 1,
                   binary_positions),
     ),
     _paper("bn-bireal18", "20.86 M", 20_860_672),
     _paper("bn-reactnet18", "22.37 M", 22_365_952),
     _paper(
         "bnfree-reactnet18", "4.60 M", 4_603_648,
-        Deviation("the scale before each sign, once an output of its convolution, though it folds into the threshold",
+        Deviation("the scale before each sign, once per output of its convolution, though it folds into the threshold",
                   1, binary_outputs),
     ),
     _paper(
@@ -132,11 +132,11 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _paper(
         "bn-reactneta", "10.79 M", 10_787_840,
-        Deviation("average pooling at 4 an output, one for each element of its window; other rows count 1", 3, pooled),
+        Deviation("average pooling at 4 per output, one for each element of its window; other rows count 1", 3, pooled),
     ),
     _paper(
         "bnfree-reactneta", "14.65 M", 14_651_392,
-        Deviation("the scale before each sign, once an input of its convolution, though it folds into the threshold", 1,
+        Deviation("the scale before each sign, once per input of its convolution, though it folds into the threshold", 1,
                   binary_inputs),
     ),
     _paper(

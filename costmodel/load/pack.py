@@ -1,4 +1,4 @@
-"""Packed checkpoints: one bit per binary weight, one scale a filter, exponents as bytes, the rest as it is.
+"""Packed checkpoints: one bit per binary weight, one scale per filter, exponents as bytes, the rest as it is.
 
 A safetensors file whose header lists the packed layers. Unpacking gives a state dictionary of the training network
 whose latent weights are the signs: the same bits and, up to the last digit of a float, the same scales. Scales that

@@ -157,7 +157,7 @@ class Estimate:
         return {name: self.constants[name] for name in used}
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a line, with its nominal value; needs pandas."""
+        """One row per line, with its nominal value; needs pandas."""
         import pandas as pd
 
         rows = [

@@ -19,7 +19,7 @@ KEEP = 32
 
 
 def kept(make: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """``make(subject, *choices)`` computed once a subject (by identity) and choices (hashable, by value).
+    """``make(subject, *choices)`` computed once per subject (by identity) and choices (hashable, by value).
 
     The result is shared between callers, so it must not be changed.
     """

@@ -124,14 +124,14 @@ def _is_path(text: str) -> bool:
     return text.endswith((".yaml", ".yml")) or os.sep in text
 
 
-def _find(name: str, beside: Path | None = None) -> Path | None:
+def _find(name: str, near: Path | None = None) -> Path | None:
     if not name:
         return None
     if _is_path(name):
-        path = Path(name) if beside is None else beside / name
+        path = Path(name) if near is None else near / name
         return path.resolve() if path.is_file() else None
     folders = [specs_folder() / kind for kind in KINDS]
-    for folder in [beside, *folders] if beside else folders:
+    for folder in [near, *folders] if near else folders:
         path = folder / f"{name}.yaml"
         if path.is_file():
             return path
@@ -223,7 +223,7 @@ def _chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, _Part]]:
         found = _find(base, path.parent)
         if found is None:
             raise UnknownNameError(
-                f"base in {path}:", base, _specs(), "A base is a packaged spec or a file beside this one."
+                f"base in {path}:", base, _specs(), "A base is a packaged spec or a file next to this one."
             )
         links += [link for link in _chain(found, (*above, path)) if link[0] not in {known for known, _ in links}]
     return [*links, (str(path), part)]

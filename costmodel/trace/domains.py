@@ -106,7 +106,7 @@ def _per_channel(rows: Tensor) -> Domain:
     if rows.shape[1] < 2:
         return FLOAT
     domain = _classify_rows(rows[rows.abs().amax(1) > 0])  # a filter of zeros has no magnitude of its own
-    # One magnitude a row proves nothing when a row holds too few values to show a second one.
+    # One magnitude per row proves nothing when a row holds too few values to show a second one.
     return domain if rows.shape[1] >= 4 or not domain.is_one_bit else FLOAT
 
 

@@ -205,7 +205,7 @@ def float_bits(value: Value) -> int:
 
 
 def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 1, transposed: bool = False) -> Window:
-    """A window whose stride, padding and dilation have one entry a spatial dimension."""
+    """A window whose stride, padding and dilation have one entry per spatial dimension."""
     kernel = tuple(kernel)
 
     def full(v: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors in a safetensors file whose header holds the rest as JSON. Written whole or not at all."""
+"""Checkpoints: tensors in a safetensors file whose header holds the rest as JSON. Written atomically."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def _epochs(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise CostmodelError(f"--epochs {text}: expected a number, or one a phase, such as 30,30.") from None
+        raise CostmodelError(f"--epochs {text}: expected a number, or one per phase, such as 30,30.") from None
 
 
 def _clear(folder: Path) -> None:

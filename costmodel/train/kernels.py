@@ -119,7 +119,7 @@ class FastSignConv2d(layers.SignConv2d):
 
 
 def leaky(x: Tensor, slope: Tensor) -> Tensor:
-    """x where positive, else slope x, one slope a channel: ``[n, c, h, w], [c] -> [n, c, h, w]``.
+    """x where positive, else slope x, one slope per channel: ``[n, c, h, w], [c] -> [n, c, h, w]``.
 
     As relu(x) - slope relu(-x): the gradient of relu is vectorised, that of PReLU is not.
     """

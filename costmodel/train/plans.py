@@ -29,7 +29,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A plan file. ``common`` holds keys of every run; a run with ``seeds`` stands for one run a seed."""
+    """A plan file. ``common`` holds keys of every run; a run with ``seeds`` stands for one run per seed."""
 
     about: str
     runs: tuple[dict[str, object], ...]

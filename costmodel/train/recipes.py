@@ -1,4 +1,4 @@
-"""Training recipes: small data files, one a recipe, in ``costmodel/train/recipes/``; a user's own file works as well.
+"""Training recipes: small data files, one per recipe, in ``costmodel/train/recipes/``; a user's own file works as well.
 
 A recipe says everything about a run but the network, the data set and the seed. Unknown keys and values out of range
 are errors, so that a misspelt option never trains with a default in silence.
@@ -144,7 +144,7 @@ def with_epochs(recipe: Recipe, epochs: tuple[int, ...]) -> Recipe:
     if len(wanted) != len(recipe.phases) or min(wanted) < 1:
         raise CostmodelError(
             f"--epochs gives {','.join(map(str, epochs))}, the recipe has {len(recipe.phases)} phases: "
-            f"give one number of at least 1, or one a phase."
+            f"give one number of at least 1, or one per phase."
         )
     phases = tuple(msgspec.structs.replace(p, epochs=n) for p, n in zip(recipe.phases, wanted, strict=True))
     return msgspec.structs.replace(recipe, phases=phases)

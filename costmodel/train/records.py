@@ -1,6 +1,6 @@
 """Accuracy records: what networks reach, as measured here and as others publish it. Imports no torch.
 
-Measured records are lines of ``accuracy.jsonl`` in the package, one a finished run, written by
+Measured records are lines of ``accuracy.jsonl`` in the package, one per finished run, written by
 ``python -m costmodel.train.publish``. Published figures belong to the zoo (:mod:`costmodel.zoo.results`). The two are
 never mixed: every figure says which it is, after how many epochs and at what width it was reached.
 """

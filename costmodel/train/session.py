@@ -143,7 +143,7 @@ def _start(pending: Pending) -> _Active:
 
 
 class Progress:
-    """One line an epoch; on a terminal also a line that shows share and time left while the epoch runs."""
+    """One line per epoch; on a terminal also a line that shows share and time left while the epoch runs."""
 
     def __init__(self, out: TextIO, quiet: bool = False) -> None:
         self.out, self.quiet = out, quiet

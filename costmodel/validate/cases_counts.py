@@ -48,7 +48,7 @@ GROUPS = {
 #: Published figures that follow another rule than the convention, and which.
 OTHER_RULES = {
     "mo_reactnet-18_bn-free": "the paper also charges the scale before each sign, which the sign does not see",
-    "mo_reactnet-a": "the paper counts average pooling at four multiplications an output here, at one elsewhere",
+    "mo_reactnet-a": "the paper counts average pooling at four multiplications per output here, at one elsewhere",
     "mo_reactnet-a_bn-free": "the paper also charges the scale before each sign, which the sign does not see",
     "mo_xnor-resnet-18": "batch norm on inputs, a scale on outputs and a map of magnitudes; no code is published",
     "mo_bi-resnet-34": "the paper counts average pooling twice here, once elsewhere",

@@ -26,7 +26,7 @@ class Scatter:
 
 
 def scatters(report: Report) -> list[Scatter]:
-    """One picture a group that has positive figures in one unit."""
+    """One picture per group that has positive figures in one unit."""
     found = []
     for group in report.groups():
         for unit in dict.fromkeys(r.row.unit for r in report.of(group)):

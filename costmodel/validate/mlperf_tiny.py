@@ -15,7 +15,7 @@ from costmodel.graph.domain import accumulator_bits, integer
 from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Layer, Ledger
 
-#: PE and SIMD a layer.
+#: PE and SIMD per layer.
 Lanes = tuple[tuple[int, int], ...]
 
 #: kws/KWS-W3A3/inference/*/build.py: target_fps=200000 at 10 ns, so FINN's pass folds for fewer than 500 cycles.

@@ -35,7 +35,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Problem:
-    """``design @ x + offset`` estimates ``measured``; one row a bill, one column an unknown."""
+    """``design @ x + offset`` estimates ``measured``; one row per bill, one column per unknown."""
 
     unknowns: tuple[Unknown, ...]
     design: NDArray[np.float64]

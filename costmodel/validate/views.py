@@ -42,7 +42,7 @@ def headline(report: Report) -> Table:
 
 
 def scores(summaries: list[Summary]) -> Table:
-    """One row an estimator and split of each group."""
+    """One row per estimator and split of each group."""
     found: list[Row] = []
     group = None
     for s in summaries:

@@ -110,7 +110,7 @@ def costs(estimate: Estimate) -> Table:
 
 
 def targets(estimates: Sequence[Estimate]) -> Table:
-    """One target a row."""
+    """One target per row."""
     totals = [estimate.totals() for estimate in estimates]
     metrics = [
         m for m in headlines() if any(m in row and m not in e.unused for e, row in zip(estimates, totals, strict=True))

@@ -57,18 +57,18 @@ def by_convention(profiles: list[Profile], show: Any) -> list[Table]:
 
 
 def multiplications(profiles: list[Profile], level: Any, show: Any) -> Table:
-    """Multiplications by what they are for, one column a network."""
+    """Multiplications by what they are for, one column per network."""
     tables = [_by_tag(p.ledger(level)) for p in profiles]
     tags = list(dict.fromkeys(tag for table in tables for tag in table))
     tags.sort(key=lambda tag: -max(table.get(tag, 0) for table in tables))
     rows = [Row([tag, *(table.get(tag, 0) for table in tables)], label=words(tag)) for tag in tags]
     totals = Row(["total", *(sum(table.values()) for table in tables)], "bold")
-    columns = [Column("tag", "because of", "left"), *(Column(p.network, p.network, show=show) for p in profiles)]
+    columns = [Column("tag", "tag", "left"), *(Column(p.network, p.network, show=show) for p in profiles)]
     return Table("multiplications", f"Multiplications, {level.replace('_', ' ')}", columns, rows, [totals])
 
 
 def operations(profiles: list[Profile], level: Any, show: Any) -> Table:
-    """Operations by kind, one column a network, with memory traffic below."""
+    """Operations by kind, one column per network, with memory traffic below."""
     counts = [p.ledger(level).by_kind() for p in profiles]
     kinds = [kind for kind in KINDS if any(row.get(kind) for row in counts)]
     rows = [Row([kind, *(row.get(kind, 0) for row in counts)], label=HEADS.get(kind, kind)) for kind in kinds]
@@ -99,7 +99,7 @@ def reconcile(profile: Profile, show: Any) -> list[Table]:
 
 
 def _multiplications_apart(profile: Profile, show: Any) -> Table:
-    """One reason a row: what the strict count takes for it, what the paper's rule takes, and what was printed."""
+    """One reason per row: what the strict count takes for it, what the paper's rule takes, and what was printed."""
     strict: dict[str, Fraction] = {}
     for tag, number in _by_tag(profile.deployed).items():
         group = _group(tag)
@@ -123,7 +123,7 @@ def _multiplications_apart(profile: Profile, show: Any) -> Table:
     ]
     printed = "; ".join(f"printed as {f.printed} in {f.source}" for f in figures)
     fraction = partial(_fraction, show)
-    heads = [Column("line", "because of", "left"), Column("strict", "strict", show=fraction)]
+    heads = [Column("line", "tag", "left"), Column("strict", "strict", show=fraction)]
     heads += [
         Column("paper", "paper-abbnn", show=fraction),
         *(Column("published", "published", show=fraction) for _ in figures),
@@ -156,7 +156,7 @@ def _products_apart(profile: Profile, show: Any) -> Table:
 
 
 def costs(estimates: list[Estimate]) -> Table:
-    """Totals on one target, one column a network, with intervals below each other."""
+    """Totals on one target, one column per network, with intervals below each other."""
     metrics = list(dict.fromkeys(metric for e in estimates for metric in e.totals()))
     rows = [
         Row([metric, *(_interval(e, metric) for e in estimates)], label=numbers.metric_title(metric))
@@ -215,13 +215,13 @@ _WHY = {
     "stem_conv": "outside of the blocks: the paper leaves it out",
     "fp_linear": "outside of the blocks: the paper leaves it out",
     "gap": "outside of the blocks: the paper leaves it out",
-    "weight_scale": "a real number a channel on the outputs of binary convolutions: the paper leaves it out",
+    "weight_scale": "a real number per channel on the outputs of binary convolutions: the paper leaves it out",
     "bn_scale": "strict: what is left after thresholds and folding, together with the scale of the weights; the paper: "
-                "one an element behind every binary convolution",
+                "one per element behind every binary convolution",
     "prelu": "a real slope multiplies; a power of two shifts",
     "fp_conv": "as they run",
-    "const_mul": "strict: merged with the scale of the weights or into thresholds; the paper: one an element",
-    "avgpool": "strict: a division by 4 is a shift; the paper: one an output, unless nothing else multiplies",
+    "const_mul": "strict: merged with the scale of the weights or into thresholds; the paper: one per element",
+    "avgpool": "strict: a division by 4 is a shift; the paper: one per output, unless nothing else multiplies",
 }  # fmt: skip
 
 

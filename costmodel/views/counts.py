@@ -132,13 +132,13 @@ def by_tag(ledger: Ledger, show: Show) -> Table:
         table.setdefault(tag, {})[kind] = number
     ordered = sorted(table.items(), key=lambda item: -sum(item[1].values()))
     rows = [Row([tag, *(row.get(kind, 0) for kind in kinds)]) for tag, row in ordered]
-    columns = [Column("tag", "because of", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds)]
+    columns = [Column("tag", "tag", "left"), *(Column(k, HEADS.get(k, k), show=show) for k in kinds)]
     totals = [ledger.total(kind) for kind in kinds]
     return Table("tags", "", columns, rows, [Row(["total", *totals], "bold")])
 
 
 def by_kind(ledger: Ledger, show: Show) -> Table:
-    """Each kind of operation: how many, at which operand widths, and because of what."""
+    """Each kind of operation: how many, at which operand widths, and for which purpose (tag)."""
     rows = []
     everything = ledger.total()
     for kind in kinds_of(ledger):
@@ -153,7 +153,7 @@ def by_kind(ledger: Ledger, show: Show) -> Table:
     columns = [
         Column("kind", "operation", "left"), Column("count", "count", show=show),
         Column("share", "share", show=lambda v: numbers.share(v, 1.0)), Column("bits", "bits", "left"),
-        Column("tags", "because of", "left", prose=True),
+        Column("tags", "tag", "left", prose=True),
     ]  # fmt: skip
     return Table("kinds", "", columns, rows, [Row(["total", everything, 1.0, "", ""], "bold")])
 
@@ -191,7 +191,7 @@ def rewrites(profile: Profile, show: Show) -> Table:
 
 
 def traffic(ledger: Ledger) -> Table:
-    """Bits that are read and written at their true widths, each tensor once a use."""
+    """Bits that are read and written at their true widths, each tensor once per use."""
     titles = {
         "weight": "weights, packed", "parameter": "scales, thresholds, biases", "input": "activations read",
         "output": "activations written",

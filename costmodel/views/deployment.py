@@ -109,7 +109,7 @@ def _without(left: dict[str, int]) -> list[str]:
 
 
 def flips(found: Sequence[Effect]) -> Table:
-    """The share of the decisions of every threshold that differ, one column an option."""
+    """The share of the decisions of every threshold that differ, one column per option."""
     first = found[0]
     rows = []
     for k, (module, _, decisions) in enumerate(first.flips):

@@ -14,7 +14,7 @@ from costmodel.zoo import counts, registry
 
 
 def overview(names: list[str]) -> Table:
-    """One network a row, operations of one inference as deployed."""
+    """One network per row, operations of one inference as deployed."""
     known = counts.read()
     rows = []
     for name in names:
@@ -46,7 +46,7 @@ def describe(names: list[str]) -> Table:
 
 
 def accuracies(names: list[str]) -> Table:
-    """One figure a row: what was measured here and what others publish, never mixed into one."""
+    """One figure per row: what was measured here and what others publish, never mixed into one."""
     rows = [
         Row([f.network, f.width, f.top1, f.kind, f.conditions, f.source])
         for name in names

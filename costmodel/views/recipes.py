@@ -7,7 +7,7 @@ from costmodel.views.table import Column, Row, Table
 
 
 def listing() -> Table:
-    """One recipe a row: its name, the epochs of its phases, and what it is for."""
+    """One recipe per row: its name, the epochs of its phases, and what it is for."""
     rows = []
     for name in names():
         recipe = load_recipe(name)

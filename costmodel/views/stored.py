@@ -10,7 +10,7 @@ from costmodel.views.table import Column, Row, Table
 
 
 def listing() -> Table:
-    """One stored answer a row."""
+    """One stored answer per row."""
     items = cache.stored()
     rows = [Row([item.name or "(unreadable)", item.size, item.used, item.path.name[:12]]) for item in items]
     columns = [

@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One value a column. ``label`` is what the first cell says where people read it. ``subtotal``: of other rows."""
+    """One value per column. ``label`` is what the first cell says where people read it. ``subtotal``: of other rows."""
 
     values: Sequence[Any]
     style: Style = "plain"

@@ -47,7 +47,7 @@ def grow(ledger: Ledger, keep: set[int]) -> Branch:
     """The tree of all layers in ``keep``.
 
     A layer stands at the path of its module. Where one module runs several layers, each gets a place of its own below
-    it, named by its operation; a module that is called again gets one place a call (``conv#2``).
+    it, named by its operation; a module that is called again gets one place per call (``conv#2``).
     """
     layers = [layer for layer in ledger.layers if layer.index in keep]
     several: dict[tuple[str, int], int] = {}

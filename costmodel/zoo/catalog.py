@@ -26,7 +26,7 @@ SOURCES = {
 OWN_CONSTRUCTION = {
     ("bnfree", "bireal"): "the BN-free rules on the A&B form of this topology; no such code is published",
     ("bnfree", "bnn"): "the BN-free rules on BNN-18; no such code is published",
-    ("abbnn", "bnn"): "the A&B rules on BNN-18; its weights carry one power of two a layer and no scale",
+    ("abbnn", "bnn"): "the A&B rules on BNN-18; its weights carry one power of two per layer and no scale",
     ("abbnn", "small"): "the A&B block in a network small enough for 8x8 digits",
     ("bnfree", "small"): "the BN-free block in a network small enough for 8x8 digits",
     ("bn", "small"): "the ReActNet block in a network small enough for 8x8 digits",

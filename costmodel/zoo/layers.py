@@ -37,7 +37,7 @@ class BinaryActivation(nn.Module):
 
 
 class LearnableBias(nn.Module):
-    """x + bias, one bias a channel; inside a mask of factor ``beta`` the bias is divided by it. ``dimensions``: of what
+    """x + bias, one bias per channel; inside a mask of factor ``beta`` the bias is divided by it. ``dimensions``: of what
     a channel holds."""
 
     def __init__(self, channels: int, beta: float = 1.0, dimensions: int = 2) -> None:
@@ -67,7 +67,7 @@ class Mask(nn.Module):
 
 
 class QuantizedPReLU(nn.Module):
-    """x for x > 0, else 2^round(exponent) x with one learned exponent a channel (round half to even, identity STE).
+    """x for x > 0, else 2^round(exponent) x with one learned exponent per channel (round half to even, identity STE).
 
     d/d exponent = ln 2 * 2^round(exponent) * sum of min(x, 0) * incoming gradient.
     """
@@ -88,7 +88,7 @@ def slope_layer(mode: SlopeMode, channels: int) -> nn.Module:
 
 
 class RPReLU(nn.Module):
-    """slope(x + b1) + b2 with one slope and two biases a channel (ReActNet)."""
+    """slope(x + b1) + b2 with one slope and two biases per channel (ReActNet)."""
 
     def __init__(self, channels: int, mode: SlopeMode) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def conv_like(layer: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
 
 
 class StandardizedConv2d(nn.Conv2d):
-    """A real convolution with scaled weight standardisation and one learned gain a filter."""
+    """A real convolution with scaled weight standardisation and one learned gain per filter."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
         super().__init__(c_in, c_out, kernel, stride, padding, bias=False)
@@ -135,7 +135,7 @@ class StandardizedConv2d(nn.Conv2d):
 
 
 class BinaryConv2d(nn.Conv2d):
-    """A convolution whose weights are ``s_c sign(w)``, two values a filter. Zero padding follows the sign of the input.
+    """A convolution whose weights are ``s_c sign(w)``, two values per filter. Zero padding follows the sign of the input.
 
     ``standardized``
         Standardise the filters first and give each a learned gain (BN-free and A&B); else use them as they are (BN).
@@ -195,7 +195,7 @@ class BinaryConv2d(nn.Conv2d):
 
 
 class SignConv2d(nn.Conv2d):
-    """A convolution whose weights are ``factor * sign(w)`` with one constant factor a layer (BNN).
+    """A convolution whose weights are ``factor * sign(w)`` with one constant factor per layer (BNN).
 
     ``centred``: see :func:`signs`.
     """

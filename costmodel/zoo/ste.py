@@ -101,7 +101,7 @@ class _ScaledSign(Function):
 
 
 def scaled_sign(w: Tensor, scale: Tensor, slope: Tensor | None = None) -> Tensor:
-    """Binary weights ``scale * sign(w)`` of shape ``[O, ...]`` with one ``scale`` an output channel, ``[O, 1, ...]``.
+    """Binary weights ``scale * sign(w)`` of shape ``[O, ...]`` with one ``scale`` per output channel, ``[O, 1, ...]``.
 
     Gradients: to ``w`` the incoming one times ``slope`` within [-1, 1] and 0 outside; to ``scale`` the exact one.
     """

@@ -45,7 +45,7 @@ def reproduction(subject: Subject) -> list[Block]:
 
 
 def _configuration(subject: Subject) -> list[Block]:
-    """One row a fact, one column a network."""
+    """One row per fact, one column per network."""
     nets = subject.networks
     if not nets:
         return []

@@ -93,7 +93,7 @@ _KINDS: dict[str, Callable[[Subject], tuple[str, list[Block]]]] = {
 _SUBTITLES = {
     "network": "What it costs: operations, bits moved, hardware",
     "compare": "What they cost: operations, bits moved, hardware",
-    "front": "Designs that are worth having",
+    "front": "Pareto-optimal designs",
     "target": "The constants of the hardware model",
     "validation": "How far the cost model can be believed",
 }

@@ -26,7 +26,7 @@ DRAWN = 3
 
 
 def sentences(subject: Subject) -> list[str]:
-    """How many designs were priced, how many are worth having, and what the best of them reach."""
+    """How many designs were priced, how many are Pareto-optimal, and what the best of them reach."""
     fronts = [front for _, front in subject.fronts]
     priced, kept = sum(f.priced for f in fronts), sum(map(len, fronts))
     number = f"{len(fronts)} fronts hold" if len(fronts) > 1 else "The front holds"

@@ -71,7 +71,7 @@ def accuracy(subject: Subject) -> list[Block]:
                 "fig-accuracy",
                 caption,
                 Plot(tuple(panels), min(len(panels), 3), 54.0 + 3.2 * len(known)),
-                "Accuracy against cost, one panel a target",
+                "Accuracy against cost, one panel per target",
                 tuple(api),
             )
         )
@@ -136,7 +136,7 @@ def comparison(subject: Subject) -> list[Block] | None:
                 "fig-compare",
                 "Estimates with the intervals that follow from the constants' bounds.",
                 Plot(tuple(panels), 2, 11.5 + 4.5 * len(subject.networks)),
-                "Points with intervals, one panel a metric and target",
+                "Points with intervals, one panel per metric and target",
                 tuple(api),
             )
         )

@@ -155,7 +155,7 @@ def traffic(subject: Subject) -> list[Block]:
         tuple(f"breakdown.traffic({subject.network_name(i)}.deployed)" for i, _ in enumerate(nets)),
     )
     note = Paragraph(
-        "Every operand is counted once a layer, as if nothing stayed in place between layers; what a target "
+        "Every operand is counted once per layer, as if nothing stayed in place between layers; what a target "
         "keeps on chip is in its bill. [[ref:tab-traffic]] has the sums."
     )
     return section("Memory traffic", note, table, figure if panels else None)

@@ -39,13 +39,13 @@ def _multiplies(networks: Sequence[Network]) -> str:
     by_strict = sorted(networks, key=lambda n: n.profile.deployed.total("mul"))
     if len(networks) > EACH:
         ends = [f"**{n.profile.deployed.total('mul'):,}** ({literal(n.name)})" for n in (by_strict[0], by_strict[-1])]
-        return f"The {len(networks)} networks execute from {ends[0]} to {ends[1]} multiplications an image."
+        return f"The {len(networks)} networks execute from {ends[0]} to {ends[1]} multiplications per image."
     parts = []
     for n in networks:
         strict = n.profile.deployed.total("mul")
         paper = int(convention("paper-abbnn").count(n.profile).total)
         parts.append(
-            f"{literal(n.name)} executes **{strict:,}** multiplications an image ({paper:,} by the rule of the A&B "
+            f"{literal(n.name)} executes **{strict:,}** multiplications per image ({paper:,} by the rule of the A&B "
             "BNN paper)"
         )
     return join(parts) + "."

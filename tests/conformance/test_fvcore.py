@@ -1,7 +1,7 @@
 """fvcore, run live: multiply-accumulates of every network of the zoo, and the cases of its own test-suite.
 
 Source: facebookresearch/fvcore@3378afe, fvcore/nn/jit_handles.py and tests/test_flop_count.py. Its "flops" are
-multiply-accumulates; batch norm is two an element in eval mode, adaptive average pooling one an element of its input.
+multiply-accumulates; batch norm is two per element in eval mode, adaptive average pooling one per element of its input.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ OTHERS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "einsum of many numbers": (product("bhid,bhjd->bhij"), ((1, 7, 11, 13), (1, 7, 19, 13))),
     "outer product": (product("a,b->ab"), ((4,), (5,))),
     "element by element": (product("ab,ab->ab"), ((4, 5), (4, 5))),
-    "a scale a channel": (product("bchw,c->bchw"), ((2, 3, 4, 5), (3,))),
+    "a scale per channel": (product("bchw,c->bchw"), ((2, 3, 4, 5), (3,))),
     "sum and outer product": (product("ab,c->ac"), ((4, 5), (6,))),
     "three operands": (Apply(lambda a, b, c: torch.einsum("bi,oij,bj->bo", a, b, c)), ((2, 3), (4, 3, 5), (2, 5))),
     "one operand": (Apply(lambda a: torch.einsum("ab->a", a)), ((4, 5),)),

@@ -1,4 +1,4 @@
-"""ptflops' own cases: it adds one operation an output for a bias to the multiply-accumulates.
+"""ptflops' own cases: it adds one operation per output for a bias to the multiply-accumulates.
 
 Source: sovrasov/flops-counter.pytorch@d612c75, tests/common_test.py. Run live where ptflops is installed.
 """

@@ -40,10 +40,10 @@ BY_ANOTHER_RULE = {
 #: what each deviating row counts next to the rule, to the unit
 REASONS = {
     "bn-xnor18": {"inputs of binary convolutions": 1_680_896, "scale of the weights": 1_505_280, "scale K": 16_660},
-    "bnfree-reactnet18": {"once an output of its convolution": 1_505_280},
+    "bnfree-reactnet18": {"once per output of its convolution": 1_505_280},
     "bn-bireal34": {"average pooling a second time": 87_808},
-    "bn-reactneta": {"average pooling at 4 an output": 1_128_960},
-    "bnfree-reactneta": {"once an input of its convolution": 4_992_512},
+    "bn-reactneta": {"average pooling at 4 per output": 1_128_960},
+    "bnfree-reactneta": {"once per input of its convolution": 4_992_512},
     "abbnn-xnor18": {"two PReLU": -827_904},
     "abbnn-bireal18": {"two PReLU": -827_904, "real 1x1 convolutions": -19_267_584, "average pooling": -87_808},
 }
@@ -116,7 +116,7 @@ def test_profile_states_the_hidden_multiplication(name: str, hidden: int, capsys
 
 
 def test_the_hidden_multiplications_are_those_that_batch_norm_used_to_cost() -> None:
-    """One an output of a binary convolution of the main path; a binary shortcut adds its own."""
+    """One per output of a binary convolution of the main path; a binary shortcut adds its own."""
     main_path = convention("paper-abbnn").count(costmodel.profile("bn-bnn18")).number
     assert HIDDEN["abbnn-reactnet18"] - main_path == 175_616
 

@@ -1,4 +1,4 @@
-"""torch.utils.flop_counter, run live: it counts two operations a multiply-accumulate.
+"""torch.utils.flop_counter, run live: it counts two operations per multiply-accumulate.
 
 Source: pytorch/pytorch test/test_flop_counter.py, the forward cases.
 """

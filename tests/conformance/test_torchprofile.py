@@ -1,4 +1,4 @@
-"""torchprofile's own cases: products, and one multiplication an element for norms and average pooling.
+"""torchprofile's own cases: products, and one multiplication per element for norms and average pooling.
 
 Source: zhijian-liu/torchprofile@ec8bf8a, tests/test_ops.py. Run live where torchprofile is installed.
 """
@@ -44,7 +44,7 @@ PRODUCTS: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...], int]] = {
     "lstm": (LSTM(), ((5, 1, 16), (1, 1, 32), (1, 1, 32)), 30_720),
 }  # fmt: skip
 
-#: what multiplies once an element, by the tag of our charge
+#: what multiplies once per element, by the tag of our charge
 ELEMENTS: dict[str, tuple[nn.Module, tuple[int, ...], str, int]] = {
     "batch norm": (nn.BatchNorm2d(16), (1, 16, 8, 8), "bn_scale", 1_024),
     "adaptive average pooling": (nn.AdaptiveAvgPool2d(1), (1, 16, 8, 8), "gap", 16),

@@ -191,7 +191,7 @@ def test_weights_that_are_not_what_they_were_traced_as_are_refused():
     made = prepare(Net(), torch.randn(1, 64, 4, 4))
     (conv,) = (node for node in made.graph.nodes if node.op == "conv")
     made.graph.values[conv.consts["weight"].id][5, 7, 1, 1] = 0.3
-    with pytest.raises(CannotRunError, match="one magnitude a channel"):
+    with pytest.raises(CannotRunError, match="one magnitude per channel"):
         assemble(made.graph)
 
 

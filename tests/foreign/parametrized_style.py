@@ -34,7 +34,7 @@ class Nearest(torch.autograd.Function):
 
 
 class Standard(nn.Module):
-    """Zero mean and 1/fan-in variance a filter."""
+    """Zero mean and 1/fan-in variance per filter."""
 
     def forward(self, w):
         flat = w.flatten(1)

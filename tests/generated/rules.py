@@ -25,7 +25,7 @@ def binary(s: Sketch, x: Node, out: int = 8, **options: object) -> Node:
 
 
 def read(s: Sketch, x: Node) -> Node:
-    """A threshold and a binary sum behind it: 8 results an image place, with nothing left over."""
+    """A threshold and a binary sum behind it: 8 results per image place, with nothing left over."""
     return binary(s, s.quantise(x, "binary"))
 
 

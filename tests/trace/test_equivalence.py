@@ -48,7 +48,7 @@ def binary_norm(channels: int) -> nn.Sequential:
 
 
 THRESHOLD = Fn(lambda x, t: torch.where(x >= t, 1.0, -1.0), 1)
-#: name -> two ways to make a ±1 map from the stem's output, one threshold a channel
+#: name -> two ways to make a ±1 map from the stem's output, one threshold per channel
 THRESHOLDS = {
     "norm then sign": binary_norm(8),
     "norm of a norm": nn.Sequential(nn.BatchNorm2d(8), binary_norm(8)),

@@ -127,7 +127,7 @@ def xnornet() -> nn.Module:
 
 
 @cases(
-    "IR-Net: balanced weights, a power of two a filter", (1, 3, 8, 8),
+    "IR-Net: balanced weights, a power of two per filter", (1, 3, 8, 8),
     written=total(STEM, {"compare": 512}, xnor(36864), {"shift_channel": 512}, {"mul": 512, "add": 512}),
     deployed=total(STEM, {"compare": 512}, xnor(36864), {"mul": 512, "add": 512}),
 )  # fmt: skip
@@ -171,7 +171,7 @@ def binaryconnect() -> nn.Module:
 
 @cases(
     "BNext: sign of a hard tanh with temperature, squeeze and excite, element by element", (1, 3, 8, 8),
-    # stem | divide, clamp, sign | sum, norm | pool: 63 adds and 1/64 a channel | 8 -> 2 -> 8 | relu, sigmoid | gate
+    # stem | divide, clamp, sign | sum, norm | pool: 63 adds and 1/64 per channel | 8 -> 2 -> 8 | relu, sigmoid | gate
     # (the convolution takes the sign once more)
     written=total(STEM, {"mul": 512, "compare": 1024 + 512 + 512}, xnor(36864), {"mul": 512, "add": 512},
                   {"add": 8 * 63, "shift_const": 8}, product(16, 2), {"compare": 2}, product(16, 8), {"special": 8},

@@ -26,7 +26,7 @@ QUICK = {**RECIPE, "batch": 128}
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Path:
-    """A recipe of two epochs a step, ten batches each, on digits."""
+    """A recipe of two epochs per step, ten batches each, on digits."""
     path = tmp_path / "quick.yaml"
     path.write_text(yaml.safe_dump(QUICK))
     return path

@@ -86,7 +86,7 @@ def test_epochs_can_be_given_for_all_phases_or_each() -> None:
     recipe = load_recipe("abbnn")
     assert [p.epochs for p in with_epochs(recipe, (5,)).phases] == [5, 5]
     assert [p.epochs for p in with_epochs(recipe, (5, 7)).phases] == [5, 7]
-    with pytest.raises(CostmodelError, match="one a phase"):
+    with pytest.raises(CostmodelError, match="one per phase"):
         with_epochs(recipe, (0,))
 
 

@@ -89,7 +89,7 @@ def test_latent_weights_that_are_no_number_are_found_though_they_have_a_sign(mak
 @pytest.mark.parametrize("changes", [{}, VARIED], ids=["plain", "varied"])
 @pytest.mark.parametrize("stop_after", [1, 6, 12, 17])
 def test_a_stopped_run_reaches_the_same_bits(make_run: Make, changes: dict[str, Any], stop_after: int) -> None:
-    """Six batches an epoch, two epochs a phase: stops lie inside and between epochs and phases."""
+    """Six batches per epoch, two epochs per phase: stops lie inside and between epochs and phases."""
     straight = finish(make_run("straight", recipe=recipe(**changes)))
     run = make_run("stopped", recipe=recipe(**changes))
     for count, _ in enumerate(run.steps(), 1):

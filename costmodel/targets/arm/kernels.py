@@ -2,7 +2,7 @@
 
 A kernel's work is a list of :class:`Work`: an amount, the constants that price it, and whether threads share it. The
 formulas are those of the kernels themselves: tiles of the register block are whole, depths are padded to the vector,
-im2col copies each kernel row of each pixel, glue moves bytes and makes one inner call a pixel. Libraries differ in
+im2col copies each kernel row of each pixel, glue moves bytes and makes one inner call per pixel. Libraries differ in
 :data:`~costmodel.targets.arm.library.Style`; those of the other styles are in :mod:`costmodel.targets.arm.libraries`.
 """
 

@@ -22,7 +22,7 @@ class Work(NamedTuple):
     parallel: bool = False
 
 
-#: How a library multiplies real numbers. ``im2col``: TensorFlow Lite, patches copied and packed, one inner call a row
+#: How a library multiplies real numbers. ``im2col``: TensorFlow Lite, patches copied and packed, one inner call per row
 #: of the kernel. ``panels``: ncnn and XNNPACK, tensors stay in panels that are copied a few times, all inside of one
 #: kernel. ``direct``: microcontrollers, products and results where they are.
 Style = Literal["im2col", "panels", "direct"]

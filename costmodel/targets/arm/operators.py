@@ -30,7 +30,7 @@ class Operator:
     """One operator of the runtime.
 
     ``layer`` is the layer it stands for, ``fused`` the others that it does on the way. ``elements_in`` has one entry an
-    operand. ``passes`` counts the whole-tensor steps of glue. ``channelwise`` says that a step runs once a pixel.
+    operand. ``passes`` counts the whole-tensor steps of glue. ``channelwise`` says that a step runs once per pixel.
     ``packs_output`` is a binary convolution that writes bits instead of numbers.
     """
 

@@ -187,7 +187,7 @@ def _own_factors(ledger: Ledger, target: Target, library: str, family: str, prec
     """From the constants that a kernel names to those of this network, library and target; whether they count cycles.
 
     Every line bears the network's own model error and, for a library that was measured against another, their ratio. A
-    core whose memory runs on its own clock counts cycles a byte. What a library has of its own comes before the rest.
+    core whose memory runs on its own clock counts cycles per byte. What a library has of its own comes before the rest.
     """
     suffix = [f"{MODEL_ERROR} of {ledger.network}"]
     ratio = f"library_slowdown.{library}.factor"

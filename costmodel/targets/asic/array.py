@@ -1,7 +1,7 @@
 """The processing array: how a layer is cut into tiles, how many cycles it takes, and what it reads and writes.
 
-The array computes ``outputs`` channels of ``pixels`` positions at once, each from ``terms`` products a cycle. A layer
-with ``C`` output channels a group, ``P`` positions and sums of ``T`` terms takes
+The array computes ``outputs`` channels of ``pixels`` positions at once, each from ``terms`` products per cycle. A layer
+with ``C`` output channels per group, ``P`` positions and sums of ``T`` terms takes
 ``groups * ceil(C / outputs) * ceil(T / terms) * ceil(P / pixels)`` cycles, more where a buffer cannot deliver its bits
 through its ports in that time. All functions hold for numbers and arrays.
 """
@@ -37,7 +37,7 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A sum of products as the array sees it: ``channels`` a group, ``positions``, ``terms`` and ``taps`` of a sum."""
+    """A sum of products as the array sees it: ``channels`` per group, ``positions``, ``terms`` and ``taps`` of a sum."""
 
     groups: int
     channels: int

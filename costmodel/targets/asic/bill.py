@@ -22,7 +22,7 @@ EXPONENT_BITS = 8
 
 
 class Bill:
-    """Collects lines; one method a component."""
+    """Collects lines; one method per component."""
 
     def __init__(self, technology: Technology) -> None:
         self.technology = technology
@@ -67,7 +67,7 @@ class Bill:
         """``charge.count`` numbers that take a sign and are summed by trees of ``terms``.
 
         The numbers take their signs by XNOR. A column of bits of equal weight is counted as a popcount tree counts, its
-        carries go to the column above, and one adder a tree propagates what is left. Real numbers change fewer bits
+        carries go to the column above, and one adder per tree propagates what is left. Real numbers change fewer bits
         than random ones, those of an image far fewer: ``is_input`` says that the network's input is summed. Beyond the
         widest word that was measured the bits that an image leaves zero become more.
         """
@@ -199,7 +199,7 @@ class Bill:
 
     @property
     def bandwidth(self) -> Any:
-        """Bytes a second of the DRAM that was asked for, or of a channel or stack of its kind."""
+        """Bytes per second of the DRAM that was asked for, or of a channel or stack of its kind."""
         kind, asked = self.technology.settings["dram"], self.technology.settings["dram_bandwidth"]
         if not is_zero(asked) and arith.all_of(asked > 0):
             return asked

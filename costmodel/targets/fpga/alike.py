@@ -19,7 +19,7 @@ from costmodel.targets.kept import kept
 class Alike:
     """For each stage the number of its unit and of what is in front of it: stages with the same number are alike.
 
-    ``waiting`` [stage] lists, where branches meet, the bits by which each branch is held back, its results an image
+    ``waiting`` [stage] lists, where branches meet, the bits by which each branch is held back, its results per image
     and their width. ``of_units`` and ``of_links`` give for each number its first stage and how often it occurs.
     """
 

@@ -42,7 +42,7 @@ class Widths:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """``count`` operations an image of one kind, with operands of ``bits_a`` and ``bits_b`` bits."""
+    """``count`` operations per image of one kind, with operands of ``bits_a`` and ``bits_b`` bits."""
 
     kind: str
     tag: str
@@ -55,7 +55,7 @@ class Work:
 class Stage:
     """One unit of the pipeline. ``layers`` are the ledger's layers that it computes, ``inputs`` the stages it reads.
 
-    ``elements`` results an image of ``bits_out`` bits leave it in ``rows`` rows, ``bits_entered`` bits an image enter
+    ``elements`` results per image of ``bits_out`` bits leave it in ``rows`` rows, ``bits_entered`` bits per image enter
     it through its first input; ``parameters`` are the constants of
     its element-wise work as (count, bits).
     """

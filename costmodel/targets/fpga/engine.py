@@ -87,7 +87,7 @@ def engine(job: Job) -> Estimate:
         "clock_Hz": clock,
         "impl": style.impl,
         "lanes": chosen.pe * chosen.simd,
-        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators a kind",
+        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators per kind",
         "feature_maps": "on chip" if chosen.on_chip else "in the host's memory",
         "cycles_waiting_for_memory": waiting,
         "why_no_pipeline": "engine asked for",
@@ -108,7 +108,7 @@ def engine(job: Job) -> Estimate:
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
     said = (
-        f"{streamed / 8e6:.2f} MB an image ({'weights' if chosen.on_chip else 'weights and maps'}) come over "
+        f"{streamed / 8e6:.2f} MB per image ({'weights' if chosen.on_chip else 'weights and maps'}) come over "
         f"{style.ports} port{'s' * (style.ports > 1)} of {style.host_width} bits while it computes; "
         "a layer and the element-wise layers behind it are one pass, and passes do not overlap",
         *notes(job, used),

@@ -63,7 +63,7 @@ def _widths(mw: int, channels: int) -> tuple[int, ...]:
 
 
 def window_widths(stage: Stage) -> tuple[int, ...]:
-    """Values a cycle that a sliding window can hand out: a divisor of a pixel's channels, or whole pixels."""
+    """Values per cycle that a sliding window can hand out: a divisor of a pixel's channels, or whole pixels."""
     assert stage.matrix is not None
     assert stage.window is not None
     return _widths(stage.matrix.mw, stage.window.channels)

@@ -18,7 +18,7 @@ Times = list[Any]  # of the rows of a result: numbers, or arrays over designs
 
 
 def intervals(design: Sequence[Stage], folding: Mapping[int, Fold]) -> dict[int, int]:
-    """Cycles an image of each matrix unit."""
+    """Cycles per image of each matrix unit."""
     return {i: stage_cycles(design[i], fold) for i, fold in folding.items()}
 
 

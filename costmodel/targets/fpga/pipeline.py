@@ -56,7 +56,7 @@ def host_cycles(design: Sequence[Stage], style: Style, constants: Mapping[str, f
 
 
 def window_simd(stage: Stage, fold: Fold) -> Any:
-    """Values a cycle that enter a matrix unit: of a depthwise convolution, those of each channel that it works on;
+    """Values per cycle that enter a matrix unit: of a depthwise convolution, those of each channel that it works on;
     behind a sliding window, the least that the window can hand out and that is enough."""
     assert stage.matrix is not None
     if stage.matrix.depthwise:
@@ -272,7 +272,7 @@ def _stream(
 
 
 def skip_memory(waiting: Iterable[tuple[int, int, int]], interval: int, style: Style) -> Iterator[Parts]:
-    """Memory that holds back branches: of each the bits, its results an image and their width."""
+    """Memory that holds back branches: of each the bits, its results per image and their width."""
     for held, elements, bits in waiting:
         width = ceil_div(elements, interval) * bits
         yield _fifo(width, ceil_div(held, width), "residual", style.fabric)
@@ -284,7 +284,7 @@ def _depth(width: int, style: Style) -> int:
 
 
 def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int, style: Style) -> int:
-    """Bits a cycle that leave a stage."""
+    """Bits per cycle that leave a stage."""
     fold = folding.get(stage.index)
     if fold is not None:
         return min(fold.pe, stage.channels) * stage.bits_out
@@ -294,7 +294,7 @@ def stream_width(stage: Stage, folding: Mapping[int, Fold], interval: int, style
 
 
 def carried_width(stage: Stage, source: Stage | None, produced: int, style: Style) -> int:
-    """Bits a cycle of the stream into a stage, of which its source makes ``produced``."""
+    """Bits per cycle of the stream into a stage, of which its source makes ``produced``."""
     if not style.pixel_streams:
         return produced
     spatial = source is not None and source.rows > 1
@@ -304,7 +304,7 @@ def carried_width(stage: Stage, source: Stage | None, produced: int, style: Styl
 
 
 def consumed_width(stage: Stage, fold: Fold | None, carried: int, interval: int, style: Style) -> int:
-    """Bits a cycle that a stage takes from its stream."""
+    """Bits per cycle that a stage takes from its stream."""
     if fold is not None and stage.matrix is not None:
         return int(window_simd(stage, fold) * stage.matrix.bits_a)
     if stage.pool and stage.window is not None:

@@ -250,7 +250,7 @@ class _Builder:
             self.exit[feeder] = self.exit[feeder] + cost if feeder in self.exit else cost
 
     def _taken(self, stage: Stage, before: Stage | None, produced: Ints, at: int | None = None) -> Ints:
-        """Bits a cycle that a stage without a matrix takes from streams of the widths ``produced``: at the interval
+        """Bits per cycle that a stage without a matrix takes from streams of the widths ``produced``: at the interval
         ``at``, or each at its own."""
         carried = self._carried(stage, before, produced)
         if not stage.pool:
@@ -261,7 +261,7 @@ class _Builder:
 
     @staticmethod
     def _entering(stage: Stage, item: Unit) -> Ints:
-        """Bits a cycle of each class of streams that the unit takes."""
+        """Bits per cycle of each class of streams that the unit takes."""
         assert stage.matrix is not None
         pe, simd = item.settings[:, :2].T
         return _by_class(item.enters, fpga_pipeline.window_simd(stage, Fold(pe, simd)) * stage.matrix.bits_a)

@@ -1,7 +1,7 @@
 """What the streaming units around the matrix units cost: windows, buffers, converters, pooling, element-wise chains.
 
 Same contract as :mod:`costmodel.targets.fpga.units`: tuples of :class:`Part`, exact coefficients, numbers or arrays.
-A stream moves ``width`` bits a cycle with a handshake.
+A stream moves ``width`` bits per cycle with a handshake.
 """
 
 from __future__ import annotations

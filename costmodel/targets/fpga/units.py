@@ -54,7 +54,7 @@ class MatrixShape:
 
     A convolution has ``mw = C_in/groups * k * k``, ``mh = C_out``, ``vectors = H_out * W_out``. ``n_thresholds``
     comparisons of ``bits_acc`` bits a result (1: a sign), 0 when the sum itself leaves the unit. ``depthwise`` units
-    hold one kernel a channel and need no input buffer; ``pow2`` weights shift the activation, each by its own amount.
+    hold one kernel per channel and need no input buffer; ``pow2`` weights shift the activation, each by its own amount.
     """
 
     mw: int
@@ -335,7 +335,7 @@ def dsp_blocks(bits_a: int, bits_b: int, fabric: Fabric = SERIES7) -> int:
 def multiplier_luts(component: str, count: Any, bits_a: int, bits_b: int, narrow: str) -> tuple[Part, ...]:
     """``count`` signed multipliers from LUTs: quadratic in the width with a linear saving.
 
-    Below 3 bits a product is a few functions of its few inputs, one LUT (``narrow``) a bit of it.
+    Below 3 bits a product is a few functions of its few inputs, one LUT (``narrow``) per bit of it.
     """
     if max(bits_a, bits_b) <= 2:
         return (Part("lut", component, "mul", count * product_bits(bits_a, bits_b), (narrow,)),)

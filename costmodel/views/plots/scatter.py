@@ -1,4 +1,4 @@
-"""Trade-offs: designs in the plane of two metrics, which of them are worth having, and why each is where it is."""
+"""Trade-offs: designs in the plane of two metrics, which of them are Pareto-optimal, and why each is where it is."""
 
 from __future__ import annotations
 

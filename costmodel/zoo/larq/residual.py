@@ -37,7 +37,7 @@ class Residual(nn.Module):
 class GatedResidual(nn.Module):
     """prelu(binary 3x3 (norm(x)) * gate(norm(x))) + shortcut(x).
 
-    The gate is one factor a channel and image: global mean, dense to an eighth, ReLU, dense, sigmoid.
+    The gate is one factor per channel and image: global mean, dense to an eighth, ReLU, dense, sigmoid.
     """
 
     def __init__(self, c_in: int, c_out: int) -> None:

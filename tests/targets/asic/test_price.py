@@ -290,7 +290,7 @@ def signs(c_in: int, c_out: int, first: bool = True) -> Ledger:
 
 @pytest.mark.parametrize("channels", [(64, 64), (16, 256), (256, 16)])
 def test_products_by_signs_are_summed_by_trees_and_accumulated_once_a_tree(channels: tuple[int, int]) -> None:
-    """An accumulator takes one number a tree, not one per product."""
+    """An accumulator takes one number per tree, not one per product."""
     ledger = signs(*channels)
     products = sum(c.count for c in ledger.charges if c.kind == "signflip")
     bill = estimate(ledger, "asic-45nm-nangate", real_format="int16")

@@ -338,7 +338,7 @@ def test_what_does_not_fit_as_a_pipeline_runs_on_an_engine_that_fits():
     assert priced.facts["mode"] == "engine"
     assert priced.fits
     assert "the weights of a pipeline are 268.4 Mbit" in priced.facts["why_no_pipeline"]
-    # every weight comes over the port once an image: 64 bits a cycle
+    # every weight comes over the port once per image: 64 bits per cycle
     assert priced.facts["interval_cycles"] >= 16384 * 16384 // 64
     moved = priced.derived["memory_bandwidth_B_per_s"].value / priced.derived["steady_images_per_second"].value
     assert moved == pytest.approx(16384 * 16384 / 8, rel=0.01)
@@ -394,7 +394,7 @@ def test_weights_move_to_ultraram_before_a_design_is_given_up():
 
 
 def test_a_rate_that_neither_pipeline_nor_engine_reaches_names_the_fastest_pipeline():
-    ledger = network(conv(0, (-1,), 64, 64, 34))  # 1024 vectors: at 100 MHz all lanes at once give 97 656 a second
+    ledger = network(conv(0, (-1,), 64, 64, 34))  # 1024 vectors: at 100 MHz all lanes at once give 97 656 per second
     found = estimate(ledger, "pynq-z2", fps=97_000)
     assert not found.fits
     assert any("97000 images per second need a result every 1,030 cycles" in reason for reason in found.misfit)

@@ -2,7 +2,7 @@ r"""PyTorch's own run of a network with its binary sums in exact arithmetic: the
 
 A sum of :math:`\pm c` with one real :math:`c` is :math:`c P` with an integer :math:`P`. Added up in floating point, a
 sum with :math:`P = 0` comes out as some :math:`\pm 10^{-17}`, by the order of its terms, and its sign is noise.
-Here every convolution and matrix whose weights have one magnitude per output channel is computed with the signs of these
+Here every convolution and matrix whose weights have one magnitude per channel is computed with the signs of these
 weights, which is exact for activations of one magnitude, and multiplied by that magnitude, which rounds once. All else
 runs as it was written, and :math:`sign(0)` is taken as +1, as a datapath of one bit takes it.
 """

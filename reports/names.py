@@ -9,6 +9,7 @@ from costmodel.ledger.conventions import convention
 from costmodel.ledger.published import figures as published_figures
 from costmodel.targets import load_target
 from costmodel.targets.uncertainty import probability_cheaper
+from costmodel.train.given import read_accuracies
 from costmodel.train.records import accuracies
 from costmodel.validate import validate
 from costmodel.views.plots import breakdown
@@ -23,6 +24,7 @@ __all__ = [
     "permutations",
     "probability_cheaper",
     "published_figures",
+    "read_accuracies",
     "read_front",
     "validate",
 ]

@@ -124,7 +124,7 @@ _costmodel() {{
   fi
   case "$prev" in
 {values}
-    --folding|--output|-o|--sweep) COMPREPLY=($(compgen -f -- "$cur")); return;;
+    --accuracies|--folding|--output|-o|--sweep) COMPREPLY=($(compgen -f -- "$cur")); return;;
   esac
   case "${{COMP_WORDS[1]}}:$prev" in
 {choices}

@@ -17,21 +17,24 @@ examples:
   costmodel models '*react*' 'quicknet*'
   costmodel models '*cifar10' --format csv
   costmodel models '*digits' '*cifar10' --accuracy
+  costmodel models cnv-w1a1 --accuracies mine.csv      (with figures of your own)
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="names, or shell patterns in quotes")
     parser.add_argument("--describe", action="store_true", help="say in words what each network is")
-    parser.add_argument("--accuracy", action="store_true", help="every accuracy known, measured here or published")
+    parser.add_argument("--accuracy", action="store_true", help="every accuracy known: measured, published, or given")
+    options.add(parser, "--accuracies")
     options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    given = options.accuracies(args)
     names = registry.matching(args.patterns or ["*"])
-    if args.accuracy:
-        document = partial(networks.accuracy_document, names)
-        emit([networks.accuracies(names)], args.format, args.output, document)
+    if args.accuracy or given:
+        figures = networks.figures_of(names, given, own=not args.patterns)
+        emit([networks.accuracies(figures)], args.format, args.output, partial(networks.accuracy_document, figures))
         return 0
     table = networks.describe(names) if args.describe else networks.overview(names)
     emit([table], args.format, args.output, partial(networks.document, names))

@@ -16,6 +16,7 @@ from costmodel.views import FORMATS
 
 if TYPE_CHECKING:
     from costmodel.store.cache import Request
+    from costmodel.train.records import Accuracy
 
 LEVELS = ("deployed", "as-written")
 SCALES = ("exact", "pow2", "csd2", "csd3", "tied", "lut")
@@ -125,6 +126,10 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         "help": "data set: cifar10, cifar100, mnist, fashion-mnist, digits, or imagenet:DIR",
     }),
     "--data-dir": ((), {"metavar": "DIR", "help": "folder of the data sets (default: $COSTMODEL_DATA)"}),
+    "--accuracies": ((), {
+        "metavar": "FILE", "action": "append", "default": [],
+        "help": "accuracies of your own: a CSV with the columns network,options,data,accuracy,kind,note (repeatable)",
+    }),
     "--sweep": ((), {
         "metavar": "PATH", "action": "append", "default": [],
         "help": "results of `costmodel explore`: the folder, or one front of it (repeatable)",
@@ -236,6 +241,15 @@ def _owned(names: Sequence[str], texts: Iterable[str]) -> list[tuple[str | None,
         owner = next((name for name in longest if text.startswith(f"{name}=")), None)
         found.append((owner, text[len(owner) + 1 :] if owner else text))
     return found
+
+
+def accuracies(args: argparse.Namespace) -> tuple[Accuracy, ...]:
+    """The figures of the user's own files."""
+    if not args.accuracies:
+        return ()
+    from costmodel.train.given import read_accuracies
+
+    return read_accuracies(*args.accuracies)
 
 
 def targets(args: argparse.Namespace) -> list[str]:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network(parser)
     options.add_hardware(parser)
     group = parser.add_argument_group("the report")
-    options.add(group, "--sweep")
+    options.add(group, "--sweep", "--accuracies")
     group.add_argument("--kind", choices=KINDS, help="default: by what is given")
     group.add_argument("--no-rivals", action="store_true", help="leave other published networks out of the trade-off")
     group = parser.add_argument_group("output")
@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
             ),
             fronts=args.sweep,
             rivals=not args.no_rivals,
+            accuracy_files=args.accuracies,
             kinds=("counts", "arm", "fpga", "asic") if kind == "validation" and not args.target else (),
             use_cache=not args.no_cache,
             announce=announce,
@@ -81,6 +82,7 @@ def _given(args: argparse.Namespace) -> dict[str, list[str]]:
     given = {
         "--model-args": args.model_args, "--input": args.input, "--checkpoint": args.checkpoint,
         "--target": args.target, "--set": args.options, "--sweep": args.sweep,
+        "--accuracies": args.accuracies,
     }  # fmt: skip
     given |= {flag: [str(value)] for flag, value in (("--fps", args.fps), ("--folding", args.folding)) if value}
     given |= {"--scale": [args.scale]} if args.scale != "exact" else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -45,26 +46,29 @@ def describe(names: list[str]) -> Table:
     )
 
 
-def accuracies(names: list[str]) -> Table:
-    """One figure per row: what was measured here and what others publish, never mixed into one."""
-    rows = [
-        Row([f.network, f.width, f.top1, f.kind, f.conditions, f.source])
-        for name in names
-        for f in records.accuracies(name)
-    ]
+def figures_of(names: list[str], given: Sequence[records.Accuracy] = (), own: bool = True) -> list[records.Accuracy]:
+    """With ``own`` the figures given for networks that are not of the zoo, then every figure of those that are."""
+    found = [figure for figure in given if own and figure.key != figure.network]
+    return found + [figure for name in names for figure in records.accuracies(name, given=given)]
+
+
+def accuracies(figures: Sequence[records.Accuracy]) -> Table:
+    """One figure per row: what was measured here, what others publish and what the user gives, never mixed into one."""
+    rows = [Row([f.network, f.width, f.top1, f.data, f.kind, f.epochs, f.conditions, f.source]) for f in figures]
     columns = [
         Column("network", "network", "left"), Column("width", "width", show=lambda v: f"{v:g}"),
-        Column("top1", "top-1 %", show=lambda v: f"{v:.2f}"), Column("kind", "kind", "left"),
+        Column("top1", "top-1 %", show=lambda v: f"{v:.2f}"), Column("data", "data set", "left"),
+        Column("kind", "kind", "left"), Column("epochs", "epochs", spare=1),
         Column("conditions", "conditions", "left", prose=True), Column("source", "source", "left"),
     ]  # fmt: skip
     return Table("accuracy", "", columns, rows, notes=[f"{len(rows)} figures; accuracy in percent on the test images"])
 
 
-def accuracy_document(names: list[str]) -> list[dict[str, Any]]:
+def accuracy_document(figures: Sequence[records.Accuracy]) -> list[dict[str, Any]]:
     """The same figures for JSON; a measured one with its whole record."""
     whole = {(r.network, r.width, r.accuracy): r for r in records.measured()}
     answer = []
-    for figure in (f for name in names for f in records.accuracies(name)):
+    for figure in figures:
         record = whole.get((figure.network, figure.width, figure.top1)) if figure.kind == "measured" else None
         answer.append({**dataclasses.asdict(figure), "record": msgspec.to_builtins(record)})
     return answer

@@ -72,7 +72,7 @@ def headline(subject: Subject) -> list[Block]:
     api = [f"[n.deployed.total({', '.join(map(repr, kinds))}) for n in nets]" for kinds in counted]
     api += [f"[convention({c!r}).count(n).total for n in nets]" for c in ("paper-abbnn", "ops64")]
     api += ["[n.deployed.weight_bits() for n in nets]"]
-    api += [f"accuracies({net.name!r})" for net in nets if net.best]
+    api += [subject.accuracies_of(net) for net in nets if net.best]
     api += [f"[e.totals() for e in t{j + 1}]" for j, _ in enumerate(subject.hardware)]
     notes = ["Strict counts every multiplication that deployed inference executes."]
     if priced and len(nets) > BESIDE:

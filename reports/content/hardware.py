@@ -64,7 +64,7 @@ def accuracy(subject: Subject) -> list[Block]:
             f"Top-1 accuracy on {literal(data)} against cost: the networks of this report among others of the zoo "
             "with published accuracy; the line is the front."
         )
-        api += [f"accuracies({n.name!r})" for _, n in known]
+        api += [subject.accuracies_of(n) for _, n in known]
         api += ["[accuracies(name) for name in others]"] if subject.rivals else []
         blocks.append(
             Figure(
@@ -101,7 +101,7 @@ def accuracy(subject: Subject) -> list[Block]:
                 "tab-accuracy",
                 "Accuracies known for these networks; measured and published are never mixed.",
                 Grid("accuracy", "", heads, rows),
-                tuple(f"accuracies({n.name!r})" for n in subject.networks if n.accuracies),
+                tuple(subject.accuracies_of(n) for n in subject.networks if n.accuracies),
             )
         )
     blocks += [

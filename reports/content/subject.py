@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from costmodel import api
 from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.ledger.ledger import Profile
 from costmodel.store import cache
-from costmodel.train.records import Accuracy, accuracies
+from costmodel.train.given import read_accuracies
+from costmodel.train.records import Accuracy, accuracies, is_own, width_of
 
 if TYPE_CHECKING:
     from costmodel.explore.front import Front
@@ -49,10 +50,14 @@ class Network:
 
     @property
     def best(self) -> Accuracy | None:
-        """The figure that a trade-off shows: the best published one of the network as it is listed, else measured."""
-        plain = [a for a in self.accuracies if not a.options and a.width == 1.0]
-        printed = [a for a in plain if a.kind == "published"]
-        return max(printed or plain, key=lambda a: a.top1, default=None)
+        """The figure that a trade-off shows: the best given one of the network as it is built, else published, else
+        measured."""
+        width, options = width_of(self.arguments)
+        plain = [a for a in self.accuracies if a.options == options and a.width == width]
+        for kind in ("given", "published", "measured"):
+            if found := [a for a in plain if a.kind == kind]:
+                return max(found, key=lambda a: a.top1)
+        return None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,12 @@ class Subject:
     options: Mapping[str, Any] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
     fronts: tuple[tuple[str, Front], ...] = ()
+    accuracy_files: tuple[str, ...] = ()
+
+    def accuracies_of(self, network: Network) -> str:
+        """The expression that says which accuracies of a network are known."""
+        name = network.given if is_own(network.given) else network.name
+        return f"accuracies({name!r}{', given=given' if self.accuracy_files else ''})"
 
     def network_name(self, index: int) -> str:
         """The variable that stands for a network in the expressions of the report."""
@@ -101,6 +112,8 @@ class Subject:
             lines.append(f"{self.network_name(i)} = costmodel.profile({network.given!r}{more})")
         if self.networks:
             lines.append(f"nets = [{', '.join(map(self.network_name, range(len(self.networks))))}]")
+        if self.accuracy_files:
+            lines.append(f"given = read_accuracies({', '.join(map(repr, self.accuracy_files))})")
         extra = "".join(f", {name}={value!r}" for name, value in self.options.items())
         for j, hardware in enumerate(self.hardware):
             for i, _ in enumerate(self.networks):
@@ -131,6 +144,7 @@ def gather(
     fronts: Sequence[str] = (),
     kinds: Sequence[str] = (),
     rivals: bool = True,
+    accuracy_files: Sequence[str] = (),
     use_cache: bool = True,
     announce: Announce | None = None,
 ) -> Subject:
@@ -138,13 +152,15 @@ def gather(
 
     ``checkpoints`` has a file of weights for networks that are trained and ``arguments`` those of their factories, both
     by the name in ``models``. ``kinds`` are those whose scores are wanted besides those of the targets. ``rivals`` asks
-    for the networks of the zoo with published accuracy on the same images. Raises
-    :class:`CostmodelError` for names that do not exist, before anything that takes time.
+    for the networks of the zoo with published accuracy on the same images; ``accuracy_files`` are accuracies of the
+    user's own (:mod:`costmodel.train.given`). Raises :class:`CostmodelError` for names that do not exist, before
+    anything that takes time.
     """
     from costmodel.load.reference import resolve
     from costmodel.targets import load_target
 
     say = announce or (lambda _: None)
+    given = read_accuracies(*accuracy_files)
     read = tuple(_front(file) for path in fronts for file in _front_files(path))
     loaded = [load_target(name) for name in dict.fromkeys(targets)]
     for model in models:
@@ -155,6 +171,7 @@ def gather(
             inputs,
             (checkpoints or {}).get(m, ""),
             {"arguments": (arguments or {}).get(m, {}), "trained": trained, "seed": seed},
+            given,
             use_cache,
             say,
         )
@@ -169,23 +186,33 @@ def gather(
         kind: _scores(kind, use_cache, say)
         for kind in dict.fromkeys([*(t.kind for t in loaded), *(f.kind for _, f in read), *kinds])
     }
-    return Subject(found, tuple(hardware), scores, command, dict(options or {}), others, read)
+    return Subject(
+        found, tuple(hardware), scores, command, dict(options or {}), others, read, tuple(map(str, accuracy_files))
+    )
 
 
 def _network(
-    model: str, inputs: Sequence[str], checkpoint: str, keywords: Mapping[str, Any], use_cache: bool, say: Announce
+    model: str,
+    inputs: Sequence[str],
+    checkpoint: str,
+    keywords: Mapping[str, Any],
+    given: Sequence[Accuracy],
+    use_cache: bool,
+    say: Announce,
 ) -> Network:
-    given = tuple(inputs) if ":" in model else ()
+    own = is_own(model)
+    shapes = tuple(inputs) if own else ()
     weights = checkpoint or None
-    profile = api.profile(model, given or None, checkpoint=weights, **keywords, use_cache=use_cache, announce=say)
-    if ":" in model:
-        return Network(model, given, profile, (), checkpoint=checkpoint, **keywords)
+    profile = api.profile(model, shapes or None, checkpoint=weights, **keywords, use_cache=use_cache, announce=say)
+    width, options = width_of(keywords["arguments"])
+    which = (width, options) if keywords["arguments"] else (None, None)
+    known = tuple(accuracies(model, *which, given=given))
+    network = Network(model, shapes, profile, known, "", checkpoint, **keywords)
+    if own:
+        return replace(network, dataset=network.best.data if network.best else "")
     from costmodel.zoo import registry
 
-    entry = registry.entry(model)
-    # Known accuracies are of the network as it is listed.
-    known = () if keywords["arguments"] else tuple(accuracies(entry.name))
-    return Network(model, given, profile, known, entry.dataset, checkpoint, **keywords)
+    return replace(network, dataset=registry.entry(model).dataset)
 
 
 def _priced(network: Network, target: str, options: Mapping[str, Any], use_cache: bool, say: Announce) -> Estimate:

@@ -27,8 +27,8 @@ FOLDINGS_UP_TO = 5000
 
 @dataclass(frozen=True)
 class Member:
-    """One design. ``settings`` are the target's, ``folding`` gives (PE, SIMD, memories) per layer where it was searched;
-    ``command`` is the line that makes this design again."""
+    """One design. ``settings`` are the target's, ``folding`` gives (PE, SIMD, memories) per layer where it was
+    searched; ``command`` is the line that makes this design again."""
 
     id: int
     network: str

@@ -213,10 +213,10 @@ def _bits(layer: Layer) -> tuple[int, int]:
 def fvcore_items(profile: Profile) -> Iterable[Item]:
     """What fvcore has a handler for, at its weights; the calls that the program made decide, as there.
 
-    Products of convolutions, linear layers and matrices, one each; an einsum as numpy counts it. Norms are five an
-    element and four without gain; batch norm is two, and one without gain. Bilinear interpolation and grid sampling are
-    four per output, nearest neighbours one. Adaptive average pooling is one per input. Fused attention, recurrent layers
-    and sums with a batch of biases are ignored.
+    Products of convolutions, linear layers and matrices, one each; an einsum as numpy counts it. Norms are five per
+    element and four without gain; batch norm is two, and one without gain. Bilinear interpolation and grid sampling
+    are four per output, nearest neighbours one. Adaptive average pooling is one per input. Fused attention, recurrent
+    layers and sums with a batch of biases are ignored.
     """
     ledger = profile.as_written
     seen: set[int] = set()
@@ -310,9 +310,9 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "fvcore", "fvcore's flops", "as_written", "flops",
-        "one per multiply-accumulate whatever its operands, two per element for batch norm and five for other norms, one "
-        "less where they have no gain, four per output for bilinear and one for nearest interpolation, one per input of "
-        "adaptive average pooling; fused attention, recurrent layers and every other operation are ignored",
+        "one per multiply-accumulate whatever its operands, two per element for batch norm and five for other norms, "
+        "one less where they have no gain, four per output for bilinear and one for nearest interpolation, one per "
+        "input of adaptive average pooling; fused attention, recurrent layers and every other operation are ignored",
         "facebookresearch/fvcore@3378afe: fvcore/nn/jit_handles.py", fvcore_items,
     ),
 )  # fmt: skip

@@ -105,8 +105,9 @@ class Scale:
     """A layer that multiplies by a real constant after all exact rewrites; :mod:`costmodel.ledger.scales` replaces it.
 
     ``table_bits`` is the width of the integer that it multiplies, where that is a sum of signs of which a table can
-    list every value, and 0 elsewhere; ``table_entries`` are those of its tables, one per channel where the scale differs
-    by channel. ``stored`` is the tensor of the ledger's traffic that holds the scale, "" for a number in the program.
+    list every value, and 0 elsewhere; ``table_entries`` are those of its tables, one per channel where the scale
+    differs by channel. ``stored`` is the tensor of the ledger's traffic that holds the scale, "" for a number in the
+    program.
     """
 
     layer: int

@@ -136,8 +136,8 @@ FIGURES: tuple[Figure, ...] = (
     ),
     _paper(
         "bnfree-reactneta", "14.65 M", 14_651_392,
-        Deviation("the scale before each sign, once per input of its convolution, though it folds into the threshold", 1,
-                  binary_inputs),
+        Deviation("the scale before each sign, once per input of its convolution, though it folds into the threshold",
+                  1, binary_inputs),
     ),
     _paper(
         "abbnn-xnor18", "0", 0,

@@ -58,8 +58,8 @@ TARGETS: dict[str, tuple[str, str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 
-#: The constants that are fitted; the first is one for all cores, the others one per board. A call takes ten cycles at the
-#: least, and nothing is faster than its ceiling.
+#: The constants that are fitted; the first is one for all cores, the others one per board. A call takes ten cycles at
+#: the least, and nothing is faster than its ceiling.
 UNKNOWNS = (
     Unknown("binary_slowdown", at_least=1.0),
     Unknown("real_slowdown", ("raspberry-pi-4b",), 1.0),

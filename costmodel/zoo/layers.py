@@ -37,8 +37,8 @@ class BinaryActivation(nn.Module):
 
 
 class LearnableBias(nn.Module):
-    """x + bias, one bias per channel; inside a mask of factor ``beta`` the bias is divided by it. ``dimensions``: of what
-    a channel holds."""
+    """x + bias, one bias per channel; inside a mask of factor ``beta`` the bias is divided by it. ``dimensions``: of
+    what a channel holds."""
 
     def __init__(self, channels: int, beta: float = 1.0, dimensions: int = 2) -> None:
         super().__init__()
@@ -135,7 +135,8 @@ class StandardizedConv2d(nn.Conv2d):
 
 
 class BinaryConv2d(nn.Conv2d):
-    """A convolution whose weights are ``s_c sign(w)``, two values per filter. Zero padding follows the sign of the input.
+    """A convolution whose weights are ``s_c sign(w)``, two values per filter. Zero padding follows the
+    sign of the input.
 
     ``standardized``
         Standardise the filters first and give each a learned gain (BN-free and A&B); else use them as they are (BN).

@@ -37,7 +37,7 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A sum of products as the array sees it: ``channels`` per group, ``positions``, ``terms`` and ``taps`` of a sum."""
+    """A sum of products as the array sees it: ``channels`` per group, ``positions``, ``terms`` and ``taps``."""
 
     groups: int
     channels: int

@@ -87,7 +87,8 @@ def engine(job: Job) -> Estimate:
         "clock_Hz": clock,
         "impl": style.impl,
         "lanes": chosen.pe * chosen.simd,
-        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, {chosen.lanes} operators per kind",
+        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, "
+        f"{chosen.lanes} operators per kind",
         "feature_maps": "on chip" if chosen.on_chip else "in the host's memory",
         "cycles_waiting_for_memory": waiting,
         "why_no_pipeline": "engine asked for",

@@ -38,11 +38,12 @@ REWRITES = (
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {
     "costmodel/graph/charge.py": (
-        "tests/trace/test_written_real.py tests/conformance/test_torch_flop_counter.py "
-        "tests/conformance/test_qtools.py tests/ledger"
+        "tests/graph/test_charge.py tests/graph/test_gates.py tests/trace/test_written_real.py "
+        "tests/conformance/test_torch_flop_counter.py tests/conformance/test_qtools.py tests/ledger"
     ),
     "costmodel/trace/simplify.py": (
-        "tests/trace/test_written_real.py tests/trace/test_pitfalls.py tests/trace/test_rules.py "
+        "tests/trace/test_simplify.py tests/trace/test_written_real.py tests/trace/test_pitfalls.py "
+        "tests/trace/test_rules.py "
         "tests/trace/test_equivalence.py"
     ),
     "costmodel/deploy/thresholds.py": REWRITES,

@@ -178,9 +178,9 @@ def gather(
         for m in dict.fromkeys(models)
     )
     hardware = []
-    for given, target in zip(dict.fromkeys(targets), loaded, strict=True):
-        bills = tuple(_priced(n, given, options or {}, use_cache, say) for n in found)
-        hardware.append(Hardware(given, target, bills))
+    for name, target in zip(dict.fromkeys(targets), loaded, strict=True):
+        bills = tuple(_priced(n, name, options or {}, use_cache, say) for n in found)
+        hardware.append(Hardware(name, target, bills))
     others = _rivals(found, hardware, use_cache, say) if rivals and hardware else ()
     scores = {
         kind: _scores(kind, use_cache, say)
@@ -204,9 +204,8 @@ def _network(
     shapes = tuple(inputs) if own else ()
     weights = checkpoint or None
     profile = api.profile(model, shapes or None, checkpoint=weights, **keywords, use_cache=use_cache, announce=say)
-    width, options = width_of(keywords["arguments"])
-    which = (width, options) if keywords["arguments"] else (None, None)
-    known = tuple(accuracies(model, *which, given=given))
+    width, options = width_of(keywords["arguments"]) if keywords["arguments"] else (None, None)
+    known = tuple(accuracies(model, width, options, given=given))
     network = Network(model, shapes, profile, known, "", checkpoint, **keywords)
     if own:
         return replace(network, dataset=network.best.data if network.best else "")

@@ -11,7 +11,7 @@ import pytest
 from costmodel import api
 from costmodel.cli.main import VERBS, load, verb_parser
 from costmodel.ledger.conventions import CONVENTIONS, convention
-from tools import readme
+from tools import headline, readme
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -53,3 +53,7 @@ def test_the_table_of_conventions_is_what_they_count() -> None:
 def test_examples_are_what_the_program_prints() -> None:
     assert len(readme.EXAMPLE.findall(README)) >= 2
     assert readme.made(README) == README, "make them again: python -m tools.readme"
+
+
+def test_the_headline_is_what_the_program_answers() -> None:
+    assert headline.made(README) == README, "make it again: python -m tools.headline"

@@ -101,9 +101,10 @@ def _sample() -> None:
 
 
 def _readme() -> None:
-    from tools import readme
+    from tools import headline, readme
 
     readme.main()
+    headline.main()
 
 
 def _pictures() -> None:
@@ -131,7 +132,10 @@ ARTEFACTS = (
     Artefact(
         "fronts", ("costmodel/explore/results/*/*.parquet",), (*PRICING, *ACCURACY, "costmodel/explore"), _fronts
     ),
-    Artefact("readme", (), (*PRICING, "costmodel/views", "costmodel/cli/profile.py", "tools/readme.py"), _readme),
+    Artefact(
+        "readme", (),
+        (*PRICING, "costmodel/views", "costmodel/cli/profile.py", "tools/readme.py", "tools/headline.py"), _readme,
+    ),
     Artefact(
         "finn", ("docs/finn.svg",), (*PRICING, *ACCURACY, "costmodel/validate", "tools/finn_figure.py"), _finn,
     ),

@@ -33,7 +33,7 @@ TOPS = ("arch_specs", "dashboard", "reports")
 
 REWRITES = (
     "tests/deploy/test_monotone.py tests/deploy/test_thresholds.py tests/deploy/test_absorb.py "
-    "tests/deploy/test_rewrites.py"
+    "tests/deploy/test_rewrites.py tests/generated"
 )
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {

@@ -83,6 +83,18 @@ def probability_cheaper(a: Estimate, b: Estimate, metric: str, samples: int = SA
     return float(np.mean(first < second) + 0.5 * np.mean(first == second))
 
 
+def saving(a: Estimate, b: Estimate, metric: str, samples: int = SAMPLES, seed: int = 0) -> Interval:
+    """The share of ``b``'s total that ``a`` saves, nominal with the 5 % and 95 % points; 0 where ``b`` has none."""
+    import numpy as np
+
+    less, more = sample([a, b], metric, samples, seed)
+    share = np.divide(more - less, more, out=np.zeros(samples), where=more != 0)
+    low, high = (float(point) for point in np.quantile(share, (0.05, 0.95)))
+    whole = b.total(metric).value
+    nominal = 1 - a.total(metric).value / whole if whole else 0.0
+    return Interval(nominal, min(low, nominal), max(high, nominal))
+
+
 def _coefficients(estimate: Estimate, metric: str) -> Mapping[tuple[str, ...], float]:
     table: dict[tuple[str, ...], float] = {}
     for line in estimate.lines_of(metric):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
+import pytest
+
 from costmodel.targets.estimate import Estimate, Line
-from costmodel.targets.quantity import Quantity
-from costmodel.views.odds import _percent, odds, table
+from costmodel.targets.quantity import Interval, Quantity
+from costmodel.views.odds import _percent, _share, odds, table
 
 SHARED = Quantity(1.0, "s", 0.5, 2.0, "larq_docs", "C")
 
@@ -26,6 +30,18 @@ def test_what_the_model_does_not_know_of_a_network_keeps_close_designs_apart_fro
     (far,) = odds([bill("a", 1.0, True), bill("b", 1.5, True)])
     assert 0.5 <= close.probability < 0.7
     assert far.probability > 0.99
+
+
+def test_what_both_share_does_not_widen_a_saving() -> None:
+    (only,) = odds([bill("large", 4.0), bill("small", 3.0)])
+    assert astuple(only.saving) == pytest.approx((0.25, 0.25, 0.25), rel=1e-12)
+    (own,) = odds([bill("large", 4.0, True), bill("small", 3.0, True)])
+    assert own.saving.low < 0.2 < own.saving.value < 0.3 < own.saving.high
+
+
+def test_a_saving_is_said_with_its_bounds_and_none_is_not_said() -> None:
+    assert _share(Interval(0.25, 0.201, 0.3)) == "25.0 % (20.1 to 30.0 %)"
+    assert _share(Interval(0.0, 0.0, 0.0)) == ""
 
 
 def test_one_network_is_not_compared() -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
+from costmodel.graph.vocabulary import Caveat
 from costmodel.ledger.ledger import Profile
+from costmodel.load import running
 from costmodel.load.inputs import InputSpec, make_inputs, parse_inputs
 from costmodel.load.reference import Reference, resolve
 from costmodel.store import cache
@@ -32,6 +35,7 @@ def profile(
     inputs: Any = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    argv: Sequence[str] = (),
     checkpoint: str | Path | None = None,
     trained: bool = False,
     seed: int = 0,
@@ -42,12 +46,13 @@ def profile(
     """What ``model`` does at inference, as exact counts.
 
     ``model``
-        A ``torch.nn.Module``, a name of the zoo, ``path/to/file.py:factory`` or ``package.module:factory``.
+        A ``torch.nn.Module``, a name of the zoo, ``path/to/file.py:factory``, ``package.module:factory``, or the path
+        of an ONNX, TorchScript or ``torch.export`` file.
     ``inputs``
-        Tensors (one, a tuple, or a dictionary of keyword arguments), or their shapes as text (``"1x3x224x224"``, or a
-        sequence of such). Networks of the zoo know theirs.
-    ``arguments``, ``checkpoint``
-        Handed to the factory; weights to load. Only for a model that is named.
+        Tensors (one, a tuple, a dictionary of keyword arguments, or a tuple of these two), or their shapes as text
+        (``"1x3x224x224"``, or a sequence of such). Networks of the zoo and ONNX files know theirs.
+    ``arguments``, ``argv``, ``checkpoint``
+        Handed to the factory; what its code finds as its command line; weights to load. Only for a model that is named.
     ``trained``
         Read parameters literally: a slope that is exactly 1/4 is a shift. Otherwise initial values prove nothing.
     ``use_cache``
@@ -58,11 +63,13 @@ def profile(
     Raises :class:`CostmodelError` when the model cannot be found, built or run.
     """
     if isinstance(model, str):
-        request = make_request(model, inputs, arguments=arguments, checkpoint=checkpoint, trained=trained, seed=seed)
+        request = make_request(
+            model, inputs, arguments=arguments, argv=argv, checkpoint=checkpoint, trained=trained, seed=seed
+        )
         return answer(request, use_cache=use_cache, announce=announce)
-    if arguments or checkpoint:
+    if arguments or argv or checkpoint:
         raise CostmodelError(
-            "'arguments' and 'checkpoint' are for a model that is named; build and load the module first"
+            "'arguments', 'argv' and 'checkpoint' are for a model that is named; build and load the module first"
         )
     if isinstance(inputs, str) or _are_texts(inputs):
         inputs = make_inputs(parse_inputs([inputs] if isinstance(inputs, str) else list(inputs)), seed)
@@ -72,7 +79,9 @@ def profile(
         )
     if not isinstance(inputs, (tuple, dict)):
         inputs = tuple(inputs) if isinstance(inputs, list) else (inputs,)
-    return _trace(model, inputs, name or type(model).__name__, trained, seed)
+    with running.noting() as notes:
+        made = _trace(model, inputs, name or type(model).__name__, trained, seed)
+    return _with_notes(made, notes)
 
 
 def make_request(
@@ -80,6 +89,7 @@ def make_request(
     inputs: str | Sequence[str] | None = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    argv: Sequence[str] = (),
     checkpoint: str | Path | None = None,
     trained: bool = False,
     seed: int = 0,
@@ -88,7 +98,7 @@ def make_request(
     if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
         raise CostmodelError("for a model that is named, give inputs as text, such as '1x3x224x224'")
     specs = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
-    reference = resolve(model, arguments)
+    reference = resolve(model, arguments, argv)
     path = shipped.find(checkpoint) if checkpoint else None
     if path and not path.is_file():
         raise CostmodelError(f"no checkpoint {path}: give the path of a .safetensors or .pt/.pth file")
@@ -111,22 +121,25 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
     found = cache.load(request, Profile) if use_cache else None
     if found is not None:
         return found
+    from costmodel.load import checkpoints
     from costmodel.load import network as loading
 
     say("starting PyTorch")
     import torch  # before the watch begins, so that torch's own files are not taken for the user's
 
     # Fresh weights are part of the question: the same question has the same answer.
-    with _watching(request.reference.kind != "zoo") as files, torch.random.fork_rng(devices=[]):
+    watching, listening = _watching(request.reference.kind != "zoo"), running.noting()
+    with watching as files, listening as notes, torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
         say(f"building {request.reference.title}")
         model = loading.build(request.reference)
         if request.checkpoint:
             say(f"loading {request.checkpoint.name}")
-            loading.load_checkpoint(model, request.checkpoint)
+            checkpoints.load_checkpoint(model, request.checkpoint)
         say(f"tracing {request.reference.title} on {', '.join(map(str, request.inputs))}")
         inputs = make_inputs(request.inputs, request.seed)
-        made = _trace(model, inputs, request.reference.title, request.trained, request.seed)
+        made = _trace(model, inputs, request.reference.title, request.trained, request.seed, request.reference.command)
+    made = _with_notes(made, notes)
     if use_cache:
         cache.store(request, made.network, made, files)
         if CUSTOM:
@@ -192,14 +205,21 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
     return loading.build(resolve(name, arguments))
 
 
-def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int) -> Profile:
-    from costmodel.deploy.profile import profile as traced
-    from costmodel.load import network as loading
+def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int, command: Sequence[str] = ()) -> Profile:
+    from torch.utils._pytree import tree_leaves
 
-    shapes = ", ".join(map(_shape, inputs.values() if isinstance(inputs, dict) else inputs))
-    with loading.user_code(f"{name} does not run on an input of {shapes}"), warnings.catch_warnings():
+    from costmodel.deploy.profile import profile as traced
+
+    shapes = ", ".join(map(_shape, tree_leaves(inputs)))
+    with running.user_code(f"{name} does not run on an input of {shapes}", command), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a deprecation in the user's model is not what was asked about
         return traced(model, inputs, name=name, trained=trained, seed=seed)
+
+
+def _with_notes(made: Profile, notes: Mapping[str, int]) -> Profile:
+    """The profile, which says what was done for the network before it ran."""
+    said = (Caveat("note", "", text.replace("TIMES", str(times))) for text, times in notes.items())
+    return replace(made, caveats=(*made.caveats, *said))
 
 
 @contextlib.contextmanager

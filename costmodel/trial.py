@@ -84,17 +84,20 @@ def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool
     import torch
 
     from costmodel.load import network as loading
+    from costmodel.load.checkpoints import load_checkpoint
     from costmodel.load.inputs import make_inputs
+    from costmodel.load.running import user_code
 
     title = request.reference.title
     torch.manual_seed(request.seed)
     announce(f"building {title}")
     model = loading.build(request.reference)
     if request.checkpoint:
-        loading.load_checkpoint(model, request.checkpoint)
+        load_checkpoint(model, request.checkpoint)
     announce(f"tracing {title}")
     inputs = make_inputs(request.inputs, request.seed)
-    with loading.user_code(f"{title} does not run on an input of {', '.join(map(str, request.inputs))}"):
+    said = f"{title} does not run on an input of {', '.join(map(str, request.inputs))}"
+    with user_code(said, request.reference.command):
         made = prepare(model, inputs, name=title, trained=request.trained, seed=request.seed)
     announce("comparing with PyTorch")
     weights = "" if request.checkpoint else RANDOM if request.reference.kind == "zoo" else MADE

@@ -65,7 +65,7 @@ def of_network(name: str) -> list[float]:
     from sklearn.datasets import load_digits
 
     import costmodel
-    from costmodel.load.network import load_checkpoint
+    from costmodel.load.checkpoints import load_checkpoint
     from costmodel.train.shipped import find
 
     images = torch.tensor(load_digits().images[:DIGITS] / 16.0, dtype=torch.float32)[:, None]

@@ -165,7 +165,7 @@ def _check_options(verb: str, parser: argparse.ArgumentParser, arguments: list[s
         if argument == "--":
             return
         name = argument.partition("=")[0]
-        if name.startswith("--") and not any(option.startswith(name) for option in known):
+        if name.startswith("--") and " " not in name and not any(option.startswith(name) for option in known):
             options = [option for option in known if option.startswith("--")]
             raise UnknownNameError("option", name, options, f"See: costmodel {verb} --help")
 

@@ -60,7 +60,10 @@ POSITIVE = number(0, above=True)
 COUNT = whole(1)
 SEED = whole(0)
 
-MODEL = "a name of `costmodel models`, path/to/file.py:factory, or package.module:factory"
+MODEL = (
+    "a name of `costmodel models`, path/to/file.py:factory, package.module:factory, a call of one (file.py:make(20)), "
+    "or an .onnx, .pt2 or TorchScript file"
+)
 #: flag -> (other spellings, arguments of ``add_argument``)
 FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "--model": ((), {
@@ -69,6 +72,14 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "--model-args": ((), {
         "metavar": "[MODEL=]ARGS", "action": "append", "default": [],
         "help": "arguments of the factory: width=0.5 or '{\"width\": 0.5}'; with MODEL= for one of many (repeatable)",
+    }),
+    "--model-argv": ((), {
+        "metavar": "ARGS", "default": "",
+        "help": "what the model's own code finds on its command line, such as '--depth 20' (default: nothing)",
+    }),
+    "--timeout": ((), {
+        "type": number(0, above=True), "metavar": "SECONDS", "default": 300.0,
+        "help": "how long each step of the model's own code may take (default: 300)",
     }),
     "--input": ((), {
         "metavar": "SHAPE", "action": "append", "default": [],
@@ -136,7 +147,17 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     }),
 }  # fmt: skip
 
-NETWORK = ("--model", "--model-args", "--input", "--checkpoint", "--trained", "--seed", "--no-cache")
+NETWORK = (
+    "--model",
+    "--model-args",
+    "--model-argv",
+    "--timeout",
+    "--input",
+    "--checkpoint",
+    "--trained",
+    "--seed",
+    "--no-cache",
+)
 HARDWARE = ("--target", "--set", "--fps", "--folding", "--scale")
 OUTPUT = ("--format", "--output")
 
@@ -189,15 +210,19 @@ def model(args: argparse.Namespace) -> str:
 def requests(args: argparse.Namespace) -> list[Request]:
     """What is asked about each of the networks given."""
     from costmodel import api
+    from costmodel.load import running
+    from costmodel.load.reference import is_zoo
 
-    names = models(args)
+    running.limit(args.timeout)
+    names, argv = models(args), words(args.model_argv, "--model-argv")
     factory, weights = arguments(args, names), checkpoints(args, names)
     # An input is for the networks that know none; among those of the zoo alone it is for all.
-    strangers = [name for name in names if ":" in name] or names
+    strangers = [name for name in names if not is_zoo(name)] or names
     return [
         api.make_request(
             name, (args.input or None) if name in strangers else None, arguments=factory[name],
-            checkpoint=weights.get(name), trained=args.trained, seed=args.seed,
+            argv=() if is_zoo(name) else argv, checkpoint=weights.get(name),
+            trained=args.trained, seed=args.seed,
         )
         for name in names
     ]  # fmt: skip
@@ -297,6 +322,16 @@ def pairs(texts: Sequence[str], flag: str) -> dict[str, Any]:
             raise CostmodelError(f"{flag} {text!r}: write NAME=VALUE, or a JSON object")
         found[name.strip()] = _value(value, f"{flag} {text[:60]!r}")
     return found
+
+
+def words(text: str, flag: str) -> list[str]:
+    """The words of a command line, as a shell would find them."""
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise CostmodelError(f"{flag} {text!r}: {error}") from error
 
 
 def _object(text: str, flag: str) -> dict[str, Any]:

@@ -118,21 +118,20 @@ def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
 
     ``inputs`` is a batch of one. A network whose own code insists on single precision is traced in it.
     """
-    import copy
-
     import torch
     from torch.utils._pytree import tree_map_only
 
     from costmodel.trace import trace
+    from costmodel.trace.copying import deep_copy
 
-    double = copy.deepcopy(model).double().eval()
+    double = deep_copy(model).double().eval()
     precise = tree_map_only(torch.Tensor, lambda t: t.double() if t.is_floating_point() else t, inputs)
     try:
         graph = trace(double, precise, name=name, trained=trained, seed=seed, values=True)
     except RuntimeError as error:
         if "dtype" not in str(error) and "type" not in str(error):
             raise
-        double, precise = copy.deepcopy(model).eval(), inputs
+        double, precise = deep_copy(model).eval(), inputs
         graph = trace(double, precise, name=name, trained=trained, seed=seed, values=True)
     rewritten = deploy(graph)
     shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from costmodel.errors import CostmodelError, UnknownNameError
-
-if TYPE_CHECKING:
-    import torch
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 EXPECTED = "Write sizes joined by x and, if it is not float32, a type: 1x3x224x224 or 1x128:int64."
@@ -53,22 +50,23 @@ def parse_input(text: str) -> InputSpec:
 
 
 def parse_inputs(texts: Sequence[str]) -> tuple[InputSpec, ...]:
-    """All inputs of a network: either all by position or all by keyword."""
-    specs = tuple(parse_input(text) for text in texts)
-    if len({bool(spec.name) for spec in specs}) > 1:
-        raise CostmodelError(f"inputs {', '.join(texts)}: name all of them or none of them")
+    """All inputs of a network: those by position first, then those by keyword."""
+    specs = tuple(sorted((parse_input(text) for text in texts), key=lambda spec: bool(spec.name)))
     names = [spec.name for spec in specs if spec.name]
     if len(set(names)) < len(names):
         raise CostmodelError(f"inputs {', '.join(texts)}: two have the same name")
     return specs
 
 
-def make_inputs(specs: Sequence[InputSpec], seed: int = 0) -> tuple[torch.Tensor, ...] | dict[str, torch.Tensor]:
+def make_inputs(specs: Sequence[InputSpec], seed: int = 0) -> Any:
     """Random tensors of these shapes, the same for the same ``seed``.
 
-    Real numbers are standard normal. Integers are 0 or 1, which every embedding table can look up.
+    Real numbers are standard normal. Integers are 0 or 1, which every embedding table can look up. A tuple for inputs
+    by position, a dictionary for inputs by keyword, a :class:`~costmodel.trace.inputs.Arguments` for both.
     """
     import torch
+
+    from costmodel.trace.inputs import Arguments
 
     generator = torch.Generator().manual_seed(seed)
 
@@ -78,7 +76,9 @@ def make_inputs(specs: Sequence[InputSpec], seed: int = 0) -> tuple[torch.Tensor
             return torch.randn(spec.shape, generator=generator).to(dtype)
         return torch.randint(0, 2, spec.shape, generator=generator).to(dtype)
 
-    tensors = [make(spec) for spec in specs]
-    if specs and specs[0].name:
-        return {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)}
-    return tuple(tensors)
+    made = [(spec.name, make(spec)) for spec in specs]
+    args = tuple(tensor for name, tensor in made if not name)
+    kwargs = {name: tensor for name, tensor in made if name}
+    if args and kwargs:
+        return Arguments(args, kwargs)
+    return kwargs or args

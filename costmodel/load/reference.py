@@ -1,14 +1,15 @@
 """What a user means by ``--model``, found without importing torch or running the user's code.
 
-Three spellings: the name of a network of the zoo (``abbnn``), a factory in a file (``path/to/net.py:build``), a factory
-in an importable module (``package.module:build``).
+Spellings: the name of a network of the zoo (``abbnn``), a factory in a file (``path/to/net.py:build``) or in an
+importable module (``package.module:build``), either as a call (``net.py:build(depth=20)``), or a file that holds the
+network itself (``net.onnx``, ``net.pt2``, ``net.pt``).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,44 +18,122 @@ from costmodel.errors import CostmodelError, UnknownNameError
 if TYPE_CHECKING:
     import ast
 
-EXPECTED = "Give a name from `costmodel models`, path/to/file.py:factory, or package.module:factory."
+EXPECTED = (
+    "Give a name from `costmodel models`, path/to/file.py:factory, package.module:factory, or an .onnx, .pt2 or "
+    "TorchScript file."
+)
+#: Suffixes of files that hold a network, and what reads them.
+FILES = {".onnx": "onnx", ".pt2": "export", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
+#: Suffixes of files that no part of this program reads, and the way here from them.
+KERAS = (
+    "a Keras file can hold code and is not read. Convert it in an environment of its own (pip install tensorflow-cpu "
+    'tf_keras tf2onnx; larq if it has such layers): python -c "import tf2onnx, tf_keras; tf2onnx.convert.from_keras('
+    "tf_keras.models.load_model('{path}'), opset=13, output_path='net.onnx')\", then give --model net.onnx"
+)
+FOREIGN = {
+    ".h5": KERAS, ".hdf5": KERAS, ".keras": KERAS,
+    ".tflite": "a TFLite file is not read. Convert it: python -m tf2onnx.convert --tflite {path} --output net.onnx",
+    ".pb": "a TensorFlow graph is not read. Convert it: python -m tf2onnx.convert --saved-model DIR --output net.onnx",
+    ".safetensors": "a .safetensors file holds weights and no network: give it as --checkpoint of its network",
+    ".ckpt": "a .ckpt file holds weights and no network: give it as --checkpoint of its network",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One network and how to make it. ``path`` is the source file that holds ``factory``; ``None`` for the zoo."""
+    """One network and how to make it.
+
+    ``path`` is the source file that holds ``factory``, or the file that is the network; ``None`` for the zoo.
+    ``factory`` is a name, or a call. ``argv`` is what the code of the file finds on its command line.
+    """
 
     text: str
-    kind: Literal["zoo", "file", "module"]
+    kind: Literal["zoo", "file", "module", "onnx", "export", "torchscript"]
     name: str
     factory: str = ""
     path: Path | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    argv: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> bool:
+        """Whether the factory is an expression that makes the network."""
+        return not all(part.isidentifier() for part in self.factory.split("."))
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line that its code sees: its own file, and its own options."""
+        return () if self.kind == "zoo" else (str(self.path or self.name), *self.argv)
 
     @property
     def title(self) -> str:
         """A short name for tables: ``abbnn``, ``net:build``."""
-        return self.name if self.kind == "zoo" else f"{self.name.rsplit('.', 1)[-1]}:{self.factory}"
+        return f"{self.name.rsplit('.', 1)[-1]}:{self.factory}" if self.factory else self.name
 
 
-def resolve(text: str, arguments: Mapping[str, Any] | None = None) -> Reference:
-    """Find what ``text`` names. ``arguments`` are handed to the factory.
+def is_zoo(text: str) -> bool:
+    """Whether ``text`` is the name of a network of the zoo, as far as its spelling says."""
+    return ":" not in text and Path(text).suffix not in {*FILES, *FOREIGN, ".py"}
+
+
+def resolve(text: str, arguments: Mapping[str, Any] | None = None, argv: Sequence[str] = ()) -> Reference:
+    """Find what ``text`` names. ``arguments`` are handed to the factory, ``argv`` is its command line.
 
     Raises :class:`CostmodelError` when there is no such name, file, module or factory, with the nearest that exist.
     """
     given = dict(arguments or {})
     if not text.strip():
         raise CostmodelError(f"no model given. {EXPECTED}")
-    place, colon, factory = text.rpartition(":")
-    if not colon:
-        if text.endswith(".py") or "/" in text:
-            raise CostmodelError(f"model {text!r} names no factory. {_offer(text, Path(text))}{EXPECTED}")
+    place, factory = _split(text)
+    if not factory:
+        if Path(text).suffix in {*FILES, *FOREIGN}:
+            return _network_file(text, Path(text).expanduser(), given)
+        if text.endswith(".py") or "/" in text or text.endswith(":"):
+            raise CostmodelError(f"model {text!r} names no factory. {_offer(text, Path(place))}{EXPECTED}")
         return _zoo(text, given)
-    if not factory.isidentifier() or not place:
-        raise CostmodelError(f"model {text!r}: {factory!r} is not the name of a factory. {EXPECTED}")
+    root = _root(factory)
+    if root is None or not place:
+        raise CostmodelError(f"model {text!r}: {factory!r} is not the name of a factory, nor a call of one. {EXPECTED}")
+    if not all(part.isidentifier() for part in factory.split(".")) and given:
+        raise CostmodelError(f"model {text!r} is a call that has its arguments: leave out --model-args")
     if place.endswith(".py") or "/" in place:
-        return _file(text, Path(place).expanduser(), factory, given)
-    return _module(text, place, factory, given)
+        made = _file(text, Path(place).expanduser(), factory, root, given)
+    else:
+        made = _module(text, place, factory, root, given)
+    return replace(made, argv=tuple(argv))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The place and the factory: ``a.py`` and ``make(x[1:])`` of ``a.py:make(x[1:])``."""
+    head, separator, factory = text.partition(".py:")
+    if separator:
+        return f"{head}.py", factory.strip()
+    place, _, factory = text.partition(":") if "(" in text else text.rpartition(":")
+    return (place, factory.strip()) if place or text.startswith(":") else (text, "")
+
+
+def _root(factory: str) -> str | None:
+    """The name that an expression starts from: ``make`` of ``make(depth=20).backbone``; None where it is no such."""
+    import ast
+
+    try:
+        node: ast.AST = ast.parse(factory, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    while isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _network_file(text: str, path: Path, arguments: dict[str, Any]) -> Reference:
+    if not path.is_file():
+        raise CostmodelError(f"model {text!r}: there is no file {path}. {EXPECTED}")
+    if path.suffix in FOREIGN:
+        raise CostmodelError(f"model {text!r}: {FOREIGN[path.suffix].format(path=path)}")
+    if arguments:
+        raise CostmodelError(f"model {text!r} is a file and takes no --model-args")
+    kind: Any = FILES[path.suffix]
+    return Reference(text, kind, path.name, "", path.resolve())
 
 
 def factories(path: Path) -> list[str]:
@@ -93,16 +172,16 @@ def _zoo(name: str, arguments: dict[str, Any]) -> Reference:
     return Reference(name, "zoo", registry.entry(name).name, arguments=arguments)
 
 
-def _file(text: str, path: Path, factory: str, arguments: dict[str, Any]) -> Reference:
+def _file(text: str, path: Path, factory: str, root: str, arguments: dict[str, Any]) -> Reference:
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
         there = f" {path.parent} holds: {', '.join(near[:8])}." if near else ""
         raise CostmodelError(f"model {text!r}: there is no file {path}.{there} {EXPECTED}")
-    _require(text, path, factory)
+    _require(text, path, root)
     return Reference(text, "file", path.stem, factory, path.resolve(), arguments)
 
 
-def _module(text: str, module: str, factory: str, arguments: dict[str, Any]) -> Reference:
+def _module(text: str, module: str, factory: str, root: str, arguments: dict[str, Any]) -> Reference:
     path = module_file(module)
     if path is None:
         raise CostmodelError(
@@ -110,7 +189,7 @@ def _module(text: str, module: str, factory: str, arguments: dict[str, Any]) -> 
             f"path/to/file.py:{factory}."
         )
     if path.suffix == ".py":
-        _require(text, path, factory)
+        _require(text, path, root)
     return Reference(text, "module", module, factory, path, arguments)
 
 
@@ -154,6 +233,26 @@ def _offer(text: str, path: Path) -> str:
     except (OSError, SyntaxError, ValueError):
         return ""
     kinds = (ast.FunctionDef, ast.ClassDef)
-    names = [node.name for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
-    place = text.rpartition(":")[0] or text
-    return f"It defines {', '.join(f'{place}:{name}' for name in names[:8])}. " if names else "It defines no factory. "
+    found = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+    place = _split(text)[0]
+    # classes without a constructor of their own and functions that only help are factories less often
+    found.sort(key=lambda node: isinstance(node, ast.ClassDef))
+    names = [f"{place}:{node.name}{_arguments(node)}" for node in found[:8]]
+    return f"It defines {', '.join(names)}. " if names else "It defines no factory. "
+
+
+def _arguments(node: ast.FunctionDef | ast.ClassDef) -> str:
+    """``(num_classes)`` for a factory that cannot be called without; "" for one that can."""
+    import ast
+
+    if isinstance(node, ast.ClassDef):
+        made = [f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
+        if not made:
+            return ""
+        arguments, own = made[0].args, 1
+    else:
+        arguments, own = node.args, 0
+    needed = [a.arg for a in [*arguments.posonlyargs, *arguments.args]][own:]
+    needed = needed[: max(0, len(needed) - len(arguments.defaults))]
+    needed += [a.arg for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None]
+    return f"({', '.join(needed)})" if needed else ""

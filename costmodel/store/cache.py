@@ -59,6 +59,7 @@ class Request:
                 "model": [reference.kind, reference.name, reference.factory, str(reference.path or "")],
                 "source": _digest(reference.path) if reference.path else _zoo_digest(),
                 "arguments": reference.arguments,
+                "argv": reference.argv,
                 "inputs": [str(spec) for spec in self.inputs],
                 "checkpoint": _digest(self.checkpoint) if self.checkpoint else "",
                 "trained": self.trained,

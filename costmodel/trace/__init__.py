@@ -17,22 +17,23 @@ def trace(
 ) -> Graph:
     """The graph of ``model`` run in eval mode on ``inputs``.
 
-    ``inputs`` is a tensor, a tuple of positional arguments or a dictionary of keyword arguments. The model is copied
-    and stays as it is. Parameters of the copy are perturbed away from degenerate initial values, unless ``trained``
-    says that they mean what they hold. With ``values`` the graph keeps the constants' tensors, unperturbed and computed
-    in full.
+    ``inputs`` is a tensor, a tuple of positional arguments, a dictionary of keyword arguments, or a tuple of these two.
+    The model is copied and stays as it is. Parameters of the copy are perturbed away from degenerate initial values,
+    unless ``trained`` says that they mean what they hold. With ``values`` the graph keeps the constants' tensors,
+    unperturbed and computed in full.
 
     Raises whatever the model's own code raises.
     """
-    from costmodel.trace.copying import private_arguments, private_copy
+    from costmodel.trace.copying import private_copy
+    from costmodel.trace.inputs import arguments
     from costmodel.trace.lower import lower
     from costmodel.trace.perturb import perturb
     from costmodel.trace.record import record
     from costmodel.trace.simplify import simplify
 
-    args, kwargs = private_arguments(inputs)
     while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
         model = cast("nn.Module", model.module)
+    args, kwargs = arguments(model, inputs)
     private = private_copy(model, args, kwargs)
     parameters = sum(p.numel() for p in private.parameters())
     if not trained:

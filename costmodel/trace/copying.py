@@ -1,4 +1,4 @@
-"""Private copies of a model and of its inputs: what runs may write into itself, and the caller's stays as it is."""
+"""Private copies of a model: what runs may write into itself, and the caller's stays as it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.utils._pytree import tree_map_only
 
 from costmodel.errors import CostmodelError
 
@@ -33,11 +32,10 @@ def private_copy(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
                 continue
             for tensor in _tensors(value):
                 if type(tensor) is nn.Parameter and tensor.device.type == "cpu":
-                    shared = torch._lazy_clone(tensor.detach())
-                    memo[id(tensor)] = nn.Parameter(shared, tensor.requires_grad)
+                    memo[id(tensor)] = nn.Parameter(_shared(tensor.detach()), tensor.requires_grad)
                 elif not tensor.is_leaf:  # what autograd made, such as the weight of a weight_norm, refuses copies
                     memo[id(tensor)] = tensor.detach().clone()
-    copied = _to_cpu(_deepcopy(model, memo))
+    copied = _to_cpu(deep_copy(model, memo))
     with contextlib.suppress(NotImplementedError):  # some exported programs know no mode
         copied.eval()
     tensors = (*copied.parameters(), *copied.buffers())
@@ -47,7 +45,24 @@ def private_copy(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     return copied
 
 
-def _deepcopy(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
+def _shared(tensor: Tensor) -> Tensor:
+    """A copy whose memory is that of ``tensor`` until one of them is written to, where torch owns that memory.
+
+    Memory of numpy, of a mapped file or of a loaded program is not torch's: sharing it is refused or, once it is
+    written to, the end of the process.
+    """
+    if tensor.layout is torch.strided and tensor.untyped_storage().resizable():
+        with contextlib.suppress(RuntimeError):
+            return torch._lazy_clone(tensor)
+    return tensor.clone()
+
+
+def deep_copy(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
+    """A deep copy; what cannot be copied is shared. ``memo`` holds copies that are there already, by ``id``.
+
+    Raises :class:`CostmodelError` for a module that is no copy of itself.
+    """
+    memo = {} if memo is None else memo
     try:
         return copy.deepcopy(model, dict(memo))
     except Exception as error:
@@ -60,13 +75,43 @@ def _deepcopy(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
                     copy.deepcopy(value, dict(memo))
                 except Exception:
                     memo[id(value)] = value
+        with contextlib.suppress(Exception):
+            return copy.deepcopy(model, dict(memo))
         try:
-            return copy.deepcopy(model, memo)
+            return _module(model, memo)
         except Exception:
             raise CostmodelError(
                 f"a {type(model).__name__} cannot be copied ({type(error).__name__}: {error}), and a model is run on a "
-                "copy so that it stays as it is. Name the model (file.py:factory) to have it built and run instead."
+                "copy so that it stays as it is: give it a __deepcopy__ that works"
             ) from error
+
+
+def _module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """A copy of a module that does not let itself be copied: its parts one by one, what fails among them shared."""
+    known = memo.get(id(module))
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    made = memo[id(module)] = object.__new__(type(module))
+    for name, value in vars(module).items():
+        object.__setattr__(made, name, _part(value, memo))
+    return made
+
+
+def _part(value: Any, memo: dict[int, Any]) -> Any:
+    if isinstance(value, nn.Module):
+        return _module(value, memo)
+    if type(value) in (dict, OrderedDict, list, tuple) and _holds_modules(value):
+        if isinstance(value, dict):
+            return type(value)((name, _part(entry, memo)) for name, entry in value.items())
+        return type(value)(_part(entry, memo) for entry in value)
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:
+        return value
+
+
+def _holds_modules(value: Any) -> bool:
+    return any(isinstance(entry, nn.Module) for entry in (value.values() if isinstance(value, dict) else value))
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -99,22 +144,3 @@ def _draw(name: str, tensor: Tensor, generator: torch.Generator) -> None:
         return
     drawn = torch.randn(tensor.shape, generator=generator) * 0.05
     tensor.copy_(drawn.abs().add_(0.5) if name.endswith("running_var") else drawn)
-
-
-def private_arguments(inputs: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """Positional and keyword arguments, copied."""
-
-    def private(tensor: Tensor) -> Tensor:
-        if tensor.device.type == "meta":
-            tensor = torch.zeros(tensor.shape, dtype=tensor.dtype)
-        # `torch.zeros(1, 3, 224, 224)` is a common way to say a shape; what follows from zeros says nothing of images.
-        copied = tensor.detach().cpu().clone()
-        real = copied.is_floating_point() and copied.layout is torch.strided
-        if real and copied.numel() > 1 and bool((copied == copied.flatten()[0]).all()):
-            copied.copy_(torch.randn(copied.shape, generator=torch.Generator().manual_seed(0)))
-        return copied
-
-    copied = tree_map_only(Tensor, private, inputs)
-    if isinstance(copied, Mapping):
-        return (), copied
-    return (copied if isinstance(copied, tuple) else (copied,)), {}

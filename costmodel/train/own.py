@@ -14,6 +14,7 @@ from costmodel.errors import CostmodelError
 from costmodel.load import network as loading
 from costmodel.load.inputs import parse_inputs
 from costmodel.load.reference import Reference, resolve
+from costmodel.load.running import user_code
 from costmodel.train import checkpoints
 from costmodel.train.job import OwnNetwork
 
@@ -65,7 +66,7 @@ def build(own: OwnNetwork, binary_weights: bool, two_steps: bool, classes: int, 
 
 def _try(model: nn.Module, title: str, classes: int, shape: tuple[int, ...]) -> None:
     images = torch.rand(2, *shape)
-    with loading.user_code(f"{title} does not run on an image of {'x'.join(map(str, shape))}"):
+    with user_code(f"{title} does not run on an image of {'x'.join(map(str, shape))}"):
         scores = copy.deepcopy(model).train()(images)
     if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != (2, classes):
         what = "x".join(map(str, scores.shape)) if isinstance(scores, torch.Tensor) else type(scores).__name__

@@ -36,13 +36,14 @@ def test_anything_else_is_refused(text: str) -> None:
         parse_input(text)
 
 
-def test_inputs_are_by_position_or_by_keyword() -> None:
+def test_inputs_are_by_position_and_by_keyword() -> None:
     assert isinstance(make_inputs(parse_inputs(["1x3", "2x4:int64"])), tuple)
     named = make_inputs(parse_inputs(["ids=1x3:int64", "mask=1x3:bool"]))
     assert isinstance(named, dict) and named["mask"].dtype == torch.bool
-    for wrong in (["1x3", "x=1x3"], ["x=1x3", "x=1x4"]):
-        with pytest.raises(CostmodelError):
-            parse_inputs(wrong)
+    both = make_inputs(parse_inputs(["mask=1x4", "1x3"]))
+    assert [x.shape for x in both.args] == [(1, 3)] and list(both.kwargs) == ["mask"]
+    with pytest.raises(CostmodelError):
+        parse_inputs(["x=1x3", "x=1x4"])
 
 
 def test_the_same_seed_makes_the_same_tensors() -> None:

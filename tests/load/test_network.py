@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from costmodel.errors import CostmodelError
-from costmodel.load.network import build, load_checkpoint
+from costmodel.load.checkpoints import load_checkpoint
+from costmodel.load.network import build
 from costmodel.load.reference import resolve
 
 

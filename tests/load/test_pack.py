@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from costmodel.errors import CostmodelError
-from costmodel.load import network as loading
+from costmodel.load.checkpoints import load_checkpoint
 from costmodel.load.pack import pack, pack_bits, unpack_bits
 from costmodel.train import shipped
 from costmodel.train.records import measured
@@ -44,7 +44,7 @@ def test_the_unpacked_network_is_the_packed_one(name: str, scale: str, tmp_path:
     path = tmp_path / "net.safetensors"
     path.write_bytes(pack(model))
     again = registry.build(name, scale=scale).eval()
-    loading.load_checkpoint(again, path)
+    load_checkpoint(again, path)
     x = torch.randn(16, 1, 8, 8)
     with torch.no_grad():
         torch.testing.assert_close(again(x), model(x), rtol=1e-4, atol=1e-4)
@@ -58,7 +58,7 @@ def test_dense_layers_of_signs_come_back_exactly(name: str, tmp_path: Path) -> N
     weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, SignLinear | SignConv2d))
     others = sum(v.numel() for v in model.state_dict().values()) - weights
     assert weights / 8 < len(path.read_bytes()) <= weights / 8 + 8 * others + 20_000
-    loading.load_checkpoint(again, path)
+    load_checkpoint(again, path)
     x = torch.rand(8, *registry.entry(name).input_shape[1:])
     with torch.no_grad():
         assert torch.equal(again(x), model(x))
@@ -68,7 +68,7 @@ def test_powers_of_two_come_back_exactly(tmp_path: Path) -> None:
     model, again = shaken("abbnn-digits", scale="pow2"), registry.build("abbnn-digits", scale="pow2")
     path = tmp_path / "net.safetensors"
     path.write_bytes(pack(model))
-    loading.load_checkpoint(again, path)
+    load_checkpoint(again, path)
     for (name, a), b in zip(model.named_modules(), again.modules(), strict=True):
         if hasattr(a, "binary_weight"):
             assert torch.equal(a.binary_weight(), b.binary_weight()), name
@@ -93,10 +93,10 @@ def test_a_damaged_header_and_a_network_without_bits_are_refused(tmp_path: Path)
     path = tmp_path / "net.safetensors"
     path.write_bytes(raw.replace(b"gain", b"mean", 1))
     with pytest.raises(CostmodelError, match="does not fit the network"):
-        loading.load_checkpoint(registry.build("abbnn-digits"), path)
+        load_checkpoint(registry.build("abbnn-digits"), path)
     path.write_bytes(raw[: len(raw) // 2])
     with pytest.raises(CostmodelError, match="not a safetensors file"):
-        loading.load_checkpoint(registry.build("abbnn-digits"), path)
+        load_checkpoint(registry.build("abbnn-digits"), path)
 
 
 def test_shipped_weights_load_into_their_network_and_are_small() -> None:
@@ -106,7 +106,7 @@ def test_shipped_weights_load_into_their_network_and_are_small() -> None:
         path, record = shipped.find(name), told[name]
         assert path.stat().st_size < 5_000_000
         width = {"width": record.width} if record.width != 1 else {}
-        loading.load_checkpoint(registry.build(record.network, **width, **record.options), path)
+        load_checkpoint(registry.build(record.network, **width, **record.options), path)
 
 
 def test_shipped_weights_go_by_the_aliases_of_their_network() -> None:

@@ -161,13 +161,20 @@ def test_hooks_that_change_inputs_and_outputs_are_part_of_the_network() -> None:
     assert found == {"compare": 8, "signflip": 32, "add": 4, "mul": 4}
 
 
-def test_a_model_that_cannot_be_copied_says_what_to_do() -> None:
+def test_a_model_that_refuses_to_be_copied_is_copied_part_by_part() -> None:
     class Refuses(nn.Linear):
         def __deepcopy__(self, memo: Any) -> Any:
             raise RuntimeError("one of a kind")
 
-    with pytest.raises(Exception, match=r"cannot be copied .*one of a kind"):
-        profile(Refuses(8, 4), torch.randn(1, 8))
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls = getattr(self, "calls", 0) + 1
+            return super().forward(x)
+
+    for model in (Refuses(8, 4), nn.Sequential(Refuses(8, 4))):
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        assert counts(model, 1, 8) == counts(nn.Linear(8, 4), 1, 8)
+        assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+        assert not any(hasattr(module, "calls") for module in model.modules())
 
 
 # -- widths -----------------------------------------------------------------------------------------------------------

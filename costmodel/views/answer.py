@@ -66,7 +66,7 @@ def needs(profile: Profile, ledger: Ledger) -> Table:
     rows += [
         Row(["multiplications", kinds.get("mul", 0), _mostly(ledger)], "bold"),
         *_binary(ledger, kinds),
-        Row(["additions", adds + signs, f"{signs:,} on real inputs, by one-bit weights" if signs else ""]),
+        Row(["additions", adds + signs, f"{signs:,} on wide inputs, by one-bit weights" if signs else ""]),
         *_shifts(kinds),
     ]
     for kind, name in (

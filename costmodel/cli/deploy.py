@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--pixels", choices=("unit", "standardised"), help=pixels)
     group.add_argument("--images", type=options.COUNT, metavar="N", help="how many images (default: 8; of a file all)")
     group = parser.add_argument_group("the hardware")
-    options.add(group, "--target", "--set", "--fps", "--folding")
+    options.add(group, "--target", "--set", "--bits", "--fps", "--folding")
     group = options.add_output(parser)
     group.add_argument("--qonnx", metavar="FILE", help="write a QONNX graph; needs the extra `export`")
     options.add(group, "--strict")

@@ -34,7 +34,7 @@ exit status: 0; 2 for bad input, and where no design meets the demands
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network(parser)
     group = parser.add_argument_group("the hardware")
-    options.add(group, "--target", "--set", "--fps", "--level", "--scale")
+    options.add(group, "--target", "--set", "--bits", "--fps", "--level", "--scale")
     group.add_argument("--device", action="append", dest="target", help=argparse.SUPPRESS)  # as FINN calls it
     share = "share of the device that may be used (default: of each resource what leaves room to route)"
     group.add_argument("--fill", type=options.number(0, 1, above=True), metavar="SHARE", help=share)
@@ -105,13 +105,15 @@ def _question(args: argparse.Namespace, announce: api.Announce) -> Question:
     from costmodel.explore.foldings import Question
     from costmodel.ledger.scales import with_scale
     from costmodel.targets import load_target
+    from costmodel.targets.bits import expand
 
     first, *others = options.targets(args)
     if others:
         raise CostmodelError(f"targets {first}, {', '.join(others)}: a folding is for one FPGA; give one")
     settings = {"mode": "dataflow", **options.pairs(args.options, "--set")}
+    settings |= {"bits": args.bits} if args.bits is not None else {}
     scale = settings.pop("scale", args.scale)
-    load_target(first)  # before anything that takes time: the name may be wrong
+    settings = expand(settings, load_target(first).kind)  # before anything that takes time: the name may be wrong
     profile = api.answer(options.request(args), use_cache=not args.no_cache, announce=announce)
     announce(f"pricing the foldings of {profile.network}")
     ledger = profile.ledger("deployed" if args.level == "deployed" else "as_written")

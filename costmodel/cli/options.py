@@ -111,6 +111,10 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "--folding": ((), {
         "metavar": "FILE", "help": "folding of an FPGA design: auto, 16x3,32x32,... or a FINN file",
     }),
+    "--bits": ((), {
+        "metavar": "WIDTHS",
+        "help": "widths of real values, weights of real layers and the network's input: real=16,weight=8,input=8",
+    }),
     "--level": ((), {
         "choices": LEVELS, "default": "deployed",
         "help": "after the exact rewrites of deployment (default), or as the Python is written",
@@ -158,7 +162,7 @@ NETWORK = (
     "--seed",
     "--no-cache",
 )
-HARDWARE = ("--target", "--set", "--fps", "--folding", "--scale")
+HARDWARE = ("--target", "--set", "--bits", "--fps", "--folding", "--scale")
 OUTPUT = ("--format", "--output")
 
 
@@ -294,10 +298,11 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     Raises :class:`CostmodelError` where there is no target that they could act on.
     """
     found = pairs(args.options, "--set")
-    given = {"--set": args.options, "--fps": args.fps is not None, "--folding": args.folding is not None}
+    flags = ("bits", "fps", "folding")
+    given = {"--set": args.options, **{f"--{name}": getattr(args, name) is not None for name in flags}}
     if not args.target:
         refuse([flag for flag, value in given.items() if value], "acts on a target: give --target as well")
-    for name in ("fps", "folding"):
+    for name in flags:
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
     scale = found.pop("scale", args.scale)

@@ -84,7 +84,8 @@ def _given(args: argparse.Namespace) -> dict[str, list[str]]:
         "--target": args.target, "--set": args.options, "--sweep": args.sweep,
         "--accuracies": args.accuracies,
     }  # fmt: skip
-    given |= {flag: [str(value)] for flag, value in (("--fps", args.fps), ("--folding", args.folding)) if value}
+    flags = (("--bits", args.bits), ("--fps", args.fps), ("--folding", args.folding))
+    given |= {flag: [str(value)] for flag, value in flags if value}
     given |= {"--scale": [args.scale]} if args.scale != "exact" else {}
     given |= {"--seed": [str(args.seed)]} if args.seed else {}
     return given

@@ -46,7 +46,7 @@ def first(profile: Profile, ledger: Ledger, estimates: Sequence[Estimate]) -> li
     assumed = sum(len(estimate.notes) for estimate in estimates)
     more = ["--by layer", "--depth N", *(["--rewrites"] if profile.rewrites else [])]
     if estimates:
-        more.append(f"--explain (sources{f', {assumed} assumptions' if assumed else ''})")
+        more.append(f"--explain (sources{f', {assumed} assumption' + 's' * (assumed > 1) if assumed else ''})")
     else:
         more.append("--target NAME (costmodel targets)")
     statement = hidden_multiplications(profile)

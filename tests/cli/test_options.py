@@ -60,7 +60,10 @@ def test_networks_are_given_by_position_or_by_model_wherever_there_are_any() -> 
         assert (positional.dest, positional.metavar, positional.nargs) == ("models", "MODEL", "*")
 
 
-@pytest.mark.parametrize("flag", ["--target", "--set", "--fps", "--scale", "--model-args", "--checkpoint", "--trained"])
+PRICE = ["--target", "--set", "--bits", "--fps", "--scale", "--model-args", "--checkpoint", "--trained"]
+
+
+@pytest.mark.parametrize("flag", PRICE)
 def test_what_prices_a_network_takes_every_option_that_prices(flag: str) -> None:
     assert {"profile", "compare", "fold", "deploy", "report"} <= set(having(flag))
 
@@ -70,6 +73,24 @@ def test_formats_have_the_same_names_everywhere() -> None:
     for verb in having("--format"):
         (action,) = [a for v, s, a in actions() if (v, s) == (verb, "--format")]
         assert set(action.choices or ()) <= known
+
+
+@pytest.mark.parametrize(
+    ("verb", "target", "bits", "options"),
+    [
+        ("profile", "asic", "real=8,weight=4", ["real_format=int8", "weight_bits=4"]),
+        ("profile", "arm", "real=8", ["precision=int8"]),
+        ("fold", "pynq-z2", "real=12,input=6", ["real_bits=12", "input_bits=6"]),
+    ],
+)
+def test_widths_of_numbers_are_one_question_on_every_target(
+    verb: str, target: str, bits: str, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+    for words in (["--bits", bits], [word for option in options for word in ("--set", option)], []):
+        assert main([verb, "cnv-w1a1", "--target", target, *words]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1] != answers[2]
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e400", "x", ""])
@@ -98,6 +119,8 @@ def test_a_network_may_stand_anywhere(words: list[str], capsys: pytest.CaptureFi
         (["compare", "abbnn-digits", "bn-digits", "--checkpoint", "x.pt"], "as MODEL=FILE"),
         (["profile", "abbnn-digits", "--set", "clock=1e8"], "--set acts on a target"),
         (["profile", "abbnn-digits", "--fps", "100"], "--fps acts on a target"),
+        (["profile", "abbnn-digits", "--bits", "real=8"], "--bits acts on a target"),
+        (["fold", "tfc", "--target", "pynq-z2", "--bits", "reel=8"], "Did you mean real?"),
         (["profile", "abbnn-digits", "--target", "asic", "--set", "clock=NaN"], "NaN is no number"),
         (["profile", "abbnn-digits", "--target", "asic", "--set", f"clock={'9' * 5000}"], "--set"),
         (["profile", "abbnn-digits", "--target", "asic", "--set", "[" * 100000], "write NAME=VALUE"),

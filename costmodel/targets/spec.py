@@ -112,8 +112,11 @@ class Target:
         return self.constant(name).value
 
     def table(self, name: str) -> Rows:
-        """The rows of a table, each a mapping from column to constant; empty where there is no such table."""
-        return self.tables.get(name, {})
+        """Rows of a table, each a mapping from column to constant; raises :class:`UnknownNameError` for any other."""
+        if name not in self.tables:
+            hint = f"Add it to {self.file or 'its file'}, or name a base that has it."
+            raise UnknownNameError(f"table of target {self.name!r}:", name, self.tables, hint)
+        return self.tables[name]
 
     def settings(self, options: Mapping[str, Any], extra: Mapping[str, Parameter] | None = None) -> dict[str, Any]:
         """Every parameter with its default or the given choice; ``extra`` are the choices of the model itself.

@@ -249,8 +249,6 @@ def column(target: Target, name: str) -> Column:
     Targets that inherit the same table share the column, and with it the laws that are fitted to it.
     """
     rows = target.table(name)
-    if not rows:
-        raise CostmodelError(f"target {target.name!r} has no unit table {name!r}; name a base that has it")
     is_table = target.structure.get("columns", {}).get(name, {}).get("read") == "table"
     return read_column(rows, name, target.value(f"{name}_node"), target.value(f"{name}_vdd"), is_table)
 

@@ -236,7 +236,7 @@ def test_a_supply_known_within_bounds_widens_the_energy_of_logic() -> None:
         ({"voltage": 0.2, "clock": 1e3}, "not above the threshold"),
         ({"voltage": 0.6, "clock": 5e9}, "this technology reaches [0-9,]+ MHz there"),
         ({"node": 22.0, "voltage": 0.3, "clock": 1e9}, "Choose a lower clock or a higher supply"),
-        ({"sram_table": "sram_3_hp"}, "has no SRAM table 'sram_3_hp'"),
+        ({"sram_table": "sram_3_hp"}, "unknown table of target .*: 'sram_3_hp'"),
         ({"dataflow": "row"}, "one of best, output, weight"),
         ({"mapping": "ow"}, "0 sums of products, so expected 0 letters"),
         ({"clock": -1.0}, "at least"),

@@ -143,7 +143,7 @@ def test_heads_of_printed_columns_are_names(profile, bill) -> None:
 def test_the_command_line_names_the_nearest_with_status_2(capsys) -> None:
     from costmodel.cli.main import main
 
-    assert main(["profile", "--model", "tfc-w1a1", "--target", "pynq-z3"]) == 2
+    assert main(["profile", "--model", "tfc-w1a1", "--target", "pinq-z2"]) == 2
     assert "Did you mean pynq-z2" in capsys.readouterr().err
 
 

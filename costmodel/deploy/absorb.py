@@ -76,16 +76,17 @@ def source_of(inner: tuple[Node, ...]) -> int:
 
 def _taken_up(node: Node, source: Node | GraphInput, threshold: Node) -> Node:
     inner = _joined(node, threshold)
-    return replace(threshold, inputs=node.inputs, inner=inner, attrs=threshold_attrs(source, inner))
+    attrs = threshold_attrs(source, inner, threshold.of(Threshold).levels)
+    return replace(threshold, inputs=node.inputs, inner=inner, attrs=attrs)
 
 
-def threshold_attrs(source: Node | GraphInput, inner: tuple[Node, ...]) -> Threshold:
+def threshold_attrs(source: Node | GraphInput, inner: tuple[Node, ...], levels: int = 2) -> Threshold:
     """How many numbers the thresholds of a function of ``source`` are, and of which width: none where all are zero."""
     bits = source.domain.bits
     channels = max((c.numel for node in inner for c in constants_of(node)), default=1)
-    return Threshold(
-        bits, 0 if at_zero(inner) else channels, Domain("float" if source.domain.is_float else "int", bits)
-    )
+    none = levels == 2 and at_zero(inner)
+    return Threshold(bits, 0 if none else channels, Domain("float" if source.domain.is_float else "int", bits),
+                     levels=levels)  # fmt: skip
 
 
 def at_zero(inner: tuple[Node, ...]) -> bool:

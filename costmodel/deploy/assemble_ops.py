@@ -8,7 +8,7 @@ import numpy as np
 
 from costmodel.deploy import moves
 from costmodel.deploy.assembler import Assembler, builds, inherit
-from costmodel.deploy.cone import recoding_of, thresholds_of
+from costmodel.deploy.cone import recoding_of, steps_of, thresholds_of
 from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
 from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.pointwise import SPECIAL
@@ -94,17 +94,27 @@ def prelu(state: Assembler, node: Node) -> None:
 @builds("threshold")
 def threshold(state: Assembler, node: Node) -> None:
     """u = hi where d (x - T) >= 0; on integers T is the first integer on the upper side."""
-    found = thresholds_of(state, node)
     (source,) = node.inputs
-    have = state.types[source]
-    limits = found.limits / node.of(Threshold).unit
-    if have.kind == "int":
-        scaled = np.clip(limits * 2.0**have.fraction, -(2.0**61), 2.0**61)
-        limits = np.where(found.rising, np.ceil(scaled), np.floor(scaled)).astype(np.int64)
+    if node.of(Threshold).levels > 2:
+        steps = steps_of(state, node)
+        state.magnitude[node.id] = steps.unit
+        arrays = _limits(state, node, steps.limits, steps.rising)
+        state.emit(node, "levels", (source,), Type("int"), arrays, first=steps.first, stride=steps.stride)
+        return
+    found = thresholds_of(state, node)
     zero = node.domain.kind == "binary01"
     state.magnitude[node.id] = found.magnitude
-    arrays = {"limits": limits, "rising": np.broadcast_to(found.rising, limits.shape).astype(np.int8)}
+    arrays = _limits(state, node, found.limits, found.rising)
     state.emit(node, "threshold", (source,), Type("bits", zero=zero), arrays, zero=zero)
+
+
+def _limits(state: Assembler, node: Node, limits: Array, rising: Array) -> dict[str, Array]:
+    have = state.types[node.inputs[0]]
+    limits = limits / node.of(Threshold).unit
+    if have.kind == "int":
+        scaled = np.clip(limits * 2.0**have.fraction, -(2.0**61), 2.0**61)
+        limits = np.where(rising, np.ceil(scaled), np.floor(scaled)).astype(np.int64)
+    return {"limits": limits, "rising": np.broadcast_to(rising, limits.shape).astype(np.int8)}
 
 
 @builds("add")

@@ -1,6 +1,7 @@
-r"""The thresholds of a one-bit function, found by running it.
+r"""The thresholds of a function of few values, found by running it.
 
-The cone of a threshold is any computation of two values from one source that changes once in each channel. Its change
+The cone of a threshold is any computation of two values from one source that changes once in each channel, or of
+several equally spaced ones that only rises or only falls, which is a sum of such. Its change
 is found by bisection over all double-precision numbers: 64 evaluations give the exact number :math:`T_c` at which the
 function as written switches, whatever it is made of, with its own answer at the tie. ``torch.sign(0)``, which is
 neither of the two values, is taken as +1.
@@ -8,6 +9,7 @@ neither of the two values, is taken as +1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +17,10 @@ import numpy as np
 from costmodel.deploy.absorb import source_of
 from costmodel.deploy.assembler import Assembler
 from costmodel.deploy.constants import compress
+from costmodel.deploy.monotone import levels_of
 from costmodel.deploy.ops import OPS
 from costmodel.deploy.program import REAL, Array, Instruction
+from costmodel.graph.attrs import Threshold
 from costmodel.graph.node import Node
 
 #: Sources beyond this are not looked at; every published network stays far inside.
@@ -50,15 +54,51 @@ def recoding_of(state: Assembler, node: Node) -> tuple[bool, float]:
 
 
 def thresholds_of(state: Assembler, node: Node) -> Thresholds:
-    """The thresholds behind a ``threshold`` node."""
-    cone = node.inner
-    function = _Function(state, node, cone)
-    if any(part.op == "sign" for part in cone):
+    """The thresholds behind a ``threshold`` node of two levels."""
+    return _bisect(state, node, _function(state, node))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A quantiser as integers: ``first``, and ``stride`` more for each of the thresholds that is reached.
+
+    ``limits`` and ``rising`` are as those of :class:`Thresholds`, with the thresholds along a dimension in front of all
+    others; ``unit`` is what one of the integers stands for.
+    """
+
+    limits: Array
+    rising: Array
+    first: int
+    stride: int
+    unit: float
+
+
+def steps_of(state: Assembler, node: Node) -> Steps:
+    """The thresholds behind a ``threshold`` node of several levels: where it reaches each of them."""
+    levels = levels_of(node.inner, source_of(node.inner))
+    if levels is None or levels.units is None or levels.count != node.of(Threshold).levels:
+        raise state.refuse(node, "its levels do not lie on a grid")
+    function = _function(state, node)
+    found: list[tuple[Array, Array]] = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(1, levels.count):
+            above = _above(function, levels.low + (k - 0.5) * levels.step)
+            limits, rising = _change(above, np.full(function.shape, -_FAR))
+            _confirm(state, node, above, limits, rising)
+            found.append((limits, rising))
+    unit, first, stride = levels.units
+    limits, rising = (np.stack(each) for each in zip(*found, strict=True))
+    return Steps(limits, rising, first, stride, unit)
+
+
+def _function(state: Assembler, node: Node) -> _Function:
+    """What a threshold stands for; what it leaves open is noted."""
+    if any(part.op == "sign" and part.domain.kind == "binary" for part in node.inner):
         state.notes.append(
             "torch.sign gives 0 at 0, which one bit cannot hold; the deployed threshold takes 0 as +1 "
             f"(first at {node.module or 'the network'})"
         )
-    return _bisect(state, node, function)
+    return _Function(state, node, node.inner)
 
 
 class _Function:
@@ -92,37 +132,48 @@ def _bisect(state: Assembler, node: Node, function: _Function) -> Thresholds:
     with np.errstate(over="ignore", invalid="ignore"):
         if node.domain.kind == "binary01" and bool((function(low) < 0).any()):
             low = np.zeros(function.shape)  # a sign that is never negative: its operand is not, either
-        at_low, at_high = function(low), function(high)
-        values = np.concatenate([at_low.ravel(), at_high.ravel()])
+        values = np.concatenate([function(low).ravel(), function(high).ravel()])
         magnitude = float(np.abs(values).max())
         if node.domain.kind == "binary01" and bool((values < 0).any()):
             raise state.refuse(node, "its two values are zero and a negative number")
-        rising: Array = (at_high > 0) | (at_low <= 0)
-        changes = (at_low > 0) != (at_high > 0)
-        a: Array = _key(low)
-        b: Array = _key(high)  # the change lies in (a, b]
-        while bool((b > a + 1).any()):
-            middle = (a >> 1) + (b >> 1) + (a & b & 1)  # their difference can exceed 63 bits
-            same = (function(_number(middle)) > 0) == (at_low > 0)
-            a = np.where(same, middle, a)
-            b = np.where(same, b, middle)
-        limits: Array = np.where(rising, _number(b), _number(a))
-        constant = np.where(at_high > 0, -np.inf, np.inf)
-        limits = np.where(changes, limits, constant)
-        result = Thresholds(compress(limits), compress(np.where(changes, rising, True)), magnitude)
-        _confirm(state, node, function, result)
-    return result
+        above = _above(function, 0.0)
+        limits, rising = _change(above, low)
+        _confirm(state, node, above, limits, rising)
+    return Thresholds(compress(limits), compress(rising), magnitude)
 
 
-def _confirm(state: Assembler, node: Node, function: _Function, found: Thresholds) -> None:
+def _above(function: _Function, cut: float) -> Callable[[Array], Array]:
+    """Whether a function is greater than a number."""
+    return lambda x: function(x) > cut
+
+
+def _change(above: Callable[[Array], Array], low: Array) -> tuple[Array, Array]:
+    """Where a function of two results, which changes at most once from ``low`` on, changes; and whether it rises."""
+    high = np.full(low.shape, _FAR)
+    at_low, at_high = above(low), above(high)
+    rising: Array = at_high | ~at_low
+    a: Array = _key(low)
+    b: Array = _key(high)  # the change lies in (a, b]
+    while bool((b > a + 1).any()):
+        middle = (a >> 1) + (b >> 1) + (a & b & 1)  # their difference can exceed 63 bits
+        same = above(_number(middle)) == at_low
+        a = np.where(same, middle, a)
+        b = np.where(same, b, middle)
+    limits: Array = np.where(rising, _number(b), _number(a))
+    changes = at_low != at_high
+    constant = np.where(at_high, -np.inf, np.inf)
+    return np.where(changes, limits, constant), np.where(changes, rising, True)
+
+
+def _confirm(state: Assembler, node: Node, above: Callable[[Array], Array], limits: Array, rising: Array) -> None:
     """Look for a second change, near the first and far from it."""
-    center = np.where(np.isfinite(found.limits), found.limits, 0.0)
+    center = np.where(np.isfinite(limits), limits, 0.0)
     for distance in np.concatenate(
         [np.linspace(-1, 1, _PROBES), np.geomspace(1.5, 1e6, 12), -np.geomspace(1.5, 1e6, 12)]
     ):
-        x = np.broadcast_to(center + distance * (1 + np.abs(center)), function.shape)
-        expected = np.where(found.rising, x >= found.limits, x <= found.limits)
-        if bool(((function(x) > 0) != expected).any()):
+        x = center + distance * (1 + np.abs(center))
+        expected = np.where(rising, x >= limits, x <= limits)
+        if bool((above(x) != expected).any()):
             raise state.refuse(node, "its result changes more than once as its operand grows")
 
 

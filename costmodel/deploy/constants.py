@@ -29,8 +29,6 @@ class Constants:
     """
 
     def __init__(self, graph: Graph) -> None:
-        if not graph.values:
-            raise CostmodelError("the graph has no values: trace the network with values=True")
         self._values = graph.values
         self._sums: dict[int, Node] = {}  # a sum that reads each weight
         self._grids: set[int] = set()  # weights on a grid of several levels
@@ -44,6 +42,8 @@ class Constants:
     def tensor(self, constant: Constant) -> Array:
         """The tensor itself, in its own shape."""
         if constant.id not in self._values:
+            if not self._values:
+                raise CostmodelError("the graph has no values: trace the network with values=True")
             raise CostmodelError(f"the value of the constant {constant.path or constant.id} was not recorded")
         value: Any = self._values[constant.id]
         return np.asarray(value.detach().double().cpu().numpy(), dtype=np.float64)

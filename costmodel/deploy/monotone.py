@@ -9,7 +9,11 @@ the forms of its operands, never from values that were seen:
 * what reads nothing but one decision (a sign or a comparison of a monotone operand) has two values and changes where
   the decision does, whatever is computed from it.
 
-All else (magnitudes, squares, products, choices between two moving values) may change more often.
+* a magnitude moves with the distance of its operand from zero, and a value that takes the sign of the same operand
+  times one that never falls with that distance, and is never negative, is monotone: a ternary value is spelled so;
+* a choice by such a decision between two values that do not overlap is monotone if both move as the decision does.
+
+All else (magnitudes, squares, products, choices between other values) may change more often.
 """
 
 from __future__ import annotations
@@ -17,27 +21,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from costmodel.graph.affine import Step
-from costmodel.graph.attrs import Add, Affine, Call, Clamp, Compare
+from costmodel.graph.affine import Step, literal_step
+from costmodel.deploy.levels import ANY, TRUTH, Levels, added, chained, clamped, either, gated, rounded
+from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Compare, Gate, Round
 from costmodel.graph.domain import Domain
 from costmodel.graph.functions import COMPARISONS, FUNCTIONS
 from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
 
 
+_MINUS = literal_step(-1.0)
+_SIGNS = Levels(-1.0, 1.0, 1.0)
+#: Functions that never fall between two numbers that they do not pass.
+_BOUNDED = {
+    "sigmoid": Levels(0.0, 1.0), "tanh": Levels(-1.0, 1.0), "erf": Levels(-1.0, 1.0),
+    "hardsigmoid": Levels(0.0, 1.0), "exp": Levels(0.0), "softplus": Levels(0.0), "sqrt": Levels(0.0),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a value moves: ``direction`` is 1 (never falls), -1 (never rises), 0 (one of both in each channel).
+    """How a value moves: ``direction`` is 1 (never falls) or -1 (never rises) with the node ``turn``.
 
+    That is the last node whose own direction is one of both in each channel, -1 if there is none before the source.
     ``constant``: it does not depend on the source. ``decision``: the node whose two values decide it, -1 for none.
+    ``levels``: the numbers that it can be. ``odd``: the node that it is turned with; ``even``: the node with whose
+    distance from zero it moves, -1 for none.
     """
 
-    direction: int = 0
+    direction: int = 1
+    turn: int = -1
     constant: bool = False
     decision: int = -1
-
-
-_CONSTANT = Form(constant=True)
+    levels: Levels = ANY
+    odd: int = -1
+    even: int = -1
 
 
 def changes_once(cone: Sequence[Node], source: int) -> bool:
@@ -45,31 +63,155 @@ def changes_once(cone: Sequence[Node], source: int) -> bool:
 
     A result of more than two values is one that only rises or only falls.
     """
-    forms: dict[int, Form] = {source: Form(1)}
+    return form_of(cone, source) is not None
+
+
+def levels_of(cone: Sequence[Node], source: int) -> Levels | None:
+    """The numbers that the last node of ``cone`` can be, if it only rises or falls with ``source`` in each channel."""
+    form = form_of(cone, source)
+    return None if form is None else form.levels
+
+
+def form_of(cone: Sequence[Node], source: int) -> Form | None:
+    """How the last node of ``cone`` moves with ``source``; None where that is not known."""
+    forms: dict[int, Form] = {source: Form(1, odd=source)}
     for node in cone:
         form = _form(node, [forms.get(i) for i in node.inputs])
         if form is not None:
             forms[node.id] = form
-    return cone[-1].id in forms
+    last = forms.get(cone[-1].id)
+    return None if last is None or last.even >= 0 else last
 
 
 def _form(node: Node, given: Sequence[Form | None]) -> Form | None:
     """The form of a result, or None where it may change more than once."""
-    if any(form is None for form in given):
-        return None
-    moving = [form for form in given if form is not None and not form.constant]
-    if not moving:
-        return _CONSTANT
-    if moving[0].decision >= 0 and all(form.decision == moving[0].decision for form in moving):
-        return replace(moving[0], direction=0)
-    direction = _direction(node, given)
-    if direction is None:
-        return None
-    return Form(direction, decision=node.id if node.row.decides else -1)
-
-
-def _direction(node: Node, given: Sequence[Form | None]) -> int | None:
     forms = [form for form in given if form is not None]
+    if len(forms) < len(given):
+        return None
+    moving = [form for form in forms if not form.constant]
+    if not moving:
+        return Form(constant=True, levels=_levels(node, forms))
+    special = _ternary(forms) if node.op == "mul" else _chosen(node, forms) if node.op == "where" else None
+    if special is not None:
+        return special
+    if node.op == "abs" and forms[0].even < 0:
+        return Form(1, levels=Levels(0.0), even=forms[0].odd)
+    even, turn = moving[0].even, moving[0].turn
+    if any(form.even != even for form in moving):
+        return None
+    if moving[0].decision >= 0 and all(form.decision == moving[0].decision for form in moving):
+        direction = _direction(node, forms)
+        levels = ANY if direction is None else _levels(node, forms)
+        turn, odd = turn if direction else node.id, node.id if even < 0 else -1
+        return replace(moving[0], direction=direction or 1, turn=turn, levels=levels, odd=odd)
+    direction = _direction(node, forms)
+    if direction is None or any(form.turn != turn for form in moving):
+        return None
+    if direction == 0:
+        direction, turn = 1, node.id
+    odd = -1 if even >= 0 else forms[0].odd if len(forms) == 1 and _turns(node) else node.id
+    decides = node.row.decides and (node.op != "sign" or node.domain.kind == "binary")
+    return Form(direction, turn, False, node.id if decides else -1, _levels(node, forms), odd, even)
+
+
+def _turns(node: Node) -> bool:
+    """Whether f(-x) = -f(x)."""
+    match node.attrs:
+        case Affine(steps=steps):
+            return all(step.fn in ("mul", "div") for step in steps)
+        case Clamp(low=low, high=high):
+            return isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == -high
+        case Round(fn=fn):
+            return fn in ("round", "trunc")
+        case Call(fn=fn) if node.op == "special":
+            return fn in ("tanh", "erf", "atan")
+    return node.op in ("sign", "cast")
+
+
+def _ternary(forms: Sequence[Form]) -> Form | None:
+    """A product with the sign of the source, whose other factor is zero near it and one far from it."""
+    if len(forms) != 2:
+        return None
+    for signed, far in (forms, forms[::-1]):
+        if signed.odd == far.even >= 0 and (far.direction, far.turn) == (1, -1) and far.levels.is_truth:
+            return Form(signed.direction, signed.turn, levels=gated(signed.levels), odd=signed.odd)
+    return None
+
+
+def _chosen(node: Node, forms: Sequence[Form]) -> Form | None:
+    """A choice by a decision: monotone if what is chosen above lies above what is chosen below."""
+    attrs = node.attrs
+    if not isinstance(attrs, Choose) or attrs.operands is None:
+        return None
+    match attrs.fn, attrs.operands:
+        case "where", (In() as place, above, below):
+            pass
+        case "masked_fill", (below, In() as place, above):
+            pass
+        case _:
+            return None
+    decided, high, low = forms[place.position], _branch(above, forms), _branch(below, forms)
+    if high is None or low is None or not decided.levels.is_truth:
+        return None
+    if decided.direction < 0:
+        high, low = low, high
+    parts = [form for form in (high, low) if not form.constant]
+    if any((form.even, form.direction, form.turn) != (decided.even, 1, decided.turn) for form in parts):
+        return None
+    if not high.levels.low >= low.levels.high:
+        return None
+    decision, odd = decided.decision if not parts else -1, node.id if decided.even < 0 else -1
+    return Form(1, decided.turn, False, decision, either(high.levels, low.levels), odd, decided.even)
+
+
+def _branch(operand: object, forms: Sequence[Form]) -> Form | None:
+    """What a choice takes: a moving value, or a number of the program."""
+    if isinstance(operand, In):
+        return forms[operand.position]
+    number = operand.literal if isinstance(operand, Constant) else operand
+    if not isinstance(number, (int, float)):
+        return None
+    return Form(constant=True, levels=Levels(float(number), float(number)))
+
+
+def _levels(node: Node, forms: Sequence[Form]) -> Levels:
+    """The numbers that a result can be, by those that its operands can be."""
+    x = forms[0].levels
+    match node.attrs:
+        case Affine(steps=steps):
+            return chained(x, steps)
+        case Clamp(low=low, high=high):
+            bounds = [_number(bound) for bound in (low, high)]
+            known = all(n is not None or b is None for n, b in zip(bounds, (low, high), strict=True))
+            return clamped(x, *bounds) if known else ANY
+        case Round(fn=fn):
+            return rounded(x, fn)
+        case Compare() | Call() if node.op in ("compare", "logical"):
+            return TRUTH
+        case Add(subtract=subtract):
+            y = forms[-1].levels
+            return added(x, chained(y, (_MINUS,)) if subtract else y)
+        case Call(fn=fn) if node.op == "special":
+            return _BOUNDED.get(fn, ANY)
+    match node.op:
+        case "sign":
+            return {"binary": Levels(-1.0, 1.0, 2.0, 1.0), "binary01": TRUTH}.get(node.domain.kind, _SIGNS)
+        case "relu":
+            return clamped(x, 0.0, None)
+        case "cast":
+            return x if node.domain.is_float or x.step else ANY
+        case "minimum" | "maximum" if "bound" in node.consts:
+            number = node.consts["bound"].literal
+            return ANY if number is None else clamped(x, *((None, number) if node.op == "minimum" else (number, None)))
+    return ANY
+
+
+def _number(bound: object) -> float | None:
+    number = bound.literal if isinstance(bound, Constant) else bound
+    return float(number) if isinstance(number, (int, float)) else None
+
+
+def _direction(node: Node, forms: Sequence[Form]) -> int | None:
     (first, *rest) = forms
     match node.attrs:
         case Affine(steps=steps):
@@ -115,10 +257,10 @@ def _none_negative(options: Sequence[object]) -> bool:
 
 
 def _common(a: Form, b: Form) -> int | None:
-    """The direction of both, where they are known to share one."""
+    """The direction of both, where they share one."""
     if a.constant or b.constant:
         return b.direction if a.constant else a.direction
-    return a.direction if a.direction == b.direction != 0 else None
+    return a.direction if a.direction == b.direction else None
 
 
 def rises(step: Step) -> bool:

@@ -157,6 +157,17 @@ def threshold(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return (high.astype(np.int8) << 1) - np.int8(1)
 
 
+@executes("levels")
+def levels(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
+    """``first``, and ``stride`` more for each of the thresholds that are reached."""
+    (value,) = x
+    result = np.full(value.shape, i.params["first"], np.int64)
+    for limits, rising in zip(i.arrays["limits"], i.arrays["rising"], strict=True):
+        count(tally, i, "compare", value.size)
+        result += np.where(rising == 1, value >= limits, value <= limits) * np.int64(i.params["stride"])
+    return result
+
+
 @executes("add")
 def add(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = x[0] - x[1] if i.params["subtract"] else x[0] + x[1]

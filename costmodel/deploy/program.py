@@ -27,6 +27,8 @@ class Type:
 
 
 REAL = Type("real")
+#: Instructions that compare with thresholds.
+DECISIONS = ("threshold", "levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ class Program:
     notes: tuple[str, ...] = ()
 
     def bits(self) -> list[int]:
-        """The values that are made by a threshold: where two executions can differ in a sign."""
-        return [i.out for i in self.instructions if i.op == "threshold"]
+        """The values that are made by thresholds: where two executions can differ in a decision."""
+        return [i.out for i in self.instructions if i.op in DECISIONS]
 
 
 def narrow(array: Array) -> Array:

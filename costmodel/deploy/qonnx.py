@@ -160,16 +160,7 @@ def _prelu(writer: _Writer, i: Instruction) -> None:
 
 
 def _threshold(writer: _Writer, i: Instruction) -> None:
-    limits, rising = i.arrays["limits"], i.arrays["rising"]
-    falling = rising == 0
-    # The first number of single precision on the upper side keeps the decision of every such number.
-    cut = np.where(falling, -limits, limits)
-    narrow = np.clip(cut, -_FAR, _FAR).astype(np.float32)
-    narrow = np.where(narrow.astype(np.float64) < cut, np.nextafter(narrow, np.float32(np.inf)), narrow)
-    narrow = np.clip(narrow, -_FAR, _FAR).astype(np.float32)
-    source = _value(i)
-    if bool(falling.any()):
-        source = writer.node("Mul", [source, writer.constant(np.where(falling, -1.0, 1.0))], i.shape)
+    narrow, source = _cuts(writer, i)
     zero = bool(i.params["zero"])
     writer.types[f"v{i.out}"] = "BINARY" if zero else "BIPOLAR"
     if writer.standard:
@@ -179,15 +170,59 @@ def _threshold(writer: _Writer, i: Instruction) -> None:
         low = writer.constant(np.array(0.0 if zero else -1.0))
         writer.finish(i, "Where", [high, writer.constant(np.array(1.0)), low])
         return
-    if narrow.size not in (1, narrow.shape[1] if narrow.ndim > 1 else 1):
+    _multi_threshold(writer, i, source, narrow[None], "BINARY" if zero else "BIPOLAR", *((1, 0) if zero else (2, -1)))
+
+
+def _cuts(writer: _Writer, i: Instruction) -> tuple[Array, str]:
+    """Thresholds of single precision, all rising, and what is compared with them: a falling one is of its negative.
+
+    The first number of single precision on the upper side keeps the decision of every such number.
+    """
+    limits, falling = i.arrays["limits"], i.arrays["rising"] == 0
+    cut = np.where(falling, -limits, limits)
+    narrow = np.clip(cut, -_FAR, _FAR).astype(np.float32)
+    narrow = np.where(narrow.astype(np.float64) < cut, np.nextafter(narrow, np.float32(np.inf)), narrow)
+    source = _value(i)
+    down = falling.any(0) if i.op == "levels" else falling  # all levels of a channel, or none
+    if bool(down.any()):
+        source = writer.node("Mul", [source, writer.constant(np.where(down, -1.0, 1.0))], i.shape)
+    return np.clip(narrow, -_FAR, _FAR).astype(np.float32), source
+
+
+def _multi_threshold(
+    writer: _Writer, i: Instruction, source: str, cuts: Array, kind: str, stride: int, first: int
+) -> None:
+    """``cuts`` are the thresholds ``[levels - 1, ...]`` against the operand."""
+    channels = cuts.shape[2] if cuts.ndim > 2 else 1
+    if cuts[0].size not in (1, channels):
         raise writer.refuse(i, "a threshold that differs within a channel")
     if len(i.shape) not in (2, 4):
         raise writer.refuse(i, f"a threshold on {len(i.shape)} dimensions")
     writer.finish(
-        i, "MultiThreshold", [source, writer.constant(narrow.reshape(-1, 1))], domain=DOMAIN,
-        out_dtype="BINARY" if zero else "BIPOLAR", out_scale=1.0 if zero else 2.0, out_bias=0.0 if zero else -1.0,
+        i, "MultiThreshold", [source, writer.constant(cuts.reshape(len(cuts), -1).T)], domain=DOMAIN,
+        out_dtype=kind, out_scale=float(stride), out_bias=float(first),
         data_layout="NCHW" if len(i.shape) == 4 else "NC",
     )  # fmt: skip
+
+
+def _levels(writer: _Writer, i: Instruction) -> None:
+    """Several thresholds of one value, and how many of them it reaches."""
+    cuts, source = _cuts(writer, i)
+    first, stride = i.params["first"], i.params["stride"]
+    last = first + stride * len(cuts)
+    kind = f"{'INT' if first < 0 else 'UINT'}{max(-first - 1, last).bit_length() + (first < 0)}"
+    writer.types[f"v{i.out}"] = kind
+    if not writer.standard:
+        _multi_threshold(writer, i, source, cuts, kind, stride, first)
+        return
+    total = writer.constant(np.full((1,) * len(i.shape), float(first)))
+    for k, cut in enumerate(cuts):
+        below = writer.node("Less", [source, writer.constant(cut)], i.shape)
+        writer.booleans.add(below)
+        step = [below, writer.constant(np.array(0.0)), writer.constant(np.array(float(stride)))]
+        sums = [total, writer.node("Where", step, i.shape)]
+        total = writer.node("Add", sums, i.shape) if k + 1 < len(cuts) else ""
+    writer.finish(i, "Add", sums)
 
 
 def _add(writer: _Writer, i: Instruction) -> None:
@@ -263,7 +298,8 @@ def _move(writer: _Writer, i: Instruction) -> None:
 
 _WRITERS: dict[str, Callable[[_Writer, Instruction], None]] = {
     "xnor_sum": _sum, "signed_sum": _sum, "real_sum": _sum, "affine_real": _affine, "prelu_real": _prelu,
-    "threshold": _threshold, "add": _add, "max_pool": _pool, "pooled_sum": _pool, "clamp": _clip, "move": _move,
+    "threshold": _threshold, "levels": _levels, "add": _add, "max_pool": _pool, "pooled_sum": _pool, "clamp": _clip,
+    "move": _move,
     "relu": _simple("Relu"), "to_real": _simple("Identity"), "to_int": _simple("Identity"),
     "move_point": _simple("Identity"), "round_real": _round, "abs_real": _simple("Abs"),
 }  # fmt: skip

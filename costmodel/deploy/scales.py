@@ -190,6 +190,8 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     users = graph.users()
     names: dict[int, int] = {}
     absorbed: dict[int, tuple[Step, ...]] = {}
+    table = graph.by_id()
+    kinds: dict[int, Domain] = {}  # sum -> the few levels that its operand is left with
     rows: list[Rewrite] = []
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -199,12 +201,17 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
             if target is not None and (scale_only(steps) or target not in absorbed):
                 absorbed[target] = (*steps, *absorbed.get(target, ()))
                 names[node.id] = node.inputs[0]
+                levels = table[node.inputs[0]].domain
+                if not levels.is_float and scale_only(steps) and _only_moved(node, target, users):
+                    kinds[target] = levels.with_scale("one")
                 why = "the scale goes into the real weights of the sum after it"
                 rows.append(rewrite_row("scale into next weights", [node], [], why, node.module))
                 continue
         nodes.append(node)
-    nodes = [node.with_attrs(pre=(*absorbed[node.id], *node.of(Product).pre)) if node.id in absorbed else node
-             for node in nodes]  # fmt: skip
+    for k, node in enumerate(nodes):
+        if node.id in absorbed:
+            attrs = node.of(Product)
+            nodes[k] = node.with_attrs(pre=(*absorbed[node.id], *attrs.pre), a=kinds.get(node.id, attrs.a))
     return graph.with_nodes(substitute(nodes, names), rows)
 
 
@@ -226,6 +233,15 @@ def _real_sum_after(
         summed = 1 if user.op == "gap" else summed
         current = user
     return None
+
+
+def _only_moved(node: Node, target: int, users: dict[int, list[Node]]) -> bool:
+    """Whether the elements of a node reach a sum as they are, whatever their order."""
+    while (reader := users[node.id][0]).id != target:
+        if not reader.row.selects:
+            return False
+        node = reader
+    return True
 
 
 def _takes_biases(node: Node, current: Node, user: Node) -> bool:

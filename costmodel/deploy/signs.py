@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from costmodel.deploy.absorb import at_zero
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.monotone import rises
-from costmodel.graph.attrs import Affine, Call, Compare, Gate, Move, Variance
+from costmodel.graph.attrs import Affine, Call, Compare, Gate, Move, Threshold, Variance
 from costmodel.graph.functions import FUNCTIONS
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
 from costmodel.graph.operands import In
@@ -37,11 +37,16 @@ def drop_before_signs(graph: Graph) -> Graph:
         while len(readers) == 1 and readers[0].row.moves and current.id not in graph.outputs:
             current = readers[0]
             readers = users[current.id]
-        signs = all(reader.op == "threshold" and at_zero(reader.inner) for reader in readers)
+        signs = all(_is_sign(reader) for reader in readers)
         if readers and signs and current.id not in graph.outputs:
             names[node.id] = node.inputs[0]
             rows.append(rewrite_row("scale before a sign", [node], [], WHY_SIGN, node.module))
     return graph.with_nodes(substitute((n for n in graph.nodes if n.id not in names), names), rows)
+
+
+def _is_sign(node: Node) -> bool:
+    """Whether a threshold is one comparison with zero."""
+    return isinstance(node.attrs, Threshold) and node.attrs.levels == 2 and at_zero(node.inner)
 
 
 def drop_positive_factors(graph: Graph) -> Graph:

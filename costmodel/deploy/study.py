@@ -17,7 +17,7 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
-from costmodel.deploy.program import Array, Instruction, Program
+from costmodel.deploy.program import DECISIONS, Array, Instruction, Program
 from costmodel.errors import CostmodelError
 from costmodel.graph.node import Graph
 from costmodel.ledger.ledger import Profile
@@ -161,11 +161,11 @@ def verify(deployment: Deployment, images: Array | tuple[Array, ...]) -> Verdict
 
     def look(instruction: Instruction, arguments: list[Array], result: Array) -> None:
         nonlocal ties, decisions
-        if instruction.op == "threshold":
+        if instruction.op in DECISIONS:
             limits = instruction.arrays["limits"]
             with np.errstate(invalid="ignore"):
                 ties += int((np.abs(arguments[0] - limits) <= near * (1.0 + np.abs(limits))).sum())
-            decisions += result.size
+            decisions += result.size * (len(limits) if instruction.op == "levels" else 1)
 
     got = Executor(program).run(*given, probe=look)
     inputs = [torch.as_tensor(x, dtype=dtype) for x in given]
@@ -226,14 +226,14 @@ def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | Non
         def keep(
             instruction: Instruction, arguments: list[Array], result: Array, bits: dict[int, Array] = bits
         ) -> None:
-            if instruction.op == "threshold":
+            if instruction.op in DECISIONS:
                 bits[instruction.out] = result
 
         def match(
             instruction: Instruction, arguments: list[Array], result: Array, bits: dict[int, Array] = bits
         ) -> None:
             nonlocal widest
-            if instruction.op == "threshold":
+            if instruction.op in DECISIONS:
                 flips[instruction.out][0] += int((bits[instruction.out] != result).sum())
                 flips[instruction.out][1] += result.size
             elif result.dtype == np.int64 and result.size:

@@ -10,6 +10,11 @@ take :math:`T_c` to be the point at which :math:`g` changes. In particular
   the sign of :math:`\gamma_c`;
 * ``where(x >= 0, 1, -1)``, ``(x >= 0) * 2 - 1``, ``heaviside`` and clamped signs are :math:`T = 0`.
 
+A quantiser of :math:`L` equally spaced levels is the sum of :math:`L - 1` such functions, :math:`[x \ge T_k]` for the
+point from which on it is at least its level :math:`k`: rounding half to even, floors and clamps are all in these
+points. That is at most as many comparisons as ``2^bits - 1`` for :data:`BITS` bits; wider ones stay as they were
+written, where a scale, a rounding and a clamp are cheaper than their comparisons.
+
 Precondition: one source, all operations element by element, nothing inside is read from outside, and the structure of
 the computation lets it change at most once (:mod:`costmodel.deploy.monotone`). The largest such computation is taken;
 what changes more often, as the sign of a magnitude less a constant does, stays as it was written.
@@ -20,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.deploy.absorb import threshold_attrs
+from costmodel.deploy.absorb import source_of, threshold_attrs
 from costmodel.deploy.account import rewrite_row
-from costmodel.deploy.monotone import changes_once
+from costmodel.deploy.monotone import changes_once, levels_of
 from costmodel.graph.affine import Step
 from costmodel.graph.attrs import NONE, Affine
 from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain
@@ -31,10 +36,14 @@ from costmodel.graph.operands import Constant
 from costmodel.graph.vocabulary import Rewrite
 
 WHY = "a function of one value with two results is a comparison with a threshold; positive scales and biases move it"
+WHY_LEVELS = "a quantiser of L levels is L - 1 comparisons; rounding, clamps, scales and biases are in their thresholds"
+_FEW = ("binary", "binary01", "ternary", "int")
+#: Quantisers of up to this many bits become comparisons.
+BITS = 4
 
 
-def to_thresholds(graph: Graph) -> Graph:
-    """Replace every one-bit cone by a ``threshold`` node."""
+def to_thresholds(graph: Graph, bits: int = BITS) -> Graph:
+    """Replace every one-bit cone, and every quantiser of up to ``bits`` bits, by a ``threshold`` node."""
     nodes = {node.id: node for node in graph.nodes}
     table = graph.by_id()
     position = {node.id: index for index, node in enumerate(graph.nodes)}
@@ -43,15 +52,20 @@ def to_thresholds(graph: Graph) -> Graph:
     inside: set[int] = set()
     rows: list[Rewrite] = []
     for root in reversed(graph.nodes):
-        if root.id in inside or not root.domain.is_one_bit or not root.row.elementwise:
+        if root.id in inside or root.domain.kind not in _FEW or not root.row.elementwise:
             continue
-        source, cone = _largest(table, _cones(root, nodes, position, users, graph.outputs))
+        if root.domain.per_channel and root.domain.scale != "one":
+            continue  # a size of each channel stays a scale; what it multiplies is looked at on its own
+        cones = _cones(root, nodes, position, users, graph.outputs)
+        one_bit = root.domain.is_one_bit
+        source, cone = _largest(table, cones) if one_bit else _quantiser(table, cones, 1 << bits)
         if source is None:
             continue
         inside.update(node.id for node in cone)
-        node = _threshold(graph, root, table[source], cone)
+        node = _threshold(root, table[source], cone)
         replaced[root.id] = node
-        row = rewrite_row(_name(cone), cone, [node], WHY, root.module)
+        why = WHY if one_bit else WHY_LEVELS
+        row = rewrite_row(_name(cone) if one_bit else "quantiser into comparisons", cone, [node], why, root.module)
         if row.removed:
             rows.append(row)
     kept: list[Node] = []
@@ -108,23 +122,47 @@ def _largest(
     return None, []
 
 
+def _quantiser(
+    table: Mapping[int, Node | GraphInput], cones: list[tuple[int, list[Node]]], most: int
+) -> tuple[int | None, list[Node]]:
+    """The largest of the computations that gives at most ``most`` levels that integers can stand for."""
+    for source, cone in reversed(cones):
+        if table[source].shape != cone[-1].shape or table[source].domain.is_one_bit:
+            continue
+        levels = levels_of(cone, source)
+        if levels is None or not 2 < levels.count <= most or levels.units is None:
+            continue
+        if (levels.units[0] == 1.0) == (cone[-1].domain.scale == "one"):
+            return source, cone
+    return None, []
+
+
 def _recodes(source: Node | GraphInput) -> bool:
     """Whether the source has two values, so that its function is another name for them."""
     return source.domain.is_one_bit and isinstance(source, Node)
 
 
-def _threshold(graph: Graph, root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
-    if _recodes(source):
+def _threshold(root: Node, source: Node | GraphInput, cone: list[Node]) -> Node:
+    if root.domain.is_one_bit and _recodes(source):
         return replace(root, op="recode", inputs=(source.id,), consts={}, tags=(), attrs=NONE, inner=tuple(cone))
     return replace(
-        root, op="threshold", inputs=(source.id,), consts={}, tags=("binarize",), inner=tuple(cone),
-        attrs=threshold_attrs(source, tuple(cone)),
+        root, op="threshold", inputs=(source.id,), consts={}, inner=tuple(cone),
+        tags=("binarize" if root.domain.is_one_bit else "quantize",),
+        attrs=threshold_attrs(source, tuple(cone), _count(root, cone)),
     )  # fmt: skip
 
 
+def _count(root: Node, cone: list[Node]) -> int:
+    levels = None if root.domain.is_one_bit else levels_of(cone, source_of(tuple(cone)))
+    return 2 if levels is None else levels.count
+
+
 def _restore_scales(graph: Graph) -> Graph:
-    """A threshold gives ±1 or {0, 1}, and so does what moves or compares such values. Sums of products apply the size
-    that they stand for afterwards; other users, such as a residual addition, get it by an explicit scale here."""
+    """A threshold gives ±1, {0, 1} or few integers, and so does what moves or compares such values.
+
+    Sums of products apply the size that they stand for afterwards; other users, such as a residual addition, get it by
+    an explicit scale here.
+    """
     users = graph.users()
     fresh = graph.free_id()
     names: dict[tuple[int, int], int] = {}  # (user, unit values) -> scaled values
@@ -153,10 +191,11 @@ def _restore_scales(graph: Graph) -> Graph:
 
 
 def _gives_units(node: Node, units: set[int]) -> bool:
-    """Whether its one-bit values come as ±1 or {0, 1}, whatever size they stand for."""
+    """Whether its few values come as integers, whatever size these stand for."""
     if node.inner:
         return True
-    return node.row.selects and node.domain.is_one_bit and units.issuperset(node.inputs)
+    alike = len(node.inputs) == 1 or node.domain.is_one_bit  # levels that lie side by side may differ in size
+    return node.row.selects and node.domain.kind in _FEW and alike and units.issuperset(node.inputs)
 
 
 def _scale_constant(domain: Domain) -> Constant:

@@ -153,12 +153,16 @@ class Move(Attrs):
 
 @dataclass(frozen=True, slots=True)
 class Threshold(Attrs):
-    """``channels`` thresholds of ``domain``, against values of ``bits_in`` bits that are stored divided by ``unit``."""
+    """``channels`` thresholds of ``domain``, against values of ``bits_in`` bits that are stored divided by ``unit``.
+
+    ``levels`` is the number of results, one more than each value is compared with.
+    """
 
     bits_in: int
     channels: int
     domain: Domain
     unit: float = 1.0
+    levels: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,8 +187,10 @@ def prelu(node: Node) -> Iterable[Row]:
 
 @charges("threshold")
 def threshold(node: Node) -> Iterable[Row]:
-    width = node.of(Threshold).bits_in
-    yield Row("compare", "binarize", node.numel, width, width)
+    """A result of L levels is as many comparisons as lie between them: L - 1."""
+    attrs = node.of(Threshold)
+    tag = "binarize" if attrs.levels == 2 else "quantize"
+    yield Row("compare", tag, node.numel * (attrs.levels - 1), attrs.bits_in, attrs.bits_in)
 
 
 def _width(node: Node) -> int:

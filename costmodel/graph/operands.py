@@ -26,7 +26,7 @@ class Constant:
 
     ``id`` is its value in the recording (-1 for a literal), ``domain`` what its values are known to be, ``literal`` the
     number itself if it was written in the program, ``factor`` what the recorded value is multiplied by. ``shape``
-    leaves out dimensions along which the values only repeat.
+    leaves out dimensions along which the values only repeat. ``whole``: all elements were read, and are integers.
     """
 
     id: int
@@ -35,6 +35,7 @@ class Constant:
     literal: float | None = None
     path: str = ""
     factor: float = 1.0
+    whole: bool = False
 
     @property
     def numel(self) -> int:

@@ -94,5 +94,5 @@ def _constants(node: Node) -> Iterable[tuple[str, Constant]]:
             yield from ((name, c) for name, c in stored_constants(steps) if multiplier != "lut" or name != "scale")
         case Product(post=post):  # a folded scale is in the weights; a folded bias is stored next to them
             yield from ((n, c) for n, c in stored_constants(post) if n == "bias" and "bias" not in node.consts)
-        case Threshold(channels=channels, domain=domain):
-            yield "threshold", Constant(-2, (channels,), domain)
+        case Threshold(channels=channels, domain=domain, levels=levels):
+            yield "threshold", Constant(-2, (channels * (levels - 1),), domain)

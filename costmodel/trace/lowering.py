@@ -57,7 +57,8 @@ class Lowering:
                 return literal_constant(number_written)
             shape = value.shape if axis is not None else distinct_shape(value)
             domain = self.simplified.domain(argument.id, axis) if look else FLOAT
-            return Constant(argument.id, shape, real(float_bits(value)) if domain.is_float else domain, path=value.path)
+            kind = real(float_bits(value)) if domain.is_float else domain
+            return Constant(argument.id, shape, kind, path=value.path, whole=are_integers(value))
         if isinstance(argument, (int, float)):
             return literal_constant(float(argument))
         return None
@@ -231,6 +232,14 @@ def _numel(shape: tuple[int, ...]) -> int:
     for size in shape:
         count *= size
     return count
+
+
+def are_integers(value: Value) -> bool:
+    """Whether all elements of a small constant, such as the zero points of a quantiser, are integers."""
+    sample = value.sample
+    if sample is None or not 0 < sample.numel() == _numel(value.shape) <= 4096 or sample.is_complex():
+        return False
+    return not sample.is_floating_point() or bool((sample == sample.round()).all())
 
 
 def written_number(value: Value) -> float | None:

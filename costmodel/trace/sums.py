@@ -31,6 +31,8 @@ def sum_of_products(
     multiplications of binary networks stand.
     """
     a = state.domain_of(x)
+    if a.per_channel:  # a size of each channel is no common factor of the sum: its terms are real numbers
+        a = FLOAT
     b = state.domain_of(weight) if isinstance(weight, int) else weight.domain
     out: Domain = FLOAT  # real numbers, summed: no need to look
     if a.kind != "float" and b.kind not in ("float", "pow2"):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from costmodel.graph.affine import Step
-from costmodel.graph.operands import Constant
 
 #: Two numbers of the program that differ by less than this part of a step are one: 0.1 + 0.2 is 0.3.
 _NEAR = 1e-9
@@ -22,7 +21,7 @@ _ROUNDED: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """``low`` to ``high``: all real numbers between for ``step`` 0, else those ``step`` apart, ``origin`` among them."""
+    """``low`` to ``high``: all real numbers for ``step`` 0, else those ``step`` apart, ``origin`` among them."""
 
     low: float = -math.inf
     high: float = math.inf

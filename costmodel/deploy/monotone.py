@@ -21,14 +21,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from costmodel.graph.affine import Step, literal_step
 from costmodel.deploy.levels import ANY, TRUTH, Levels, added, chained, clamped, either, gated, rounded
-from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Compare, Gate, Round
+from costmodel.graph.affine import Step, literal_step
+from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Compare, Round
 from costmodel.graph.domain import Domain
 from costmodel.graph.functions import COMPARISONS, FUNCTIONS
 from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
-
 
 _MINUS = literal_step(-1.0)
 _SIGNS = Levels(-1.0, 1.0, 1.0)

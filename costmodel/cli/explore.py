@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--count", action="store_true", help="say how many designs the space has, and price none")
     search = "evolutionary search over foldings with N evaluations, reported against the exact front"
     what.add_argument("--search", type=options.COUNT, metavar="N", help=search)
-    options.add(parser, "--seed")
+    options.add(parser, "--seed", "--accuracies")
     parser.add_argument("--resume", action="store_true", help="keep the parts that are there and price the rest")
     cloud = "keep up to N priced designs next to the fronts, evenly spread, for `costmodel dashboard --sweep DIR`"
     parser.add_argument("--keep-points", type=options.whole(0, 10**12), default=0, metavar="N", help=cloud)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from costmodel.explore import views
     from costmodel.explore.space import read_space
 
-    space = read_space(args.space)
+    space = read_space(args.space, args.accuracies)
     if args.count:
         emit([views.count(space)], args.format)
         return 0
@@ -121,9 +121,10 @@ def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
     groups = sweep(
         space, args.output, engine=args.engine, workers=args.workers, resume=args.resume, address=args.address,
         keep_points=args.keep_points, progress=None if args.quiet else show,
+        again=lambda n: print(f"{n} parts are damaged or of other inputs, and are priced again", file=sys.stderr),
     )  # fmt: skip
     given = {(group.kind, group.label) for group in groups}
-    for kind, label in dict.fromkeys((c.entry.kind, space.label(c.network.name, c.entry.target)) for c in cases(space)):
+    for kind, label in dict.fromkeys((c.entry.kind, space.label(c.network, c.entry.target)) for c in cases(space)):
         if (kind, label) not in given:
             print(
                 f"costmodel: nothing of {' '.join(filter(None, [kind, label]))} can be judged or fits", file=sys.stderr

@@ -47,6 +47,9 @@ def _pivot_kernel(points, pivots, keep):  # type: ignore[no-untyped-def]
 
 def drop_dominated_by(pivots: Floats, points: Floats, keep: Mask) -> int:
     """Write into ``keep`` which of ``points`` [n, d] no pivot [p, d] dominates; return how many."""
+    if not len(pivots):  # the kernel would read beyond its end
+        keep[:] = True
+        return len(points)
     return int(_pivot_kernel(points, pivots, keep))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from costmodel.explore.space import DesignSpace, Entry, Network
+from costmodel.explore.networks import Network
+from costmodel.explore.space import DesignSpace, Entry
 
 #: Numbers that a case may use; the global id of a design is ``case * STRIDE + number``.
 STRIDE = 1 << 40

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from costmodel.errors import CostmodelError
-from costmodel.explore.evaluators import ledger_of
 from costmodel.explore.front import Front, Member
 from costmodel.explore.intervals import Membership, membership
-from costmodel.explore.space import Network
+from costmodel.explore.ledgers import ledger_of
+from costmodel.explore.networks import of_command
 from costmodel.metrics import maximised, objective_names
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.uncertainty import sample
@@ -60,24 +60,13 @@ def _metric(name: str, bill: Estimate) -> str | None:
 def _bill(member: Member, level: str) -> Estimate:
     from costmodel.targets import estimate
 
-    model, *arguments = member.network.split(",")
-    pairs = tuple((key, _plain(text)) for key, _, text in (item.partition("=") for item in arguments))
-    ledger = ledger_of(Network(model, pairs), level)
+    ledger = ledger_of(of_command(member.command), level)
     settings: dict[str, Any] = dict(member.settings)
     if member.folding is not None:
         settings |= {"folding": _finn(member), "mode": "dataflow"}
         if "seconds_per_image" in member.metrics:  # what is not folded is built for this rate; a hair less rounds to it
             settings["fps"] = (1 - 1e-9) / member.metrics["seconds_per_image"]
     return estimate(ledger, member.target, **settings)
-
-
-def _plain(text: str) -> Any:
-    import ast
-
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _finn(member: Member) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError
+from costmodel.explore.accuracy import accuracy
 from costmodel.explore.cases import Case
-from costmodel.explore.space import Entry, Network
+from costmodel.explore.ledgers import decoded
+from costmodel.explore.space import Entry
+from costmodel.explore.tables import Choices
 from costmodel.ledger.ledger import Ledger
 from costmodel.metrics import objective_names
 from costmodel.targets import arrays
@@ -21,15 +25,17 @@ from costmodel.targets.fpga.job import capacity, make_job, prices
 from costmodel.targets.fpga.latency import latency
 from costmodel.targets.fpga.space import fold_design
 from costmodel.targets.fpga.timing import Timing
-from costmodel.targets.load import load_target
 
 if TYPE_CHECKING:
-    from costmodel.explore.compose import Points
+    from costmodel.explore.exact import Exact
     from costmodel.explore.mapping import LayerTables, MappingFront
     from costmodel.targets.spec import Target
 
 #: Numbers [n] of designs and their metrics, each [n] or one for all.
 Block = tuple[NDArray[np.int64], Mapping[str, Any]]
+
+Bounds = Mapping[str, tuple[float, float]]
+NO_BOUNDS: Bounds = {}
 
 _BLOCK = 1 << 16
 #: Designs that are followed through their pipelines at a time.
@@ -39,47 +45,49 @@ _FOLLOWED = 1 << 10
 MEMBERS = 1 << 28
 
 
-def ledger_of(network: Network, level: str) -> Ledger:
-    """The ledger of a network, from the store of profiles where it is there."""
-    from costmodel import api
+def fixed_metrics(case: Case, ledger: Ledger, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics of a design that are those of its network; ``accuracy`` in percent, NaN where none is known for these
+    settings."""
+    figure = accuracy(case.network, case.entry.spec, settings)
+    return {"accuracy": figure.top1 if figure else float("nan"), "weight_bits": float(ledger.weight_bits())}
 
-    request = api.make_request(network.model, None, arguments=dict(network.arguments))
-    return api.answer(request).ledger(level)
 
+@dataclass(frozen=True)
+class Open:
+    """What a front is not certain of: the metrics of which a lower limit may leave out what would be a member, where
+    dominated designs are not looked at; and why it is not proven in any case."""
 
-def network_metrics(network: Network, ledger: Ledger) -> dict[str, float]:
-    """Metrics of a network alone; ``accuracy`` in percent, NaN where none is recorded."""
-    from costmodel.train.records import accuracies
-
-    try:
-        axes = dict(network.arguments)
-        figures = accuracies(network.model, float(axes.pop("width", 1.0)), axes)
-    except CostmodelError:  # not a network of the zoo
-        figures = []
-    return {"accuracy": figures[0].top1 if figures else float("nan"), "weight_bits": float(ledger.weight_bits())}
+    coordinates: tuple[str, ...] = ()
+    unproven: str = ""
 
 
 class Settings:
     """All settings of a target, priced by the target's model: those of a chip or a core all at once."""
 
-    def __init__(self, case: Case, level: str) -> None:
-        self.case, self.ledger = case, ledger_of(case.network, level)
+    def __init__(self, case: Case, ledger: Ledger) -> None:
+        self.case, self.ledger = case, ledger
         self.settings = list(case.entry.settings())
-        self.fixed = network_metrics(case.network, self.ledger)
 
     def count(self, start: int, stop: int) -> int:
         """How many designs the numbers ``start`` to ``stop`` stand for."""
         return stop - start
 
-    def blocks(self, start: int, stop: int, wanted: Collection[str] = ()) -> Iterator[Block]:
+    def open(self, wanted: Collection[str], bounds: Bounds) -> Open:
+        return Open()
+
+    def blocks(
+        self, start: int, stop: int, wanted: Collection[str] = (), bounds: Bounds = NO_BOUNDS
+    ) -> Iterator[Block]:
+        each = [fixed_metrics(self.case, self.ledger, one) for one in self.settings[start:stop]]
+        fixed = {name: np.array([one[name] for one in each]) for name in each[0]}
         if self.case.entry.kind != "fpga":
             table = metrics_of_all(self.ledger, self.case.entry, self.settings[start:stop])
-            yield np.arange(start, stop, dtype=np.int64), {**self.fixed, **table}
+            yield np.arange(start, stop, dtype=np.int64), {**fixed, **table}
             return
         rows = [metrics_of(self.ledger, self.case.entry, self.settings[i]) for i in range(start, stop)]
         names = {name for row in rows for name in row}
         table = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
-        yield np.arange(start, stop, dtype=np.int64), {**self.fixed, **table}
+        yield np.arange(start, stop, dtype=np.int64), {**fixed, **table}
 
 
 class Foldings:
@@ -89,23 +97,30 @@ class Foldings:
     at a clock is the image of one front, which is composed once.
     """
 
-    def __init__(self, case: Case, level: str) -> None:
+    def __init__(self, case: Case, ledger: Ledger) -> None:
         from costmodel.explore import dataflow
 
-        self.case = case
-        ledger = self.ledger = ledger_of(case.network, level)
+        self.case, self.ledger = case, ledger
         rules = dataflow.Rules(case.entry.max_weight_bits, case.entry.memories == "free", case.entry.ultra)
-        self.space = dataflow.space(ledger, case.entry.target, rules, **{"mode": "dataflow", **dict(case.settings)})
+        self.space = dataflow.space(ledger, case.entry.spec, rules, **{"mode": "dataflow", **dict(case.settings)})
         self.clocks = case.clocks or (self.space.clock,)
-        self.fixed = network_metrics(case.network, ledger)
-        self._points: Points | None = None
+        self.fixed = fixed_metrics(case, ledger, dict(case.settings))
+        self._found: dict[str, Exact] = {}
 
     def count(self, start: int, stop: int) -> int:
         return self.space.design.size * len(self.clocks) if self.case.entry.search == "exact" else stop - start
 
-    def blocks(self, start: int, stop: int, wanted: Collection[str] = ()) -> Iterator[Block]:
+    def open(self, wanted: Collection[str], bounds: Bounds) -> Open:
+        if self.case.entry.search != "exact":
+            return Open()
+        found = self.exact(wanted, bounds)
+        return Open(found.coordinates, found.unproven)
+
+    def blocks(
+        self, start: int, stop: int, wanted: Collection[str] = (), bounds: Bounds = NO_BOUNDS
+    ) -> Iterator[Block]:
         if self.case.entry.search == "exact":
-            yield from self._exact("energy_J" in wanted)
+            yield from self._exact(wanted, bounds)
             return
         from costmodel.explore.tables import FoldingTables, blocks, draw
 
@@ -113,48 +128,66 @@ class Foldings:
         for at, count in blocks(start, stop, _BLOCK):
             choices = draw(tables.sizes, self.case.entry.seed, at, count)
             rows = tables.evaluate(choices)
-            interval, lut, bram, dsp, _, uram = rows.T
-            table = self._metrics(interval, lut, bram, dsp, uram, self.space.clock)
-            if "energy_J" in wanted:
-                clocked = self._clocked_of(choices)
-                table |= self._energy(self._first(choices, interval), interval, clocked, self.space.clock)
-            yield np.arange(at, at + count, dtype=np.int64), {**table, "ff": rows[:, 4] / RESOLUTION}
+            table = (
+                self._metrics(rows, self.space.clock) | self._followed(choices, rows, (self.space.clock,), wanted)[0]
+            )
+            yield np.arange(at, at + count, dtype=np.int64), table
 
-    def points(self) -> Points:
-        from costmodel.explore.compose import Objectives, compose
+    def drawn(self, numbers: NDArray[np.int64]) -> Ints:
+        """Choices [n, units] of random designs."""
+        from costmodel.explore.tables import draw
 
-        if self._points is None:
+        sizes = [len(unit) for unit in self.space.design.units]
+        return np.concatenate([draw(sizes, self.case.entry.seed, int(n), 1) for n in numbers]).astype(np.int64)
+
+    def exact(self, wanted: Collection[str], bounds: Bounds) -> Exact:
+        """The candidates for an exact front by ``wanted`` within ``bounds``; the last are kept."""
+        from costmodel.explore.compose import Objectives
+        from costmodel.explore.exact import exact
+
+        asked = repr((sorted(wanted), sorted(bounds.items())))
+        if asked not in self._found:
             has = {name: int(amount) for name, amount in capacity(self.space.target).items()}
             ultra = self.space.rules.ultra
             limits = Objectives(has["bram18"], has["dsp"], ultra=ultra, max_uram=has["uram"] if ultra else None)
-            self._points = compose(self.space.design, limits)
-        return self._points
+            self._found = {asked: exact(self.space.design, limits, {*wanted, *self._applying(bounds)}, bounds)}
+        return self._found[asked]
 
-    def _exact(self, with_energy: bool) -> Iterator[Block]:
-        points = self.points()
-        interval, bram, dsp, lut = points.rows.T
-        numbers = np.arange(len(interval), dtype=np.int64)
-        if with_energy:
-            from costmodel.explore.compose import rebuild
+    def _applying(self, bounds: Bounds) -> set[str]:
+        return {*bounds} & {*objective_names("fpga"), *objective_names()}
 
-            choices = rebuild(self.space.design, points)
-            first = self._first(choices, interval)
-            clocked = np.array([self._clocked.price(c, int(t))[1] for c, t in zip(choices, points.at, strict=True)])
-        for index, clock in enumerate(self.clocks):
-            table = self._metrics(interval, lut, bram, dsp, points.uram, clock)
-            yield (
-                index * MEMBERS + numbers,
-                table | (self._energy(first, interval, clocked, clock) if with_energy else {}),
-            )
+    def _exact(self, wanted: Collection[str], bounds: Bounds) -> Iterator[Block]:
+        for numbers, rows, choices in self.exact(wanted, bounds).blocks(_BLOCK):
+            if {"energy_J", "latency_s"} & {*wanted} and choices is None:
+                choices = self.exact(wanted, bounds).find(numbers)[0]
+            followed = self._followed(choices, rows, self.clocks, wanted)
+            for index, clock in enumerate(self.clocks):
+                yield index * MEMBERS + numbers, self._metrics(rows, clock) | followed[index]
 
-    def _metrics(self, interval: Any, lut: Any, bram: Any, dsp: Any, uram: Any, clock: float) -> dict[str, Any]:
-        """Metrics of foldings; what does not fit the device has none."""
-        lut = lut / RESOLUTION
-        takes = {"lut": lut, "bram18": bram, "dsp": dsp, "uram": uram}
-        has = capacity(self.space.target)
-        fits = np.logical_and.reduce([amount <= has[name] for name, amount in takes.items()])
-        seconds = 1 / (clock / interval)  # as the inverse of the rate that an estimate gives
+    def _metrics(self, rows: Ints, clock: float) -> dict[str, Any]:
+        """Metrics of foldings with these intervals and resources [n, 6]; what does not fit the device has no rate."""
+        from costmodel.explore.exact import COLUMN
+
+        has, parts = capacity(self.space.target), {"lut": RESOLUTION, "ff": RESOLUTION}
+        takes = {name: rows[:, column] / parts.get(name, 1) for name, column in COLUMN.items()}
+        fits = np.logical_and.reduce([amount <= has[name] for name, amount in takes.items() if name in has])
+        seconds = 1 / (clock / rows[:, 0])  # as the inverse of the rate that an estimate gives
         return {**self.fixed, "seconds_per_image": np.where(fits, seconds, np.nan), **takes, "clock_Hz": clock}
+
+    def _followed(
+        self, choices: Ints | Choices | None, rows: Ints, clocks: Sequence[float], wanted: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """What is known of foldings that were followed through their pipelines, at each clock: latency and energy."""
+        if not {"energy_J", "latency_s"} & {*wanted} or choices is None:
+            return [{} for _ in clocks]
+        interval = rows[:, 0]
+        first = self._first(choices, interval)
+        found: list[dict[str, Any]] = [{"latency_s": first / clock} for clock in clocks]
+        if "energy_J" in wanted:
+            clocked = self._clocked_of(choices, interval)
+            for table, clock in zip(found, clocks, strict=True):
+                table |= self._energy(first, interval, clocked, clock)
+        return found
 
     def _first(self, choices: NDArray[np.integer[Any]], interval: Ints) -> Ints:
         """Cycles of one image [n] through foldings with these choices [n, units], a few at a time."""
@@ -173,14 +206,23 @@ class Foldings:
         space = self.space
         return fold_design(space.stages, space.names, space.style, prices(space.target), space.rules, for_energy=True)
 
-    def _clocked_of(self, choices: NDArray[np.integer[Any]]) -> Ints:
-        """What is clocked [n, 5] in foldings with these choices: by tables, or one by one where sums are too large."""
+    def _clocked_of(self, choices: Ints | Choices, interval: Ints) -> Ints:
+        """What is clocked [n, 5] in foldings with these choices, built for these intervals: by tables, or one by one
+        where sums are too large or the interval is not the least."""
         from costmodel.explore.tables import FoldingTables
 
-        try:
-            return FoldingTables(self._clocked).evaluate(choices.astype(np.uint16))[:, 1:]
-        except CostmodelError:
-            return np.array([self._clocked.price(row)[1] for row in choices.astype(np.int64)])
+        least = np.zeros(len(choices), dtype=np.int64)
+        for column, unit in enumerate(self.space.design.units):
+            np.maximum(least, unit.cycles[choices[:, column]], out=least)
+        design = self._clocked
+        at = np.searchsorted(design.intervals, interval)
+        if np.array_equal(design.intervals[np.searchsorted(design.intervals, least)], interval):
+            try:
+                return FoldingTables(design).evaluate(choices.astype(np.uint16))[:, 1:]
+            except CostmodelError:
+                pass
+        whole = choices.astype(np.int64)
+        return np.array([design.price(row, int(t))[1] for row, t in zip(whole, at, strict=True)])
 
     def _energy(self, first: Ints, interval: Ints, clocked: Ints, clock: float) -> dict[str, Any]:
         """Energy of an image [n], from the lines of the bill; nothing where the target has no power. ``clocked`` [n, 5]
@@ -197,12 +239,12 @@ class Foldings:
 class Mappings:
     """All mappings of a network onto a chip: drawn at one setting, or composed exactly at each setting in turn."""
 
-    def __init__(self, case: Case, level: str) -> None:
-        self.case, self.ledger = case, ledger_of(case.network, level)
-        self.target = load_target(case.entry.target)
+    def __init__(self, case: Case, ledger: Ledger) -> None:
+        self.case, self.ledger = case, ledger
+        self.target = case.entry.spec
         self.exact = case.entry.search == "exact"
         self.settings = list(case.entry.settings()) if self.exact else [dict(case.settings)]
-        self.fixed = network_metrics(case.network, self.ledger)
+        self.fixed = [fixed_metrics(case, ledger, one) for one in self.settings]
         self.tables = lru_cache(maxsize=1)(self._tables)
         self.front = lru_cache(maxsize=1)(self._front)
 
@@ -210,7 +252,12 @@ class Mappings:
         tables = self.tables(0)
         return (stop - start) * (len(tables.choice_names) ** len(tables.products) if self.exact else 1)
 
-    def blocks(self, start: int, stop: int, wanted: Collection[str] = ()) -> Iterator[Block]:
+    def open(self, wanted: Collection[str], bounds: Bounds) -> Open:
+        return Open(("seconds_per_image", "energy_J") if self.exact else ())
+
+    def blocks(
+        self, start: int, stop: int, wanted: Collection[str] = (), bounds: Bounds = NO_BOUNDS
+    ) -> Iterator[Block]:
         if self.exact:
             for setting in range(start, stop):
                 front = self.front(setting)
@@ -246,18 +293,19 @@ class Mappings:
 
     def _metrics(self, setting: int, metrics: NDArray[np.float64]) -> dict[str, Any]:
         tables = self.tables(setting)
-        table = {**self.fixed, "energy_J": tables.energy(metrics), "seconds_per_image": metrics[:, 1]}
+        table = {**self.fixed[setting], "energy_J": tables.energy(metrics), "seconds_per_image": metrics[:, 1]}
         if tables.area is not None:
             table["area_mm2"] = tables.area
         return table | _clock(self.target, self.settings[setting])
 
 
 @lru_cache(maxsize=16)
-def evaluator(case: Case, level: str) -> Any:
-    """What prices a case; the last ones are kept, as the chunks of a case come in a row."""
+def evaluator(case: Case, ledger: bytes) -> Any:
+    """What prices a case of a network with this ledger (:func:`encoded`); the last ones are kept, as the chunks of a
+    case come in a row."""
     if case.entry.search == "grid":
-        return Settings(case, level)
-    return (Foldings if case.entry.kind == "fpga" else Mappings)(case, level)
+        return Settings(case, decoded(ledger))
+    return (Foldings if case.entry.kind == "fpga" else Mappings)(case, decoded(ledger))
 
 
 def metrics_of_all(
@@ -268,10 +316,10 @@ def metrics_of_all(
 
     names = settings[0] if settings else {}
     options: dict[str, Any] = {name: [one[name] for one in settings] for name in names}
-    found = totals(ledger, entry.target, **options)
+    found = totals(ledger, entry.spec, **options)
     table = {"seconds_per_image": found["latency_s"]}
     table |= {name: found[name] for name in objective_names(entry.kind) if name in found}
-    clocks = [_clock(load_target(entry.target), one) for one in settings]
+    clocks = [_clock(entry.spec, one) for one in settings]
     if all(clocks):
         table["clock_Hz"] = np.array([one["clock_Hz"] for one in clocks])
     return {name: np.broadcast_to(values, (len(settings),)) for name, values in table.items()}
@@ -281,11 +329,11 @@ def metrics_of(ledger: Ledger, entry: Entry, settings: Mapping[str, Any]) -> dic
     """Metrics of one setting of a target; empty where the network does not fit it."""
     from costmodel.targets import estimate
 
-    bill = estimate(ledger, entry.target, **settings)
+    bill = estimate(ledger, entry.spec, **settings)
     if not bill.fits:
         return {}
     table: dict[str, float] = {n: bill.total(n).value for n in objective_names(entry.kind) if bill.has(n)}
-    table |= _clock(load_target(entry.target), settings)
+    table |= _clock(entry.spec, settings)
     if bill.has("steady_images_per_second"):
         table["seconds_per_image"] = 1 / bill.total("steady_images_per_second").value
     elif bill.has("latency_s"):

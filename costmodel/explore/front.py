@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.explore import evaluators
-from costmodel.explore.cases import STRIDE, Case, cases
+from costmodel.explore.cases import STRIDE, cases
+from costmodel.explore.folders import folder as folder_of
+from costmodel.explore.members import Member as Member
+from costmodel.explore.members import members_of
 from costmodel.explore.space import DesignSpace
 from costmodel.explore.sweep import Group
 from costmodel.metrics import maximised, metric
@@ -23,20 +23,8 @@ if TYPE_CHECKING:
 
 #: Fronts up to this many members carry the folding of each; larger ones the command that finds it.
 FOLDINGS_UP_TO = 5000
-
-
-@dataclass(frozen=True)
-class Member:
-    """One design. ``settings`` are the target's, ``folding`` gives (PE, SIMD, memories) per layer where it was
-    searched; ``command`` is the line that makes this design again."""
-
-    id: int
-    network: str
-    target: str
-    settings: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    command: str
-    folding: Mapping[str, Mapping[str, int | str]] | None = None
+#: Columns of where an accuracy comes from, in fronts that are judged by it.
+EVIDENCE = ("data", "accuracy_kind", "epochs", "accuracy_source")
 
 
 class FrontPlot(NamedTuple):
@@ -108,15 +96,13 @@ class Front:
             maximised(x), maximised(y),
         )  # fmt: skip
 
-    def write(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def write(self, folder: str | os.PathLike[str]) -> list[str]:
         """``front-KIND.parquet`` and ``front-KIND.csv`` in a folder; each is written atomically."""
         import csv
         import io
 
         import pyarrow as pa
         import pyarrow.parquet as pq
-
-        from costmodel.files import atomic_write
 
         rows, columns = self._rows(), self._columns()
         table = pa.table({c: [row[i] for row in rows] for i, c in enumerate(columns)})
@@ -129,20 +115,25 @@ class Front:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([columns, *rows])
-        base = Path(folder) / "-".join(["front", self.kind, *([_file(self.label)] if self.label else [])])
+        name, place = "-".join(["front", self.kind, *([_file(self.label)] if self.label else [])]), folder_of(folder)
         return [
-            atomic_write(base.with_name(base.name + ".parquet"), sink.getvalue().to_pybytes()),
-            atomic_write(base.with_name(base.name + ".csv"), text.getvalue()),
+            place.write(f"{name}.parquet", sink.getvalue().to_pybytes()),
+            place.write(f"{name}.csv", text.getvalue().encode()),
         ]
 
+    @property
+    def _evidence(self) -> tuple[str, ...]:
+        return EVIDENCE if "accuracy" in self.objectives else ()
+
     def _columns(self) -> list[str]:
-        return ["id", "network", "target", *self.objectives, "settings", "folding", "command"]
+        return ["id", "network", "target", *self.objectives, *self._evidence, "settings", "folding", "command"]
 
     def _rows(self) -> list[list[Any]]:
         import json
 
         return [
-            [m.id, m.network, m.target, *(m.metrics[name] for name in self.objectives), json.dumps(dict(m.settings)),
+            [m.id, m.network, m.target, *(m.metrics[name] for name in self.objectives),
+             *(m.evidence.get(name, "") for name in self._evidence), json.dumps(dict(m.settings)),
              json.dumps(m.folding) if m.folding else "", m.command] for m in self.members
         ]  # fmt: skip
 
@@ -155,102 +146,30 @@ def front_of(space: DesignSpace, group: Group) -> Front:
         by_case.setdefault(int(number), []).append(row)
     members: list[Member | None] = [None] * len(group.points)
     for index, rows in by_case.items():
-        numbers = group.points.ids[rows] % STRIDE
-        made = _members(space, found[index], numbers, group, rows, len(group.points) <= FOLDINGS_UP_TO)
+        points = group.points.points[rows].tolist()
+        metrics = [dict(zip(group.objectives, point, strict=True)) for point in points]
+        foldings = len(group.points) <= FOLDINGS_UP_TO
+        made = members_of(space, found[index], group, group.points.ids[rows] % STRIDE, metrics, foldings)
         for row, member in zip(rows, made, strict=True):
             members[row] = member
-    searches = {case.entry.search for case in found if case.entry.kind == group.kind}
-    promise = f"of {group.priced:.3g} designs none is below this front"
-    if "samples" in searches:
-        promise += " (sampled foldings stand for themselves alone)"
-    elif "exact" in searches:
-        promise = f"complete: every one of {group.priced:.3g} designs is on or above this front, under the models used"
     known = tuple(m for m in members if m is not None)
+    promise = _promise(space, group)
     return Front(space.name, group.kind, group.label, group.objectives, known, group.priced, group.feasible, promise)
 
 
-def _members(
-    space: DesignSpace, case: Case, numbers: NDArray[np.int64], group: Group, rows: Sequence[int], foldings: bool
-) -> list[Member]:
-    entry, network = case.entry, case.network
-    metrics = [dict(zip(group.objectives, group.points.points[row].tolist(), strict=True)) for row in rows]
-    level = "" if space.level == "deployed" else " --level as-written"
-    if entry.search == "grid":
-        grid = list(entry.settings())
-        return [
-            Member(
-                int(case.index * STRIDE + n), network.name, entry.target, grid[n], m,
-                f"costmodel profile {network.flags} --target {entry.target}{_set(grid[n])}{level}",
-            )
-            for n, m in zip(numbers.tolist(), metrics, strict=True)
-        ]  # fmt: skip
-    if entry.kind == "asic":
-        return _mapped(space, case, numbers, metrics, level)
-    return _folded(space, case, numbers, metrics, foldings or entry.search == "samples")
-
-
-def _mapped(
-    space: DesignSpace, case: Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], level: str
-) -> list[Member]:
-    """Members that are mappings of a chip."""
-    pricing = evaluators.evaluator(case, space.level)
-    members = []
-    for number, table in zip(numbers.tolist(), metrics, strict=True):
-        settings = pricing.settings_of(number)
-        command = f"costmodel profile {case.network.flags} --target {case.entry.target}{_set(settings)}{level}"
-        members.append(
-            Member(case.index * STRIDE + number, case.network.name, case.entry.target, settings, table, command)
-        )
-    return members
-
-
-def _folded(
-    space: DesignSpace, case: Case, numbers: NDArray[np.int64], metrics: list[dict[str, float]], foldings: bool
-) -> list[Member]:
-    """Members that are foldings: their choices are drawn again, or traced back through the exact front."""
-    from costmodel.explore.compose import rebuild
-    from costmodel.explore.folding import describe
-    from costmodel.explore.tables import draw
-    from costmodel.targets.fpga.choices import RESOLUTION, reals
-    from costmodel.targets.fpga.job import capacity
-
-    pricing = evaluators.evaluator(case, space.level)
-    found, exact = pricing.space, case.entry.search == "exact"
-    clocks, places = numbers // evaluators.MEMBERS, numbers % evaluators.MEMBERS
-    if exact:
-        points = pricing.points()
-        choices = rebuild(found.design, points, places.tolist()) if foldings else None
-    else:
-        sizes = [len(u) for u in found.design.units]
-        choices = np.concatenate([draw(sizes, case.entry.seed, int(n), 1) for n in numbers]).astype(np.int64)
-    members = []
-    for i, (number, table) in enumerate(zip(numbers.tolist(), metrics, strict=True)):
-        folding, settings, clock = None, dict(case.settings), found.clock
-        if case.clocks:
-            clock = settings["clock"] = case.clocks[int(clocks[i])]
-        if choices is not None:
-            at = int(points.at[places[i]]) if exact else None
-            interval, cost = found.design.price(choices[i], at)
-            where = int(np.searchsorted(found.design.intervals, interval))
-            folding = describe(found, choices[i], where, {}, "").folding
-            lut, bram, dsp, _, uram = reals(cost)
-        else:
-            interval, bram, dsp = (int(v) for v in points.rows[places[i], :3])
-            lut, uram = points.rows[places[i], 3] / RESOLUTION, points.uram[places[i]]
-        flags = f"{case.network.flags} --target {case.entry.target}{_set(settings)} --memories {case.entry.memories}"
-        if case.entry.max_weight_bits is not None:
-            flags += f" --max-weight-bits {case.entry.max_weight_bits}"
-        limits = f" --max-uram {uram:.0f}" if capacity(found.target)["uram"] else ""
-        limits += f" --max-lut {np.ceil(lut):.0f} --max-bram18 {bram:.0f} --max-dsp {dsp:.0f}"
-        command = f"costmodel fold {flags} --fps {clock / (interval + 0.5):.12g}{limits}"
-        ident = case.index * STRIDE + number
-        members.append(Member(ident, case.network.name, case.entry.target, settings, table, command, folding))
-    return members
-
-
-def _set(settings: Mapping[str, Any]) -> str:
-    return "".join(f" --set {name}={value!r}" if not isinstance(value, str) else f" --set {name}={value}"
-                   for name, value in settings.items())  # fmt: skip
+def _promise(space: DesignSpace, group: Group) -> str:
+    """What the front promises, in one sentence."""
+    here = [
+        c for c in cases(space) if (c.entry.kind, space.label(c.network, c.entry.target)) == (group.kind, group.label)
+    ]
+    searches = {case.entry.search for case in here}
+    if group.unproven:
+        return f"not proven complete: {'; '.join(group.unproven)}; none of those that were looked at is better"
+    if "samples" in searches:
+        return f"of {group.priced:.3g} designs none is below this front (sampled foldings stand for themselves alone)"
+    if "exact" in searches:
+        return f"complete: every one of {group.priced:.3g} designs is on or above this front, under the models used"
+    return f"of {group.priced:.3g} designs none is below this front"
 
 
 def read_front(path: str | os.PathLike[str]) -> Front:
@@ -273,6 +192,7 @@ def read_front(path: str | os.PathLike[str]) -> Front:
             row["id"], row["network"], row["target"], json.loads(row["settings"]),
             {name: row[name] for name in objectives}, row["command"],
             json.loads(row["folding"]) if row["folding"] else None,
+            {name: row[name] for name in EVIDENCE if name in row},
         )
         for row in table.to_pylist()
     )  # fmt: skip

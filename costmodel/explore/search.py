@@ -103,13 +103,14 @@ def compare(space: DesignSpace, evaluations: int, seed: int) -> Table:
 
     from costmodel.explore.cases import cases
     from costmodel.explore.evaluators import evaluator
+    from costmodel.explore.ledgers import encoded, ledger_of
     from costmodel.views.table import Column, Row, Table
 
     rows = []
     for case in cases(space):
         if case.entry.kind != "fpga" or case.entry.search == "grid":
             continue
-        design = evaluator(case, space.level).space.design
+        design = evaluator(case, encoded(ledger_of(case.network, space.level))).space.design
         for name, method in (("NSGA-II", search), ("random", sample)):
             start = time.process_time()
             found = method(design, evaluations, seed)

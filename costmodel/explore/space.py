@@ -4,6 +4,8 @@
       - cnv-w1a1
       - {model: abbnn-reactnet18-cifar10, width: [0.5, 1.0]}
       - {match: "bn-*-cifar10"}
+      - {model: net.py:build, input: 1x3x32x32, checkpoint: net.safetensors, accuracy: 91.2, data: cifar10}
+    accuracies: mine.csv                            # figures of one's own (costmodel.train.given)
     targets:
       - {target: pynq-z2, clock: [100e6, 150e6]}                  # every folding, exactly
       - {target: pynq-z2, folding: {samples: 1e6, seed: 1}}       # random foldings, priced one by one
@@ -18,18 +20,21 @@ Every list is an axis, and the space is their product. A space is counted before
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.explore.axes import axis, number
+from costmodel.explore.networks import Network, read_networks
 from costmodel.ledger.ledger import level_of
 from costmodel.metrics import ALL, objective_names
+from costmodel.targets.spec import Target
+from costmodel.train.given import read_accuracies
 
 Search = Literal["exact", "samples", "grid"]
 Fronts = Literal["together", "network", "target"]
@@ -39,30 +44,14 @@ DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "asic": ("seconds_per_image", "energy_J", "area_mm2"),
     "arm": ("seconds_per_image",),
 }
+#: Kinds of accuracy in the order in which they are preferred.
+DEFAULT_KINDS = ("given", "measured", "published")
 #: Keys of an entry that say how foldings or mappings are searched, not how the target is set.
 _SEARCH_KEYS: Mapping[str, tuple[str, ...]] = {
     "fpga": ("folding", "memories", "ultra", "max_weight_bits"),
     "asic": ("mapping",),
     "arm": (),
 }
-
-
-@dataclass(frozen=True)
-class Network:
-    """One network with the arguments of its factory."""
-
-    model: str
-    arguments: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.model + "".join(f",{key}={value}" for key, value in self.arguments)
-
-    @property
-    def flags(self) -> str:
-        """The options of the command line that name this network."""
-        text = "".join(f" --model-args {key}={json.dumps(value)}" for key, value in self.arguments)
-        return f"--model {self.model}{text}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +62,7 @@ class Entry:
     """
 
     target: str
-    kind: str
+    spec: Target = field(compare=False, repr=False)
     axes: tuple[tuple[str, tuple[Any, ...]], ...]
     search: Search
     samples: int = 0
@@ -81,6 +70,12 @@ class Entry:
     memories: str = "free"
     ultra: bool = False
     max_weight_bits: int | None = None
+    #: Digest of all that the target's files say.
+    content: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.spec.kind
 
     def settings(self, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """Every combination of the axes but those ``without``, the last varying fastest."""
@@ -114,14 +109,25 @@ class DesignSpace:
         """The objectives that apply to a kind of target."""
         return self.objectives[kind]
 
-    def label(self, network: str, target: str) -> str:
-        """Which front a design belongs to, next to its kind of target."""
-        return {"together": "", "network": network, "target": target}[self.fronts]
+    @property
+    def judges_accuracy(self) -> bool:
+        return "accuracy" in {*self.constraints, *(name for names in self.objectives.values() for name in names)}
+
+    def label(self, network: Network, target: str) -> str:
+        """Which front a design belongs to, next to its kind of target. Accuracies of several data sets are never on
+        one front."""
+        apart = self.judges_accuracy and len({n.data for n in self.networks}) > 1
+        data = network.data or "unknown data"
+        named = {"together": data if apart else "", "network": network.name, "target": target}[self.fronts]
+        return f"{named} {data}" if apart and self.fronts == "target" else named
 
     def document(self) -> dict[str, Any]:
         """The space as plain data, the same for equal spaces; what a result folder is bound to."""
         return {
-            "networks": [[n.model, [list(a) for a in n.arguments]] for n in self.networks],
+            "networks": [
+                [n.model, [list(a) for a in n.arguments], list(n.inputs), n.checkpoint, n.trained, n.data]
+                for n in self.networks
+            ],
             "entries": [
                 [e.target, [[name, list(values)] for name, values in e.axes], e.search, e.samples, e.seed, e.memories,
                  e.ultra, e.max_weight_bits] for e in self.entries
@@ -133,13 +139,15 @@ class DesignSpace:
         }  # fmt: skip
 
 
-def read_space(source: str | os.PathLike[str] | Mapping[str, Any]) -> DesignSpace:
-    """A space from a YAML file, or from its content as a mapping.
+def read_space(
+    source: str | os.PathLike[str] | Mapping[str, Any], accuracies: Sequence[str | os.PathLike[str]] = ()
+) -> DesignSpace:
+    """A space from a YAML file, or from its content as a mapping; ``accuracies`` are more CSV files of figures.
 
     Raises :class:`CostmodelError` that names the place for everything that is missing, unknown or of the wrong kind.
     """
     if isinstance(source, Mapping):
-        return _space(source, "the given space", "space")
+        return _space(source, "the given space", "space", Path(), accuracies)
     import yaml
 
     try:
@@ -150,16 +158,19 @@ def read_space(source: str | os.PathLike[str] | Mapping[str, Any]) -> DesignSpac
         raise CostmodelError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, Mapping):
         raise CostmodelError(f"{source}: expected networks: and targets:, found {type(data).__name__}")
-    return _space(data, str(source), Path(source).stem)
+    return _space(data, str(source), Path(source).stem, Path(source).parent, accuracies)
 
 
-def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
-    known = ("networks", "targets", "objectives", "constraints", "level", "fronts")
+def _space(
+    data: Mapping[str, Any], where: str, name: str, folder: Path, files: Sequence[str | os.PathLike[str]]
+) -> DesignSpace:
+    known = ("networks", "targets", "objectives", "constraints", "level", "fronts", "accuracies", "accuracy_kinds")
     for key in data:
         if key not in known:
             raise UnknownNameError(f"key of a space ({where})", str(key), known)
-    networks = tuple(n for item in _list(data, "networks", where) for n in _networks(item, where))
-    entries = tuple(_entry(item, where) for item in _list(data, "targets", where))
+    given = read_accuracies(*_files(data.get("accuracies"), where, folder), *files)
+    networks = read_networks(_list(data, "networks", where), where, folder, given, _kinds(data, where))
+    entries = tuple(dict.fromkeys(_entry(item, where) for item in _list(data, "targets", where)))
     kinds = {entry.kind for entry in entries}
     metrics = {*objective_names(), *(name for kind in kinds for name in objective_names(kind))}
     objectives = _objectives(data.get("objectives"), kinds, where)
@@ -171,14 +182,25 @@ def _space(data: Mapping[str, Any], where: str, name: str) -> DesignSpace:
     fronts = data.get("fronts", "together" if any("accuracy" in names for names in objectives.values()) else "network")
     if fronts not in ("together", "network", "target"):
         raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together, network (one each) or target (one each)")
-    space = DesignSpace(networks, entries, objectives, constraints, level, name, fronts)
-    for entry in entries:
-        if entry.search == "exact" and "ff" in (*objectives[entry.kind], *constraints):
-            raise CostmodelError(
-                f"{where}: ff is neither objective nor constraint of exact foldings: give {entry.target} folding: "
-                "{samples: 1e6}"
-            )
-    return space
+    return DesignSpace(networks, entries, objectives, constraints, level, name, fronts)
+
+
+def _files(value: Any, where: str, folder: Path) -> list[Path]:
+    """The files of accuracies that a space names, seen from its folder, else from the current one."""
+    names = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(name, str) for name in names):
+        raise CostmodelError(f"{where}: accuracies: {value!r}: expected a CSV file, or a list of them")
+    return [folder / name if (folder / name).is_file() else Path(name).expanduser() for name in names]
+
+
+def _kinds(data: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """Which accuracies count, in order of preference."""
+    value = data.get("accuracy_kinds", list(DEFAULT_KINDS))
+    names = value if isinstance(value, list) else [value]
+    for name in names:
+        if name not in DEFAULT_KINDS:
+            raise UnknownNameError(f"kind of accuracy ({where}: accuracy_kinds)", str(name), DEFAULT_KINDS)
+    return tuple(names)
 
 
 def _objectives(value: Any, kinds: set[str], where: str) -> dict[str, tuple[str, ...]]:
@@ -214,26 +236,6 @@ def _list(data: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:
     return value
 
 
-def _networks(item: Any, where: str) -> Iterator[Network]:
-    from costmodel.api import list_models
-
-    if isinstance(item, str):
-        item = {"model": item}
-    if not isinstance(item, Mapping) or len({"model", "match"} & set(item)) != 1:
-        raise CostmodelError(
-            f"{where}: networks: expected a name, {{model: NAME, ...}} or {{match: PATTERN}}: {item!r}"
-        )
-    if "match" in item:
-        found = list_models(str(item["match"]))
-        if not found:
-            raise CostmodelError(f"{where}: networks: no network matches {item['match']!r}. See: costmodel models")
-        yield from (Network(name) for name in found)
-        return
-    axes = [(key, axis(value, f"{where}: networks: {key}")) for key, value in item.items() if key != "model"]
-    for values in product(*(values for _, values in axes)):
-        yield Network(str(item["model"]), tuple((k, v) for (k, _), v in zip(axes, values, strict=True)))
-
-
 def _entry(item: Any, where: str) -> Entry:
     from importlib import import_module
 
@@ -257,7 +259,7 @@ def _entry(item: Any, where: str) -> Entry:
         for one in values:
             spec.settings({key: one}, options)  # says what may be chosen
         axes.append((str(key), values))
-    made = Entry(item["target"], spec.kind, tuple(axes), "grid")
+    made = Entry(item["target"], spec, tuple(axes), "grid", content=_content(spec))
     if spec.kind == "asic" and "mapping" in item and searched:
         if "dataflow" in item:
             raise CostmodelError(f"{place}: dataflow: mapping chooses it for each layer; give one of the two")
@@ -276,6 +278,16 @@ def _entry(item: Any, where: str) -> Entry:
     return made
 
 
+def _content(spec: Target) -> str:
+    """Digest of a target: of every constant, table and parameter, wherever its files lie."""
+    import hashlib
+
+    import msgspec
+
+    plain = replace(spec, file="")
+    return hashlib.sha256(msgspec.json.encode(plain, enc_hook=repr, order="sorted")).hexdigest()[:32]
+
+
 def _search(value: Any, where: str, *more: str) -> dict[str, Any]:
     """How foldings or mappings are searched; ``more`` are names of a grid."""
     if value == "exact":
@@ -290,44 +302,12 @@ def _search(value: Any, where: str, *more: str) -> dict[str, Any]:
     raise CostmodelError(f"{where}: {value!r}: expected {names}, or {{samples: 1e6, seed: 0}}")
 
 
-def axis(value: Any, where: str) -> tuple[Any, ...]:
-    """The values of an axis: one, a list, or {from, to, steps, scale: linear or log}. Numbers may be written 1e6."""
-    if isinstance(value, Mapping):
-        if not {"from", "to", "steps"} <= set(value) <= {"from", "to", "steps", "scale"}:
-            raise CostmodelError(f"{where}: expected {{from, to, steps, scale}}: {dict(value)!r}")
-        low, high, steps = (_number(value[key]) for key in ("from", "to", "steps"))
-        scale = value.get("scale", "linear")
-        fits = all(isinstance(x, (int, float)) for x in (low, high, steps)) and scale in ("linear", "log")
-        if not fits or steps < 2 or steps != int(steps) or (scale == "log" and min(low, high) <= 0):
-            raise CostmodelError(f"{where}: expected numbers, at least 2 steps, scale linear or log: {dict(value)!r}")
-        shares = [i / (steps - 1) for i in range(int(steps))]
-        if scale == "log":
-            return tuple(low * (high / low) ** share for share in shares)
-        return tuple(low + (high - low) * share for share in shares)
-    values = tuple(_number(v) for v in value) if isinstance(value, list) else (_number(value),)
-    if not values or any(isinstance(v, (list, Mapping)) for v in values):
-        raise CostmodelError(f"{where}: expected a value or a list of values: {value!r}")
-    if len(set(values)) != len(values):
-        raise CostmodelError(f"{where}: a value occurs twice: {value!r}")
-    return values
-
-
-def _number(value: Any) -> Any:
-    """YAML reads 1e6 as text; here it is a number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
 def _bounds(metric: str, value: Any, metrics: set[str], where: str) -> tuple[float, float]:
     if metric not in metrics:
         raise UnknownNameError(f"metric in the constraints ({where})", metric, metrics)
     if not isinstance(value, Mapping) or not value or not set(value) <= {"min", "max"}:
         raise CostmodelError(f"{where}: constraints: {metric}: expected {{min: ..., max: ...}}: {value!r}")
-    low, high = (_number(value.get(k, d)) for k, d in (("min", -math.inf), ("max", math.inf)))
+    low, high = (number(value.get(k, d)) for k, d in (("min", -math.inf), ("max", math.inf)))
     if not all(isinstance(x, (int, float)) for x in (low, high)) or low > high:
         raise CostmodelError(f"{where}: constraints: {metric}: expected numbers with min <= max: {dict(value)!r}")
     return float(low), float(high)

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.explore import tasks
 from costmodel.explore.cases import Case, cases
 from costmodel.explore.engines import ENGINES
-from costmodel.explore.evaluators import ledger_of
+from costmodel.explore.networks import Network
 from costmodel.explore.pareto import PointSet, merge
 from costmodel.explore.space import DesignSpace
 from costmodel.explore.store import Store
-from costmodel.explore.tasks import Chunk, Result
+from costmodel.explore.tasks import Chunk, Job, Result
 from costmodel.metrics import maximised, objective_names
 
 #: Fronts held before they are merged.
@@ -48,7 +47,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Group:
-    """The front of all targets of one kind, or of one network or target of it, which ``label`` names."""
+    """The front of all targets of one kind, or of one network or target of it, which ``label`` names. ``unproven``
+    says why it may not be complete, ``ledgers`` are those of the networks, as they were priced."""
 
     kind: str
     label: str
@@ -56,6 +56,8 @@ class Group:
     points: PointSet
     priced: int
     feasible: int
+    unproven: tuple[str, ...] = ()
+    ledgers: Mapping[Network, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 def sweep(
@@ -68,12 +70,15 @@ def sweep(
     address: str | None = None,
     keep_points: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    again: Callable[[int], None] | None = None,
 ) -> list[Group]:
     """Price every design of a space and return the front of each kind of target.
 
     ``engine`` is ``local`` (processes of this machine), ``dask`` or ``ray`` (at ``address``, or local), or ``serial``.
-    ``folder`` receives the parts; with ``resume`` those that are there are kept. Besides the fronts the parts hold
-    ``keep_points`` feasible designs at most, evenly spread over all that are priced one by one.
+    ``folder`` receives the parts, which this process writes: workers need neither it nor the user's files. With
+    ``resume`` those that are there are kept, unless they are damaged or of inputs that have changed since: how many
+    such there are ``again`` is told. Besides the fronts the parts hold ``keep_points`` feasible designs at most, evenly
+    spread over all that are priced one by one.
 
     Raises :class:`CostmodelError` for a folder of other results, a full disk, or workers that cannot be kept alive;
     finished parts are never lost.
@@ -83,24 +88,27 @@ def sweep(
     count = workers or os.cpu_count() or 1
     store = Store(folder, space, keep_points)
     store.open(resume)
-    store.clean()
-    work = list(tasks.chunks(space, keep_points))
-    fronts = _Fronts(space)
-    missing: list[Chunk] = []
-    for chunk in work:
-        found = store.read(chunk)
+    ledgers = tasks.ledgers_of(space)
+    work = tasks.jobs(space, ledgers, keep_points)
+    fronts = _Fronts(space, ledgers)
+    missing: list[Job] = []
+    there = store.there()
+    for job in work:
+        found = store.read(job.chunk, job.key()) if store.name(job.chunk) in there else None
         if found is None:
-            missing.append(chunk)
+            missing.append(job)
         else:
-            fronts.add(chunk, found)
+            fronts.add(job.chunk, found)
     reused, start = len(work) - len(missing), time.monotonic()
-    if missing:
-        for network in dict.fromkeys(cases(space)[c.case].network for c in missing):
-            ledger_of(network, space.level)  # traced once, here; workers read it from the store of profiles
-    runner = ENGINES[engine](partial(_work, space, str(folder)), missing, count, address)
+    if again is not None and (stale := sum(store.name(job.chunk) in there for job in missing)):
+        again(stale)
+    missing_keys = {job.chunk: job.key() for job in missing}
+    objectives = {job.chunk.case: job.objectives for job in missing}
+    runner = ENGINES[engine](tasks.price, missing, count, address)
     priced, exact = 0, [case.entry.search == "exact" for case in cases(space)]
     for number, (chunk, result) in enumerate(runner, start=1):
-        fronts.add(chunk, result)
+        store.write(chunk, missing_keys[chunk], result, objectives[chunk.case])
+        fronts.add(chunk, replace(result, kept=None))
         priced += 0 if exact[chunk.case] else result.priced
         if progress is not None:
             seconds = time.monotonic() - start
@@ -109,28 +117,23 @@ def sweep(
     return fronts.groups()
 
 
-def _work(space: DesignSpace, folder: str, chunk: Chunk) -> tuple[Chunk, Result]:
-    """Price one chunk in a worker and write its part."""
-    result = tasks.run(space, chunk)
-    case = cases(space)[chunk.case]
-    Store(folder, space).write(chunk, result, space.objectives_of(case.entry.kind))
-    return chunk, replace(result, kept=None)
-
-
 class _Fronts:
     """The fronts of each kind of target and label, merged a few at a time."""
 
-    def __init__(self, space: DesignSpace) -> None:
-        self.space = space
-        self.keys = [(c.entry.kind, space.label(c.network.name, c.entry.target)) for c in cases(space)]
+    def __init__(self, space: DesignSpace, ledgers: Mapping[Network, bytes]) -> None:
+        self.space, self.ledgers = space, ledgers
+        self.keys = [(c.entry.kind, space.label(c.network, c.entry.target)) for c in cases(space)]
         self.held: dict[tuple[str, str], list[PointSet]] = {key: [] for key in dict.fromkeys(self.keys)}
         self.priced = dict.fromkeys(self.held, 0)
         self.feasible = dict.fromkeys(self.held, 0)
+        self.unproven: dict[tuple[str, str], dict[str, None]] = {key: {} for key in self.held}
 
     def add(self, chunk: Chunk, result: Result) -> None:
         key = self.keys[chunk.case]
         self.priced[key] += result.priced
         self.feasible[key] += result.feasible
+        if result.unproven:
+            self.unproven[key][result.unproven] = None
         held = self.held[key]
         if len(result.points):
             held.append(result.points)
@@ -145,13 +148,16 @@ class _Fronts:
         for key, held in self.held.items():
             if held:
                 names = self.space.objectives_of(key[0])
-                found.append(Group(*key, names, self._merge(key, held), self.priced[key], self.feasible[key]))
+                found.append(Group(*key, names, self._merge(key, held), self.priced[key], self.feasible[key],
+                                   tuple(self.unproven[key]), self.ledgers))  # fmt: skip
         if not found:
-            raise CostmodelError(nearest(self.space))
+            reasons = dict.fromkeys(reason for each in self.unproven.values() for reason in each)
+            said = f" It is not proven that none does: {'; '.join(reasons)}." if reasons else ""
+            raise CostmodelError(nearest(self.space, self.ledgers) + said)
         return found
 
 
-def nearest(space: DesignSpace) -> str:
+def nearest(space: DesignSpace, ledgers: Mapping[Network, bytes]) -> str:
     """Why no design of a space is feasible: the design that misses the constraints by least, and by how much."""
     best: tuple[float, str] | None = None
     lacking: dict[str, Case] = {}
@@ -163,8 +169,7 @@ def nearest(space: DesignSpace) -> str:
                 continue
             applying = (*objective_names(case.entry.kind), *objective_names())
             kept = tuple(name for name in bounded if name in applying)
-            free = replace(space, constraints={}, objectives={**space.objectives, case.entry.kind: kept})
-            result = tasks.run(free, chunk)
+            result = tasks.run(Job(case, chunk, ledgers[case.network], kept, {}, space.level))
             if not len(result.points):
                 lacking.setdefault(f"{case.network.name} on {case.entry.target}", case)
             for row in result.points.points:
@@ -180,24 +185,24 @@ def nearest(space: DesignSpace) -> str:
         return f"no design meets these constraints; the nearest is {best[1]}"
     text = "no design of this space can be judged: nothing fits, or an objective is not known for it ("
     text += "; ".join(sorted(lacking)[:4]) + ")"
-    reasons = [reason for case in lacking.values() if (reason := misfit(case, space.level))]
+    reasons = [reason for case in lacking.values() if (reason := misfit(case, ledgers[case.network]))]
     return f"{text}. {reasons[0]}" if reasons else text
 
 
-def misfit(case: Case, level: str) -> str:
+def misfit(case: Case, ledger: bytes) -> str:
     """Why no design of a case fits its device, with the nearest; empty where that is not the reason."""
     from costmodel.explore.evaluators import Foldings, Settings, evaluator
     from costmodel.explore.folding import best, limits
     from costmodel.targets import estimate
 
-    pricing = evaluator(case, level)
+    pricing = evaluator(case, ledger)
     if isinstance(pricing, Foldings):
         try:
             best(pricing.space, limits(pricing.space, 1.0))
         except CostmodelError as error:
             return str(error)
     elif isinstance(pricing, Settings):
-        return "; ".join(estimate(pricing.ledger, case.entry.target, **pricing.settings[0]).misfit)
+        return "; ".join(estimate(pricing.ledger, case.entry.spec, **pricing.settings[0]).misfit)
     return ""
 
 

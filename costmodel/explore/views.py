@@ -16,6 +16,7 @@ from costmodel.explore.folding import count as short
 from costmodel.explore.foldings import Design
 from costmodel.explore.front import Front
 from costmodel.explore.greedy import Comparison
+from costmodel.explore.ledgers import encoded, ledger_of
 from costmodel.explore.space import DesignSpace
 from costmodel.metrics import RESOURCES
 from costmodel.views.numbers import metric_title, metric_value
@@ -115,7 +116,7 @@ def count(space: DesignSpace) -> Table:
     for case in cases(space):
         designs = case.designs
         if case.entry.search == "exact":
-            designs = evaluator(case, space.level).count(0, case.designs)
+            designs = evaluator(case, encoded(ledger_of(case.network, space.level))).count(0, case.designs)
         total += designs
         rows.append(Row((case.network.name, case.entry.target, case.entry.search, short(designs))))
     columns = [Column("network", "network", "left"), Column("target", "target", "left")]

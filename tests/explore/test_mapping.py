@@ -102,7 +102,7 @@ def test_a_member_is_made_again_by_its_command(tmp_path, capsys, mapping):
 def test_sampled_mappings_are_on_or_above_the_exact_front():
     def points(mapping):
         space = read_space({"networks": ["cnv-w1a1"], "targets": [{"target": "xne", "mapping": mapping}]})
-        return np.concatenate([tasks.run(space, chunk).points.points for chunk in tasks.chunks(space)])
+        return np.concatenate([tasks.run(job).points.points for job in tasks.jobs(space, tasks.ledgers_of(space))])
 
     exact, drawn = points("exact"), points({"samples": 5000})
     assert not nondominated(np.concatenate([exact, drawn]))[len(exact) :].any()

@@ -10,6 +10,7 @@ from costmodel.explore import folding
 from costmodel.explore.cases import cases
 from costmodel.explore.dataflow import Rules, space
 from costmodel.explore.evaluators import evaluator
+from costmodel.explore.ledgers import encoded
 from costmodel.explore.space import read_space
 from costmodel.explore.tables import draw
 from costmodel.targets.fpga.choices import RESOURCES, reals
@@ -37,9 +38,9 @@ def test_a_drawn_folding_costs_in_a_sweep_what_its_estimate_says(seed):
     entry = {"target": target, "folding": {"samples": 4, "seed": seed}, **chosen}
     objectives = ["seconds_per_image", "energy_J", "lut"] if target in ("pynq-z2", "arty-a7-100t") else ["lut"]
     (case,) = cases(read_space({"networks": [network], "targets": [entry], "objectives": objectives}))
-    pricing = evaluator(case, "deployed")
-    ((_, table),) = pricing.blocks(0, 4, {"energy_J"})
     profile = costmodel.profile(network)
+    pricing = evaluator(case, encoded(profile.deployed))
+    ((_, table),) = pricing.blocks(0, 4, {"energy_J"})
     choices = draw([len(u) for u in pricing.space.design.units], seed, 0, 4)
     for number, row in enumerate(choices.astype(np.int64)):
         file = json.loads(write_folding(pricing.space.folds(row), pricing.space.stages))
@@ -73,14 +74,14 @@ def test_an_estimate_prices_what_folding_finds(network, target, fps):
 def test_members_of_an_exact_front_cost_what_their_estimates_say():
     entry = {"target": "pynq-z2", "batch": 3, "clock": [5e7, 1e8]}
     (case,) = cases(read_space({"networks": ["tfc-w1a1"], "targets": [entry], "objectives": ["energy_J", "lut"]}))
-    pricing = evaluator(case, "deployed")
     profile = costmodel.profile("tfc-w1a1")
-    from costmodel.explore.compose import rebuild
-
-    choices = rebuild(pricing.space.design, pricing.points())
-    for clock, (_, table) in zip((5e7, 1e8), pricing.blocks(0, 1, {"energy_J"}), strict=True):
+    pricing = evaluator(case, encoded(profile.deployed))
+    found = pricing.exact({"energy_J", "lut"}, {})
+    numbers = np.arange(len(found))
+    choices, at = found.find(numbers)
+    for clock, (_, table) in zip((5e7, 1e8), pricing.blocks(0, 1, {"energy_J", "lut"}), strict=True):
         for member in range(0, len(choices), max(len(choices) // 5, 1)):
-            interval = int(pricing.points().rows[member, 0])
+            interval = int(pricing.space.design.intervals[at[member]])
             file = json.loads(write_folding(pricing.space.folds(choices[member]), pricing.space.stages))
             bill = costmodel.estimate(
                 profile, "pynq-z2", mode="dataflow", folding=file, fps=clock / (interval + 0.5), batch=3, clock=clock

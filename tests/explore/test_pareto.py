@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from costmodel.errors import CostmodelError
-from costmodel.explore import pareto
+from costmodel.explore import _filters, pareto
 from costmodel.explore.intervals import membership
 from costmodel.explore.pareto import FrontStream, epsilon_front, front, hypervolume, merge, nondominated, reduce
 
@@ -166,3 +166,16 @@ def test_exact_values_make_every_member_certain_and_draws_agree():
     assert np.array_equal(result.certain, result.nominal)
     assert np.array_equal(result.share == 1.0, result.nominal)
     assert np.array_equal(result.share == 0.0, ~result.nominal)
+
+
+def test_a_stream_whose_first_block_has_one_best_point_loses_none_of_those_that_follow():
+    stream = pareto.FrontStream()
+    first = np.array([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]])
+    stream.add(first, np.arange(3))
+    rng = np.random.default_rng(0)
+    rest = rng.random((500, 2)) * 10
+    stream.add(rest, 3 + np.arange(500))
+    whole = np.concatenate([first, rest])
+    assert sorted(stream.best.ids.tolist()) == np.flatnonzero(pareto.nondominated(whole)).tolist()
+    pivots, keep = np.zeros((0, 2)), np.zeros(500, dtype=np.bool_)
+    assert _filters.drop_dominated_by(pivots, rest, keep) == 500 and keep.all()

@@ -63,7 +63,7 @@ def same(a, b):
 def test_the_front_is_that_of_pricing_everything_at_once(space, expected, monkeypatch):
     monkeypatch.setattr(tasks, "SAMPLES_A_CHUNK", 1 << 20)
     monkeypatch.setattr(tasks, "GRID_A_CHUNK", 1 << 20)
-    whole = [tasks.run(space, chunk) for chunk in tasks.chunks(space)]
+    whole = [tasks.run(job) for job in tasks.jobs(space, tasks.ledgers_of(space))]
     assert [r.priced for r in whole] == [3000, 4] == [g.priced for g in expected]
     for result, group in zip(whole, expected, strict=True):
         assert np.array_equal(result.points.ids, group.points.ids)
@@ -77,21 +77,18 @@ def test_a_resumed_run_prices_only_what_is_missing(space, expected, tmp_path, mo
     store.path(chunks[7]).write_bytes(b"half a part")
     priced = []
     run = tasks.run
-    monkeypatch.setattr(tasks, "run", lambda s, c: priced.append(c) or run(s, c))
+    monkeypatch.setattr(tasks, "run", lambda job: priced.append(job.chunk) or run(job))
     same(sweep(space, tmp_path / "expected", engine="serial", resume=True), expected)
     assert priced == [*chunks[1:6], chunks[7]]
 
 
-def test_results_of_another_space_or_version_are_left_alone(space, expected, tmp_path, monkeypatch):
+def test_results_of_another_space_are_left_alone(space, expected, tmp_path):
     folder = tmp_path / "expected"
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(CostmodelError, match="--resume"):
         sweep(space, folder, engine="serial")
     with pytest.raises(CostmodelError, match="another space"):
         sweep(read_space({**SPACE, "networks": ["sfc-w1a1"]}), folder, engine="serial", resume=True)
-    monkeypatch.setattr("costmodel.explore.store.code_version", lambda: "older")
-    with pytest.raises(CostmodelError, match="another version"):
-        sweep(space, folder, engine="serial", resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     with pytest.raises(CostmodelError, match="not empty"):

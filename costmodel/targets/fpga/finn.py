@@ -21,8 +21,11 @@ from costmodel.targets.fpga.design import Stage
 from costmodel.targets.fpga.folding import Fold, Folding, divisors, matrix_stages, stage_cycles
 from costmodel.targets.fpga.pipeline import window_simd
 
-#: A folding in one line: PExSIMD of each matrix unit in order of execution, such as ``16x3,32x32,1x64``.
-_LINE = re.compile(r"\d{1,6}x\d{1,6}(,\d{1,6}x\d{1,6})*")
+_STYLE = r"(auto|block|distributed|ultra)"
+_UNIT = rf"\d{{1,6}}x\d{{1,6}}(:{_STYLE}(:{_STYLE})?)?"
+#: A folding in one line: PExSIMD of each matrix unit in order of execution, such as ``16x3,32x32,1x64``; with the
+#: memory of its weights and that of the window in front of it, where they are chosen: ``16x3:block:distributed``.
+_LINE = re.compile(rf"{_UNIT}(,{_UNIT})*")
 _KEY = re.compile(r"(?P<type>[A-Za-z_]\w*?)_(?P<number>\d+)")
 
 
@@ -133,11 +136,11 @@ def read_folding(
     Raises :class:`CostmodelError` when the file cannot be read, names a node or an attribute that FINN does not have,
     does not name as many matrix units as the network has, or asks for a PE or SIMD that does not divide the matrix.
     """
-    data = _load(source)
+    units = matrix_stages(design)
+    data = _load(source, units)
     given = isinstance(source, Mapping) or (isinstance(source, str) and is_line(source))
     where = "the given folding" if given else str(source)
     nodes = _nodes(where, data)
-    units = matrix_stages(design)
     matrices = _matrices(where, nodes, units)
     windows = iter(nodes.get("window", []))
     folds, said = {}, []
@@ -160,18 +163,18 @@ def read_folding(
             stage.window is not None
             and window
             and not padded
+            and not (given and isinstance(source, str))
             and window.get("SIMD", 1) != min(window_simd(stage, fold), stage.window.channels)
         ):
             said.append(f"{of}: a window is priced as wide as the matrix unit behind it asks for")
     return FoldingFile(folds, (*said, *_unpriced(nodes)))
 
 
-def _load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+def _load(source: str | os.PathLike[str] | Mapping[str, Any], units: Sequence[Stage]) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     if isinstance(source, str) and is_line(source):
-        pairs = [map(int, pair.split("x")) for pair in source.split(",")]
-        return {f"MVAU_hls_{i}": {"PE": pe, "SIMD": simd} for i, (pe, simd) in enumerate(pairs)}
+        return _of_line(source, units)
     try:
         data = json.loads(Path(source).read_text(encoding="utf-8"))
     except OSError as error:
@@ -185,6 +188,22 @@ def _load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, An
         ) from error
     if not isinstance(data, dict):
         raise CostmodelError(f"{source}: expected an object with one entry for each unit, got {type(data).__name__}")
+    return data
+
+
+def _of_line(text: str, units: Sequence[Stage]) -> dict[str, Any]:
+    """The content of the file that a folding in one line stands for."""
+    data: dict[str, Any] = {}
+    windows = 0
+    for position, unit in enumerate(text.split(",")):
+        size, *styles = unit.split(":")
+        pe, simd = map(int, size.split("x"))
+        data[f"MVAU_hls_{position}"] = {"PE": pe, "SIMD": simd} | ({"ram_style": styles[0]} if styles else {})
+        if position < len(units) and units[position].window is not None:
+            data[f"ConvolutionInputGenerator_rtl_{windows}"] = {"ram_style": styles[1]} if len(styles) > 1 else {}
+            windows += 1
+        elif len(styles) > 1 and styles[1] != "auto":
+            raise CostmodelError(f"the given folding: matrix unit {position} ({unit}) has no window in front of it")
     return data
 
 

@@ -77,7 +77,7 @@ _ASIC: tuple[TargetKind, ...] = ("asic",)
 _ROWS = (
     Metric("accuracy", "top-1", "Top-1 accuracy", "%", "plain", "high", objective=True, also=("top1",)),
     Metric("energy_J", "energy", "Energy per image", "J", kinds=ALL, headline=True, objective=True),
-    Metric("latency_s", "latency", "Latency", "s", kinds=ALL, headline=True, also=("time",)),
+    Metric("latency_s", "latency", "Latency", "s", kinds=ALL, headline=True, objective=True, also=("time",)),
     # Over `batch` images in a row, the filling of a pipeline included.
     Metric("images_per_second", "images per second", "Images per second", "", "plain", "high", ALL, True,
            also=("fps", "rate", "/s", "1/s")),

@@ -157,7 +157,7 @@ def test_a_new_metric_is_an_objective_of_its_kind_of_target_alone(water) -> None
 
 
 def test_a_new_metric_is_explored_where_a_model_computes_it(water, monkeypatch) -> None:
-    from costmodel import profile
+    from costmodel import load_target, profile
     from costmodel.explore.evaluators import metrics_of
     from costmodel.explore.space import Entry
     from costmodel.targets.arm import price
@@ -169,7 +169,7 @@ def test_a_new_metric_is_explored_where_a_model_computes_it(water, monkeypatch) 
         return replace(found, derived={**found.derived, "water_L": Interval.exact(3.0)})
 
     monkeypatch.setattr(price, "price", priced)
-    entry = Entry("cortex-a53", "arm", (), "grid")
+    entry = Entry("cortex-a53", load_target("cortex-a53"), (), "grid")
     assert metrics_of(profile("tfc-w1a1").deployed, entry, {})["water_L"] == 3.0
 
 

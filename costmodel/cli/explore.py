@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from costmodel.cli import options
@@ -31,6 +32,7 @@ a space (SPACE.yaml):
 examples:
   costmodel explore SPACE.yaml --count
   costmodel explore SPACE.yaml -o results
+  costmodel explore SPACE.yaml -o results --within "lut <= 40k, fps >= 500" --best energy
   costmodel explore SPACE.yaml -o results --resume --engine dask --workers 8
   costmodel explore SPACE.yaml -o results --keep-points 1e7     (then: costmodel dashboard --sweep results)
   costmodel explore SPACE.yaml --search 20000 --seed 1
@@ -49,14 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="keep the parts that are there and price the rest")
     cloud = "keep up to N priced designs next to the fronts, evenly spread, for `costmodel dashboard --sweep DIR`"
     parser.add_argument("--keep-points", type=options.whole(0, 10**12), default=0, metavar="N", help=cloud)
+    group = parser.add_argument_group("what is asked")
+    bounds = "more constraints, such as 'lut <= 40k, fps >= 500, accuracy >= 80' (repeatable)"
+    group.add_argument("--within", action="append", default=[], metavar="BUDGET", help=bounds)
+    wanted = "print the best design of each front by METRIC (several: energy,lut), or the knee: the best of all at once"
+    group.add_argument("--best", metavar="METRIC", help=wanted)
     group = parser.add_argument_group("where it runs")
     engines = "worker processes, a Dask cluster, Ray tasks, or this process alone (default: local)"
     group.add_argument("--engine", choices=("local", "dask", "ray", "serial"), default="local", help=engines)
     group.add_argument("--workers", type=options.COUNT, metavar="N", help="default: one per core")
     group.add_argument("--address", metavar="HOST:PORT", help="a running Dask scheduler or Ray cluster")
     group = options.add_output(parser)
-    shown = "members to print of each front (default: 20)"
-    group.add_argument("--members", type=options.COUNT, default=20, metavar="N", help=shown)
+    options.add(group, "--members")
     sure = "say which members are certain and which only probable, and in how many draws of the constants each is best"
     group.add_argument("--certainty", action="store_true", help=sure)
     options.add(group, "--quiet")
@@ -64,10 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     _check(args)
-    from costmodel.explore import views
+    from costmodel.explore import budget, views
     from costmodel.explore.space import read_space
 
     space = read_space(args.space, args.accuracies)
+    wanted = budget.best_names(args.best) if args.best else []
+    space = budget.narrowed(space, budget.within(",".join(args.within)) if args.within else {}, wanted)
     if args.count:
         emit([views.count(space)], args.format)
         return 0
@@ -80,9 +88,19 @@ def run(args: argparse.Namespace) -> int:
     for front in fronts:
         for path in front.write(args.output):
             print(f"wrote {path}", file=sys.stderr)
+    if wanted:
+        asked = [(front, _judged(front, wanted)) for front in fronts]
+        document = partial(views.answers_document, asked)
+        emit([views.answers(front, names) for front, names in asked if names], args.format, None, document)
+        return 0
     certain_at = space.level if args.certainty else None
     emit([views.members(front, args.members, certain_at) for front in fronts], args.format)
     return 0
+
+
+def _judged(front: Front, wanted: list[str]) -> list[str]:
+    """Of what is asked to be best, what a front is judged by: a chip has no LUTs."""
+    return [name for name in wanted if name == "knee" or name in front.objectives]
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -90,7 +108,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.count or args.search is not None:
         given = {
             "-o": args.output, "--resume": args.resume, "--keep-points": args.keep_points, "--workers": args.workers,
-            "--address": args.address, "--certainty": args.certainty,
+            "--address": args.address, "--certainty": args.certainty, "--best": args.best,
         }  # fmt: skip
         options.refuse(
             [flag for flag, value in given.items() if value], "acts on a sweep: --count and --search make none"
@@ -124,7 +142,7 @@ def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
         again=lambda n: print(f"{n} parts are damaged or of other inputs, and are priced again", file=sys.stderr),
     )  # fmt: skip
     given = {(group.kind, group.label) for group in groups}
-    for kind, label in dict.fromkeys((c.entry.kind, space.label(c.network, c.entry.target)) for c in cases(space)):
+    for kind, label in dict.fromkeys(space.front_of(c.network, c.entry) for c in cases(space)):
         if (kind, label) not in given:
             print(
                 f"costmodel: nothing of {' '.join(filter(None, [kind, label]))} can be judged or fits", file=sys.stderr

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--front", action="store_true", help="print the whole front instead of one design")
     what.add_argument("--compare", metavar="FILE", help="set a FINN folding file against the best of the same interval")
     what.add_argument("--greedy", action="store_true", help="set FINN's folding pass against the best of each interval")
+    options.add(parser, "--members")
     parser.add_argument("--json", metavar="FILE", help="write the folding as a file that FINN reads")
     options.add_output(parser)
 
@@ -71,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
             found = foldings.of(question)
     if args.front:
         designs, promise = foldings.front(found, question, args.epsilon or 0.0)
-        emit([views.front(found, designs, promise)], args.format, args.output)
+        limit = args.members if args.format == "table" and not args.output else None
+        emit([views.front(found, designs, promise, limit)], args.format, args.output)
     elif args.greedy:
         compared = greedy.against(found, args.max_weight_bits)
         emit([views.greedy(found, compared, args.max_weight_bits)], args.format, args.output)

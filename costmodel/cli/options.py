@@ -141,6 +141,9 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         "help": "data set: cifar10, cifar100, mnist, fashion-mnist, digits, or imagenet:DIR",
     }),
     "--data-dir": ((), {"metavar": "DIR", "help": "folder of the data sets (default: $COSTMODEL_DATA)"}),
+    "--members": ((), {
+        "type": COUNT, "default": 20, "metavar": "N", "help": "members to print of each front (default: 20)",
+    }),
     "--accuracies": ((), {
         "metavar": "FILE", "action": "append", "default": [],
         "help": "accuracies of your own: a CSV with the columns network,options,data,accuracy,kind,note (repeatable)",

@@ -11,6 +11,7 @@ from costmodel.explore.front import Front, Member
 from costmodel.explore.intervals import Membership, membership
 from costmodel.explore.ledgers import ledger_of
 from costmodel.explore.networks import of_command
+from costmodel.explore.space import ALL_KINDS
 from costmodel.metrics import maximised, objective_names
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.uncertainty import sample
@@ -34,6 +35,8 @@ def certainty(front: Front, level: str = "deployed", draws: int = DRAWS) -> Memb
             f"the front of {front.kind} {front.label} has {len(front)} members, and at most {MEMBERS} are priced again "
             "to say how certain they are. Choose fewer objectives, or constraints"
         )
+    if front.kind == ALL_KINDS:
+        raise CostmodelError("how certain members are is said of one kind of target: give fronts: together")
     bills = [_bill(member, level) for member in front.members]
     value = front.points()
     low, high = value.copy(), value.copy()

@@ -253,7 +253,7 @@ class Mappings:
         return (stop - start) * (len(tables.choice_names) ** len(tables.products) if self.exact else 1)
 
     def open(self, wanted: Collection[str], bounds: Bounds) -> Open:
-        return Open(("seconds_per_image", "energy_J") if self.exact else ())
+        return Open(("seconds_per_image", "latency_s", "energy_J") if self.exact else ())
 
     def blocks(
         self, start: int, stop: int, wanted: Collection[str] = (), bounds: Bounds = NO_BOUNDS
@@ -293,7 +293,8 @@ class Mappings:
 
     def _metrics(self, setting: int, metrics: NDArray[np.float64]) -> dict[str, Any]:
         tables = self.tables(setting)
-        table = {**self.fixed[setting], "energy_J": tables.energy(metrics), "seconds_per_image": metrics[:, 1]}
+        table = {**self.fixed[setting], "energy_J": tables.energy(metrics)}
+        table |= {"seconds_per_image": metrics[:, 1], "latency_s": metrics[:, 1]}
         if tables.area is not None:
             table["area_mm2"] = tables.area
         return table | _clock(self.target, self.settings[setting])

@@ -19,6 +19,8 @@ from costmodel.targets.fpga.search import GOALS, Goal, Limits
 
 __all__ = ["GOALS", "Folded", "Goal", "best", "count", "describe", "guarantee", "limits", "mean_limit", "within"]
 
+#: How close flip-flops are looked at where they are limited.
+LOOKED_AT = 0.02
 #: A gap up to this share is stated; a larger one is closed by composing the whole front.
 STATED_GAP = 0.01
 
@@ -83,7 +85,9 @@ def best(
     if found.choices is None or found.gap > STATED_GAP:
         return _composed(space, limited, fps, goal)
     choices = np.array(found.choices)
-    return describe(space, choices, found.at, allowed, guarantee(space, gap=found.gap, settled=found.settled))
+    return describe(
+        space, choices, found.at, allowed, guarantee(space, gap=found.gap, settled=found.settled, faster=fps is None)
+    )
 
 
 def _composed(space: Space, limited: Limits, fps: float | None, goal: Goal) -> Folded:
@@ -99,7 +103,32 @@ def _composed(space: Space, limited: Limits, fps: float | None, goal: Goal) -> F
         cost = space.design.price(choices, int(points.at[member]))[1]
         if np.all(rows @ cost <= bounds + search.SHARE_ERROR):
             return describe(space, choices, int(points.at[member]), allowed, guarantee(space, left_out=points.left_out))
-    raise CostmodelError(_nearest(space, limited, fps))
+    return _looked_at(space, limited, fps, goal)
+
+
+def _looked_at(space: Space, limited: Limits, fps: float | None, goal: Goal) -> Folded:
+    """The best design that was met where a limit acts on what the exact front is not made of, such as flip-flops: of
+    the certified front with flip-flops, and the fastest that the search found."""
+    allowed, slowest = limited.most, _slowest(space, fps)
+    rows, bounds = limited.rows()
+    points = compose(space.design, Objectives(int(allowed["bram18"]), None, LOOKED_AT))
+    interval, bram, lut, ff = points.rows.T
+    able = (interval <= slowest) & (bram <= allowed["bram18"])
+    able &= (lut <= allowed["lut"] * RESOLUTION) & (ff <= allowed["ff"] * RESOLUTION)
+    members = np.flatnonzero(able)
+    met = list(zip(rebuild(space.design, points, members.tolist()), points.at[members].tolist(), strict=True))
+    fastest = search.fastest(space.design, limited, goal)
+    if fastest.choices is not None and int(space.design.intervals[fastest.at]) <= slowest:
+        met.append((np.array(fastest.choices), fastest.at))
+    costs = np.array([space.design.price(choices, at)[1] for choices, at in met]).reshape(-1, len(RESOURCES))
+    fits = np.flatnonzero(np.all(costs @ rows.T <= bounds + search.SHARE_ERROR, axis=1))
+    if not len(fits):
+        raise CostmodelError(_nearest(space, limited, fps))
+    value = costs[fits] @ search.goal_weights(goal, limited.device)
+    cycles = np.array([int(space.design.intervals[met[i][1]]) for i in fits])
+    best_at = fits[np.lexsort((value, cycles) if fps is None else (cycles, value))[0]]
+    choices, at = met[int(best_at)]
+    return describe(space, choices, int(at), allowed, guarantee(space, settled=False, faster=fps is None))
 
 
 def within(space: Space, allowed: Mapping[str, float], epsilon: float = 0.0) -> Objectives:
@@ -125,9 +154,12 @@ def describe(space: Space, choices: NDArray[np.int64], at: int, allowed: Mapping
     )  # fmt: skip
 
 
-def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0, gap: float = 0.0, settled: bool = True) -> str:
+def guarantee(
+    space: Space, epsilon: float = 0.0, left_out: int = 0, gap: float = 0.0, settled: bool = True, faster: bool = True
+) -> str:
     """What the answer promises, in one sentence; ``left_out`` members were not allowed (:attr:`Points.left_out`),
-    ``gap`` and ``settled`` are those of a search (:class:`~costmodel.targets.fpga.search.Found`)."""
+    ``gap`` and ``settled`` are those of a search (:class:`~costmodel.targets.fpga.search.Found`), which was for the
+    ``faster`` or for the cheaper."""
     rule = "every divisor of a layer's rows as PE, of its columns as SIMD"
     if space.rules.max_wide is not None:
         rule += f" up to the first with more than {space.rules.max_wide} weight bits"
@@ -143,7 +175,8 @@ def guarantee(space: Space, epsilon: float = 0.0, left_out: int = 0, gap: float 
     if left_out:
         return f"not proven complete: of {size} foldings, {left_out} on the front have too many DSP slices"
     if not settled:
-        return f"not proven: of {size} foldings ({rule}), a faster one within the limits is not excluded"
+        better = "faster" if faster else "cheaper"
+        return f"not proven: of {size} foldings ({rule}), a {better} one within the limits is not excluded"
     if gap:
         return f"of {size} foldings ({rule}) none is cheaper by {gap:.2%}, under the model of {space.target.name}"
     return f"complete: every one of {size} foldings ({rule}) {held}, under the model of {space.target.name}"
@@ -179,9 +212,15 @@ def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
     asked = f"{fps:g} images per second" if fps else "any rate"
     text = f"no folding of {space.network} on {space.target.name} at {clock / 1e6:g} MHz gives {asked} within "
     text += ", ".join(f"{allowed[name]:,.0f} {name}" for name in RESOURCES if allowed[name]) + ". "
-    if fps and (found := search.fastest(space.design, limited)).choices is not None:
+    found = search.fastest(space.design, limited)
+    if not found.settled:
+        text = text.replace("no folding of", "no folding was found, and it is not proven that there is none, of", 1)
+    if fps and found.choices is not None:
         rate = clock / int(space.design.intervals[found.at])
-        text += f"The fastest within them gives {rate:,.1f} images per second, {1 - rate / fps:.1%} less than asked. "
+        if rate < fps:
+            text += (
+                f"The fastest within them gives {rate:,.1f} images per second, {1 - rate / fps:.1%} less than asked. "
+            )
     slowest, least = _slowest(space, fps), int(space.design.intervals[0])
     if least > slowest:
         why = "one unit is at full parallelism, or the port to the host is full"

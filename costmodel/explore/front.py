@@ -159,9 +159,7 @@ def front_of(space: DesignSpace, group: Group) -> Front:
 
 def _promise(space: DesignSpace, group: Group) -> str:
     """What the front promises, in one sentence."""
-    here = [
-        c for c in cases(space) if (c.entry.kind, space.label(c.network, c.entry.target)) == (group.kind, group.label)
-    ]
+    here = [c for c in cases(space) if space.front_of(c.network, c.entry) == (group.kind, group.label)]
     searches = {case.entry.search for case in here}
     if group.unproven:
         return f"not proven complete: {'; '.join(group.unproven)}; none of those that were looked at is better"

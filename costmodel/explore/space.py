@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.explore.axes import axis, number
@@ -37,13 +37,15 @@ from costmodel.targets.spec import Target
 from costmodel.train.given import read_accuracies
 
 Search = Literal["exact", "samples", "grid"]
-Fronts = Literal["together", "network", "target"]
+Fronts = Literal["together", "network", "target", "kinds"]
 
 DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "fpga": ("seconds_per_image", "lut", "bram18"),
     "asic": ("seconds_per_image", "energy_J", "area_mm2"),
     "arm": ("seconds_per_image",),
 }
+#: The kind of a front on which kinds of target compete.
+ALL_KINDS = "all"
 #: Kinds of accuracy in the order in which they are preferred.
 DEFAULT_KINDS = ("given", "measured", "published")
 #: Keys of an entry that say how foldings or mappings are searched, not how the target is set.
@@ -94,7 +96,7 @@ class DesignSpace:
 
     ``objectives`` are by kind of target. ``constraints`` bound metrics: name -> (least, most). ``fronts`` says
     what competes: everything of a kind ``together``, which is fair where accuracy is an objective; the targets of each
-    ``network``; or the networks of each ``target``.
+    ``network``; or the networks of each ``target``. With ``kinds`` FPGAs, chips and cores compete as well.
     """
 
     networks: tuple[Network, ...]
@@ -106,8 +108,12 @@ class DesignSpace:
     fronts: Fronts = "network"
 
     def objectives_of(self, kind: str) -> tuple[str, ...]:
-        """The objectives that apply to a kind of target."""
-        return self.objectives[kind]
+        """The objectives that apply to a kind of target; ``all``: to each of them."""
+        return self.objectives[kind] if kind != ALL_KINDS else next(iter(self.objectives.values()))
+
+    def front_of(self, network: Network, entry: Entry) -> tuple[str, str]:
+        """Which front designs belong to: the kind of target, and its label."""
+        return ALL_KINDS if self.fronts == "kinds" else entry.kind, self.label(network, entry.target)
 
     @property
     def judges_accuracy(self) -> bool:
@@ -118,7 +124,12 @@ class DesignSpace:
         one front."""
         apart = self.judges_accuracy and len({n.data for n in self.networks}) > 1
         data = network.data or "unknown data"
-        named = {"together": data if apart else "", "network": network.name, "target": target}[self.fronts]
+        named = {
+            "together": data if apart else "",
+            "kinds": data if apart else "",
+            "network": network.name,
+            "target": target,
+        }[self.fronts]
         return f"{named} {data}" if apart and self.fronts == "target" else named
 
     def document(self) -> dict[str, Any]:
@@ -180,8 +191,17 @@ def _space(
     constraints = {metric: _bounds(metric, b, metrics, where) for metric, b in bounds.items()}
     level = level_of(data.get("level", "deployed"))
     fronts = data.get("fronts", "together" if any("accuracy" in names for names in objectives.values()) else "network")
-    if fronts not in ("together", "network", "target"):
-        raise CostmodelError(f"{where}: fronts: {fronts!r}: expected together, network (one each) or target (one each)")
+    if fronts not in get_args(Fronts):
+        raise CostmodelError(
+            f"{where}: fronts: {fronts!r}: expected together, network (one each), target (one each), or kinds (all "
+            "kinds of target against each other)"
+        )
+    if fronts == "kinds" and len(set(objectives.values())) > 1:
+        both = set.intersection(*(set(names) for names in objectives.values()))
+        raise CostmodelError(
+            f"{where}: fronts: kinds: give one list of objectives that every kind of target has"
+            + (f", such as [{', '.join(sorted(both))}]" if both else "")
+        )
     return DesignSpace(networks, entries, objectives, constraints, level, name, fronts)
 
 

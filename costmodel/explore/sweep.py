@@ -122,7 +122,7 @@ class _Fronts:
 
     def __init__(self, space: DesignSpace, ledgers: Mapping[Network, bytes]) -> None:
         self.space, self.ledgers = space, ledgers
-        self.keys = [(c.entry.kind, space.label(c.network, c.entry.target)) for c in cases(space)]
+        self.keys = [space.front_of(c.network, c.entry) for c in cases(space)]
         self.held: dict[tuple[str, str], list[PointSet]] = {key: [] for key in dict.fromkeys(self.keys)}
         self.priced = dict.fromkeys(self.held, 0)
         self.feasible = dict.fromkeys(self.held, 0)

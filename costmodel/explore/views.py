@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from costmodel.explore.budget import KNEE, best, knee
 from costmodel.explore.cases import Case, cases
 from costmodel.explore.certainty import certainty
 from costmodel.explore.dataflow import Space
@@ -14,9 +15,10 @@ from costmodel.explore.evaluators import evaluator
 from costmodel.explore.folding import Folded
 from costmodel.explore.folding import count as short
 from costmodel.explore.foldings import Design
-from costmodel.explore.front import Front
+from costmodel.explore.front import EVIDENCE, Front
 from costmodel.explore.greedy import Comparison
 from costmodel.explore.ledgers import encoded, ledger_of
+from costmodel.explore.members import Member
 from costmodel.explore.space import DesignSpace
 from costmodel.metrics import RESOURCES
 from costmodel.views.numbers import metric_title, metric_value
@@ -67,12 +69,16 @@ def document(best: Folded) -> dict[str, Any]:
     return found | {"folding": best.folding, "finn": json.loads(best.json), "guarantee": best.guarantee}
 
 
-def front(found: Space, designs: Sequence[Design], promise: str) -> Table:
-    """One design per row."""
-    names = list(designs[0].resources)
-    rows = [Row((d.interval, whole(d.steady_images_per_second), *_resources(d, names))) for d in designs]
+def front(found: Space, designs: Sequence[Design], promise: str, limit: int | None = None) -> Table:
+    """One design per row; at most ``limit``, at equal steps along the intervals."""
+    names, notes = list(designs[0].resources), [promise]
+    shown = designs
+    if limit is not None and len(designs) > limit:
+        shown = [designs[round(i * (len(designs) - 1) / max(limit - 1, 1))] for i in range(limit)]
+        notes.append(f"{len(designs):,} designs, {limit} shown; all of them: --members {len(designs)}, or --format csv")
+    rows = [Row((d.interval, whole(d.steady_images_per_second), *_resources(d, names))) for d in shown]
     columns = [Column("interval", "interval"), *(Column(n, metric_title(n)) for n in (RATE, *names))]
-    return Table("front", f"{found.network} on {found.target.name}", columns, rows, notes=[promise])
+    return Table("front", f"{found.network} on {found.target.name}", columns, rows, notes=notes)
 
 
 def _resources(design: Design, names: Sequence[str]) -> list[float | int]:
@@ -135,16 +141,18 @@ def _seconds(case: Case) -> float:
 
 def members(front: Front, limit: int, certain_at: str | None = None) -> Table:
     """At most ``limit`` members of a front; ``certain_at`` a level says which of them are certain."""
-    columns = [Column("network", "network", "left"), Column("target", "target", "left")]
-    columns += [Column(n, metric_title(n), show=partial(metric_value, n, digits=4)) for n in front.objectives]
-    columns.append(Column("settings", "settings", "left"))
     shown = front.members if len(front) <= limit else _spread(front, limit)
-    rows = [
-        [m.network, m.target, *(float(f"{m.metrics[name]:.5g}") for name in front.objectives),
-         ", ".join(f"{k}={_short(v)}" for k, v in m.settings.items())] for m in shown
-    ]  # fmt: skip
-    members = "1 member" if len(front) == 1 else f"{len(front)} members"
-    notes = [f"{members}{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
+    columns, rows = _columns(front), [_cells(front, m) for m in shown]
+    count = "1 member" if len(front) == 1 else f"{len(front)} members"
+    notes = [f"{count}{'' if len(shown) == len(front) else f', {len(shown)} shown'}; {front.guarantee}"]
+    if len(front) > 2 and len(front.objectives) > 1:
+        middle = front.members[knee(front)]
+        figures = ", ".join(
+            f"{metric_title(n)} {metric_value(n, middle.metrics[n], digits=4)}" for n in front.objectives
+        )
+        notes.append(
+            f"the knee, nearest to the best of all objectives at once: {middle.network} on {middle.target}, {figures}"
+        )
     if certain_at is not None:
         found = certainty(front, certain_at)
         place = {member.id: i for i, member in enumerate(front.members)}
@@ -156,8 +164,53 @@ def members(front: Front, limit: int, certain_at: str | None = None) -> Table:
             f"certain, whatever the constants are within their bounds: {int(found.certain.sum())}; the last column is "
             "the share of joint draws of all constants in which no other member is better"
         )
-    title = " ".join(filter(None, [f"{front.name}: {front.kind}", front.label]))
-    return Table(f"{front.kind}{front.label}", title, columns, [Row(tuple(row)) for row in rows], notes=notes)
+    return Table(f"{front.kind}{front.label}", _title(front), columns, [Row(tuple(row)) for row in rows], notes=notes)
+
+
+def answers(front: Front, names: Sequence[str]) -> Table:
+    """The member of a front that is best in each of some objectives, or the ``knee``, with the command of each."""
+    columns = [Column("best", "best", "left"), *_columns(front)]
+    found = {name if name == KNEE else metric_title(name): best(front, name) for name in names}
+    rows = [Row((name, *_cells(front, member))) for name, member in found.items()]
+    notes = [front.guarantee, *(f"{name}: {member.command}" for name, member in found.items())]
+    return Table(f"best{front.kind}{front.label}", _title(front), columns, rows, notes=notes)
+
+
+def answers_document(asked: Sequence[tuple[Front, Sequence[str]]]) -> list[dict[str, Any]]:
+    """The same for JSON: of each front, the member behind each answer."""
+    import dataclasses
+
+    return [
+        {"front": _title(front), "guarantee": front.guarantee,
+         "best": {name: dataclasses.asdict(best(front, name)) for name in names}}
+        for front, names in asked
+    ]  # fmt: skip
+
+
+def _title(front: Front) -> str:
+    return " ".join(filter(None, [f"{front.name}: {front.kind}", front.label]))
+
+
+def _columns(front: Front) -> list[Column]:
+    columns = [Column("network", "network", "left"), Column("target", "target", "left")]
+    columns += [Column(n, metric_title(n), show=partial(metric_value, n, digits=4)) for n in front.objectives]
+    if "accuracy" in front.objectives:
+        columns += [Column("data", "data set", "left"), Column("accuracy_kind", "accuracy", "left")]
+        columns += [Column("epochs", "epochs", spare=1), Column("accuracy_source", "its source", "left", spare=2)]
+    columns.append(Column("settings", "settings", "left"))
+    if any(member.folding for member in front.members):
+        columns.append(Column("folding", "PE x SIMD", "left", prose=True))
+    return columns
+
+
+def _cells(front: Front, member: Member) -> list[Any]:
+    cells = [member.network, member.target, *(float(f"{member.metrics[name]:.5g}") for name in front.objectives)]
+    if "accuracy" in front.objectives:
+        cells += [member.evidence.get(name, "") for name in EVIDENCE]
+    cells.append(", ".join(f"{k}={_short(v)}" for k, v in member.settings.items()))
+    if any(each.folding for each in front.members):
+        cells.append(" ".join(f"{fold['PE']}x{fold['SIMD']}" for fold in (member.folding or {}).values()))
+    return cells
 
 
 def _spread(front: Front, limit: int) -> list[Any]:

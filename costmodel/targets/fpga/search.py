@@ -190,7 +190,7 @@ class _Search:
         self.design, self.settled = design, True
         self.nearest: tuple[float, Ints] = np.inf, np.zeros(0, dtype=np.int64)
         self.rows, self.bounds = limits.rows()
-        self.goal = _goal(goal, limits.device)
+        self.goal = goal_weights(goal, limits.device)
         self.pool: list[Floats] = []  # prices that proved something, and may prove it of other intervals
         self.intervals: dict[int, _Interval] = {}
         self.dual: Floats | None = None  # prices of the limits, in the unit of the goal
@@ -391,7 +391,7 @@ def _merge(grown: Sequence[_States], here: _Interval, index: int) -> _States:
     return states.take(np.sort(order[fresh]))
 
 
-def _goal(goal: Goal, device: Mapping[str, float]) -> Floats:
+def goal_weights(goal: Goal, device: Mapping[str, float]) -> Floats:
     """Weights of a part of each resource: the goal, and of equal ones the least sum of shares of the device."""
     has = np.maximum(np.array([device[name] for name in RESOURCES]), 1.0)
     share = np.zeros(len(RESOURCES))

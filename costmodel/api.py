@@ -182,6 +182,10 @@ def price(
 
 def default_inputs(reference: Reference) -> tuple[InputSpec, ...]:
     """The input that a network of the zoo is made for. Raises :class:`CostmodelError` for a user's network."""
+    if reference.kind == "onnx" and reference.path is not None:
+        from costmodel.load.onnx.read import inputs_of
+
+        return inputs_of(reference.path)
     if reference.kind != "zoo":
         raise CostmodelError(f"model {reference.text!r} needs its input's shape: --input 1x3x224x224")
     from costmodel.zoo import registry

@@ -150,8 +150,16 @@ def _sum(writer: _Writer, i: Instruction) -> None:
 
 
 def _affine(writer: _Writer, i: Instruction) -> None:
-    scaled = writer.node("Mul", [_value(i), writer.constant(i.arrays["scale"])], i.shape)
-    writer.finish(i, "Add", [scaled, writer.constant(i.arrays["bias"])])
+    scale, bias = i.arrays["scale"], i.arrays["bias"]
+    steps = [("Mul", scale)] * bool((scale != 1).any()) + [("Add", bias)] * bool((bias != 0).any())
+    if not steps:
+        writer.finish(i, "Identity", [_value(i)])
+        return
+    value = _value(i)
+    for op, constant in steps[:-1]:
+        value = writer.node(op, [value, writer.constant(constant)], i.shape)
+    op, constant = steps[-1]
+    writer.finish(i, op, [value, writer.constant(constant)])
 
 
 def _prelu(writer: _Writer, i: Instruction) -> None:

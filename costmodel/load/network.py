@@ -42,6 +42,11 @@ def build(reference: Reference) -> nn.Module:
     """Make the network. Raises :class:`CostmodelError` when its code fails or makes something else."""
     from torch import nn
 
+    if reference.kind in ("onnx", "export", "torchscript"):
+        from costmodel.load.files import network
+
+        read: nn.Module = network(reference)
+        return read
     given = {name: _open(value) for name, value in reference.arguments.items()}
     if reference.kind == "zoo":
         from costmodel.zoo import registry

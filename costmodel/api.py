@@ -17,6 +17,7 @@ from costmodel.graph.vocabulary import Caveat
 from costmodel.ledger.ledger import Profile
 from costmodel.load import running
 from costmodel.load.inputs import InputSpec, make_inputs, parse_inputs
+from costmodel.load.notes import noting
 from costmodel.load.reference import Reference, resolve
 from costmodel.store import cache
 from costmodel.trace.custom import CUSTOM
@@ -79,7 +80,7 @@ def profile(
         )
     if not isinstance(inputs, (tuple, dict)):
         inputs = tuple(inputs) if isinstance(inputs, list) else (inputs,)
-    with running.noting() as notes:
+    with noting() as notes:
         made = _trace(model, inputs, name or type(model).__name__, trained, seed)
     return _with_notes(made, notes)
 
@@ -128,7 +129,7 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
     import torch  # before the watch begins, so that torch's own files are not taken for the user's
 
     # Fresh weights are part of the question: the same question has the same answer.
-    watching, listening = _watching(request.reference.kind != "zoo"), running.noting()
+    watching, listening = _watching(request.reference.kind != "zoo"), noting()
     with watching as files, listening as notes, torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
         say(f"building {request.reference.title}")

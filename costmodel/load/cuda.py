@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from costmodel.load.running import note
+from costmodel.load.notes import note
 
 #: Functions of ``torch.cuda`` that ask the driver, and what they answer instead.
 _ANSWERS: dict[str, Any] = {"set_device": None, "current_device": 0, "synchronize": None, "empty_cache": None}

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.errors import CostmodelError
+from costmodel.load.notes import note
 from costmodel.load.reference import Reference
-from costmodel.load.running import note, user_code
+from costmodel.load.running import user_code
 
 SOURCE = "Give the file of its source as --model file.py:factory, and this one as --checkpoint {}"
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from costmodel.errors import CostmodelError
-from costmodel.load.running import describe, note, user_code
+from costmodel.load.notes import note
+from costmodel.load.running import describe, user_code
 
 #: Folders above a file in which a missing module is looked for.
 _ABOVE = 5

@@ -25,29 +25,10 @@ class _NoEnd(BaseException):
     """A user's code took too long: no ``Exception``, which it might catch."""
 
 
-#: What is said about the networks that are being loaded, and how often, the innermost last.
-_noting: list[dict[str, int]] = []
 #: Seconds that each stretch of a user's code may take; None for no limit. The command line sets it.
 _limit: float | None = None
 _depth = 0
 _lock = threading.RLock()
-
-
-@contextlib.contextmanager
-def noting() -> Iterator[dict[str, int]]:
-    """What :func:`note` says meanwhile."""
-    notes: dict[str, int] = {}
-    _noting.append(notes)
-    try:
-        yield notes
-    finally:
-        _noting[:] = [n for n in _noting if n is not notes]
-
-
-def note(text: str, times: int = 1) -> None:
-    """Say once what was done for a network, with how often for ``TIMES`` in it; lost where nobody listens."""
-    if _noting:
-        _noting[-1][text] = _noting[-1].get(text, 0) + times
 
 
 def limit(seconds: float | None) -> None:
@@ -64,7 +45,7 @@ def user_code(what: str, argv: Sequence[str] = ()) -> Iterator[None]:
     options), because code that reads ours would take it for its own; what is printed goes to standard error, where it
     does not mix with an answer; what asks for CUDA stays on the CPU; and a process that is forked ends here.
     """
-    from costmodel.load.cuda import on_the_cpu
+    from costmodel.load.cuda import on_the_cpu  # imports torch
 
     process = os.getpid()
     try:

@@ -84,7 +84,7 @@ for _name, _function in {
     "Softplus": F.softplus, "HardSwish": F.hardswish, "Mish": F.mish, "IsNaN": torch.isnan,
     "Not": torch.logical_not, "Identity": lambda x: x, "Det": torch.det,
 }.items():  # fmt: skip
-    op(_name)(_one(_function))
+    op(_name)(_one(_function))  # type: ignore[arg-type]
 
 
 @op("IsInf")

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from costmodel.errors import CostmodelError
+from costmodel.load.notes import note
 from costmodel.load.onnx import arithmetic, moves, quantised, read, recurrent, windows  # noqa: F401  (they register)
 from costmodel.load.onnx.table import CUSTOM, KEPT, STANDARD, Call, Function
-from costmodel.load.running import note
 
 #: Domains of ONNX itself; every other one is custom, whatever it is called.
 _OWN = ("", "ai.onnx")
@@ -307,7 +307,7 @@ def _unknown(call: Call, domain: str, shapes: list[tuple[int, ...] | None]) -> F
         )
     name = re.sub(r"\W", "_", call.op)
     if _library is None:
-        _library = torch.library.Library("onnx_file", "DEF")
+        _library = torch.library.Library("onnx_file", "DEF")  # type: ignore[no-untyped-call]
     if not hasattr(torch.ops.onnx_file, name):
         _library.define(f"{name}(Tensor[] inputs, int[] sizes, int[] counts) -> Tensor[]")  # type: ignore[no-untyped-call]
         _library.impl(name, _made_up, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]

@@ -53,7 +53,7 @@ def _steps(x: Any, scale: Any, zero: Any) -> Any:
 
 
 @op("Quant", "IntQuant", custom=True, keep=(0,))
-def _quant(call: Call, x: Any, scale: Any, zero: Any, width: Any) -> Tensor:
+def _quant(call: Call, x: Any, scale: Any, zero: Any, width: Any) -> Any:
     """``(clamp(round(x / scale + zero), low, high) - zero) * scale`` with ``width`` bits."""
     signed, narrow, bits = bool(call.get("signed", 1)), bool(call.get("narrow", 0)), round(number(width))
     scale, zero = _literal(scale), _literal(zero)
@@ -65,14 +65,14 @@ def _quant(call: Call, x: Any, scale: Any, zero: Any, width: Any) -> Tensor:
 
 
 @op("BipolarQuant", custom=True, keep=(0,))
-def _bipolar(call: Call, x: Any, scale: Any) -> Tensor:
+def _bipolar(call: Call, x: Any, scale: Any) -> Any:
     x, scale = tensor(x), _literal(scale)
     signs = torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
     return signs if _is(scale, 1.0) else signs * scale
 
 
 @op("Trunc", custom=True, keep=(0,))
-def _trunc(call: Call, x: Any, scale: Any, zero: Any, width_in: Any, *given: Any) -> Tensor:
+def _trunc(call: Call, x: Any, scale: Any, zero: Any, width_in: Any, *given: Any) -> Any:
     """The upper of ``width_in`` bits: ``width`` of them, or, in the second version, those above ``scale_out``, bounded
     to ``width``."""
     scale, zero = _literal(scale), _literal(zero)
@@ -96,7 +96,7 @@ def _bounds(bits: int, signed: bool, narrow: bool) -> tuple[float, float]:
 
 
 @op("MultiThreshold", custom=True, keep=(0, 1))
-def _multi_threshold(call: Call, x: Tensor, thresholds: Tensor) -> Tensor:
+def _multi_threshold(call: Call, x: Tensor, thresholds: Tensor) -> Any:
     """``out_scale * (number of thresholds that are reached) + out_bias``, thresholds ``[channels or 1, levels]``."""
     layout = call.get("data_layout", "NCHW") or "NCHW"
     axis = layout.index("C") if "C" in layout else 1
@@ -127,7 +127,7 @@ def _along(value: Any, x: Tensor, axis: int) -> Any:
 
 
 @op("QuantizeLinear", keep=(0,))
-def _quantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Tensor:
+def _quantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Any:
     """Levels as integers in the number format of ``x``, because that is how PyTorch computes with them."""
     x, axis = tensor(x), call.get("axis", 1)
     kind = zero.dtype if isinstance(zero, Tensor) else torch.int8 if isinstance(zero, int) and zero < 0 else torch.uint8
@@ -141,7 +141,7 @@ def _quantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Tensor:
 
 
 @op("DequantizeLinear", keep=(0,))
-def _dequantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Tensor:
+def _dequantize(call: Call, x: Any, scale: Any, zero: Any = None) -> Any:
     x, axis = tensor(x), call.get("axis", 1)
     kind = scale.dtype if isinstance(scale, Tensor) else torch.float32
     x = x if x.is_floating_point() else x.to(kind)
@@ -178,7 +178,7 @@ def _conv_integer(call: Call, x: Tensor, w: Tensor, zero_x: Any = None, zero_w: 
 @op("QLinearConv", keep=(0, 3, 8))
 def _qlinear_conv(
     call: Call, x: Tensor, sx: Any, zx: Any, w: Tensor, sw: Any, zw: Any, sy: Any, zy: Any, bias: Any = None
-) -> Tensor:
+) -> Any:
     from costmodel.load.onnx.windows import _conv
 
     sums: Tensor = _conv(call, _whole(x, zx), _whole(w, zw), None if bias is None else tensor(bias).to(torch.float32))
@@ -186,11 +186,11 @@ def _qlinear_conv(
 
 
 @op("QLinearMatMul", keep=(0, 3))
-def _qlinear_matmul(call: Call, a: Tensor, sa: Any, za: Any, b: Tensor, sb: Any, zb: Any, sy: Any, zy: Any) -> Tensor:
+def _qlinear_matmul(call: Call, a: Tensor, sa: Any, za: Any, b: Tensor, sb: Any, zb: Any, sy: Any, zy: Any) -> Any:
     return _requantised(torch.matmul(_whole(a, za), _whole(b, zb)), sa, _literal(sb), sy, zy)
 
 
-def _requantised(sums: Tensor, sa: Any, sb: Any, sy: Any, zero: Any) -> Tensor:
+def _requantised(sums: Tensor, sa: Any, sb: Any, sy: Any, zero: Any) -> Any:
     factor = _literal(sa) * sb / _literal(sy)
     signed = (zero.dtype if isinstance(zero, Tensor) else torch.uint8) == torch.int8
     shift = number(zero)

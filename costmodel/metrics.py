@@ -16,8 +16,8 @@ from costmodel.errors import UnknownNameError
 #: ``si``: the unit takes prefixes (283 µs, 21.1k). ``plain``: it does not (1,648; 0.802 mm²). ``share``: a part of one,
 #: written in per cent.
 Form = Literal["si", "plain", "share"]
-TargetKind = Literal["fpga", "asic", "arm"]
-ALL: tuple[TargetKind, ...] = ("fpga", "asic", "arm")
+TargetKind = Literal["fpga", "asic", "arm", "cpu"]
+ALL: tuple[TargetKind, ...] = ("fpga", "asic", "arm", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,14 @@ class Metric:
         return (self.name, self.head, self.title, *self.also)
 
 
+#: Kinds whose power and clock are known; times that were measured on a machine say nothing of them.
+_SHIPPED: tuple[TargetKind, ...] = ("fpga", "asic", "arm")
 _FPGA: tuple[TargetKind, ...] = ("fpga",)
 _ASIC: tuple[TargetKind, ...] = ("asic",)
 
 _ROWS = (
     Metric("accuracy", "top-1", "Top-1 accuracy", "%", "plain", "high", objective=True, also=("top1",)),
-    Metric("energy_J", "energy", "Energy per image", "J", kinds=ALL, headline=True, objective=True),
+    Metric("energy_J", "energy", "Energy per image", "J", kinds=_SHIPPED, headline=True, objective=True),
     Metric("latency_s", "latency", "Latency", "s", kinds=ALL, headline=True, objective=True, also=("time",)),
     # Over `batch` images in a row, the filling of a pipeline included.
     Metric("images_per_second", "images per second", "Images per second", "", "plain", "high", ALL, True,
@@ -98,7 +100,7 @@ _ROWS = (
     Metric("uram", "URAM", "UltraRAM", "", "plain", kinds=_FPGA, headline=True, objective=True),
     Metric("dsp", "DSP", "DSP slices", "", "plain", kinds=_FPGA, headline=True, objective=True, also=("dsps",)),
     Metric("carry", "CARRY", "Carry blocks", "", "plain", kinds=_FPGA),
-    Metric("clock_Hz", "clock", "Clock", "Hz", kinds=ALL, objective=True),
+    Metric("clock_Hz", "clock", "Clock", "Hz", kinds=_SHIPPED, objective=True),
     Metric("memory_bandwidth_B_per_s", "memory bandwidth", "Memory bandwidth", "B/s", kinds=_FPGA),
     Metric("available_bandwidth_B_per_s", "available bandwidth", "Available memory bandwidth", "B/s", better="high",
            kinds=_FPGA),

@@ -1,4 +1,4 @@
-"""The units that are synthesised for FPGAs: their ports, what they compute, their sizes, and what the model says of them.
+"""The units that are synthesised for FPGAs: ports, what they compute, sizes, and what the model says of them.
 
 ``sizes`` fit a unit's law, ``held`` score it; ``tiny`` are small enough to be tried on every input. The functions that
 say what a unit computes are those of the integer executor (:mod:`costmodel.deploy.elementwise`): a right shift rounds

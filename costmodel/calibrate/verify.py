@@ -9,6 +9,7 @@ import numpy as np
 
 from costmodel.calibrate import aiger, yosys
 from costmodel.calibrate.fpga_units import Size, Unit, cut, wrapped
+from costmodel.deploy.program import Array
 
 #: Runs of a unit with a state, each with data and pauses of its own, and their length in cycles.
 LANES, CYCLES = 64, 300
@@ -64,13 +65,14 @@ def _sums(circuit: aiger.Circuit, random: np.random.Generator, unit: Unit, p: di
         if cycle and not np.array_equal(out, total):
             return cycle * LANES, f"sum after {cycle} cycles: {out[0]}, expected {total[0]}"
         circuit.tick()
-        if "x" in given:
-            value = given["x"]
-        else:
-            value = p["N"] - sum((given["a"] ^ given["w"]) >> k & 1 for k in range(p["N"]))
+        value = given["x"] if "x" in given else p["N"] - _ones(given["a"] ^ given["w"], p["N"])
         new = cut(np.where(given["first"] == 1, 0, total) + value, p["W"])
         total = np.where(given["enable"] == 1, new, total)
     return CYCLES * LANES, ""
+
+
+def _ones(x: Array, bits: int) -> Array:
+    return sum(x >> k & 1 for k in range(bits))
 
 
 def drive(
@@ -138,4 +140,3 @@ def windows(words: list[int], rows: int, cols: int, k: int) -> Iterator[int]:
                         if at >= len(part):
                             return
                         yield part[at]
-

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "models": ("costmodel.cli.models", "list the networks of the zoo"),
     "targets": ("costmodel.cli.targets", "list hardware targets, or show every constant of one with its source"),
     "validate": ("costmodel.cli.validate", "compare estimates with measurements, with baselines next to them"),
+    "calibrate": ("costmodel.cli.calibrate", "make constants again: synthesis, this machine, your measurements"),
     "fold": ("costmodel.cli.fold", "the best folding of a network on an FPGA, exactly"),
     "explore": ("costmodel.cli.explore", "the Pareto-optimal designs of a space of networks, targets and options"),
     "deploy": ("costmodel.cli.deploy", "the deployed network: rewritten, proved by running it, packed into a file"),

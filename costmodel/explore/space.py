@@ -43,6 +43,7 @@ DEFAULT_OBJECTIVES: Mapping[str, tuple[str, ...]] = {
     "fpga": ("seconds_per_image", "lut", "bram18"),
     "asic": ("seconds_per_image", "energy_J", "area_mm2"),
     "arm": ("seconds_per_image",),
+    "cpu": ("seconds_per_image",),
 }
 #: The kind of a front on which kinds of target compete.
 ALL_KINDS = "all"
@@ -53,6 +54,7 @@ _SEARCH_KEYS: Mapping[str, tuple[str, ...]] = {
     "fpga": ("folding", "memories", "ultra", "max_weight_bits"),
     "asic": ("mapping",),
     "arm": (),
+    "cpu": (),
 }
 
 

@@ -21,6 +21,7 @@ OPTIONS_OF: dict[TargetKind, tuple[str, str, str]] = {
     "fpga": ("real_bits", "weight_bits", "input_bits"),
     "asic": ("real_format", "weight_bits", "input_bits"),
     "arm": ("precision", "", ""),
+    "cpu": ("", "", ""),
 }
 FORMATS: dict[TargetKind, dict[int, str]] = {
     "asic": {8: "int8", 12: "int12", 16: "int16", 24: "int24", 32: "int32"},
@@ -56,6 +57,8 @@ def expand(options: Mapping[str, Any], kind: TargetKind) -> dict[str, Any]:
         return chosen
     own = dict(zip(NAMES, OPTIONS_OF[kind], strict=True))
     asked = parse(text)
+    if not any(own.values()):
+        raise CostmodelError(f"option bits={text!r}: a target of kind {kind} was timed with the widths that it has")
     for name, width in asked.items():
         option = own[name]
         if not option:

@@ -9,7 +9,7 @@ import msgspec
 from costmodel.targets.quantity import Confidence
 
 Number = float | int
-TargetKind = Literal["asic", "fpga", "arm"]
+TargetKind = Literal["asic", "fpga", "arm", "cpu"]
 
 SourceText = Annotated[
     str,

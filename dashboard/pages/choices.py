@@ -17,7 +17,7 @@ from costmodel.dashboard.state import pairs, write_design
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import LEVELS
 
-KINDS = {"asic": "ASIC", "fpga": "FPGA", "arm": "Arm"}
+KINDS = {"asic": "ASIC", "fpga": "FPGA", "arm": "Arm", "cpu": "CPU"}
 #: Designs that can be pinned.
 MAX_PINS = 4
 

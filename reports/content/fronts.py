@@ -54,7 +54,7 @@ def fronts(subject: Subject) -> list[Block]:
 
 def name_of(front: Front) -> str:
     """What a front is of: FPGA designs of one network, or of all that compete."""
-    kind = {"arm": "Arm", "fpga": "FPGA", "asic": "ASIC"}.get(front.kind, front.kind)
+    kind = {"arm": "Arm", "fpga": "FPGA", "asic": "ASIC", "cpu": "CPU"}.get(front.kind, front.kind)
     return f"{kind} designs" + (f", {literal(front.label)}" if front.label else "")
 
 

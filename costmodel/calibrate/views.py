@@ -1,0 +1,189 @@
+"""The tables of ``costmodel calibrate``."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from costmodel.calibrate.laws import Charged, Law
+from costmodel.calibrate.synthesis import METRICS
+from costmodel.calibrate.synthesis import Row as Unit
+from costmodel.views.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from costmodel.calibrate.here import Here, HereLayer
+    from costmodel.calibrate.timing import Whole
+    from costmodel.calibrate.timing_fit import Constant
+
+NAMES = {"lut6": "LUT6 (Xilinx 7 series)", "ecp5": "LUT4 (ECP5)", "ice40": "LUT4 (iCE40)"}
+
+
+def units(rows: Sequence[Unit]) -> Table:
+    """Every unit as it was synthesised."""
+    found = [Row([r.unit, r.size, r.family, *(r.amount(m) for m in METRICS), r.flow, r.tool, r.text]) for r in rows]
+    columns = [
+        Column("unit", "unit", "left"), Column("size", "size", "left"), Column("family", "family", "left"),
+        Column("lut", "LUT"), Column("ff", "FF"), Column("carry", "carry"), Column("dsp", "DSP"),
+        Column("bram18", "BRAM"), Column("flow", "flow", "left", spare=1), Column("tool", "yosys", "left", spare=2),
+        Column("text", "text", "left", spare=3),
+    ]  # fmt: skip
+    return Table("units", "Units as synthesised", columns, found)
+
+
+def laws(found: Sequence[Law]) -> Table:
+    """The laws, and how far they are from sizes that were held out."""
+    rows = [
+        Row([law.unit, law.family, law.metric, law.text, len(law.errors), law.median, law.worst],
+            "warn" if law.worst > 0.15 else "plain")
+        for law in found
+    ]  # fmt: skip
+    columns = [
+        Column("unit", "unit", "left"), Column("family", "family", "left"), Column("metric", "of", "left", str.upper),
+        Column("law", "law", "left"), Column("held", "held out"), Column("median", "median error", show=percent),
+        Column("worst", "worst", show=percent),
+    ]  # fmt: skip
+    errors = [e for law in found for e in law.errors]
+    notes = []
+    if errors:
+        notes = [f"{len(errors)} amounts were held out: median error {percent(statistics.median(errors))}, "
+                 f"worst {percent(max(errors))}."]  # fmt: skip
+    return Table("laws", "Laws, and their errors at sizes that were held out", columns, rows, notes=notes)
+
+
+def model(found: Sequence[Charged]) -> Table:
+    """What the model charges for each unit over what synthesis took, of all its sizes."""
+    groups: dict[tuple[str, str], list[Charged]] = {}
+    for each in found:
+        groups.setdefault((each.row.family, each.row.unit), []).append(each)
+    rows = []
+    for (family, unit), members in groups.items():
+        ratios = [m.ratio for m in members]
+        outside = sum(m.outside for m in members)
+        rows.append(Row([unit, family, len(members), min(ratios), statistics.median(ratios), max(ratios), outside],
+                        "warn" if outside else "plain"))  # fmt: skip
+    columns = [
+        Column("unit", "unit", "left"), Column("family", "family", "left"), Column("sizes", "sizes"),
+        Column("least", "least", show=_ratio), Column("middle", "median", show=_ratio),
+        Column("most", "most", show=_ratio), Column("outside", "outside of interval"),
+    ]  # fmt: skip
+    return Table("model", "LUTs that the model charges, over those that synthesis took", columns, rows)
+
+
+def differences(rows: Sequence[Unit], shipped: Sequence[Unit]) -> Table:
+    """Rows of today's tool that are not those of the shipped table."""
+    known = {row.key: row for row in shipped}
+    found, same = [], 0
+    for row in rows:
+        old = known.get(row.key)
+        if old is None or any(row.amount(m) != old.amount(m) for m in METRICS):
+            found.append(Row([row.unit, row.size, row.family, *(_both(old, row, m) for m in METRICS)], "warn"))
+        else:
+            same += 1
+    columns = [
+        Column("unit", "unit", "left"), Column("size", "size", "left"), Column("family", "family", "left"),
+        Column("lut", "LUT"), Column("ff", "FF"), Column("carry", "carry"), Column("dsp", "DSP"),
+        Column("bram18", "BRAM"),
+    ]  # fmt: skip
+    tools = sorted({(row.tool, row.text) for row in shipped})
+    now = sorted({(row.tool, row.text) for row in rows})
+    notes = [f"{same} of {len(rows)} units are as in the shipped table.",
+             f"shipped: yosys {_tools(tools)}; now: yosys {_tools(now)}."]  # fmt: skip
+    return Table("differences", "Units that differ from the shipped table", columns, found, notes=notes)
+
+
+def _tools(found: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{tool} on text {text}" for tool, text in found)
+
+
+def _both(old: Unit | None, new: Unit, metric: str) -> str:
+    before = "none" if old is None else str(old.amount(metric))
+    now = str(new.amount(metric))
+    return now if before == now else f"{before} -> {now}"
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}"
+
+
+# -- times of this machine --------------------------------------------------------------------------------------------
+
+
+def networks(wholes: Sequence[Whole], ratios: Mapping[str, float]) -> Table:
+    """Networks that were fitted: measured, and predicted by constants fitted to the others."""
+    rows = [
+        Row([w.network, w.seconds, w.seconds / ratios[w.network], 1 / ratios[w.network] - 1, w.run]) for w in wholes
+    ]
+    columns = [
+        Column("network", "network", "left"), Column("seconds", "sum of least times", show=_time),
+        Column("predicted", "predicted", show=_time), Column("error", "error", show=_signed),
+        Column("run", "least whole run", show=_time),
+    ]  # fmt: skip
+    errors = [abs(1 / ratio - 1) for ratio in ratios.values()]
+    notes = ["predicted: by constants that were fitted to the other networks. "
+             f"Mean error {percent(sum(errors) / len(errors))}, worst {percent(max(errors))}."]  # fmt: skip
+    return Table("networks", "Each network left out of the fit", columns, rows, notes=notes)
+
+
+def constants(found: Mapping[str, Constant]) -> Table:
+    """What was fitted, in nanoseconds."""
+    rows = [
+        Row([name, c.value * 1e9, c.low * 1e9, c.high * 1e9, f"not measured: as {c.alike}" if c.alike else ""],
+            "warn" if c.alike else "plain")
+        for name, c in found.items()
+    ]  # fmt: skip
+    columns = [
+        Column("constant", "constant", "left"), Column("value", "ns", show=_short), Column("low", "low", show=_short),
+        Column("high", "high", show=_short), Column("note", "", "left"),
+    ]  # fmt: skip
+    return Table("constants", "Constants", columns, rows)
+
+
+def here(rows: Sequence[Here]) -> Table:
+    """Networks that no constant was fitted to: predicted, and measured now."""
+    found = [
+        Row([r.network, r.predicted, r.low, r.high, r.measured, r.predicted / r.measured - 1, r.inside],
+            "plain" if r.inside else "warn")
+        for r in rows
+    ]  # fmt: skip
+    columns = [
+        Column("network", "network", "left"), Column("predicted", "predicted", show=_time),
+        Column("low", "low", show=_time), Column("high", "high", show=_time),
+        Column("measured", "measured", show=_time), Column("error", "error", show=_signed),
+        Column("inside", "in interval", show=lambda inside: "yes" if inside else "no"),
+    ]  # fmt: skip
+    errors = [abs(r.predicted / r.measured - 1) for r in rows]
+    notes = [f"{len(rows)} networks that were not fitted: mean error {percent(sum(errors) / len(errors))}, worst "
+             f"{percent(max(errors))}; {sum(r.inside for r in rows)} of {len(rows)} in their interval.",
+             "measured: the sum of the layers' least times, as it is predicted."]  # fmt: skip
+    return Table("here", "Predicted and measured on this machine", columns, found, notes=notes)
+
+
+def layers(rows: Sequence[HereLayer]) -> Table:
+    """Layers of the networks, those that take longest first."""
+    found = [Row([r.network, r.layer, r.kind, r.predicted, r.measured, r.predicted / r.measured - 1]) for r in rows]
+    columns = [
+        Column("network", "network", "left"), Column("layer", "layer", "left"), Column("kind", "kind", "left"),
+        Column("predicted", "predicted", show=_time), Column("measured", "measured", show=_time),
+        Column("error", "error", show=_signed),
+    ]  # fmt: skip
+    return Table("layers", "Layers", columns, found)
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f} %"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}"

@@ -1,0 +1,109 @@
+"""``costmodel calibrate``: units synthesised, machines timed, boards fitted: constants made again from measurements."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from costmodel.cli import options
+from costmodel.errors import CostmodelError, name_of
+from costmodel.views.output import emit
+from costmodel.views.progress import progress
+
+HELP = "Make the constants of targets again: by synthesis of units, by timing this machine, from your measurements."
+EXAMPLES = """\
+examples:
+  costmodel calibrate fpga --quick
+  costmodel calibrate fpga --check
+  costmodel calibrate fpga --family lut6 --unit xnor_popcount --unit comparator
+  costmodel calibrate cpu -o this-machine.yaml
+  costmodel profile abbnn --target ./this-machine.yaml
+"""
+KINDS = ("fpga", "cpu")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", metavar="KIND", help=" or ".join(KINDS))
+    fpga = parser.add_argument_group("fpga: units of SystemVerilog through Yosys")
+    fpga.add_argument("--quick", action="store_true", help="three sizes of each unit instead of all")
+    fpga.add_argument(
+        "--check",
+        action="store_true",
+        help="say where today's tool differs from the shipped table; exit status 1 if it does",
+    )
+    fpga.add_argument(
+        "--family", action="append", metavar="NAME", default=[], help="lut6, ecp5 or ice40 (default: all)"
+    )
+    fpga.add_argument("--unit", action="append", metavar="NAME", default=[], help="one unit (default: all)")
+    cpu = parser.add_argument_group("cpu: layers of networks timed on this machine")
+    cpu.add_argument("--engine", metavar="NAME", default="executor", help="executor (packed, default) or pytorch")
+    cpu.add_argument(
+        "--network",
+        action="append",
+        metavar="NAME",
+        default=[],
+        help="a network of the zoo to time; default: a handful",
+    )
+    cpu.add_argument("--rounds", type=options.COUNT, metavar="N", help="rounds over all networks (default: 4)")
+    options.add_output(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    kind = name_of("kind of calibration", args.kind, KINDS)
+    return {"fpga": _fpga, "cpu": _cpu}[kind](args)
+
+
+def _fpga(args: argparse.Namespace) -> int:
+    from costmodel.calibrate import laws, synthesis, verify, views
+    from costmodel.calibrate.fpga_units import BY_NAME
+
+    families = [name_of("family", name, synthesis.FLOWS) for name in dict.fromkeys(args.family)] or list(
+        synthesis.FLOWS
+    )
+    names = [name_of("unit", name, BY_NAME) for name in dict.fromkeys(args.unit)]
+    cases = synthesis.cases(names, args.quick)
+    with progress() as announce:
+        announce("units tried on every input")
+        for label, _, fault in verify.check([(u, s) for u in dict.fromkeys(u for u, _ in cases) for s in u.tiny]):
+            if fault:
+                raise CostmodelError(f"unit {label} does not compute what it should: {fault}")
+        rows = list(synthesis.synthesise(cases, families, announce))
+    shipped = synthesis.read()
+    compared = views.differences(rows, shipped)
+    tables = [views.units(rows)]
+    if not args.quick:
+        tables.append(views.laws(laws.fit(rows)))
+    tables += [views.model(laws.charged(rows)), compared]
+    emit(tables[-1:] if args.check else tables, args.format, args.output)
+    return int(args.check and bool(compared.rows))
+
+
+def _cpu(args: argparse.Namespace) -> int:
+    """``-o`` is the target file; the tables go to the terminal."""
+    one_thread()
+    from costmodel.calibrate import machine, views
+    from costmodel.files import atomic_write
+    from costmodel.targets.cpu.work import ENGINES
+
+    engine = next(e for e in ENGINES if e == name_of("engine", args.engine, ENGINES))
+    networks = list(dict.fromkeys(args.network)) or list(machine.NETWORKS[engine])
+    output = args.output or f"this-machine{'' if engine == 'executor' else '-' + engine}.yaml"
+    with progress() as announce:
+        found = machine.calibrate(engine, networks, args.rounds or machine.ROUNDS, machine.RUNS, announce)
+    atomic_write(output, found.text)
+    emit([views.networks(found.wholes, found.fit.ratios), views.constants(found.fit.constants)], args.format)
+    print(f"wrote {output}: costmodel profile NETWORK --target ./{output}", file=sys.stderr)
+    print(f"noise: second-least over least time, median {found.noise:.3f}", file=sys.stderr)
+    if found.noise > machine.NOISY:
+        print(
+            "the machine was busy: the bounds are those of a noisy measurement. Repeat it when it is quiet.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def one_thread() -> None:
+    """Before numpy is imported: one thread for its products."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"

@@ -1,0 +1,1 @@
+"""A machine whose times were measured on it: the packed executor of this package, or PyTorch."""

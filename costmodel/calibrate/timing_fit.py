@@ -181,7 +181,7 @@ def target_yaml(found: Fit, machine: Machine, wholes: Sequence[Whole]) -> str:
         f"title: {_quoted(machine.title)}",
         "description: >-",
         f"  Seconds of one image on one thread, engine {found.engine}. Fitted to layers inside of {len(wholes)}",
-        f"  networks; one left out of the fit is {100 * found.error:.1f} % off on average, {100 * found.worst:.1f} % at most.",
+        f"  networks; one left out is {100 * found.error:.1f} % off on average, {100 * found.worst:.1f} % at most.",
         "structure:",
         f"  engine: {found.engine}",
         *(f"  {name}: {_quoted(value) if isinstance(value, str) else value}" for name, value in machine.facts.items()),

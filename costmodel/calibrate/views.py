@@ -12,6 +12,7 @@ from costmodel.calibrate.synthesis import Row as Unit
 from costmodel.views.table import Column, Row, Table
 
 if TYPE_CHECKING:
+    from costmodel.calibrate.board import Refined
     from costmodel.calibrate.here import Here, HereLayer
     from costmodel.calibrate.timing import Whole
     from costmodel.calibrate.timing_fit import Constant
@@ -172,6 +173,43 @@ def layers(rows: Sequence[HereLayer]) -> Table:
         Column("error", "error", show=_signed),
     ]  # fmt: skip
     return Table("layers", "Layers", columns, found)
+
+
+# -- measurements of a board ------------------------------------------------------------------------------------------
+
+
+def measurements(found: Refined) -> Table:
+    """Every row with the estimate before, after, and by constants that its network did not refine."""
+    rows = [
+        Row([r.row.id, r.row.network, r.row.metric, r.row.value, r.before / r.row.value - 1, r.after / r.row.value - 1,
+             r.left_out / r.row.value - 1])
+        for r in found.rows
+    ]  # fmt: skip
+    columns = [
+        Column("id", "row", "left"), Column("network", "network", "left"), Column("metric", "metric", "left"),
+        Column("measured", "measured", show=_short), Column("before", "before", show=_signed),
+        Column("after", "after", show=_signed), Column("left_out", "left out", show=_signed),
+    ]  # fmt: skip
+    means = [percent(found.error(which)) for which in ("before", "after", "left_out")]
+    notes = ["left out: by constants that were refined without the rows of this network. "
+             f"Mean error {means[0]} before, {means[1]} after, {means[2]} left out."]  # fmt: skip
+    return Table("measurements", "Measurements, and the estimates' errors", columns, rows, notes=notes)
+
+
+def refined(found: Refined) -> Table:
+    """The constants that changed."""
+    rows = [
+        Row([name, old.value, new.value, new.low, new.high, new.unit],
+            "plain" if old.low <= new.value <= old.high else "warn")
+        for name, (old, new) in found.constants.items()
+    ]  # fmt: skip
+    left = [name for name, (old, new) in found.constants.items() if not old.low <= new.value <= old.high]
+    notes = [f"outside of what was known before: {', '.join(left)}. Look at the measurements again."] if left else []
+    columns = [
+        Column("constant", "constant", "left"), Column("old", "was", show=_short), Column("new", "is", show=_short),
+        Column("low", "low", show=_short), Column("high", "high", show=_short), Column("unit", "unit", "left"),
+    ]  # fmt: skip
+    return Table("constants", "Constants that changed", columns, rows, alerts=notes)
 
 
 def _time(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from costmodel.cli import options
 from costmodel.errors import CostmodelError, name_of
@@ -19,12 +20,19 @@ examples:
   costmodel calibrate fpga --family lut6 --unit xnor_popcount --unit comparator
   costmodel calibrate cpu -o this-machine.yaml
   costmodel profile abbnn --target ./this-machine.yaml
+  costmodel calibrate fit measurements.csv --target raspberry-pi-4b -o my-board.yaml
 """
-KINDS = ("fpga", "cpu")
+KINDS = ("fpga", "cpu", "fit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", metavar="KIND", help=" or ".join(KINDS))
+    parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="MEASUREMENTS.csv",
+        help="fit: columns network, metric, value, unit, and if wanted options and id",
+    )
     fpga = parser.add_argument_group("fpga: units of SystemVerilog through Yosys")
     fpga.add_argument("--quick", action="store_true", help="three sizes of each unit instead of all")
     fpga.add_argument(
@@ -46,12 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a network of the zoo to time; default: a handful",
     )
     cpu.add_argument("--rounds", type=options.COUNT, metavar="N", help="rounds over all networks (default: 4)")
+    fit = parser.add_argument_group("fit: your measurements of a board refine its constants")
+    options.add(fit, "--target")
     options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     kind = name_of("kind of calibration", args.kind, KINDS)
-    return {"fpga": _fpga, "cpu": _cpu}[kind](args)
+    if (kind == "fit") != (args.file is not None):
+        raise CostmodelError(
+            "calibrate fit needs a CSV of measurements"
+            if kind == "fit"
+            else f"calibrate {kind} takes no file: {args.file}"
+        )
+    return {"fpga": _fpga, "cpu": _cpu, "fit": _fit}[kind](args)
 
 
 def _fpga(args: argparse.Namespace) -> int:
@@ -93,7 +109,7 @@ def _cpu(args: argparse.Namespace) -> int:
         found = machine.calibrate(engine, networks, args.rounds or machine.ROUNDS, machine.RUNS, announce)
     atomic_write(output, found.text)
     emit([views.networks(found.wholes, found.fit.ratios), views.constants(found.fit.constants)], args.format)
-    print(f"wrote {output}: costmodel profile NETWORK --target ./{output}", file=sys.stderr)
+    print(f"wrote {output}: costmodel profile NETWORK --target {_path(output)}", file=sys.stderr)
     print(f"noise: second-least over least time, median {found.noise:.3f}", file=sys.stderr)
     if found.noise > machine.NOISY:
         print(
@@ -101,6 +117,37 @@ def _cpu(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _fit(args: argparse.Namespace) -> int:
+    """``-o`` is the new target file; nothing is changed without one that names the rows."""
+    from costmodel.calibrate import board, views
+    from costmodel.files import atomic_write
+    from costmodel.targets import load_target
+
+    if len(args.target) != 1 or not args.output:
+        raise CostmodelError(
+            "calibrate fit: give one --target, and with -o the YAML file that the refined one is written to"
+        )
+    file, output = Path(args.file), Path(args.output)
+    target = load_target(args.target[0])
+    rows = board.read(file)
+    base = (
+        target.name
+        if Path(target.file).parent.parent.name == "arch_specs"
+        else os.path.relpath(target.file, output.parent)
+    )
+    with progress() as announce:
+        found = board.refine(target, rows, file, base, announce)
+    atomic_write(output, found.text)
+    emit([views.measurements(found), views.refined(found)], args.format)
+    print(f"wrote {output}: costmodel profile NETWORK --target {_path(output)}", file=sys.stderr)
+    return 0
+
+
+def _path(output: str | Path) -> str:
+    """How a target file is given, so that it is not taken for a name."""
+    return str(output) if os.sep in str(output) else f"./{output}"
 
 
 def one_thread() -> None:

@@ -34,7 +34,7 @@ NINETY = 1.645
 #: Standard deviation of a measurement against the model, where the target does not state its error.
 UNKNOWN_ERROR = 0.05
 #: A constant is written where it moves or its interval narrows by more than this.
-CHANGE = 0.01
+CHANGE = 1e-4
 STEPS = 30
 
 
@@ -282,7 +282,7 @@ def _yaml(
     before, left = (_error(judged, which) for which in ("before", "left_out"))
     text = [
         f"# Made by `costmodel calibrate fit {file.name} --target {target.name}`.",
-        f"# {len(rows)} measurements: {before:.1f} % off before; by constants fitted without their network {left:.1f} %.",
+        f"# {len(rows)} measurements: {before:.1f} % off before, {left:.1f} % by constants of other networks.",
         *(f"#   {_said(r)}" for r in judged),
         f"kind: {target.kind}",
         f"title: {json.dumps(target.title + ', refined by own measurements', ensure_ascii=False)}",

@@ -20,13 +20,13 @@ from costmodel.targets.cpu.work import Engine
 NETWORKS: Mapping[Engine, tuple[str, ...]] = {
     "executor": ("abbnn-reactnet18-cifar10", "bn-reactnet34-cifar10", "cnv-w1a1", "quicknet-small", "abbnn-reactnet18",
                  "mobilenetv1"),
-    "pytorch": ("resnet18-cifar10", "cnv-w1a1", "mobilenetv1", "resnet18", "quicknet-small"),
+    "pytorch": ("resnet18-cifar10", "mobilenetv1", "resnet18"),
 }  # fmt: skip
 #: Networks that are never fitted, for ``costmodel validate here``.
 HELD: Mapping[Engine, tuple[str, ...]] = {
     "executor": ("bn-bireal18-cifar10", "bn-bnn18-cifar10", "bn-xnor18-cifar10", "abbnn-reactneta-cifar10", "tfc-w1a1",
                  "lfc-w1a1", "resnet18-cifar10", "bireal18", "quicknet", "realtobinarynet"),
-    "pytorch": ("lfc-w1a1", "bn-bireal18-cifar10", "bireal18", "quicknet", "realtobinarynet"),
+    "pytorch": ("resnet18-cifar100", "resnet34"),
 }  # fmt: skip
 #: Rounds and runs of each network in a round.
 ROUNDS, RUNS = 4, 8

@@ -142,10 +142,14 @@ def read(path: Path = SHIPPED) -> list[Row]:
         return [Row(**{n: kinds[n](v) for n, v in row.items()}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
 
 
+def ordered(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row.family, row.unit, row.numbers))
+
+
 def as_csv(rows: Iterable[Row]) -> str:
-    """Rows in the order of their keys."""
+    """Rows as the shipped table has them."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([f.name for f in fields(Row)])
-    writer.writerows(astuple(row) for row in sorted(rows, key=lambda r: (r.family, r.unit, r.numbers)))
+    writer.writerows(astuple(row) for row in ordered(rows))
     return out.getvalue()

@@ -89,8 +89,8 @@ def _completed(constants: dict[str, Constant], engine: Engine) -> dict[str, Cons
         for term in terms:
             name = f"{kind}.{term}"
             source, alike = kind, ""
-            while name not in found and source in ALIKE:
-                source = alike = ALIKE[source]
+            while name not in found and source in ALIKE[engine]:
+                source = alike = ALIKE[engine][source]
                 first = next(
                     (f"{source}.{t}" for t in (term, *TERMS[engine][source]) if f"{source}.{t}" in constants), ""
                 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from costmodel.calibrate.laws import Charged, Law
-from costmodel.calibrate.synthesis import METRICS
+from costmodel.calibrate.synthesis import METRICS, ordered
 from costmodel.calibrate.synthesis import Row as Unit
 from costmodel.views.table import Column, Row, Table
 
@@ -21,12 +22,12 @@ NAMES = {"lut6": "LUT6 (Xilinx 7 series)", "ecp5": "LUT4 (ECP5)", "ice40": "LUT4
 
 
 def units(rows: Sequence[Unit]) -> Table:
-    """Every unit as it was synthesised."""
-    found = [Row([r.unit, r.size, r.family, *(r.amount(m) for m in METRICS), r.flow, r.tool, r.text]) for r in rows]
+    """Every unit as it was synthesised; as CSV this is the shipped table."""
+    found = [Row(list(astuple(row))) for row in ordered(rows)]
     columns = [
         Column("unit", "unit", "left"), Column("size", "size", "left"), Column("family", "family", "left"),
-        Column("lut", "LUT"), Column("ff", "FF"), Column("carry", "carry"), Column("dsp", "DSP"),
-        Column("bram18", "BRAM"), Column("flow", "flow", "left", spare=1), Column("tool", "yosys", "left", spare=2),
+        Column("flow", "flow", "left", spare=1), Column("lut", "LUT"), Column("ff", "FF"), Column("carry", "carry"),
+        Column("dsp", "DSP"), Column("bram18", "BRAM"), Column("tool", "yosys", "left", spare=2),
         Column("text", "text", "left", spare=3),
     ]  # fmt: skip
     return Table("units", "Units as synthesised", columns, found)

@@ -26,12 +26,17 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
     """The bill of one image on one thread; metric ``latency_s``.
 
     Raises :class:`CostmodelError` where the target names no engine or lacks the constant of a kind of layer, and for
-    PyTorch on the deployed level, which it does not run.
+    PyTorch on the deployed level, which it does not run, and of binary weights, which it makes anew at every run.
     """
     engine = engine_of(target)
     if engine == "pytorch" and ledger.level != "as_written":
         raise CostmodelError(
             f"target {target.name!r} is PyTorch, which runs the network as written: give --level as-written"
+        )
+    if engine == "pytorch" and any(layer.b is not None and layer.b.is_one_bit for layer in ledger.layers):
+        raise CostmodelError(
+            f"target {target.name!r} is PyTorch, which makes binary weights anew at every run; what that takes is in "
+            "no ledger. Ask for a network of real weights, or time the packed executor"
         )
     own = f"{MODEL_ERROR} of {ledger.network}"
     lines: list[Line] = []

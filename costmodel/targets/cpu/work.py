@@ -28,7 +28,8 @@ TERMS: Mapping[Engine, Mapping[str, tuple[str, ...]]] = {
         "xnor": ("input", "gather", "word", "word_rest", "output"),
         "and": ("input", "gather", "word", "output"),
         "signed": ("mac", "output", "weight"),
-        "conv": ("mac", "column", "output", "group", "weight"),
+        "conv": ("mac", "column", "output", "weight"),
+        "depthwise": ("column", "output", "group"),
         "linear": ("weight",),
         **dict.fromkeys(
             ("threshold", "shift", "scale", "prelu", "prelu_real", "add", "relu", "move", "other"), ("element",)
@@ -46,10 +47,14 @@ CALLS: Mapping[Engine, tuple[str, ...]] = {
     "executor": ("call_compiled", "call_numpy"),
     "pytorch": ("call_layer", "call_pass"),
 }
-ALIKE = {
-    "and": "xnor", "signed": "conv", "scale": "shift", "prelu": "shift", "prelu_real": "scale", "relu": "add",
-    "move": "add", "other": "add", "pool": "max_pool", "conv1x1": "conv", "depthwise": "conv", "norm": "pass",
-    "linear": "conv",
+ALIKE: Mapping[Engine, Mapping[str, str]] = {
+    "executor": {
+        "and": "xnor", "signed": "conv", "scale": "shift", "prelu": "shift", "prelu_real": "scale", "relu": "add",
+        "move": "add", "other": "add", "pool": "max_pool", "linear": "conv",
+        "depthwise": "conv",
+    },
+    "pytorch": {"conv1x1": "conv", "depthwise": "conv", "linear": "conv", "norm": "pass", "move": "pass",
+                "pool": "pass"},
 }  # fmt: skip
 
 
@@ -126,8 +131,10 @@ def _product(layer: Layer, came: int, left: int, cache: float) -> tuple[str, lis
         return "signed", _terms("signed", "call_numpy", slopes, 8 * (came + left), cache)
     if layer.op == "conv":
         gathered = rows * columns * layer.n_terms * groups
-        slopes = {"mac": layer.macs, "column": gathered, "output": left, "group": groups,
-                  "weight": layer.n_terms * outputs}  # fmt: skip
+        if groups > 1:
+            slopes = {"column": gathered, "output": left, "group": groups}
+            return "depthwise", _terms("depthwise", "call_numpy", slopes, 8 * (came + left + gathered), cache)
+        slopes = {"mac": layer.macs, "column": gathered, "output": left, "weight": layer.n_terms * outputs}
         return "conv", _terms("conv", "call_numpy", slopes, 8 * (came + left + gathered), cache)
     weights = _size(layer.shape_b) or layer.n_terms * outputs
     return "linear", _terms("linear", "call_numpy", {"weight": weights}, 0.0, cache)
@@ -142,6 +149,7 @@ def _positions(layer: Layer, left: int, outputs: int) -> tuple[int, int]:
 
 def _pytorch(layer: Layer, charged: Mapping[str, int], cache: float) -> tuple[str, list[Amount]]:
     came, left = _size(layer.shape_in), _size(layer.shape_out)
+    moved = 4.0 * (came + left)
     if OPS[layer.op].product:
         weights = _size(layer.shape_b)
         if layer.op != "conv":
@@ -151,12 +159,12 @@ def _pytorch(layer: Layer, charged: Mapping[str, int], cache: float) -> tuple[st
         depthwise = window is not None and window.groups > 1 and layer.n_terms == taps
         kind = "depthwise" if depthwise else "conv" if taps > 1 else "conv1x1"
         slopes = {"mac": layer.macs, "map": came + left, "weight": weights}
-        return kind, _terms(kind, "call_layer", slopes, 0.0, cache)
+        return kind, _terms(kind, "call_layer", slopes, moved, cache)
     if OPS[layer.op].pool:
         taps = math.prod(layer.window.kernel) if layer.window else 1
-        return "pool", _terms("pool", "call_layer", {"tap": left * taps}, 0.0, cache)
+        return "pool", _terms("pool", "call_layer", {"tap": left * taps}, moved, cache)
     if OPS[layer.op].moves:
         copies = layer.op in ("concat", "pad", "stack", "gather")
         return "move", _terms("move", "call_pass", {"element": left if copies else 0}, 0.0, cache)
     kind = "norm" if layer.op == "norm" else "pass"
-    return kind, _terms(kind, "call_pass", {"element": left}, 0.0, cache)
+    return kind, _terms(kind, "call_pass", {"element": left}, moved, cache)

@@ -103,8 +103,8 @@ def drive(
                 came[lane].append(int(out["out_data"][lane]))
         circuit.tick()
     compared = 0
-    for lane in range(LANES):
-        expected = list(passed(sent[lane]))[: len(came[lane])]
+    for lane, words in enumerate(sent):
+        expected = list(passed(words))[: len(came[lane])]
         if expected != came[lane]:
             at = next((k for k, (a, b) in enumerate(zip(expected, came[lane], strict=False)) if a != b), len(expected))
             return compared, f"word {at} of run {lane}: {came[lane][at : at + 1]}, expected {expected[at : at + 1]}"

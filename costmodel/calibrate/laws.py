@@ -74,7 +74,7 @@ def _fitted(unit: Unit, family: str, metric: str, rows: Sequence[Row], held: Seq
     amounts = np.array([row.amount(metric) for row in rows], float)
     terms = np.array([[term(row.numbers) for term in unit.terms.values()] for row in rows], float)
     found, *_ = np.linalg.lstsq(terms / amounts[:, None], np.ones(len(rows)), rcond=None)
-    values: list[float] = np.round(found, 6).tolist()
+    values = [round(float(x), 6) for x in found]
     law = Law(unit.name, family, metric, dict(zip(unit.terms, values, strict=True)), ())
     errors = tuple(abs(law.at(r.numbers) - r.amount(metric)) / max(r.amount(metric), 1) for r in held)
     return Law(law.unit, law.family, law.metric, law.coefficients, errors)

@@ -97,9 +97,9 @@ def drive(
         out = circuit.settle({"rst": np.full(LANES, cycle < 2), "in_data": data, "in_valid": offered,
                               "out_ready": wanted})  # fmt: skip
         if cycle > 1:
-            for lane in np.flatnonzero(offered & (out["in_ready"] == 1)):
+            for lane in np.flatnonzero(offered & (out["in_ready"] == 1)).tolist():
                 sent[lane].append(int(data[lane]))
-            for lane in np.flatnonzero(wanted & (out["out_valid"] == 1)):
+            for lane in np.flatnonzero(wanted & (out["out_valid"] == 1)).tolist():
                 came[lane].append(int(out["out_data"][lane]))
         circuit.tick()
     compared = 0

@@ -159,7 +159,7 @@ def test_rows_name_a_unit_and_a_width() -> None:
 def test_what_a_column_lacks_is_named() -> None:
     with pytest.raises(CostmodelError, match="'horowitz45' has no energy of 'popcount'"):
         column(load_target("asic-45nm-horowitz"), "horowitz45").quantity("popcount", 64)
-    with pytest.raises(CostmodelError, match="unknown table of target .*: 'nowhere'"):
+    with pytest.raises(CostmodelError, match=r"unknown table of target .*: 'nowhere'"):
         column(load_target("asic-45nm"), "nowhere")
 
 

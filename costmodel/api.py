@@ -6,6 +6,7 @@ Torch is imported when a network must be run, and not when the answer is in the 
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
 from costmodel.graph.vocabulary import Caveat
-from costmodel.ledger.ledger import Profile
+from costmodel.ledger.ledger import Ledger, Profile, level_of
 from costmodel.load import running
 from costmodel.load.inputs import InputSpec, make_inputs, parse_inputs
 from costmodel.load.notes import noting
@@ -26,7 +27,9 @@ from costmodel.train import shipped
 if TYPE_CHECKING:
     from torch import nn
 
+    from costmodel.targets.comparison import Comparison
     from costmodel.targets.estimate import Estimate
+    from costmodel.targets.spec import Target
 
 Announce = Callable[[str], None]
 
@@ -72,6 +75,14 @@ def profile(
         raise CostmodelError(
             "'arguments', 'argv' and 'checkpoint' are for a model that is named; build and load the module first"
         )
+    given = inputs_of_module(inputs, seed)
+    with noting() as notes:
+        made = _trace(model, given, name or type(model).__name__, trained, seed)
+    return _with_notes(made, notes)
+
+
+def inputs_of_module(inputs: Any, seed: int = 0) -> Any:
+    """What a module is called with, a tuple or a dictionary, from all that may be given for it."""
     if isinstance(inputs, str) or _are_texts(inputs):
         inputs = make_inputs(parse_inputs([inputs] if isinstance(inputs, str) else list(inputs)), seed)
     if inputs is None:
@@ -80,9 +91,7 @@ def profile(
         )
     if not isinstance(inputs, (tuple, dict)):
         inputs = tuple(inputs) if isinstance(inputs, list) else (inputs,)
-    with noting() as notes:
-        made = _trace(model, inputs, name or type(model).__name__, trained, seed)
-    return _with_notes(made, notes)
+    return inputs
 
 
 def make_request(
@@ -160,7 +169,8 @@ def price(
     stored = use_cache and _storable(pricing.request)
     found = cache.load(pricing, Estimate) if stored else None
     if found is not None:
-        return answer(pricing.request, use_cache=use_cache, announce=announce), found
+        profile = answer(pricing.request, use_cache=use_cache, announce=announce)
+        return profile, replace(found, ledger=_priced(profile, pricing))
     from costmodel.targets.folder import specs_folder
     from costmodel.targets.load import load_target
 
@@ -170,15 +180,84 @@ def price(
     say(f"pricing on {target.name}")
     with _watching(True) as more:
         made = profile.estimate(target, level=pricing.level, **pricing.options)
+    ledger, made = made.ledger, replace(made, ledger=None)  # which is stored with the profile
     try:  # what is said the first time is what is said from the store
         made = msgspec.json.decode(msgspec.json.encode(made), type=Estimate)
     except (TypeError, msgspec.MsgspecError):  # a model of hardware that states facts which are no data
-        return profile, made
+        return profile, replace(made, ledger=ledger)
     if stored:
         own = specs_folder().resolve()  # part of the key already
         read = [file for file in (*files, *more) if not file.is_relative_to(own)]
         cache.store(pricing, f"{profile.network} on {target.name}", made, read)
-    return profile, made
+    return profile, replace(made, ledger=ledger)
+
+
+def _priced(profile: Profile, pricing: cache.Pricing) -> Ledger:
+    """The ledger that an estimate is of."""
+    from costmodel.ledger.scales import with_scale
+
+    return with_scale(profile.ledger(pricing.level), pricing.options.get("scale", "exact"))
+
+
+def compare(
+    *networks: str | Profile | cache.Request,
+    targets: str | os.PathLike[str] | Target | Sequence[str | os.PathLike[str] | Target] = (),
+    inputs: str | Sequence[str] | None = None,
+    level: str = "deployed",
+    scale: str = "exact",
+    trained: bool = False,
+    seed: int = 0,
+    use_cache: bool = True,
+    announce: Announce | None = None,
+    **options: Any,
+) -> Comparison:
+    """Networks next to each other, and what they cost on each of ``targets``.
+
+    ``networks``
+        Names of the zoo, ``path/to/file.py:factory``, ``package.module:factory``, or profiles of your own modules.
+    ``targets``
+        Names of :func:`costmodel.list_targets`, paths of YAML files, or loaded targets: one, or a sequence.
+    ``inputs``
+        Shapes as text (``"1x3x224x224"``) for networks that are named by a file or module.
+    ``level``, ``scale``
+        ``deployed`` or ``as_written``; what multiplies by the scale of binary weights (:mod:`costmodel.ledger.scales`).
+    ``options``
+        Those of the targets, such as ``clock=2e8``.
+
+    Raises :class:`CostmodelError` for no network, and as :func:`costmodel.profile` and :func:`costmodel.estimate` do.
+    """
+    from costmodel.ledger.scales import with_scale
+    from costmodel.targets import estimate
+    from costmodel.targets.comparison import Comparison
+
+    if not networks:
+        raise CostmodelError("no network given: name one or more, or give their profiles")
+    chosen = level_of(level)
+    on: Sequence[Any] = targets if isinstance(targets, (list, tuple)) else [targets]
+    settings = options if scale == "exact" else {**options, "scale": scale}
+    profiles: list[Profile] = []
+    estimates: list[list[Estimate]] = [[] for _ in on]
+    for network in networks:
+        request = network
+        if isinstance(request, str):
+            request = make_request(request, _own(request, inputs), trained=trained, seed=seed)
+        for target, row in zip(on, estimates, strict=True):
+            if isinstance(request, Profile):
+                row.append(estimate(request, target, level=chosen, **settings))
+            elif isinstance(target, str):
+                pricing = cache.Pricing(request, target, chosen, settings)
+                row.append(price(pricing, use_cache=use_cache, announce=announce)[1])
+            else:
+                made = answer(request, use_cache=use_cache, announce=announce)
+                row.append(estimate(made, target, level=chosen, **settings))
+        made = request if isinstance(request, Profile) else answer(request, use_cache=use_cache, announce=announce)
+        profiles.append(replace(made, deployed=with_scale(made.deployed, scale)))
+    return Comparison(tuple(profiles), tuple(map(tuple, estimates)), chosen)
+
+
+def _own(network: str, inputs: str | Sequence[str] | None) -> str | Sequence[str] | None:
+    """The input of a network that knows none."""
+    return inputs if ":" in network else None
 
 
 def default_inputs(reference: Reference) -> tuple[InputSpec, ...]:

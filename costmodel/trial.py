@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +16,17 @@ from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.study import Deployment, Effect, Verdict, effect, prepare, verify
-from costmodel.errors import CostmodelError
-from costmodel.ledger.scales import SCALE_OPTIONS, ScaleOption
+from costmodel.errors import CostmodelError, name_of
+from costmodel.ledger.scales import FRACTION_BITS, SCALE_OPTIONS, ScaleOption
+from costmodel.noun import Noun
 
 if TYPE_CHECKING:
-    from costmodel.deploy.program import Array
+    from torch import nn
+
+    from costmodel.deploy.program import Array, Program
+    from costmodel.ledger.ledger import Profile
     from costmodel.store.cache import Request
+    from costmodel.views.view import View
 
 #: Fraction bits of a comparison of them all.
 SWEEP = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
@@ -32,17 +38,55 @@ RANDOM = (
 MADE = "No --checkpoint was given: the weights are those that the factory makes, random unless it loads some."
 
 
-@dataclass(frozen=True)
-class Trial:
+@dataclass(frozen=True, repr=False)
+class Trial(Noun):
     """A deployed network and its verdict; ``refusal`` says why it cannot run, where it cannot.
 
     ``weights`` says what they are where no checkpoint was given.
+
+    Tables (``by``): ``level`` (operations as written and deployed), ``rewrite`` (what each exact rewrite removed),
+    ``verdict`` (against PyTorch).
     """
+
+    _VIEW = "costmodel.trial:view"
 
     made: Deployment
     verdict: Verdict | None
     refusal: str
     weights: str
+
+    def __repr__(self) -> str:
+        said = self.refusal or ("exact" if self.exact else "DIFFERENT from PyTorch")
+        return f"<Trial of {self.profile.network}: {self.profile.deployed.total('mul'):,} multiplications; {said}>"
+
+    @property
+    def profile(self) -> Profile:
+        """The counts as written and as deployed, and the rewrites between them."""
+        return self.made.profile
+
+    @property
+    def exact(self) -> bool:
+        """Whether the deployed network ran, and gave PyTorch's outputs but for rounding."""
+        return self.verdict is not None and self.verdict.exact
+
+    def pack(self, file: str | os.PathLike[str], *, scale: str = "exact", fraction_bits: int = FRACTION_BITS) -> Path:
+        """Write the packed network, which runs without PyTorch, and return its path.
+
+        ``scale`` says what multiplies by the scale of binary weights (``exact``, ``pow2``, ``csd2``, ``csd3``,
+        ``lut``), ``fraction_bits`` how many bits are behind the point of the residual stream (1 to 40).
+        """
+        return packed.save(self._program(scale, fraction_bits), file)
+
+    def qonnx(self, file: str | os.PathLike[str], *, scale: str = "exact") -> Path:
+        """Write a QONNX graph and return its path; needs the extra ``export``."""
+        from costmodel.deploy.qonnx import export
+
+        return Path(export(self._program(scale, None), file))
+
+    def _program(self, scale: str, fraction_bits: int | None) -> Program:
+        option: ScaleOption = name_of("way to multiply by a scale", scale, SCALE_OPTIONS)  # type: ignore[assignment]
+        program = assemble(replace_multipliers(self.made.graph, option), fraction_bits, option)
+        return replace(program, notes=(*program.notes, *filter(None, [self.weights])))
 
 
 @dataclass(frozen=True)
@@ -76,6 +120,45 @@ class Ran:
     notes: tuple[str, ...]
 
 
+def deploy(
+    model: nn.Module | str,
+    inputs: Any = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    trained: bool = False,
+    seed: int = 0,
+    name: str = "",
+    announce: Callable[[str], None] | None = None,
+) -> Trial:
+    """Rewrite a network for deployment, and prove it by running it against PyTorch on two random inputs.
+
+    Arguments are those of :func:`costmodel.profile`; the seed is also that of the random inputs. The result has the
+    ``verdict``, the ``profile`` with the counts of both levels, and :meth:`Trial.pack`, which writes the network to a
+    file. A network that cannot be run as integers has a ``refusal`` that says why, and no verdict.
+
+    Raises :class:`CostmodelError` where the network cannot be found, built or run.
+    """
+    from costmodel import api
+
+    say = announce or (lambda _: None)
+    if isinstance(model, str):
+        request = api.make_request(
+            model, inputs, arguments=arguments, checkpoint=checkpoint, trained=trained, seed=seed
+        )
+        return attempt(request, say)
+    if arguments or checkpoint:
+        raise CostmodelError(
+            "'arguments' and 'checkpoint' are for a model that is named; build and load the module first"
+        )
+    from costmodel.load.running import user_code
+
+    given, title = api.inputs_of_module(inputs, seed), name or type(model).__name__
+    with user_code(f"{title} does not run on the inputs given"):
+        made = prepare(model, given, name=title, trained=trained, seed=seed)
+    return _judged(made, seed, "", must_run=False)
+
+
 def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool = False) -> Trial:
     """Build, rewrite and verify the network of ``request``.
 
@@ -101,8 +184,13 @@ def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool
         made = prepare(model, inputs, name=title, trained=request.trained, seed=request.seed)
     announce("comparing with PyTorch")
     weights = "" if request.checkpoint else RANDOM if request.reference.kind == "zoo" else MADE
+    return _judged(made, request.seed, weights, must_run)
+
+
+def _judged(made: Deployment, seed: int, weights: str, must_run: bool) -> Trial:
+    """The deployment with its verdict, or with what keeps it from running."""
     try:
-        return Trial(made, verify(made, random_images(made, 2, request.seed)), "", weights)
+        return Trial(made, verify(made, random_images(made, 2, seed)), "", weights)
     except CannotRunError as error:
         if must_run:
             raise
@@ -163,21 +251,13 @@ def sweep(made: Deployment, option: str, judged: Images) -> list[Effect]:
 
 def write(found: Trial, option: str, bits: int, file: str | None, qonnx: str | None) -> list[str]:
     """Write the packed network and the QONNX graph where they are asked for, and say what was written."""
-    made = found.made
-    if not (file or qonnx):
-        return []
-    graph = replace_multipliers(made.graph, option)  # type: ignore[arg-type]
     lines = []
     if file:
-        program = assemble(graph, bits, option)
-        program = replace(program, notes=(*program.notes, *filter(None, [found.weights])))
-        path = packed.save(program, file)
-        size, least = path.stat().st_size, packed.theoretical_bits(program) / 8
+        path = found.pack(file, scale=option, fraction_bits=bits)
+        size, least = path.stat().st_size, packed.theoretical_bits(packed.load(path)) / 8
         lines.append(f"wrote {path}: {size:,} bytes, {100 * (size / least - 1):.1f} % above the bits of its constants")
     if qonnx:
-        from costmodel.deploy.qonnx import export
-
-        lines.append(f"wrote {export(assemble(graph, None, option), qonnx)}: QONNX graph")
+        lines.append(f"wrote {found.qonnx(qonnx, scale=option)}: QONNX graph")
     return lines
 
 
@@ -205,3 +285,44 @@ def run_file(path: Path, wanted: Wanted) -> Ran:
         output = Executor(program).run(*inputs)[0]
         said["output for a random input"] = np.array2string(output[0], precision=5, threshold=10)
     return Ran(said, tuple(program.notes))
+
+
+def view(found: Trial) -> View:
+    """A deployment: both levels, the rewrites between them, and the verdict of running it."""
+    from costmodel.views import counts, frames, numbers
+    from costmodel.views import view as views
+    from costmodel.views.deployment import verdict_table
+
+    profile, verdict = found.profile, found.verdict
+    parts = {
+        "level": lambda: frames.levels(profile), "rewrite": lambda: frames.rewrites(profile),
+        "verdict": lambda: frames.table("verdict", ["what", "value"], list(_facts(found).items())),
+    }  # fmt: skip
+    shown = {
+        "level": lambda: counts.levels(profile, numbers.plain),
+        "rewrite": lambda: counts.rewrites(profile, numbers.plain),
+    }
+    if verdict is not None:
+        shown["verdict"] = lambda: verdict_table(verdict)
+    return views.View(
+        lambda: [shown["level"](), *([shown["verdict"]()] if verdict is not None else [])],
+        parts,
+        lambda: {
+            "network": profile.network,
+            **_facts(found),
+            "totals": {"as_written": profile.as_written.by_kind(), "deployed": profile.deployed.by_kind()},
+        },
+        shown,
+    )
+
+
+def _facts(found: Trial) -> dict[str, Any]:
+    """What running it showed, or why it could not be run."""
+    said: dict[str, Any] = {"exact": found.exact, "refusal": found.refusal, "weights": found.weights}
+    if found.verdict is not None:
+        v = found.verdict
+        said |= {
+            "images": v.images, "deviation": v.deviation, "scale": v.scale, "agreement": v.agreement, "ties": v.ties,
+            "decisions": v.decisions, "precision": v.precision, "settled": v.settled, "zeros": v.zeros,
+        }  # fmt: skip
+    return said

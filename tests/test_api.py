@@ -52,8 +52,8 @@ def test_a_profile_is_priced_and_framed() -> None:
     assert {i: row["latency_s"] for i, row in estimate.by_layer().items() if "latency_s" in row} == estimate.by_layer(
         "latency_s"
     )
-    assert estimate.to_frame()["value"].sum() > 0
-    frame = costmodel.profile("abbnn-digits").deployed.to_frame()
+    assert estimate.to_frame("line")["value"].sum() > 0
+    frame = costmodel.profile("abbnn-digits").deployed.to_frame("charge")
     assert frame["count"].sum() == costmodel.profile("abbnn-digits").deployed.total()
 
 

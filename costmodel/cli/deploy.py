@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from costmodel.cli import options
 from costmodel.errors import CostmodelError
+from costmodel.ledger.scales import FRACTION_BITS
 from costmodel.views import counts, numbers
 from costmodel.views.output import emit
 from costmodel.views.progress import progress
@@ -31,7 +32,6 @@ examples:
 -o writes the packed network. The last but one reads such a file and runs it without PyTorch.
 exit status: 0; 1 with --strict where the deployed network is not exact; 2 for bad input
 """
-FRACTION_BITS = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

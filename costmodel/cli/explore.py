@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -121,10 +122,10 @@ def _check(args: argparse.Namespace) -> None:
         options.refuse(["--address"], "is of a cluster: give --engine dask or ray as well")
 
 
-def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
+def _sweep(space: DesignSpace, args: argparse.Namespace) -> Sequence[Front]:
     from costmodel.explore.cases import cases
-    from costmodel.explore.front import front_of
-    from costmodel.explore.sweep import Progress, sweep
+    from costmodel.explore.sweep import Progress
+    from costmodel.explore.verbs import explore
 
     shown = 0.0
 
@@ -136,15 +137,15 @@ def _sweep(space: DesignSpace, args: argparse.Namespace) -> list[Front]:
             end = "\r" if sys.stderr.isatty() and state.done < state.total else "\n"
             print(f"\x1b[K{state}" if sys.stderr.isatty() else state, end=end, file=sys.stderr, flush=True)
 
-    groups = sweep(
+    fronts = explore(
         space, args.output, engine=args.engine, workers=args.workers, resume=args.resume, address=args.address,
         keep_points=args.keep_points, progress=None if args.quiet else show,
         again=lambda n: print(f"{n} parts are damaged or of other inputs, and are priced again", file=sys.stderr),
     )  # fmt: skip
-    given = {(group.kind, group.label) for group in groups}
+    given = {(front.kind, front.label) for front in fronts}
     for kind, label in dict.fromkeys(space.front_of(c.network, c.entry) for c in cases(space)):
         if (kind, label) not in given:
             print(
                 f"costmodel: nothing of {' '.join(filter(None, [kind, label]))} can be judged or fits", file=sys.stderr
             )
-    return [front_of(space, group) for group in groups]
+    return fronts

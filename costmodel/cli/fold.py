@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
         emit([views.comparison(found, foldings.against(found, args.compare))], args.format, args.output)
     else:
         _write(args.json, best)
-        tables = [views.totals(best, args.fps, args.goal), views.layers(best)]
+        asked = f"the cheapest folding ({args.goal}) for {args.fps:g} images per second" if args.fps else ""
+        tables = [views.totals(best, asked or "the fastest folding that fits"), views.layers(best)]
         emit(tables, args.format, args.output, lambda: views.document(best))
     return 0
 
@@ -104,25 +105,23 @@ def _check(args: argparse.Namespace) -> None:
 
 def _question(args: argparse.Namespace, announce: api.Announce) -> Question:
     from costmodel.explore.dataflow import Rules
-    from costmodel.explore.foldings import Question
-    from costmodel.ledger.scales import with_scale
+    from costmodel.explore.verbs import question
     from costmodel.targets import load_target
-    from costmodel.targets.bits import expand
 
     first, *others = options.targets(args)
     if others:
         raise CostmodelError(f"targets {first}, {', '.join(others)}: a folding is for one FPGA; give one")
-    settings = {"mode": "dataflow", **options.pairs(args.options, "--set")}
+    settings = options.pairs(args.options, "--set")
     settings |= {"bits": args.bits} if args.bits is not None else {}
     scale = settings.pop("scale", args.scale)
-    settings = expand(settings, load_target(first).kind)  # before anything that takes time: the name may be wrong
+    load_target(first)  # before anything that takes time: the name may be wrong
     profile = api.answer(options.request(args), use_cache=not args.no_cache, announce=announce)
     announce(f"pricing the foldings of {profile.network}")
-    ledger = profile.ledger("deployed" if args.level == "deployed" else "as_written")
+    ledger = profile.ledger(args.level)
     rules = Rules(args.max_weight_bits, args.memories == "free" and not args.greedy, args.ultra)
     given = {name: getattr(args, f"max_{name}") for name in RESOURCES}
     limits = {name: value for name, value in given.items() if value is not None}
-    return Question(with_scale(ledger, scale), first, rules, settings, args.fill, limits, args.fps, args.goal)
+    return question(ledger, first, rules, scale, args.fill, limits, args.fps, args.goal, settings)
 
 
 def _write(path: str | None, best: Folded) -> None:

@@ -37,42 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from costmodel.reports import make, request
+    from costmodel.reports import make
 
-    format = make.format_of(args.output, args.format)
-    make.check(args.output, format)
-    if args.paper != "a4" and format != "pdf":
-        options.refuse(["--paper"], f"is the paper of a PDF, and this report is {format}")
-    networks = list(dict.fromkeys([*args.models, *args.named]))
-    targets, day = options.targets(args), request.day_of(args.date)
-    kind = request.kind_of(args.kind, networks, targets, args.sweep)
-    settings = options.settings(args)
-    from costmodel.collector import without_collector
-    from costmodel.reports.content.compose import document
-    from costmodel.reports.content.subject import gather
+    make.check(args.output, make.format_of(args.output, args.format))  # before the renderers are imported
+    networks, settings = list(dict.fromkeys([*args.models, *args.named])), options.settings(args)
+    from costmodel.reports.verb import report
 
-    with progress() as announce, without_collector():
-        subject = gather(
-            networks,
-            targets,
-            inputs=args.input,
-            checkpoints=options.checkpoints(args, networks),
-            arguments=options.arguments(args, networks),
-            trained=args.trained,
-            seed=args.seed,
-            options=settings,
-            command=request.command(
-                kind, format, day, models=networks, given=_given(args), rivals=not args.no_rivals, paper=args.paper
-            ),
-            fronts=args.sweep,
-            rivals=not args.no_rivals,
-            accuracy_files=args.accuracies,
-            kinds=("counts", "arm", "fpga", "asic") if kind == "validation" and not args.target else (),
-            use_cache=not args.no_cache,
-            announce=announce,
-        )
-        announce("drawing and typesetting")
-        path = make.write(document(subject, kind, day), args.output, format, args.paper)
+    with progress() as announce:
+        path = report(
+            args.output, networks, options.targets(args), kind=args.kind, sweeps=args.sweep, format=args.format,
+            paper=args.paper, date=args.date, inputs=args.input, checkpoints=options.checkpoints(args, networks),
+            arguments=options.arguments(args, networks), trained=args.trained, seed=args.seed,
+            rivals=not args.no_rivals, accuracies=args.accuracies, use_cache=not args.no_cache, announce=announce,
+            given=_given(args), **settings,
+        )  # fmt: skip
     print(f"wrote {path}", file=sys.stderr)
     return 0
 

@@ -4,6 +4,9 @@ Each pass is a function ``Graph -> Graph``; each has its proof and its precondit
 graph, at the top of its file, and adds a row for every place at which it removed work. What a pass makes can be what
 another one waits for (a scale that moves behind a sum stands in front of a threshold), so they run until none of them
 finds anything.
+
+``costmodel.deploy(network)``, which is :func:`costmodel.trial.deploy`, applies them to a network and proves them by
+running it.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ from costmodel.deploy.signs import drop_before_signs, drop_positive_factors
 from costmodel.deploy.spelled import recognise_spellings
 from costmodel.deploy.thresholds import to_thresholds
 from costmodel.graph.node import Graph
+from costmodel.verb import callable_package
 
 __all__ = ["FIRST", "REPEATED", "deploy"]
+
+callable_package(__name__, "costmodel.trial:deploy")
 
 #: What names the forms that the others look for.
 FIRST: tuple[Callable[[Graph], Graph], ...] = (

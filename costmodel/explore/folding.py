@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from costmodel.errors import CostmodelError, name_of
 from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
+from costmodel.noun import Noun
 from costmodel.targets.fpga import search
 from costmodel.targets.fpga.choices import RESOLUTION, RESOURCES, reals
 from costmodel.targets.fpga.finn import write_folding
@@ -25,13 +26,17 @@ LOOKED_AT = 0.02
 STATED_GAP = 0.01
 
 
-@dataclass(frozen=True)
-class Folded:
+@dataclass(frozen=True, repr=False)
+class Folded(Noun):
     """One folding with what it reaches and takes.
 
     ``resources`` and ``limits`` are by name; ``folding`` gives PE, SIMD and memories of each layer; ``json`` is the
     file that FINN and ``costmodel profile --folding`` read.
+
+    Tables (``by``): ``layer`` (PE, SIMD, memories), ``design`` (rate and resources, with what is allowed).
     """
+
+    _VIEW = "costmodel.explore.views:folded_view"
 
     network: str
     target: str
@@ -42,6 +47,10 @@ class Folded:
     folding: Mapping[str, Mapping[str, int | str]]
     json: str
     guarantee: str
+
+    def __repr__(self) -> str:
+        rate = f"{self.steady_images_per_second:,.0f} images per second"
+        return f"<Folded {self.network} on {self.target}: {rate}, {self.resources['lut']:,.0f} LUT>"
 
 
 def limits(space: Space, share: float | None = None, given: Mapping[str, float] | None = None) -> dict[str, float]:

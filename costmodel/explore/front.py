@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,7 @@ from costmodel.explore.members import members_of
 from costmodel.explore.space import DesignSpace
 from costmodel.explore.sweep import Group
 from costmodel.metrics import maximised, metric
-
-if TYPE_CHECKING:
-    import pandas as pd
+from costmodel.noun import Noun
 
 #: Fronts up to this many members carry the folding of each; larger ones the command that finds it.
 FOLDINGS_UP_TO = 5000
@@ -42,11 +40,15 @@ class FrontPlot(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Front:
+class Front(Noun):
     """Non-dominated designs of all targets of one kind, by the ``objectives``; of ``priced`` designs.
 
     ``label`` names the network or the target that the front is of; it is empty where all compete with each other.
+
+    Tables (``by``): ``member`` (network, target, objectives, settings, folding, and the command that makes it again).
     """
+
+    _VIEW = "costmodel.explore.views:front_view"
 
     name: str
     kind: str
@@ -77,12 +79,6 @@ class Front:
         pick = max if maximised(objective) else min
         return pick(self.members, key=lambda m: m.metrics[objective])
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per member: network, target, metrics, settings, command; needs pandas."""
-        import pandas as pd
-
-        return pd.DataFrame(self._rows(), columns=self._columns())
-
     def plot(self, x: str, y: str) -> FrontPlot:
         """The members in the plane of two objectives, one series for each network and target."""
         for name in (x, y):
@@ -104,7 +100,7 @@ class Front:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        rows, columns = self._rows(), self._columns()
+        rows, columns = self.rows(), self.columns()
         table = pa.table({c: [row[i] for row in rows] for i, c in enumerate(columns)})
         metadata = {
             "name": self.name, "kind": self.kind, "label": self.label, "guarantee": self.guarantee,
@@ -125,10 +121,12 @@ class Front:
     def _evidence(self) -> tuple[str, ...]:
         return EVIDENCE if "accuracy" in self.objectives else ()
 
-    def _columns(self) -> list[str]:
+    def columns(self) -> list[str]:
+        """What :meth:`rows` hold of each member; objectives are in SI units, which end their names."""
         return ["id", "network", "target", *self.objectives, *self._evidence, "settings", "folding", "command"]
 
-    def _rows(self) -> list[list[Any]]:
+    def rows(self) -> list[list[Any]]:
+        """The members, each as flat values."""
         import json
 
         return [

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from costmodel.explore.budget import KNEE, best, knee
 from costmodel.explore.cases import Case, cases
 from costmodel.explore.certainty import certainty
@@ -20,9 +22,11 @@ from costmodel.explore.greedy import Comparison
 from costmodel.explore.ledgers import encoded, ledger_of
 from costmodel.explore.members import Member
 from costmodel.explore.space import DesignSpace
-from costmodel.metrics import RESOURCES
+from costmodel.metrics import RESOURCES, metric
+from costmodel.views.frames import table
 from costmodel.views.numbers import metric_title, metric_value
 from costmodel.views.table import Column, Row, Table
+from costmodel.views.view import View
 
 #: What a folding is chosen by: the rate of a pipeline that stays full.
 RATE = "steady_images_per_second"
@@ -30,8 +34,42 @@ RATE = "steady_images_per_second"
 MEMORIES = {"block": "block RAM", "distributed": "LUTs", "ultra": "UltraRAM", "auto": "-"}
 
 
-def totals(best: Folded, fps: float | None, goal: str) -> Table:
-    """Rate, initiation interval, and each resource against what is allowed."""
+def folded_view(best: Folded) -> View:
+    """One folding: what ``costmodel fold`` prints."""
+    return View(
+        lambda: [totals(best), layers(best)],
+        {"layer": lambda: layers(best), "design": lambda: _design(best)},
+        lambda: document(best),
+        {"design": lambda: totals(best)},
+    )
+
+
+def _design(best: Folded) -> Table:
+    """Raw values of the rate, the initiation interval and each resource."""
+    rows: list[list[Any]] = [
+        [RATE, metric(RATE).unit, best.steady_images_per_second, None],
+        ["interval", "cycles", best.interval, None],
+    ]
+    rows += [[name, metric(name).unit, best.resources[name], best.limits[name]] for name in RESOURCES]
+    return table("design", ["metric", "unit", "value", "allowed"], rows)
+
+
+def front_view(front: Front) -> View:
+    """A front: every member, with the command that makes it again."""
+    return View(
+        lambda: [members(front, len(front))],
+        {"member": lambda: table("front", front.columns(), front.rows())},
+        lambda: {
+            "name": front.name, "kind": front.kind, "label": front.label, "objectives": list(front.objectives),
+            "priced": front.priced, "feasible": front.feasible, "guarantee": front.guarantee,
+            "members": [msgspec.to_builtins(member) for member in front.members],
+        },
+        {"member": lambda: members(front, len(front))},
+    )  # fmt: skip
+
+
+def totals(best: Folded, asked: str = "") -> Table:
+    """Rate, initiation interval, and each resource against what is allowed; ``asked`` says what it was chosen for."""
     rows = [
         Row((RATE, whole(best.steady_images_per_second), None, None), label=metric_title(RATE)),
         Row(("initiation interval, cycles", best.interval, None, None)),
@@ -41,14 +79,14 @@ def totals(best: Folded, fps: float | None, goal: str) -> Table:
         if name != "uram" or limit or used:
             share = f"{used / limit:.0%}" if limit else None
             rows.append(Row((name, whole(used), whole(limit), share), label=metric_title(name)))
-    asked = f"the cheapest folding ({goal}) for {fps:g} images per second" if fps else "the fastest folding that fits"
     columns = [
         Column("what", "", "left"),
         Column("value", "value"),
         Column("allowed", "allowed"),
         Column("share", "share"),
     ]
-    return Table("design", f"{best.network} on {best.target}: {asked}", columns, rows, notes=[best.guarantee])
+    title = ": ".join(filter(None, [f"{best.network} on {best.target}", asked]))
+    return Table("design", title, columns, rows, notes=[best.guarantee])
 
 
 def layers(best: Folded) -> Table:

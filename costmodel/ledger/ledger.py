@@ -11,15 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from costmodel.errors import name_of
 from costmodel.graph.domain import Domain
 from costmodel.graph.operands import Window
 from costmodel.graph.vocabulary import HEADS, KINDS, TAGS, Called, Caveat, Kind, Rewrite
-
-if TYPE_CHECKING:
-    import pandas as pd
+from costmodel.noun import Noun
 
 Level = Literal["as_written", "deployed"]
 Role = Literal["input", "weight", "parameter", "output"]
@@ -118,12 +116,17 @@ class Scale:
 
 
 @dataclass(frozen=True, repr=False)
-class Ledger:
+class Ledger(Noun):
     """All charges and traffic of one network at one level. Queries return plain dictionaries of exact integers.
 
     Queries take names of kinds, or the heads of their columns as they are printed (``cmp`` for ``compare``), tags and
     roles; they raise :class:`UnknownNameError` with the nearest for what is none.
+
+    Tables (``by``): ``layer`` (geometry, parameters and operations of each), ``module``, ``kind``, ``tag``, ``charge``,
+    ``traffic``.
     """
+
+    _VIEW = "costmodel.views.nouns:ledger"
 
     network: str
     level: Level
@@ -197,12 +200,6 @@ class Ledger:
             kept = [c for c in kept if any_of.intersection(c.tag.split("+"))]
         return replace(self, charges=tuple(c for c in kept if keep is None or keep(c)))
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per charge; needs pandas."""
-        import pandas as pd
-
-        return pd.DataFrame([{name: getattr(c, name) for name in Charge.__dataclass_fields__} for c in self.charges])
-
     def _count(self, key: Callable[[Charge], Any]) -> dict[Any, int]:
         counts: Counter[Any] = Counter()
         for c in self.charges:
@@ -220,8 +217,13 @@ def level_of(given: str) -> Level:
 
 
 @dataclass(frozen=True, repr=False)
-class Profile:
-    """What a network does at inference; made by :func:`costmodel.profile`, and what the cache stores."""
+class Profile(Noun):
+    """What a network does at inference; made by :func:`costmodel.profile`, and what the cache stores.
+
+    Tables (``by``): those of the deployed :class:`Ledger`, ``level`` (both side by side), ``rewrite``.
+    """
+
+    _VIEW = "costmodel.views.nouns:profile"
 
     network: str
     input_shapes: tuple[tuple[int, ...], ...]
@@ -258,11 +260,6 @@ class Profile:
         """Price this network on a target, by name or as a loaded ``Target``; see :mod:`costmodel.targets`."""
         # By name, as below: nouns depend neither on what prices them nor on what shows them.
         return import_module("costmodel.targets").estimate(self, target, **options)
-
-    def _repr_html_(self) -> str:
-        """Tables for notebooks: operations by layer, levels, rewrites."""
-        html: str = import_module("costmodel.views.notebook").profile_html(self)
-        return html
 
 
 def stored_bits(rows: Iterable[Traffic], width: Callable[[int], int] = int) -> int:

@@ -18,6 +18,8 @@ from costmodel.ledger.ledger import TABLE, Ledger, Scale, Traffic
 
 ScaleOption = Literal["exact", "pow2", "csd2", "csd3", "tied", "lut"]
 SCALE_OPTIONS: tuple[ScaleOption, ...] = get_args(ScaleOption)
+#: Bits behind the point of a residual stream in fixed point, where none are asked for.
+FRACTION_BITS = 16
 
 
 def with_scale(ledger: Ledger, option: str) -> Ledger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def estimate(
             f"target {spec.file}: it has no {error.args[0]!r}, which targets of kind {spec.kind} need. Add it, "
             "or name a base that has it"
         ) from error
-    return result
+    return replace(result, ledger=ledger)
 
 
 def _is_users(spec: Target) -> bool:

@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import msgspec
 
 from costmodel.errors import CostmodelError
+from costmodel.ledger.ledger import Ledger
 from costmodel.metrics import Metric
 from costmodel.metrics import metric as row_of
+from costmodel.noun import Noun
 from costmodel.targets.quantity import Interval, Quantity
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 #: Amounts of logic are counted in parts of this size, so that their sums are exact, and the same in any order.
 RESOLUTION = 1 << 16
@@ -54,7 +52,7 @@ def unused(lines: Iterable[Line], metrics: Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, repr=False)
-class Estimate:
+class Estimate(Noun):
     """What a network costs on a target. ``layer`` -1 in a line stands for the network as a whole.
 
     ``derived`` holds results that are not sums of lines (rates, utilisation, TOPS/W), ``unused`` metrics of which the
@@ -64,7 +62,12 @@ class Estimate:
     Queries take a metric's name, or the head of its column as it is printed (``energy`` for ``energy_J``). They raise
     :class:`UnknownNameError` for a name that no metric has, and :class:`CostmodelError` for a metric of which this
     estimate has no figure: that a target's power is not known is never an energy of 0.
+
+    Tables (``by``): ``total`` (metric, unit, value, low, high), ``layer`` (geometry, parameters, operations and costs),
+    ``component``, ``constant`` (with sources), ``line``.
     """
+
+    _VIEW = "costmodel.views.nouns:estimate"
 
     network: str
     target: str
@@ -77,6 +80,8 @@ class Estimate:
     misfit: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    #: What was priced; None in an estimate that was read from a file.
+    ledger: Ledger | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         fits = "" if self.fits else ", does not fit"
@@ -156,30 +161,11 @@ class Estimate:
         used = dict.fromkeys(name for line in self.lines for name in line.factors)
         return {name: self.constants[name] for name in used}
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per line, with its nominal value; needs pandas."""
-        import pandas as pd
-
-        rows = [
-            {
-                "layer": line.layer,
-                "module": self.layer_names[line.layer] if 0 <= line.layer < len(self.layer_names) else "",
-                "metric": line.metric,
-                "component": line.component,
-                "kind": line.kind,
-                "value": self.cost(line),
-                "coefficient": line.coefficient,
-                "constants": " * ".join(line.factors),
-            }
-            for line in self.lines
-        ]
-        return pd.DataFrame(rows)
-
-    def _repr_html_(self) -> str:
-        """Tables for notebooks: totals with intervals, and the constants that priced them."""
-        # By name, when a notebook asks: nouns do not depend on what shows them.
-        html: str = import_module("costmodel.views.notebook").estimate_html(self)
-        return html
+    def bibtex(self) -> str:
+        """BibTeX entries of all sources of the constants used."""
+        # By name: nouns do not depend on what shows them.
+        text: str = import_module("costmodel.views.references").bibtex([self])
+        return text
 
     @cached_property
     def _stated(self) -> dict[str, bool]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from costmodel.noun import Noun
 from costmodel.validate.rows import Result, Row, Skipped, relative_error
 
 
@@ -27,12 +28,21 @@ class Summary:
     coverage: float | None = None
 
 
-@dataclass(frozen=True)
-class Report:
-    """Everything that ``costmodel validate`` knows."""
+@dataclass(frozen=True, repr=False)
+class Report(Noun):
+    """Everything that ``costmodel validate`` knows.
+
+    Tables (``by``): ``row`` (measured value, estimate and interval of each), ``score``, ``headline`` (rows that set no
+    constant and no bound).
+    """
+
+    _VIEW = "costmodel.validate.views:view"
 
     results: tuple[Result, ...]
     skipped: tuple[Skipped, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Report of {len(self.results)} rows in {len(self.groups())} groups, {len(self.skipped)} not estimated>"
 
     def groups(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(result.group for result in self.results))

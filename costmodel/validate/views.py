@@ -9,6 +9,7 @@ from costmodel.targets import list_targets
 from costmodel.validate.report import Report, Summary
 from costmodel.validate.rows import Result, relative_error
 from costmodel.views.table import Column, Row, Table
+from costmodel.views.view import View
 
 SPLITS = {
     "calibration": "to these rows",
@@ -17,6 +18,18 @@ SPLITS = {
     "exact": "published figures, exactly",
     "all": "all together",
 }
+
+
+def view(report: Report) -> View:
+    """A validation: what ``costmodel validate`` prints, every row, and the scores."""
+    return View(
+        lambda: tables(report),
+        {
+            "row": lambda: every_row(report), "score": lambda: scores(report.summaries()),
+            "headline": lambda: headline(report),
+        },
+        report.to_dict,
+    )  # fmt: skip
 
 
 def tables(report: Report, every_row: bool = False) -> list[Table]:
@@ -109,10 +122,23 @@ def every_row(report: Report) -> Table:
     """The rows of all groups in one table, for programs."""
     results = [result for group in report.groups() for result in report.of(group)]
     names = list(dict.fromkeys(name for r in results for name in r.baselines))
-    keys = ("group", "model", "target", "metric", "split", "measured", "estimate", "low", "high", "error", "left_out")
+    keys = (
+        "group",
+        "model",
+        "target",
+        "metric",
+        "unit",
+        "split",
+        "measured",
+        "estimate",
+        "low",
+        "high",
+        "error",
+        "left_out",
+    )
     table = [
         Row([
-            r.group, r.row.model, r.row.target, r.row.metric, r.row.split, r.row.value, r.estimate.value,
+            r.group, r.row.model, r.row.target, r.row.metric, r.row.unit, r.row.split, r.row.value, r.estimate.value,
             r.estimate.low, r.estimate.high, r.error, _off(r.left_out, r.row.value),
             *(r.baselines.get(name) for name in names), r.note,
         ])

@@ -154,9 +154,9 @@ def remarks(estimate: Estimate) -> list[str]:
     return lines
 
 
-def document(estimate: Estimate, ledger: Ledger) -> dict[str, Any]:
+def document(estimate: Estimate) -> dict[str, Any]:
     """Everything an estimate says, for JSON."""
-    names = {layer.index: layer.name for layer in ledger.layers}
+    names = dict(enumerate(estimate.layer_names))
     layers: dict[int, dict[str, float]] = {}
     for metric, values in per_layer(estimate).items():
         for index, value in values.items():

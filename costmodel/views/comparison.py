@@ -11,43 +11,72 @@ from costmodel.graph.vocabulary import HEADS, KINDS
 from costmodel.ledger.conventions import CONVENTIONS, PAPER_TERMS, convention
 from costmodel.ledger.ledger import Ledger, Profile
 from costmodel.ledger.published import FIGURES, Figure
+from costmodel.metrics import metric
 from costmodel.views import numbers, odds
 from costmodel.views.statements import hidden_multiplications, published
 from costmodel.views.table import Column, Row, Table
 from costmodel.views.text import paint, wrap
+from costmodel.views.view import View
 from costmodel.views.words import words
 
 if TYPE_CHECKING:
+    from costmodel.targets.comparison import Comparison
     from costmodel.targets.estimate import Estimate
 
 
-def preface(profiles: list[Profile], color: bool) -> str:
+def view(made: Comparison) -> View:
+    """A comparison: what ``costmodel compare`` prints, and every figure in a row of its own."""
+    show = numbers.count
+    return View(
+        lambda: tables(made, show),
+        {
+            "figure": lambda: figures(made, True), "odds": lambda: odds.flat(made.odds()),
+            "convention": lambda: conventions(list(made.profiles), numbers.plain),
+        },
+        lambda: document(made),
+        {"convention": lambda: conventions(list(made.profiles), show)},
+    )  # fmt: skip
+
+
+def preface(made: Comparison, color: bool) -> str:
     """The sentence about hidden multiplications of every network that has some."""
-    said = [f"{p.network}: {text}" for p in profiles if (text := hidden_multiplications(p))]
+    said = [f"{p.network}: {text}" for p in made.profiles if (text := hidden_multiplications(p))]
     return "".join(paint(line, "warn", color) + "\n" for text in said for line in wrap(text))
 
 
-def tables(profiles: list[Profile], level: Any, show: Any) -> list[Table]:
-    """Multiplications by what they are for, then operations by kind."""
-    return [multiplications(profiles, level, show), operations(profiles, level, show)]
+def tables(made: Comparison, show: Any, apart: bool = False) -> list[Table]:
+    """Multiplications by what they are for, operations by kind, with ``apart`` the conventions reconciled, and for each
+    target the costs and which network is cheaper."""
+    profiles = list(made.profiles)
+    found = [multiplications(profiles, made.level, show), operations(profiles, made.level, show)]
+    found += by_convention(profiles, show) if apart else []
+    for row in map(list, made.estimates):
+        found.append(costs(row))
+        if (likely := odds.table(row)) is not None:
+            found.append(likely)
+    return found
 
 
-def figures(profiles: list[Profile], level: Any, estimates: list[list[Estimate]], conventions: bool) -> Table:
-    """Every figure in a row of its own, for programs: network, target (none for counts), metric, value, low, high."""
+def figures(made: Comparison, apart: bool) -> Table:
+    """Every figure in a row of its own: network, target (none for counts), metric, unit, value, low, high; ``apart``
+    adds what each convention counts."""
     rows = []
-    for profile in profiles:
-        ledger = profile.ledger(level)
-        counted: dict[str, float] = {**ledger.by_kind(), "weight_bits": ledger.weight_bits()}
-        if conventions:
-            counted |= {f"{c.name}, {c.unit}": c.count(profile).number for c in CONVENTIONS}
-        rows += [Row([profile.network, "", name, value, value, value]) for name, value in counted.items()]
-    for estimate in (estimate for row in estimates for estimate in row):
+    for profile in made.profiles:
+        ledger = profile.ledger(made.level)
+        counted: dict[str, tuple[str, float]] = {kind: ("operations", n) for kind, n in ledger.by_kind().items()}
+        counted["weight_bits"] = ("bit", ledger.weight_bits())
+        if apart:
+            counted |= {f"{c.name}, {c.unit}": (c.unit, c.count(profile).number) for c in CONVENTIONS}
+        rows += [Row([profile.network, "", name, unit, *[value] * 3]) for name, (unit, value) in counted.items()]
+    for estimate in (estimate for row in made.estimates for estimate in row):
         cells = [estimate.network, estimate.target]
-        rows += [Row([*cells, metric, q.value, q.low, q.high]) for metric, q in estimate.totals().items()]
-        rows.append(Row([*cells, "fits", int(estimate.fits), int(estimate.fits), int(estimate.fits)]))
-    names = ("network", "target", "metric", "value", "low", "high")
+        rows += [
+            Row([*cells, name, metric(name).unit, q.value, q.low, q.high]) for name, q in estimate.totals().items()
+        ]
+        rows.append(Row([*cells, "fits", "", *[int(estimate.fits)] * 3]))
+    names = ("network", "target", "metric", "unit", "value", "low", "high")
     return Table(
-        "figures", "", [Column(name, name, "left" if i < 3 else "right") for i, name in enumerate(names)], rows
+        "figures", "", [Column(name, name, "left" if i < 4 else "right") for i, name in enumerate(names)], rows
     )
 
 
@@ -157,19 +186,17 @@ def _products_apart(profile: Profile, show: Any) -> Table:
 
 def costs(estimates: list[Estimate]) -> Table:
     """Totals on one target, one column per network, with intervals below each other."""
-    metrics = list(dict.fromkeys(metric for e in estimates for metric in e.totals()))
-    rows = [
-        Row([metric, *(_interval(e, metric) for e in estimates)], label=numbers.metric_title(metric))
-        for metric in metrics
-    ]
+    names = list(dict.fromkeys(name for e in estimates for name in e.totals()))
+    rows = [Row([name, *(_interval(e, name) for e in estimates)], label=numbers.metric_title(name)) for name in names]
     rows.append(Row(["fits", *("yes" if e.fits else "no: " + "; ".join(e.misfit) for e in estimates)]))
     columns = [Column("metric", "", "left"), *(Column(e.network, e.network) for e in estimates)]
     target = estimates[0].target
     return Table(f"cost_{target}", f"On {target}: value and interval", columns, rows)
 
 
-def document(profiles: list[Profile], level: Any, estimates: list[list[Estimate]]) -> dict[str, Any]:
+def document(made: Comparison) -> dict[str, Any]:
     """Everything compared, for JSON."""
+    level = made.level
     return {
         "level": level,
         "networks": [
@@ -185,16 +212,16 @@ def document(profiles: list[Profile], level: Any, estimates: list[list[Estimate]
                 ],
                 "statement": hidden_multiplications(p),
             }
-            for p in profiles
+            for p in made.profiles
         ],
         "estimates": {
             row[0].target: {
                 e.network: {m: {"value": v.value, "low": v.low, "high": v.high} for m, v in e.totals().items()}
                 for e in row
             }
-            for row in estimates
+            for row in made.estimates
         },
-        "cheaper": {row[0].target: [asdict(o) for o in odds.odds(row)] for row in estimates},
+        "cheaper": {target: [asdict(o) for o in found] for target, found in made.odds().items()},
     }  # fmt: skip
 
 
@@ -259,11 +286,11 @@ def _fraction(show: Any, value: Fraction | None) -> str:
     return str(show(int(value))) if value == int(value) else numbers.engineering(float(value))
 
 
-def _interval(estimate: Estimate, metric: str) -> str:
-    if not estimate.has(metric):
+def _interval(estimate: Estimate, name: str) -> str:
+    if not estimate.has(name):
         return ""
-    q = estimate.total(metric)
-    text = numbers.metric_value(metric, q.value)
+    q = estimate.total(name)
+    text = numbers.metric_value(name, q.value)
     if q.low == q.high:
         return text
-    return f"{text} ({numbers.metric_value(metric, q.low)} – {numbers.metric_value(metric, q.high)})"
+    return f"{text} ({numbers.metric_value(name, q.low)} – {numbers.metric_value(name, q.high)})"

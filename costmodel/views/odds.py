@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -66,6 +66,17 @@ def table(estimates: list[Estimate]) -> Table | None:
     rows = [Row([o.metric, o.cheaper, o.dearer, o.probability, o.saving]) for o in found]
     notes = ["Constants that both designs share are drawn once for both; 50 % says that they do not tell them apart."]
     return Table(f"odds_{target}", f"On {target}: which is cheaper", columns, rows, notes=notes)
+
+
+def flat(found: Mapping[str, Sequence[Odds]]) -> Table:
+    """The odds of each target as raw values: probabilities and shares from 0 to 1."""
+    names = ("target", "metric", "cheaper", "dearer", "probability", "saving", "saving_low", "saving_high")
+    rows = [
+        Row([target, o.metric, o.cheaper, o.dearer, o.probability, o.saving.value, o.saving.low, o.saving.high])
+        for target, each in found.items()
+        for o in each
+    ]
+    return Table("odds", "", [Column(name, name, "left" if i < 4 else "right") for i, name in enumerate(names)], rows)
 
 
 def _percent(probability: float) -> str:

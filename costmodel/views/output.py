@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from costmodel.views.table import Table, to_csv, to_latex, to_markdown
+from costmodel.views.latex import to_latex
+from costmodel.views.table import Table, to_csv, to_markdown
 from costmodel.views.text import to_text, use_color
 
 #: What stands for characters that an encoding does not have.

@@ -78,7 +78,7 @@ def document(profile: Profile, ledger: Ledger, estimates: list[Estimate], tally:
         ],
         "caveats": [{"kind": c.kind, "module": c.module, "message": c.message} for c in profile.caveats],
         "statement": hidden_multiplications(profile),
-        "estimates": [bill.document(estimate, ledger) for estimate in estimates],
+        "estimates": [bill.document(estimate) for estimate in estimates],
         "provenance": profile.provenance,
     }
     if tally is not None:

@@ -1,4 +1,5 @@
-"""Tables as data, and how files hold them: Markdown, LaTeX, CSV; :mod:`costmodel.views.text` is for terminals."""
+"""Tables as data, and how files hold them: Markdown and CSV; :mod:`costmodel.views.latex` is for papers, ``text`` for
+terminals."""
 
 from __future__ import annotations
 
@@ -78,31 +79,6 @@ def to_markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_latex(table: Table) -> str:
-    """A ``booktabs`` tabular with its caption; notes follow as a comment."""
-    said = [f"% {text}" for text in (*table.alerts, *table.notes)]
-    if not table.columns:
-        return "\n".join([*([f"% {table.title}"] if table.title else []), *said]) + "\n"
-    texts = [table.texts(row) for row in (*table.rows, *table.footer)]
-    long = [c.prose and any(len(cells[i]) > 30 for cells in texts) for i, c in enumerate(table.columns)]
-    share = 0.7 / max(1, sum(long))
-    spec = "".join(
-        rf"p{{{share:.2f}\linewidth}}" if wide else "l" if c.align == "left" else "r"
-        for c, wide in zip(table.columns, long, strict=True)
-    )
-
-    def line(cells: Sequence[str]) -> str:
-        return "  " + " & ".join(map(escape_latex, cells)).replace("\t", r"\quad ") + r" \\"
-
-    lines = [r"\begin{table}", r"  \centering", rf"  \caption{{{escape_latex(table.title)}}}"]
-    lines += [rf"  \begin{{tabular}}{{{spec}}}", r"  \toprule", line([c.title for c in table.columns]), r"  \midrule"]
-    lines += [line(_indent(table.texts(row))) for row in table.rows]
-    lines += [r"  \midrule"] if table.footer and table.rows else []
-    lines += [line(table.texts(row)) for row in table.footer]
-    lines += [r"  \bottomrule", r"  \end{tabular}", r"\end{table}"]
-    return "\n".join([*lines, *said]) + "\n"
-
-
 def to_csv(table: Table) -> str:
     """Raw values under the columns' keys, without subtotals and footer: every column adds up."""
     import csv
@@ -127,28 +103,3 @@ def tree_labels(paths: Sequence[tuple[str, ...]]) -> list[str]:
         stem = "".join("│  " if each else "   " for each in more[:-1])
         labels.append(stem + ("├─ " if more[-1] else "└─ ") + path[-1] if path else "")
     return labels
-
-
-def escape_latex(text: str) -> str:
-    """``text`` as LaTeX prints it."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$"}
-    special |= {char: f"\\{char}" for char in "&%$#_{}"}
-    special |= {
-        "µ": r"$\mu$",
-        "–": "--",
-        "─": "-",
-        "├": "",
-        "└": "",
-        "│": "",
-        "±": r"$\pm$",
-    }
-    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}  # other characters in an old encoding
-    special |= {char: rf"\textsuperscript{{{i}}}" for i, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
-    special |= {"≤": r"$\leq$", "≥": r"$\geq$", "−": "-", "·": r"$\cdot$", "→": r"$\rightarrow$"}
-    return "".join(special.get(char, char) for char in text)
-
-
-def _indent(cells: list[str]) -> list[str]:
-    """Branches of a drawn tree as one tab a level."""
-    text = cells[0].lstrip("│├└─ ")
-    return ["\t" * ((len(cells[0]) - len(text)) // 3) + text, *cells[1:]]

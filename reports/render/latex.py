@@ -7,7 +7,8 @@ import re
 from costmodel.reports.content.bibliography import OUTSIDE
 from costmodel.reports.content.blocks import Document, Table, plain, spans
 from costmodel.reports.render.fit import fit, widths
-from costmodel.views.table import Column, escape_latex
+from costmodel.views.latex import escape_latex
+from costmodel.views.table import Column
 
 PREAMBLE = r"""% Tables of a costmodel report, for a block of text 166 mm wide in a class of 10 pt. In the preamble:
 %   \usepackage[T1]{fontenc}

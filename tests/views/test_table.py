@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodel.views import FORMATS, numbers
+from costmodel.views.latex import escape_latex, to_latex
 from costmodel.views.output import render
-from costmodel.views.table import Column, Row, Table, escape_latex, to_latex, tree_labels
+from costmodel.views.table import Column, Row, Table, tree_labels
 from costmodel.views.text import to_text, width
 
 TABLE = Table(

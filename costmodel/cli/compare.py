@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the counts")
     group.add_argument("--conventions", action="store_true", help="reconcile all counting conventions, line by line")
     options.add(group, "--level", "--exact")
-    options.add_output(parser)
+    options.add(options.add_output(parser), "--bibtex")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,8 +41,10 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     if args.format == "csv":
         emit([comparison.figures(made, args.conventions)], args.format, args.output)
+        options.write_bibtex(args, (e for row in made.estimates for e in row))
         return 0
     tables = comparison.tables(made, numbers.exact if args.exact else numbers.count, args.conventions)
     color = args.output is None and use_color()
     emit(tables, args.format, args.output, partial(comparison.document, made), comparison.preface(made, color))
+    options.write_bibtex(args, (e for row in made.estimates for e in row))
     return 0

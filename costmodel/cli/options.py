@@ -16,6 +16,7 @@ from costmodel.views import FORMATS
 
 if TYPE_CHECKING:
     from costmodel.store.cache import Request
+    from costmodel.targets.estimate import Estimate
     from costmodel.train.records import Accuracy
 
 LEVELS = ("deployed", "as-written")
@@ -130,6 +131,9 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     }),
     "--output": (("-o",), {
         "metavar": "PATH", "help": "where the result goes: a file, written atomically, or a folder of several",
+    }),
+    "--bibtex": ((), {
+        "metavar": "FILE", "help": "write the BibTeX entries of all sources of the constants used to a file",
     }),
     "--exact": ((), {"action": "store_true", "help": "all digits: 118,013,952 instead of 118.0M"}),
     "--strict": ((), {
@@ -310,6 +314,22 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
             found[name] = getattr(args, name)
     scale = found.pop("scale", args.scale)
     return found if scale in ("exact", "all") else {**found, "scale": scale}
+
+
+def write_bibtex(args: argparse.Namespace, estimates: Iterable[Estimate]) -> None:
+    """Write the sources of the estimates where ``--bibtex`` asks for them."""
+    if args.bibtex is None:
+        return
+    if not args.target:
+        refuse(["--bibtex"], "writes the sources of the constants of a target: give --target as well")
+    import sys
+    from pathlib import Path
+
+    from costmodel.files import atomic_write
+    from costmodel.views.references import bibtex
+
+    atomic_write(Path(args.bibtex), bibtex(estimates))
+    print(f"wrote {args.bibtex}", file=sys.stderr)
 
 
 def refuse(flags: Iterable[str], why: str) -> None:

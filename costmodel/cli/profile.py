@@ -21,6 +21,7 @@ examples:
   costmodel profile timm.models:resnet18 --input 1x3x224x224 --by kind
   costmodel profile abbnn --target fpga --fps 1000 --set clock=200e6 --explain
   costmodel profile abbnn --format json -o abbnn.json
+  costmodel profile abbnn --target fpga --by layer --format latex -o table.tex --bibtex sources.bib
 
 exit status: 0; 1 with --strict where something could not be counted; 2 for bad input
 """
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     explain = "memory traffic, and every figure of each target with its constants, their sources and the assumptions"
     group.add_argument("--explain", action="store_true", help=explain)
     options.add(group, "--strict")
-    options.add_output(parser)
+    options.add(options.add_output(parser), "--bibtex")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         said = f"Multiplications by constants that are left after the exact rewrites are replaced: {scale}."
         tables[0] = replace(tables[0], alerts=[said, *tables[0].alerts])
     emit(tables, args.format, args.output, partial(views.document, made, ledger, estimates, asked.tally))
+    options.write_bibtex(args, estimates)
     return 1 if args.strict and incomplete(made) else 0
 
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 
 from costmodel.reports.content.blocks import Bibliography, Document, Reference, literal, spans, texts
 from costmodel.targets.load import references
+from costmodel.views.references import ARXIV, PAPER, by_arxiv
 
 #: Marks a key that stands for itself: a source that is no entry of ``sources.bib``.
 OUTSIDE = "x:"
-_ARXIV = re.compile(r"arXiv[: ](\d{4}\.\d{4,5})")
-#: owner/name@commit:path of a repository, with a commit or a path; and a paper as people name it: Horowitz ISSCC 2014.
+#: owner/name@commit:path of a repository, with a commit or a path.
 _REPOSITORY = re.compile(r"(?:github\.com/)?([\w\-]+/[\w\-.]+)(?:@([0-9a-f]{6,40}))?(?::([^\s)]+))")
-_PAPER = re.compile(r"([A-Z]\w+) [\w ]*?((?:19|20)\d\d)\b(.*)")
 
 
 def cite(source: str) -> str:
@@ -26,10 +25,10 @@ def cite(source: str) -> str:
     marked: list[str] = []
     for part in filter(None, (p.strip() for p in source.split(";"))):
         key = part.split(",")[0].strip()
-        paper = _PAPER.match(part)
+        paper = PAPER.match(part)
         if key in known:
             marked.append(f"[[cite:{_plain(part)}]]")
-        elif _ARXIV.search(part):
+        elif ARXIV.search(part):
             marked.append(f"[[cite:{_by_arxiv(part)}]]")
         elif re.fullmatch(r"[A-Za-z0-9_\-]+", key):
             marked.append(f"[[cite:{_plain(part)}]]")  # a source that the target's own file brings along
@@ -119,17 +118,15 @@ def _authors(text: str) -> str:
 
 def _by_arxiv(text: str) -> str:
     """The key of the preprint that a text names, with what comes after it; else the text itself as a source."""
-    _, number, after = _ARXIV.split(text, maxsplit=1)
-    for key, entry in references().items():
-        if fields(entry).get("eprint") == number:
-            return key + _where(after)
-    return OUTSIDE + _plain(text).replace(",", " ")
+    _, number, after = ARXIV.split(text, maxsplit=1)
+    key = by_arxiv(number)
+    return key + _where(after) if key is not None else OUTSIDE + _plain(text).replace(",", " ")
 
 
 def _address(text: str) -> str:
     if match := re.search(r"https?://[^\s)]+", text):
         return match[0]
-    if match := _ARXIV.search(text):
+    if match := ARXIV.search(text):
         return f"https://arxiv.org/abs/{match[1]}"
     if match := re.match(r"github\.com/([\w\-]+/[\w\-.]+)(?:@([0-9a-f]{6,40}))?", text):
         return f"https://github.com/{match[1]}" + (f"/tree/{match[2]}" if match[2] else "")

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,8 +23,11 @@ from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Profile
 from costmodel.metrics import headlines
 
+if TYPE_CHECKING:
+    from costmodel.targets.estimate import Estimate
+
 DATA = Path(__file__).parent / "data"
-FORMAT = 2
+FORMAT = 3
 
 
 class NetworkRow(msgspec.Struct, frozen=True):
@@ -49,12 +52,19 @@ class TargetRow(msgspec.Struct, frozen=True):
 
 
 class DesignRow(msgspec.Struct, frozen=True):
-    """A network on a target, priced with the target's defaults; its headline metrics are (value, low, high)."""
+    """A network on a target, priced with the target's defaults; its headline metrics are (value, low, high).
+
+    ``notes``, ``scope`` (of what the energy is) and ``left_out`` (by metric, what its figure does not hold) are those of
+    the estimate.
+    """
 
     network: str
     target: str
     misfit: str
     metrics: dict[str, tuple[float, float, float]]
+    scope: str = ""
+    notes: tuple[str, ...] = ()
+    left_out: dict[str, tuple[str, ...]] = {}
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -166,12 +176,19 @@ def _design(network: str, made: Profile, target: str) -> DesignRow:
         estimate = made.estimate(target)
     except CostmodelError as error:  # a target that cannot run this network says so; that is a result, too
         return DesignRow(network, target, str(error), {})
+    return priced(network, target, estimate)
+
+
+def priced(network: str, target: str, estimate: Estimate) -> DesignRow:
+    """The row of an estimate."""
     metrics = {}
     for name in headlines():
         if estimate.has(name):
             total = estimate.total(name)
             metrics[name] = (_round(total.value), _round(total.low), _round(total.high))
-    return DesignRow(network, target, "; ".join(estimate.misfit), metrics)
+    left_out = {name: why for name, why in estimate.left_out.items() if name in metrics}
+    misfit = "; ".join(estimate.misfit)
+    return DesignRow(network, target, misfit, metrics, estimate.scope, estimate.notes, left_out)
 
 
 def _bits(made: Profile) -> str:

@@ -69,7 +69,12 @@ def estimate(
             f"target {spec.file}: it has no {error.args[0]!r}, which targets of kind {spec.kind} need. Add it, "
             "or name a base that has it"
         ) from error
-    return replace(result, ledger=ledger)
+    count = ledger.total("unknown")
+    lacking = dict(result.left_out)
+    if count:  # whatever is priced of it, there is more
+        why = f"NOT PRICED: {count:,} operations without a rule"
+        lacking = {name: (*lacking.get(name, ()), why) for name in result.totals()}
+    return replace(result, ledger=ledger, left_out=lacking)
 
 
 def _is_users(spec: Target) -> bool:

@@ -174,6 +174,8 @@ def document(estimate: Estimate) -> dict[str, Any]:
         "by_layer": [{"layer": index, "module": names.get(index, ""), **row} for index, row in layers.items()],
         "facts": {key: _jsonable(value) for key, value in estimate.facts.items()},
         "notes": list(estimate.notes),
+        "scope": estimate.scope,
+        "left_out": {metric: list(why) for metric, why in estimate.left_out.items()},
         "constants": {
             name: {
                 "value": q.value,

@@ -75,11 +75,13 @@ def price(ledger: Ledger, target: Target, options: Mapping[str, Any]) -> Estimat
         "operators": len(found),
         **_memory(ledger, found, REAL_BYTES[precision], target),
     }
+    powered = "energy_J" in {line.metric for line in lines}
     return replace(
         bill,
         derived=derived,
         facts=facts,
-        notes=tuple(_notes(found, library, threads, "energy_J" in {line.metric for line in lines})),
+        scope="" if not powered else "chip" if power is None else "board",
+        notes=tuple(_notes(found, library, threads, powered)),
     )
 
 

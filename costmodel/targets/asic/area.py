@@ -79,7 +79,7 @@ def _build(bill: Bill, component: str, unit: str, count: Any, width: Any) -> Non
     if t.has(unit, "area"):
         bill.area(component, unit, count, (*t.factors(unit, width, "area"), "area_overhead"))
     else:
-        bill.technology.notes.append(f"the area of {component} {unit} units is not known in this technology")
+        bill.technology.unbuilt.append(f"the area of {component} {unit} units is not known in this technology")
     if t.has(unit, "leakage"):
         bill.leaks.append((unit, count, t.factors(unit, width, "leakage")))
     elif t.has(unit, "area"):

@@ -269,7 +269,7 @@ class Bill:
     def leakage(self) -> None:
         """Leakage of everything on the chip during one inference."""
         if not self.technology.settings["leakage"]:
-            self.technology.notes.append("leakage is not in the totals: the clock of this chip is not published")
+            self.technology.unpriced.append("leakage is not in the totals: the clock of this chip is not published")
             return
         for kind, count, factors in self.leaks:
             self.lines.append(Line(-1, "energy_J", "leakage", kind, count * self.seconds, factors))

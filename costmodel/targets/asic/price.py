@@ -63,6 +63,8 @@ OPTIONS: dict[str, Parameter] = {
 
 #: What lines of the bill are about.
 METRICS = ("energy_J", "latency_s", "area_mm2")
+#: What is worse than it looks where some energy has no figure.
+OF_ENERGY = ("energy_J", "power_W", "tops_per_watt")
 #: Choices that may be arrays, next to any other that is one value.
 ARRAYS = (
     "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "tree_terms", "vector_lanes",
@@ -281,14 +283,19 @@ def _estimate(
         "unpriced": dict(bill.unpriced),
         "operations": operations,
     }
-    notes = bill.technology.notes + bill.technology.borrowing()
+    joules = list(bill.technology.unpriced)
     if bill.interface_bits:
-        notes.append(f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals")
+        joules.append(f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals")
     for kind, count in bill.unpriced.items():
-        notes.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
+        joules.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
+    lacking = dict.fromkeys(OF_ENERGY if joules else (), tuple(joules))
+    if bill.technology.unbuilt:
+        lacking["area_mm2"] = tuple(dict.fromkeys(bill.technology.unbuilt))
+    notes = [*bill.technology.notes, *bill.technology.unbuilt, *joules, *bill.technology.borrowing()]
     return Estimate(
         ledger.network, target.name, ledger.level, lines, used, names, derived, facts, oversized(target, area.value),
         tuple(dict.fromkeys(notes)), unused(lines, METRICS),
+        "chip core" if settings["dram"] == "none" else "chip + DRAM", lacking,
     )  # fmt: skip
 
 

@@ -43,6 +43,9 @@ class Technology:
         home_node = target.value("node")
         self.node: Any = arith.either(settings["node"], home_node)
         self.notes: list[str] = []
+        #: What no energy, and what no area is known of.
+        self.unpriced: list[str] = []
+        self.unbuilt: list[str] = []
         home_voltage = target.value("vdd")
         self.voltage: Any = each(
             lambda node, asked: asked or (home_voltage if node == home_node else scaling.nominal_voltage(target, node)),

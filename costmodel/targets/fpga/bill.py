@@ -8,7 +8,7 @@ from costmodel.metrics import RESOURCES
 from costmodel.targets.estimate import Line
 from costmodel.targets.fpga.fit import clock_reached
 from costmodel.targets.fpga.job import Job
-from costmodel.targets.fpga.timing import scope, static_power
+from costmodel.targets.fpga.timing import scope, scope_in_words
 from costmodel.targets.fpga.units import Part
 from costmodel.targets.quantity import Interval
 
@@ -41,7 +41,7 @@ def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:
     unknown = sum(w.count for s in job.design for w in s.work if w.kind == "unknown")
     if unknown:
         said.append(f"NOT PRICED: {unknown} operations without a rule")
-    said.append(scope(target) if static_power(target) else f"no energy: no figure of {target.name}'s power is known")
+    said.append(scope_in_words(target) if scope(target) else f"no energy: no figure of {target.name}'s power is known")
     reached = clock_reached(target, used)
     if reached is not None and job.clock > reached.value:
         said.append(

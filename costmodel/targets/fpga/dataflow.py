@@ -24,7 +24,7 @@ from costmodel.targets.fpga.folding import Fold, matrix_stages
 from costmodel.targets.fpga.job import Job, nominal, prices
 from costmodel.targets.fpga.latency import intervals, latency
 from costmodel.targets.fpga.pipeline import design_groups, host_cycles
-from costmodel.targets.fpga.timing import Timing, active_amounts
+from costmodel.targets.fpga.timing import Timing, active_amounts, scope
 from costmodel.targets.quantity import Interval
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def dataflow(job: Job) -> Estimate:
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), timing.constants,
         tuple(layer.name for layer in job.ledger.layers), derived, facts, misfit,
-        (*notes(job, used), *chosen.notes), unused(lines, PRICED),
+        (*notes(job, used), *chosen.notes), unused(lines, PRICED), scope(job.target),
     )  # fmt: skip
 
 

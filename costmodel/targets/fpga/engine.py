@@ -25,7 +25,7 @@ from costmodel.targets.fpga.design import Stage, Work, matrix_rows
 from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
 from costmodel.targets.fpga.job import Job, Prices, prices
 from costmodel.targets.fpga.pipeline import Parts, Style, operators
-from costmodel.targets.fpga.timing import active_amounts, dynamic_lines, static_power
+from costmodel.targets.fpga.timing import active_amounts, dynamic_lines, scope, static_power
 from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
 from costmodel.targets.kept import kept
 from costmodel.targets.quantity import Interval, Quantity
@@ -117,7 +117,7 @@ def engine(job: Job) -> Estimate:
     names = tuple(layer.name for layer in job.ledger.layers)
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), job.target.constants, names, derived,
-        facts, misfit, said, unused(lines, PRICED),
+        facts, misfit, said, unused(lines, PRICED), scope(job.target),
     )  # fmt: skip
 
 

@@ -77,8 +77,15 @@ def static_power(target: Target) -> list[tuple[str, float, tuple[str, ...]]]:
 
 
 def scope(target: Target) -> str:
-    """What the energy of a target is that of."""
-    if "board_power" in target.constants:
+    """Of what the energy of a target is; empty where none is known."""
+    if not static_power(target):
+        return ""
+    return "board" if "board_power" in target.constants else "chip"
+
+
+def scope_in_words(target: Target) -> str:
+    """What the energy of a target is that of, and what is not in it."""
+    if scope(target) == "board":
         return "energy is that of the board, at its supply"
     parts = [name for name in ("processor", "hbm") if f"{name}_power" in target.constants]
     return f"energy is that of the chip ({', '.join(['logic', *parts])}), without the rest of the board"

@@ -46,6 +46,11 @@ class Metric:
         return self.better == "high"
 
     @property
+    def scoped(self) -> bool:
+        """Whether it is that of a chip's core on one target, of the whole board on another: not to be compared then."""
+        return self.name in OF_ENERGY
+
+    @property
     def of_network(self) -> bool:
         return not self.kinds
 
@@ -111,6 +116,8 @@ _ROWS = (
     Metric("parameters", "parameters", "Parameters", also=("params",)),
 )  # fmt: skip
 
+#: Energy, and what is made of it: figures of a scope (chip core, chip + DRAM, board).
+OF_ENERGY = ("energy_J", "power_W", "tops_per_watt")
 #: What a device has a number of, and of which a design takes a share.
 RESOURCES = ("lut", "ff", "bram18", "uram", "dsp")
 

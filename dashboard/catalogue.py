@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -12,13 +12,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from costmodel.dashboard import results
+from costmodel.dashboard.items import Figure, Item, accuracies, items_of
 from costmodel.dashboard.state import written
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.ledger import level_of
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
-from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter
-from costmodel.views.plots.scatter import Design
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Ledger, Profile
@@ -26,35 +25,13 @@ if TYPE_CHECKING:
     from costmodel.targets.spec import Target
 
 T = TypeVar("T")
-#: Attributes by which designs are filtered and coloured.
-ATTRIBUTES = ("family", "topology", "normaliser", "bits", "kind", "target", "network")
 #: A choice of the deployed network rather than of a target.
 SCALE = Parameter(
     "exact",
     "What multiplies by the scale of binary weights after the exact rewrites: a multiplication, shifts, or a table",
     choices=SCALE_OPTIONS,
 )
-NO_ACCURACY: list[tuple[None, str, str]] = [(None, "", "")]
 _HELD = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A design with what it is filtered by. One that has several accuracies is several items."""
-
-    design: Design
-    network: str
-    target: str
-    kind: str
-    family: str
-    topology: str
-    normaliser: str
-    bits: str
-    dataset: str
-    conditions: str
-
-    def attribute(self, name: str) -> str:
-        return str(getattr(self, name))
 
 
 class Catalogue:
@@ -73,57 +50,16 @@ class Catalogue:
         self._lock = Lock()
 
     @cached_property
+    def accuracies(self) -> dict[str, list[Figure]]:
+        return accuracies(self.results.networks)
+
+    @cached_property
     def items(self) -> list[Item]:
-        accuracies = self._accuracies()
-        found = []
+        found: list[Item] = []
         for row in self.results.designs:
             network, target = self.networks[row.network], self.targets[row.target]
-            metrics = {name: Interval(*values) for name, values in row.metrics.items()}
-            metrics |= {name: Interval.exact(value) for name, value in network.metrics.items()}
-            for top1, evidence, conditions in accuracies.get(row.network) or NO_ACCURACY:
-                own = metrics if top1 is None else {**metrics, "accuracy": Interval.exact(top1)}
-                design = Design(
-                    f"{row.network}@{row.target}",
-                    f"{row.network} on {row.target}",
-                    target.kind,
-                    own,
-                    evidence,
-                    row.misfit,
-                )
-                found.append(
-                    Item(
-                        design,
-                        row.network,
-                        row.target,
-                        target.kind,
-                        network.family,
-                        network.topology,
-                        network.normaliser,
-                        network.bits,
-                        network.dataset,
-                        conditions,
-                    )
-                )
+            found += items_of(network, target, row, self.accuracies.get(row.network, ()))
         return found
-
-    def _accuracies(self) -> dict[str, list[tuple[float, str, str]]]:
-        """(top-1, measured or published, conditions) of each network."""
-        from costmodel.train.records import measured, of_record
-        from costmodel.zoo import registry
-
-        table: dict[str, list[tuple[float, str, str]]] = {}
-        for record in measured():
-            if record.held_out == "test":
-                figure = of_record(record)
-                arguments = dict(record.options) | ({} if record.width == 1 else {"width": record.width})
-                name = results.title(record.network, arguments)
-                table.setdefault(name, []).append((figure.top1, "measured", figure.conditions))
-        for row in self.results.networks:
-            if not row.arguments:
-                for p in registry.entry(row.model).published:
-                    words = f"{p.source}{': ' + p.note if p.note else ''}"
-                    table.setdefault(row.name, []).append((p.top1, "published", words))
-        return table
 
     def values(self, attribute: str) -> list[str]:
         """Every value of an attribute, in order of first appearance."""

@@ -2,89 +2,122 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend, message, wrap
 from costmodel.views.numbers import between, show
-from costmodel.views.plots.palette import SYMBOLS, Theme, colours
+from costmodel.views.plots.marks import Group, groups, labelled
+from costmodel.views.plots.palette import Theme
 from costmodel.views.plots.scatter import Point, ScatterInfo
+
+#: Symbols of bounds, and of what fails.
+SYMBOLS = {"right": "arrow-right", "left": "arrow-left", "up": "arrow-up", "down": "arrow-down", "cross": "x-thin"}
+#: Smallest and largest x, smallest and largest y, as the axes count: logarithms on logarithmic ones.
+Window = tuple[float, float, float, float]
 
 
 def trade_off(
-    info: ScatterInfo, theme: Theme, *, x_log: bool, y_log: bool, bars: str = "front", series: Sequence[str] = ()
+    info: ScatterInfo,
+    theme: Theme,
+    *,
+    x_log: bool,
+    y_log: bool,
+    bars: str = "front",
+    series: Sequence[str] = (),
+    window: Window | None = None,
+    selected: Sequence[str] = (),
 ) -> Figure:
-    """A trade-off: front drawn through, dominated designs faded, failing ones as grey crosses.
-
-    ``series`` fixes the order of colours, so that a filter does not repaint what stays.
-    """
+    """A trade-off: the front drawn through, outlined and named, dominated designs small, failing ones as crosses, and
+    bounds as arrows towards the true figure. ``selected`` are the keys of points that stand out."""
     if not info.points:
         return message("No design to show: loosen the filters, or choose metrics that these targets have.", theme)
     kind = "scattergl" if len(info.points) > SVG_POINTS else "scatter"
-    names = list(dict.fromkeys([*series, *(p.series for p in info.points)]))
-    paint = colours(names)
-    shape = {name: SYMBOLS[i % len(SYMBOLS)] for i, name in enumerate(names)}
-    groups: dict[tuple[str, str, str], list[Point]] = {}
-    for p in info.points:
-        groups.setdefault((p.state, p.series if p.state != "failing" else "", p.evidence), []).append(p)
     traces: list[Figure] = []
-    order = {"failing": 0, "dominated": 1, "front": 2}
-    listed: set[str] = set()
-    for (state, name, evidence), points in sorted(groups.items(), key=lambda g: (order[g[0][0]], g[0])):
-        marker: dict[str, Any]
-        if state == "failing":
-            marker = {"symbol": "x-thin-open", "size": 6, "color": theme.faded, "opacity": 0.55}
-        else:
-            marker = {
-                "symbol": shape[name] + ("-open" if evidence == "published" else ""),
-                "size": 10 if state == "front" else 8,
-                "color": paint[name],
-                "opacity": 1.0 if state == "front" else 0.32,
-                "line": {"width": 1.6},
-            }
-        trace = {
-            "type": kind,
-            "mode": "markers",
-            "name": name or "does not fit, or fails",
-            "legendgroup": name,
-            "marker": marker,
-            "x": [p.x.value for p in points],
-            "y": [p.y.value for p in points],
-            "customdata": [p.id for p in points],
-            "text": [_hover(p, info) for p in points],
-            "hovertemplate": "%{text}<extra></extra>",
-            "showlegend": name not in listed,
-            "unselected": {"marker": {"opacity": 0.15}},
-        }
-        listed.add(name)
-        if bars == "all" or (bars == "front" and state == "front"):
-            trace |= _error(points, "x") | _error(points, "y")
-        traces.append(trace)
     xs, ys = info.steps()
     if len(xs) > 1:
-        line = {
-            "type": kind,
-            "mode": "lines",
-            "x": xs,
-            "y": ys,
-            "name": "front",
-            "hoverinfo": "skip",
-            "line": {"color": theme.ink, "width": 1.4, "dash": "dot"},
-        }
-        traces.insert(0, line)
+        line = {"color": theme.ink, "width": 1.4, "dash": "dot"}
+        traces.append(
+            {"type": kind, "mode": "lines", "x": xs, "y": ys, "name": "front", "hoverinfo": "skip", "line": line}
+        )
+    chosen, listed = set(selected), set[str]()
+    for group in groups(info, bars, series):
+        traces.append({"type": kind, **_trace(group, info, theme), "showlegend": group.name not in listed})
+        listed.add(group.name)
+        if chosen:
+            traces[-1]["selectedpoints"] = [i for i, p in enumerate(group.points) if p.key in chosen]
     figure = base(theme)
     figure["data"] = traces
+    across, along = (
+        decades(axis(m, theme, log), [getattr(p, name).value for p in info.points])
+        for m, log, name in ((info.x, x_log, "x"), (info.y, y_log, "y"))
+    )
+    if window is not None:
+        across["range"], along["range"] = list(window[:2]), list(window[2:])
     figure["layout"] |= {
-        "xaxis": decades(axis(info.x, theme, x_log), [p.x.value for p in info.points]),
-        "yaxis": decades(axis(info.y, theme, y_log), [p.y.value for p in info.points]),
+        "xaxis": across,
+        "yaxis": along,
+        "annotations": _names(info, theme, x_log, y_log),
         "dragmode": "select",
         "hovermode": "closest",
         "legend": legend(),
         "hoverlabel": label(theme),
-        "uirevision": f"{info.x.name}{info.y.name}{x_log}{y_log}",
+        "uirevision": f"{info.x.name}{info.y.name}{x_log}{y_log}{window}",
         "clickmode": "event",
     }
     return figure
+
+
+def _trace(group: Group, info: ScatterInfo, theme: Theme) -> Figure:
+    symbol = SYMBOLS.get(group.symbol, group.symbol)
+    colour = group.colour or theme.faded
+    trace: Figure = {
+        "mode": "markers",
+        "name": group.name,
+        "legendgroup": group.name,
+        "marker": {
+            "symbol": symbol + ("-open" if group.hollow or symbol == "x-thin" else ""),
+            "size": group.size,
+            "color": colour,
+            # hollow marks are drawn by their outline, in their own colour
+            "line": {"width": 1.8, "color": theme.ink if group.outlined and not group.hollow else colour},
+        },
+        "x": [p.x.value for p in group.points],
+        "y": [p.y.value for p in group.points],
+        "customdata": [p.key for p in group.points],
+        "text": [_hover(p, info) for p in group.points],
+        "hovertemplate": "%{text}<extra></extra>",
+        "unselected": {"marker": {"opacity": 0.25}},
+    }
+    return trace | (_error(group.points, "x") | _error(group.points, "y") if group.bars else {})
+
+
+def _names(info: ScatterInfo, theme: Theme, x_log: bool, y_log: bool) -> list[Figure]:
+    """The names of members, above and below in turn, where a logarithmic axis wants logarithms."""
+    found = []
+    for i, (p, text) in enumerate(labelled(info)):
+        x, y = p.x.value, p.y.value
+        if (x_log and x <= 0) or (y_log and y <= 0) or not (math.isfinite(x) and math.isfinite(y)):
+            continue
+        found.append(
+            {
+                "x": math.log10(x) if x_log else x,
+                "y": math.log10(y) if y_log else y,
+                "text": text,
+                "showarrow": True,
+                "arrowhead": 0,
+                "arrowwidth": 0.8,
+                "arrowcolor": theme.muted,
+                "ax": (-30, 26)[i % 2] if info.x.maximised else (26, -18)[i % 2],
+                "ay": (-22, 30, -40, 48)[i % 4],
+                "font": {"size": 11, "color": theme.ink},
+                "bgcolor": theme.ground,
+                "opacity": 0.9,
+                "borderpad": 1,
+            }
+        )
+    return found
 
 
 def _error(points: Sequence[Point], name: str) -> Figure:
@@ -104,10 +137,25 @@ def _error(points: Sequence[Point], name: str) -> Figure:
 
 
 def _hover(p: Point, info: ScatterInfo) -> str:
-    lines = [f"<b>{p.label}</b>"]
-    for m, v in ((info.y, p.y), (info.x, p.x)):
+    design = p.design
+    lines = [f"<b>{p.label}</b>{' (yours)' if design.own else ''}"]
+    for m, v, lacking in ((info.y, p.y, p.open_y), (info.x, p.x, p.open_x)):
         bounds = "" if v.low == v.high else f" ({between(v.low, v.high, m.unit)})"
-        lines.append(f"{m.title}: {show(v.value, m.unit)}{bounds}")
+        least = ("at most " if m.maximised else "at least ") if lacking else ""
+        of = f", of the {design.scope}" if m.scoped and design.scope else ""
+        lines.append(f"{m.title}: {least}{show(v.value, m.unit)}{bounds}{of}")
     if p.evidence:
-        lines.append(f"accuracy {p.evidence}{' here' if p.evidence == 'measured' else ''}")
-    return "<br>".join([*lines, wrap(p.why, 62)])
+        here = " here" if p.evidence == "measured" else ""
+        lines.append(f"accuracy {p.evidence}{here}{', ' + design.effort if design.effort else ''}")
+    lines.append(wrap(p.why, 62))
+    lines += [wrap(f"• {note}", 62) for note in design.notes[:4]]
+    return "<br>".join(lines)
+
+
+def window_of(value: Any) -> Window | None:
+    """The window that a text of four numbers means; None for anything else."""
+    try:
+        x0, x1, y0, y1 = (float(v) for v in str(value).split(","))
+    except ValueError:
+        return None
+    return (x0, x1, y0, y1) if all(map(math.isfinite, (x0, x1, y0, y1))) and x0 != x1 and y0 != y1 else None

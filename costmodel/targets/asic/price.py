@@ -17,6 +17,7 @@ from typing import Any
 from costmodel.errors import CostmodelError
 from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import TABLE, Charge, Layer, Ledger
+from costmodel.metrics import OF_ENERGY
 from costmodel.targets import arith
 from costmodel.targets.arrays import sums
 from costmodel.targets.asic.area import area_lines
@@ -63,8 +64,6 @@ OPTIONS: dict[str, Parameter] = {
 
 #: What lines of the bill are about.
 METRICS = ("energy_J", "latency_s", "area_mm2")
-#: What is worse than it looks where some energy has no figure.
-OF_ENERGY = ("energy_J", "power_W", "tops_per_watt")
 #: Choices that may be arrays, next to any other that is one value.
 ARRAYS = (
     "clock", "voltage", "node", "outputs", "terms", "pixels", "mac_lanes", "tree_terms", "vector_lanes",

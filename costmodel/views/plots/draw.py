@@ -3,61 +3,72 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from costmodel.errors import MissingExtraError
 from costmodel.metrics import Metric
-from costmodel.views.plots.palette import LIGHT, colours
+from costmodel.views.plots.marks import groups, labelled
+from costmodel.views.plots.palette import LIGHT
 from costmodel.views.plots.scatter import ScatterInfo
 
 FORMATS = ("svg", "pdf", "png")
 _MARKERS = {"circle": "o", "square": "s", "triangle-up": "^", "diamond": "D", "triangle-down": "v", "pentagon": "p",
-            "star": "*", "hexagon": "h"}  # fmt: skip
+            "star": "*", "hexagon": "h", "cross": "x", "right": ">", "left": "<", "up": "^", "down": "v"}  # fmt: skip
 
 
 def trade_off(
-    info: ScatterInfo, form: str, *, x_log: bool, y_log: bool, bars: str = "front", size: tuple[float, float] = (7, 4.6)
+    info: ScatterInfo,
+    form: str,
+    *,
+    x_log: bool,
+    y_log: bool,
+    bars: str = "front",
+    series: Sequence[str] = (),
+    window: tuple[float, float, float, float] | None = None,
+    size: tuple[float, float] = (7, 4.6),
 ) -> bytes:
-    """The figure of a trade-off as a file. Needs matplotlib; raises :class:`MissingExtraError` without it."""
+    """The figure of a trade-off as a file, with the series of the screen. ``window`` is what is zoomed to, as the axes
+    count. Needs matplotlib; raises :class:`MissingExtraError` without it."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("a figure as a file", "matplotlib", "reports") from None
-    from costmodel.views.plots.palette import SYMBOLS
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    names = list(dict.fromkeys(p.series for p in info.points))
-    paint = colours(names)
-    for state, z, alpha in (("failing", 1, 0.4), ("dominated", 2, 0.35), ("front", 3, 1.0)):
-        for i, name in enumerate(names):
-            for evidence in dict.fromkeys(p.evidence for p in info.points):
-                found = [p for p in info.points if (p.state, p.series, p.evidence) == (state, name, evidence)]
-                if not found:
-                    continue
-                xs, ys = [p.x.value for p in found], [p.y.value for p in found]
-                colour = LIGHT.faded if state == "failing" else paint[name]
-                if bars == "all" or (bars == "front" and state == "front"):
-                    x_error = [[p.x.value - p.x.low for p in found], [p.x.high - p.x.value for p in found]]
-                    y_error = [[p.y.value - p.y.low for p in found], [p.y.high - p.y.value for p in found]]
-                    axes.errorbar(xs, ys, y_error, x_error, fmt="none", ecolor=colour, elinewidth=0.8, zorder=z)
-                marker = "x" if state == "failing" else _MARKERS[SYMBOLS[i % len(SYMBOLS)]]
-                open_ = evidence == "published" and marker != "x"
-                axes.plot(xs, ys, marker, color=colour, alpha=alpha, zorder=z, markersize=6, markeredgecolor=colour,
-                          markerfacecolor="none" if open_ else colour)  # fmt: skip
-    for i, name in enumerate(names):
-        axes.plot([], [], _MARKERS[SYMBOLS[i % len(SYMBOLS)]], color=paint[name], label=name)
+    listed: set[str] = set()
+    for z, group in enumerate(groups(info, bars, series), 3):
+        xs, ys = [p.x.value for p in group.points], [p.y.value for p in group.points]
+        colour = group.colour or LIGHT.faded
+        if group.bars:
+            x_error = [[p.x.value - p.x.low for p in group.points], [p.x.high - p.x.value for p in group.points]]
+            y_error = [[p.y.value - p.y.low for p in group.points], [p.y.high - p.y.value for p in group.points]]
+            axes.errorbar(xs, ys, y_error, x_error, fmt="none", ecolor=colour, elinewidth=0.8, zorder=z)
+        edge = LIGHT.ink if group.outlined and not group.hollow else colour
+        axes.plot(xs, ys, linestyle="", marker=_MARKERS[group.symbol], color=colour, zorder=z,
+                  markersize=0.62 * group.size, markeredgecolor=edge, markeredgewidth=0.9,
+                  markerfacecolor="none" if group.hollow else colour)  # fmt: skip
+        if group.name not in listed:
+            listed.add(group.name)
+            axes.plot([], [], linestyle="", marker=_MARKERS[group.symbol], color=colour, label=group.name)
+    for i, (p, text) in enumerate(labelled(info)):
+        axes.annotate(text, (p.x.value, p.y.value), xytext=(6, (7, -12)[i % 2]), textcoords="offset points",
+                      fontsize=7, color=LIGHT.ink, zorder=99)  # fmt: skip
     xs, ys = info.steps()
     if len(xs) > 1:
         axes.plot(xs, ys, ":", color=LIGHT.ink, linewidth=1.1, zorder=2)
     _axis(axes, "x", info.x, x_log)
     _axis(axes, "y", info.y, y_log)
+    if window is not None:
+        for name, log, ends in (("x", x_log, window[:2]), ("y", y_log, window[2:])):
+            getattr(axes, f"set_{name}lim")(*(10.0**v if log else v for v in ends))
     axes.grid(True, color=LIGHT.line, linewidth=0.6)
     axes.set_axisbelow(True)
-    if names:
-        figure.legend(loc="outside upper center", ncols=min(len(names), 6), frameon=False, fontsize=9)
+    if listed:
+        figure.legend(loc="outside upper center", ncols=min(len(listed), 6), frameon=False, fontsize=9)
     sink = io.BytesIO()
     metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
     figure.savefig(sink, format=form, dpi=200, metadata=metadata)

@@ -1,7 +1,8 @@
 """The design system: colours that the colour-blind can tell apart, the same on screen and on paper.
 
-The categorical colours are those of Okabe and Ito (Color Universal Design, 2008), darkened where they would be too
-faint on white. Where more categories are needed than colours, symbols and labels carry the difference.
+The categorical colours are those of Okabe and Ito (Color Universal Design, 2008) without black, with purple, darkened
+where they would be too faint on white: each has a contrast of at least 3:1 with the grounds of both themes (WCAG
+1.4.11). Where more categories are needed than colours, symbols and labels carry the difference.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: Okabe and Ito's colours without black; yellow darkened to be legible on white.
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00", "#7F7F7F")
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#C4689B", "#B87F00", "#3E94C8", "#7D6AC0", "#7F7F7F")
 #: Series of a cycle of colours also differ in symbol, so that no figure depends on colour alone.
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "pentagon", "star", "hexagon")
 
@@ -50,14 +50,24 @@ class Theme:
 
 
 LIGHT = Theme(
-    "light", "#FFFFFF", "#F6F7F9", "#1B1F24", "#57606A", "#D5D9DF", "#00598C", "#A3AAB3",
+    "light", "#FFFFFF", "#F6F7F9", "#1B1F24", "#57606A", "#D5D9DF", "#00598C", "#7D8590",
     ("#EEF4F9", "#B7D3E6", "#6FA8CC", "#2C78A8", "#0B4468"),
 )  # fmt: skip
 DARK = Theme(
-    "dark", "#14171C", "#1C2027", "#ECEFF3", "#A9B2BD", "#363D47", "#6CB8EA", "#59626E",
+    "dark", "#14171C", "#1C2027", "#ECEFF3", "#A9B2BD", "#363D47", "#6CB8EA", "#7D8590",
     ("#1C2732", "#27465E", "#34709A", "#5AA2D1", "#BFE2F8"),
 )  # fmt: skip
 THEMES = {"light": LIGHT, "dark": DARK}
+
+
+def marks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a symbol for each name, in order of first appearance: the first eight differ in both, and no two of
+    the first 64 are the same."""
+    table = {}
+    for i, name in enumerate(dict.fromkeys(names)):
+        turn, place = divmod(i, len(CYCLE))
+        table[name] = (CYCLE[place], SYMBOLS[(place + turn) % len(SYMBOLS)])
+    return table
 
 
 def colours(names: Iterable[str], fixed: dict[str, str] | None = None) -> dict[str, str]:

@@ -20,8 +20,11 @@ State = Literal["front", "dominated", "failing"]
 class Design:
     """One point of any trade-off: a network on a target, or whatever else has metrics.
 
-    ``evidence`` says where the accuracy comes from: ``measured``, ``published``, or empty where there is none.
-    ``misfit`` is why the design does not fit the device; empty where it does.
+    ``id`` names what is built, and ``key`` the point: a network that has two accuracies is two points of one id.
+    ``evidence`` says where the accuracy comes from: ``measured``, ``published``, or empty where there is none;
+    ``effort`` what training it took, in words, and ``conditions`` all that is known of it. ``misfit`` is why the design
+    does not fit the device; empty where it does. ``scope`` says of what the energy is, ``left_out`` by metric what its
+    figure does not hold, ``notes`` what the estimate assumes. ``own`` marks what the user brought.
     """
 
     id: str
@@ -30,20 +33,51 @@ class Design:
     metrics: Mapping[str, Interval]
     evidence: str = ""
     misfit: str = ""
+    key: str = ""
+    scope: str = ""
+    effort: str = ""
+    conditions: str = ""
+    notes: tuple[str, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A design in the plane. ``why`` says in words what made its state."""
+    """A design in the plane. ``why`` says in words what made its state; ``open_x`` and ``open_y`` what the figure on an
+    axis does not hold: the true one is worse."""
 
-    id: str
-    label: str
-    series: str
+    design: Design
     x: Interval
     y: Interval
-    evidence: str
     state: State
     why: str
+    open_x: tuple[str, ...] = ()
+    open_y: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.design.id
+
+    @property
+    def key(self) -> str:
+        return self.design.key or self.design.id
+
+    @property
+    def label(self) -> str:
+        return self.design.label
+
+    @property
+    def series(self) -> str:
+        return self.design.series
+
+    @property
+    def evidence(self) -> str:
+        return self.design.evidence
+
+    @property
+    def open_ended(self) -> bool:
+        return bool(self.open_x or self.open_y)
 
 
 @dataclass(frozen=True)
@@ -73,6 +107,20 @@ class ScatterInfo:
             ys.append(point.y.value)
         return xs, ys
 
+    def knee(self) -> Point | None:
+        """The member of the front that is farthest from the line between its ends, logarithms taken of what spans more
+        than a decade; of fewer than three members the first. Where all lie on or behind that line, none bends."""
+        members = [self.points[i] for i in self.front]
+        if len(members) < 3:
+            return members[0] if members else None
+        xs, ys = (_unit([getattr(p, name).value for p in members]) for name in "xy")
+        if self.x.maximised:
+            xs = [1 - v for v in xs]
+        if self.y.maximised:
+            ys = [1 - v for v in ys]
+        # both axes run from best to worst and the front from one corner to the other: the knee is nearest to the origin
+        return min(zip(members, xs, ys, strict=True), key=lambda m: m[1] + m[2])[0]
+
     def best(self) -> Point | None:
         """Of the points that pass, the one that is best in y, and among equals in x."""
         passing = [self.points[i] for i in self.front]
@@ -81,15 +129,22 @@ class ScatterInfo:
 
 
 def scatter(
-    designs: Sequence[Design], x: str, y: str, fails: Callable[[Design], str] = lambda _: "", title: str = ""
+    designs: Sequence[Design],
+    x: str,
+    y: str,
+    fails: Callable[[Design], str] = lambda _: "",
+    title: str = "",
+    *,
+    incomplete: bool = False,
 ) -> ScatterInfo:
     """Designs in the plane of two metrics, with the front of those for which ``fails`` has nothing to say.
 
+    A figure that leaves something out is a bound, not a value, and is kept off the front unless ``incomplete``.
     Raises :class:`CostmodelError` where a metric is not a number.
     """
     mx, my = metric(x), metric(y)
     shown = [d for d in designs if x in d.metrics and y in d.metrics]
-    reasons = [fails(d) for d in shown]
+    reasons = [fails(d) or ("" if incomplete else _incomplete(d, mx, my)) for d in shown]
     sign_x, sign_y = (-1.0 if mx.maximised else 1.0), (-1.0 if my.maximised else 1.0)
     signed = [(sign_x * d.metrics[x].value, sign_y * d.metrics[y].value) for d in shown]
     for design, place in zip(shown, signed, strict=True):
@@ -112,13 +167,28 @@ def scatter(
             winner = members[bisect_right(order, signed[i][0]) - 1]
             state, why = "dominated", _beaten(shown[winner], design, mx, my)
         points.append(
-            Point(design.id, design.label, design.series, design.metrics[x], design.metrics[y], design.evidence,
-                  state, why)  # type: ignore[arg-type]
+            Point(design, design.metrics[x], design.metrics[y], state, why,  # type: ignore[arg-type]
+                  tuple(design.left_out.get(x, ())), tuple(design.left_out.get(y, ())))
         )  # fmt: skip
     front = members if not mx.maximised else members[::-1]
     return ScatterInfo(
         title or f"{my.title} against {mx.title}", mx, my, tuple(points), tuple(front), len(designs) - len(shown)
     )
+
+
+def _unit(values: Sequence[float]) -> list[float]:
+    """Values from 0 to 1, by their logarithms where they span more than a decade."""
+    if min(values) > 0 and max(values) > 10 * min(values):
+        values = [math.log(v) for v in values]
+    low, high = min(values), max(values)
+    return [(v - low) / (high - low) if high > low else 0.0 for v in values]
+
+
+def _incomplete(design: Design, mx: Metric, my: Metric) -> str:
+    for m in (my, mx):
+        if design.left_out.get(m.name):
+            return f"kept off the front, since {m.word} is incomplete: {'; '.join(design.left_out[m.name])}"
+    return ""
 
 
 def _beaten(winner: Design, loser: Design, mx: Metric, my: Metric) -> str:

@@ -62,6 +62,7 @@ def make_app(
         [
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="written"),
+            dcc.Store(id="went"),
             html.Div([html.P("Loading the results …", className="summary", style={"padding": "2rem"})], id="root"),
         ],
         id="mantine",
@@ -71,16 +72,17 @@ def make_app(
     explorer.register(app, catalogue)
     design.register(app, catalogue)
     compare.register(app, catalogue)
-    sweeps.register(app, found)
+    sweeps.register(app, catalogue, found)
     return app
 
 
 def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
-    """The frame, built from the link once; from then on the browser writes the link and reads it no more."""
+    """The frame, built from the link when the page is opened and when the browser goes back or forward; in between the
+    browser writes the link and reads it no more."""
 
-    @app.callback(Output("root", "children"), Input("url", "search"), State("url", "href"))
-    def show(search: str | None, _: Any) -> Any:
-        link = parse(search)
+    @app.callback(Output("root", "children"), Input("url", "search"), Input("went", "data"))
+    def show(search: str | None, went: Any) -> Any:
+        link = parse(str(went["search"]) if isinstance(went, dict) and "search" in went else search)
         tab = link.one("tab", [name for name, _ in TABS])
         theme = link.one("theme", THEMES)
         pages = {
@@ -115,6 +117,7 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
                 ),
                 html.Div(notices, id="notice", role="alert", className="notice" if notices else ""),
                 dcc.Store(id="pins", data=pins),
+                dcc.Store(id="x-version", data=0),
                 html.Main(
                     dmc.Tabs(
                         [
@@ -138,10 +141,9 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
             **{"data-theme": theme},
         )
 
-    # A link's values are read in the browser from these components, in the order of FIELDS; a sweep's exist only where
-    # there is one.
-    keys = [k for k in FIELDS if found or (not FIELDS[k][0].startswith("s-") and FIELDS[k][0] != "sweep")]
-    defaults = {k: FIELDS[k][2] for k in keys}
+    # A link's values are read in the browser from these components, in the order of FIELDS.
+    keys = list(FIELDS)
+    defaults = {k: FIELDS[k][2] for k in keys} | sweeps.defaults(found)
     clientside: Any = app.clientside_callback
     clientside(
         ClientsideFunction("costmodel", "write"),

@@ -1,4 +1,4 @@
-"""What can be carried away: the selection as a table, the figure as a file."""
+"""What can be carried away: the designs that are listed as a table, the figure as a file."""
 
 from __future__ import annotations
 
@@ -8,37 +8,34 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from costmodel.dashboard.catalogue import Item
+from costmodel.dashboard.figures.trade_off import Window
+from costmodel.dashboard.items import Item
 from costmodel.views.plots import draw
+from costmodel.views.plots.marks import state_of
 from costmodel.views.plots.scatter import ScatterInfo
 
 FORMATS = ("csv", "parquet", "pdf", "svg", "png")
+HEAD = ("network", "target", "kind", "dataset", "accuracy_from", "conditions", "training", "state", "why", "misfit",
+        "scope", "left_out", "notes", "own")  # fmt: skip
 
 
-def table(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of the brushed designs, or of all that are shown: every metric with its bounds."""
-    chosen = set(brushed)
-    states = {(p.id, p.evidence): p for p in info.points}
-    kept = [i for i in items if (i.design.id, i.design.evidence) in states and (not chosen or i.design.id in chosen)]
-    names = list(dict.fromkeys(name for i in kept for name in i.design.metrics))
-    head = ["network", "target", "kind", "dataset", "accuracy_from", "conditions", "state", "why", "misfit"]
-    head += [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
+def table(info: ScatterInfo, items: Sequence[Item], keys: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of the points of these keys, or of all that are shown: every metric with its bounds."""
+    chosen = set(keys)
+    of = {i.design.key: i for i in items}
+    kept = [(p, of[p.key]) for p in info.points if not chosen or p.key in chosen or p.id in chosen]
+    names = list(dict.fromkeys(name for _, i in kept for name in i.design.metrics))
+    head = [*HEAD, *(column for name in names for column in (name, f"{name}_low", f"{name}_high"))]
     rows = []
-    for i in kept:
-        p = states[i.design.id, i.design.evidence]
+    for p, i in kept:
+        d = i.design
+        lacking = "; ".join(f"{name}: {', '.join(why)}" for name, why in d.left_out.items())
         row: list[Any] = [
-            i.network,
-            i.target,
-            i.kind,
-            i.dataset,
-            i.design.evidence,
-            i.conditions,
-            p.state,
-            p.why,
-            i.design.misfit,
-        ]
+            i.network, i.target, i.kind, i.dataset, d.evidence, i.conditions, d.effort, state_of(p), p.why, d.misfit,
+            d.scope, lacking, "; ".join(d.notes), "yes" if d.own else "",
+        ]  # fmt: skip
         for name in names:
-            v = i.design.metrics.get(name)
+            v = d.metrics.get(name)
             row += [None, None, None] if v is None else [v.value, v.low, v.high]
         rows.append(row)
     return head, rows
@@ -49,8 +46,8 @@ def sent(data: bytes, name: str) -> dict[str, Any]:
     return {"content": base64.b64encode(data).decode(), "filename": name, "type": None, "base64": True}
 
 
-def designs(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str], form: str) -> dict[str, Any]:
-    head, rows = table(info, items, brushed)
+def designs(info: ScatterInfo, items: Sequence[Item], keys: Sequence[str], form: str) -> dict[str, Any]:
+    head, rows = table(info, items, keys)
     if form == "csv":
         return sent(as_csv(head, rows).encode(), "designs.csv")
     return sent(as_parquet(head, rows), "designs.parquet")
@@ -73,5 +70,9 @@ def as_parquet(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def trade_off(info: ScatterInfo, form: str, x_log: bool, y_log: bool, bars: str) -> Any:
-    return sent(draw.trade_off(info, form, x_log=x_log, y_log=y_log, bars=bars), f"trade-off.{form}")
+def trade_off(
+    info: ScatterInfo, form: str, x_log: bool, y_log: bool, bars: str, series: Sequence[str], window: Window | None
+) -> Any:
+    """The figure as it is on the screen: the same series in the same colours, the same window."""
+    data = draw.trade_off(info, form, x_log=x_log, y_log=y_log, bars=bars, series=series, window=window)
+    return sent(data, f"trade-off.{form}")

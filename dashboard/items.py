@@ -70,7 +70,7 @@ def accuracies(networks: Iterable[NetworkRow]) -> dict[str, list[Figure]]:
         if not row.arguments and row.model in registry.list_models():
             for p in registry.entry(row.model).published:
                 words = f"{p.source}{': ' + p.note if p.note else ''}"
-                table.setdefault(row.name, []).append(Figure(p.top1, "published", "training as published", words))
+                table.setdefault(row.name, []).append(Figure(p.top1, "published", "", words))
     return table
 
 

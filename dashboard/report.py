@@ -18,9 +18,10 @@ from pathlib import Path
 from threading import Lock
 
 from costmodel.dashboard.catalogue import Catalogue
-from costmodel.dashboard.state import read_design
+from costmodel.dashboard.state import DEPLOYED, read_design
 from costmodel.dashboard.whatif import texts
 from costmodel.errors import CostmodelError
+from costmodel.ledger.ledger import LEVELS, level_of
 
 #: What one report can hold and still be read.
 MAX_NETWORKS, MAX_TARGETS = 8, 6
@@ -46,7 +47,12 @@ def orders(catalogue: Catalogue, designs: Iterable[str]) -> list[Order]:
     variants: dict[str, None] = {}
     groups: dict[tuple[str, ...], tuple[dict[str, None], dict[str, None]]] = {}
     for text in designs:
-        network, target, given = read_design(text)
+        network, target, given, level = read_design(text)
+        if level != DEPLOYED:
+            raise CostmodelError(
+                f"a report prices networks as they are deployed, and {network} on {target} is shown "
+                f"{level_name(level)}: choose the level deployed first"
+            )
         settings = texts(catalogue.settings(target, given))
         key = (target, *settings) if settings else ()
         if catalogue.network(network).arguments:
@@ -68,6 +74,10 @@ def orders(catalogue: Catalogue, designs: Iterable[str]) -> list[Order]:
                 f"most {MAX_NETWORKS} on {MAX_TARGETS}: drag over fewer, or filter"
             )
     return found
+
+
+def level_name(level: str) -> str:
+    return LEVELS[level_of(level)]
 
 
 def command(order: Order, output: str, targets: Sequence[str] | None = None) -> list[str]:

@@ -54,8 +54,8 @@ class TargetRow(msgspec.Struct, frozen=True):
 class DesignRow(msgspec.Struct, frozen=True):
     """A network on a target, priced with the target's defaults; its headline metrics are (value, low, high).
 
-    ``notes``, ``scope`` (of what the energy is) and ``left_out`` (by metric, what its figure does not hold) are those of
-    the estimate.
+    ``notes``, ``scope`` (of what the energy is) and ``left_out`` (by metric, what its figure does not hold) are those
+    of the estimate.
     """
 
     network: str

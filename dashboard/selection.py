@@ -9,10 +9,10 @@ from typing import Any
 
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.constraints import failure, parse
-from costmodel.dashboard.figures.trade_off import state_of
 from costmodel.dashboard.items import Item
 from costmodel.metrics import metric
 from costmodel.views.numbers import between, show
+from costmodel.views.plots.marks import state_of
 from costmodel.views.plots.scatter import Design, ScatterInfo, scatter
 
 #: Filters by attribute.

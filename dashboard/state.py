@@ -14,12 +14,14 @@ from urllib.parse import parse_qs
 MAX_LENGTH = 8000
 #: Longest value of a choice: a folding of a deep network in one line.
 MAX_VALUE = 1000
+#: The level that a design is of where nothing else is said.
+DEPLOYED = "deployed"
 
 #: key in the link -> (component, its property, default, whether it is a list)
 FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "tab": ("tabs", "value", "explorer", False),
     "theme": ("theme", "value", "light", False),
-    "x": ("x", "value", "energy_J", False),
+    "x": ("x", "value", "latency_s", False),
     "y": ("y", "value", "accuracy", False),
     "xs": ("x-scale", "value", "log", False),
     "ys": ("y-scale", "value", "linear", False),
@@ -27,14 +29,20 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "evidence": ("evidence", "value", "all", False),
     "kind": ("kind", "value", [], True),
     "target": ("target", "value", [], True),
+    "only": ("network", "value", [], True),
     "family": ("family", "value", [], True),
     "topology": ("topology", "value", [], True),
     "norm": ("normaliser", "value", [], True),
     "bits": ("bits", "value", [], True),
+    "scope": ("scope", "value", "most", False),
+    "bounds": ("incomplete", "value", "off", False),
     "fit": ("fit", "value", "all", False),
     "where": ("constraints", "value", "", False),
     "colour": ("colour", "value", "kind", False),
     "bars": ("bars", "value", "front", False),
+    "list": ("listing", "value", "front", False),
+    "sel": ("x-selected", "data", [], True),
+    "zoom": ("x-zoom", "data", "", False),
     "net": ("d-network", "value", "abbnn-reactnet18-cifar10", False),
     "on": ("d-target", "value", "asic-45nm-nangate", False),
     "set": ("settings", "data", [], True),
@@ -48,6 +56,9 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "sweep": ("sweep", "value", [], True),
     "sx": ("s-x", "value", "", False),
     "sy": ("s-y", "value", "", False),
+    "snet": ("s-network", "value", [], True),
+    "son": ("s-target", "value", [], True),
+    "szoom": ("s-window", "data", "", False),
     "sxs": ("s-x-scale", "value", "log", False),
     "sys": ("s-y-scale", "value", "log", False),
 }
@@ -106,16 +117,18 @@ def written(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
-def read_design(text: str) -> tuple[str, str, dict[str, str]]:
-    """``network@target;clock=2e8`` as its parts."""
+def read_design(text: str) -> tuple[str, str, dict[str, str], str]:
+    """``network@target;level=as_written;clock=2e8`` as network, target, settings and level."""
     head, *settings = text.split(";")
     network, _, target = head.rpartition("@")
-    return network, target, pairs(settings)
+    given = pairs(settings)
+    level = given.pop("level", DEPLOYED)
+    return network, target, given, level
 
 
-def write_design(network: str, target: str, settings: Iterable[str]) -> str:
-    """The parts as one text; ``settings`` are ``name=value``."""
-    return ";".join([f"{network}@{target}", *sorted(settings)])
+def write_design(network: str, target: str, settings: Iterable[str], level: str = DEPLOYED) -> str:
+    """The parts as one text; ``settings`` are ``name=value``, and the level is named where it is not ``deployed``."""
+    return ";".join([f"{network}@{target}", *([f"level={level}"] if level != DEPLOYED else []), *sorted(settings)])
 
 
 def _cut(value: object) -> str:

@@ -20,24 +20,46 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from costmodel.explore.front import Front
+    from costmodel.explore.front import Front, Member
 
+#: Exact fronts that ship with the package, a folder for each data set.
+SHIPPED = Path(__file__).parent.parent / "explore" / "results"
 #: Smallest and largest x, smallest and largest y, in units of the data.
 Box = tuple[float, float, float, float]
+if TYPE_CHECKING:
+    #: Points [n, 2] and numbers [n] of members, for each network and target.
+    Groups = dict[tuple[str, str], tuple[NDArray[np.float64], NDArray[np.int64]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The front of one network on one target in two objectives: points [n, 2] by rising x, and for each the number of
+    its member among those that were written; -1 where its settings were not."""
+
+    network: str
+    target: str
+    points: NDArray[np.float64]
+    members: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.network} on {self.target}" if self.target else self.network
 
 
 @dataclass
 class Sweep:
-    """One folder. ``fronts`` are its results, ``objectives`` what its parts have as columns."""
+    """One folder. ``fronts`` are its results, ``objectives`` what its parts have as columns. A folder of fronts alone,
+    as they are shipped, has no cloud."""
 
     folder: Path
+    title: str = ""
     _columns: dict[tuple[str, bool], NDArray[np.float32]] = field(default_factory=dict)
-    _fronts: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    _fronts: dict[tuple[str, str], list[Series]] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
 
     @property
     def name(self) -> str:
-        return self.folder.resolve().name
+        return self.title or self.folder.resolve().name
 
     @cached_property
     def parts(self) -> list[Path]:
@@ -53,7 +75,7 @@ class Sweep:
             except (OSError, ValueError):
                 raise CostmodelError(f"{self.name}: manifest.json is broken; run costmodel explore --resume") from None
         found = sorted(self.folder.glob("parts/part-*.parquet"))
-        if not found:
+        if not found and not any(self.folder.glob("front-*.parquet")):
             raise CostmodelError(f"{self.name} holds no finished parts: run costmodel explore SPACE.yaml -o DIR first")
         return found
 
@@ -68,7 +90,7 @@ class Sweep:
                 found.append((path, frozenset(pq.read_schema(path).names)))
             except (OSError, pa.ArrowException):
                 continue  # a part that was being written when its writer died
-        if not found:
+        if not found and self.parts:
             raise CostmodelError(f"none of the parts of {self.name} can be read; run costmodel explore --resume")
         return found
 
@@ -78,7 +100,9 @@ class Sweep:
 
     @cached_property
     def objectives(self) -> list[str]:
-        return list(dict.fromkeys(n for _, names in self._schemas for n in sorted(names) if n in METRICS))
+        of_parts = [n for _, names in self._schemas for n in sorted(names)]
+        every = of_parts or [n for front in self.fronts for n in front.objectives]
+        return [n for n in dict.fromkeys(every) if n in METRICS]
 
     @cached_property
     def size(self) -> int:
@@ -119,28 +143,66 @@ class Sweep:
                 self._columns[key] = values
             return self._columns[key]
 
-    def front(self, x: str, y: str) -> NDArray[np.float64]:
-        """The front [n, 2] of all designs in two objectives, in units of the data, by rising x.
+    @cached_property
+    def members(self) -> list[Member]:
+        """The members of all fronts that were written."""
+        return [m for front in self.fronts for m in front.members]
+
+    def series(self, x: str, y: str) -> list[Series]:
+        """The front of every network on every target, as they were explored: no network hides another's.
 
         The first row group of a part is its front in all of its objectives, and no design that it stands for is better
-        in two of them than all of that front's members.
+        in two of them than all of that front's members. The number of a design says of which case of the space it is,
+        and the members that were written name the cases.
         """
+        if (x, y) not in self._fronts:
+            groups = self._of_parts(x, y) if self.parts else self._of_fronts(x, y)
+            self._fronts[x, y] = [_series(*who, *found, x, y) for who, found in groups.items()]
+        return self._fronts[x, y]
+
+    def front(self, x: str, y: str) -> NDArray[np.float64]:
+        """The points [n, 2] of all :meth:`series`, in units of the data, by rising x."""
+        import numpy as np
+
+        points = np.concatenate([np.zeros((0, 2)), *(series.points for series in self.series(x, y))])
+        return points[np.argsort(points[:, 0], kind="stable")]
+
+    def _of_fronts(self, x: str, y: str) -> Groups:
+        import numpy as np
+
+        rows: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
+        for number, m in enumerate(self.members):
+            if x in m.metrics and y in m.metrics:
+                rows.setdefault((m.network, m.target), []).append((m.metrics[x], m.metrics[y], number))
+        return {
+            who: (np.array([row[:2] for row in found]), np.array([row[2] for row in found]))
+            for who, found in rows.items()
+        }
+
+    def _of_parts(self, x: str, y: str) -> Groups:
         import numpy as np
         import pyarrow.parquet as pq
 
-        from costmodel.explore.pareto import nondominated
+        from costmodel.explore.cases import STRIDE
 
-        if (x, y) not in self._fronts:
-            pieces = [np.zeros((0, 2))]
-            for path in (path for path, names in self._schemas if {x, y} <= names):
-                with pq.ParquetFile(path) as file:
-                    if file.num_row_groups:
-                        table = file.read_row_group(0, columns=list(dict.fromkeys((x, y))))
-                        pieces.append(np.column_stack([table.column(x).to_numpy(), table.column(y).to_numpy()]))
-            points = np.concatenate(pieces)
-            found = points[nondominated(points, maximise=[metric(x).maximised, metric(y).maximised])]
-            self._fronts[x, y] = found[np.argsort(found[:, 0])]
-        return self._fronts[x, y]
+        numbers = {m.id: i for i, m in enumerate(self.members)}
+        named = {m.id // STRIDE: (m.network, m.target) for m in self.members}
+        pieces: dict[tuple[str, str], list[tuple[NDArray[np.float64], NDArray[np.int64]]]] = {}
+        for path in (path for path, names in self._schemas if {x, y} <= names):
+            with pq.ParquetFile(path) as file:
+                if not file.num_row_groups:
+                    continue
+                table = file.read_row_group(0, columns=list(dict.fromkeys((x, y, "id"))))
+                points = np.column_stack([table.column(x).to_numpy(), table.column(y).to_numpy()])
+                ids = table.column("id").to_numpy()
+                for case in np.unique(ids // STRIDE).tolist():
+                    rows = ids // STRIDE == case
+                    of = np.array([numbers.get(i, -1) for i in ids[rows].tolist()], np.int64)
+                    pieces.setdefault(named.get(case, (f"case {case}", "")), []).append((points[rows], of))
+        return {
+            who: (np.concatenate([p for p, _ in found]), np.concatenate([n for _, n in found]))
+            for who, found in pieces.items()
+        }
 
     def inside(self, x: str, y: str, x_log: bool, y_log: bool, box: Box, limit: int) -> tuple[int, Any, Any]:
         """How many designs lie in a box of data, and at most ``limit`` of them, evenly taken, as (x, y)."""
@@ -180,5 +242,20 @@ class Sweep:
         return bounds[0], bounds[1], bounds[2], bounds[3]
 
 
+def _series(
+    network: str, target: str, points: NDArray[np.float64], numbers: NDArray[np.int64], x: str, y: str
+) -> Series:
+    import numpy as np
+
+    from costmodel.explore.pareto import nondominated
+
+    kept = nondominated(points, maximise=[metric(x).maximised, metric(y).maximised])
+    points, numbers = points[kept], numbers[kept]
+    order = np.argsort(points[:, 0], kind="stable")
+    return Series(network, target, points[order], tuple(numbers[order].tolist()))
+
+
 def open_folders(folders: list[Path]) -> list[Sweep]:
-    return [Sweep(folder) for folder in folders]
+    """The sweeps of the user, and after them the fronts that are shipped."""
+    shipped = [Sweep(f, f"exact fronts, {f.name}") for f in sorted(SHIPPED.glob("*")) if any(f.glob("front-*.parquet"))]
+    return [*(Sweep(folder) for folder in folders), *shipped]

@@ -57,9 +57,9 @@ class Estimate(Noun):
 
     ``derived`` holds results that are not sums of lines (rates, utilisation, TOPS/W), ``unused`` metrics of which the
     design takes nothing, ``facts`` exact results and choices (folding, initiation interval, device), ``misfit`` the
-    reasons for which the design does not fit. ``scope`` says of what the energy is: ``chip core``, ``chip``, ``chip + DRAM``
-    or ``board``; empty where none is known. ``left_out`` says by metric, in words, what its figure does not hold: the
-    true one is worse.
+    reasons for which the design does not fit. ``scope`` says of what the energy is: ``chip core``, ``chip``,
+    ``chip + DRAM`` or ``board``; empty where none is known. ``left_out`` says by metric, in words, what its figure does
+    not hold: the true one is worse.
 
     Queries take a metric's name, or the head of its column as it is printed (``energy`` for ``energy_J``). They raise
     :class:`UnknownNameError` for a name that no metric has, and :class:`CostmodelError` for a metric of which this

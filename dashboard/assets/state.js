@@ -1,30 +1,76 @@
 /* Keeps the link in step with the controls, and the colours with the theme. Sends nothing anywhere. */
 window.dash_clientside = window.dash_clientside || {};
-window.dash_clientside.costmodel = {
-  write(...values) {
-    const meta = values.pop();
-    const query = new URLSearchParams();
-    meta.keys.forEach((key, i) => {
-      const value = values[i];
-      const standard = meta.defaults[key];
-      if (Array.isArray(standard)) (value || []).forEach((v) => query.append(key, v));
-      else if (value !== null && value !== undefined && value !== standard && value !== "") query.append(key, value);
-    });
-    const text = query.toString();
-    window.history.replaceState(window.history.state, "", window.location.pathname + (text ? "?" + text : ""));
-    return text;
-  },
-  paint(theme) {
-    const shell = document.getElementById("shell");
-    if (shell) shell.dataset.theme = theme;
-    document.documentElement.dataset.theme = theme;
-    return theme;
-  },
-  copy() {
-    const done = navigator.clipboard && navigator.clipboard.writeText(window.location.href);
-    return done ? "copied" : window.location.href;
-  },
-};
+(() => {
+  const noUpdate = () => window.dash_clientside.no_update;
+  let written = false; // whether this page has put its own state into the link
+  let last = { at: 0, changed: "" };
+
+  const nameOf = (before, after) => {
+    const [a, b] = [new URLSearchParams(before), new URLSearchParams(after)];
+    const keys = new Set([...a.keys(), ...b.keys()]);
+    return [...keys].filter((key) => String(a.getAll(key)) !== String(b.getAll(key))).join();
+  };
+
+  window.dash_clientside.costmodel = {
+    /* The first state of a page takes the place of its link; every later one is a step that Back undoes. What is changed
+       again within a second, such as a number while it is typed, is one step. */
+    write(...values) {
+      const meta = values.pop();
+      const query = new URLSearchParams();
+      meta.keys.forEach((key, i) => {
+        const value = values[i];
+        const standard = meta.defaults[key];
+        if (Array.isArray(standard)) {
+          if (String(value || []) !== String(standard)) (value || []).forEach((v) => query.append(key, v));
+        }
+        else if (value !== null && value !== undefined && value !== standard && value !== "") query.append(key, value);
+      });
+      const text = query.toString();
+      const now = new URLSearchParams(window.location.search).toString();
+      if (text === now && written) return text;
+      const changed = nameOf(now, text);
+      const again = changed === last.changed && Date.now() - last.at < 1000;
+      const url = window.location.pathname + (text ? "?" + text : "");
+      if (!written || again) window.history.replaceState(window.history.state, "", url);
+      else window.history.pushState(window.history.state, "", url);
+      [written, last] = [true, { at: Date.now(), changed }];
+      return text;
+    },
+    paint(theme) {
+      const shell = document.getElementById("shell");
+      if (shell) shell.dataset.theme = theme;
+      document.documentElement.dataset.theme = theme;
+      return theme;
+    },
+    copy() {
+      const done = navigator.clipboard && navigator.clipboard.writeText(window.location.href);
+      return done ? "copied" : window.location.href;
+    },
+    /* Keys of the points that were dragged over; none after a double click. */
+    select(selected, _clear, now) {
+      const by = window.dash_clientside.callback_context.triggered.map((t) => t.prop_id).join();
+      if (by.startsWith("x-clear")) return [];
+      if (!selected) return now && now.length ? [] : noUpdate();
+      return [...new Set((selected.points || []).map((p) => p.customdata).filter((k) => typeof k === "string"))];
+    },
+    /* What a figure is zoomed to, with the axes for which it holds. */
+    zoom(relayout, x, y, xScale, yScale, now) {
+      if (!relayout) return noUpdate();
+      if ("xaxis.autorange" in relayout || "yaxis.autorange" in relayout) return now ? "" : noUpdate();
+      const head = [x, y, xScale, yScale].join("|") + "|";
+      const ends = ["xaxis.range[0]", "xaxis.range[1]", "yaxis.range[0]", "yaxis.range[1]"].map((k) => relayout[k]);
+      if (!ends.every(Number.isFinite)) return noUpdate();
+      return head + ends.map((v) => Number(v.toPrecision(6))).join();
+    },
+  };
+
+  /* Back and forward: the page is built anew from the link, as when it was opened. */
+  let steps = 0;
+  window.addEventListener("popstate", () => {
+    [written, steps] = [false, steps + 1];
+    window.dash_clientside.set_props("went", { data: { search: window.location.search, step: steps } });
+  });
+})();
 
 /* The component for uploads hides an input without a name; readers need one. */
 new MutationObserver(() => {

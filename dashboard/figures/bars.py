@@ -62,12 +62,14 @@ def _gathered(info: StackInfo) -> dict[str, Sequence[float]]:
     return {**{n: series[n] for n in kept}, "other": [sum(v) for v in zip(*(series[n] for n in rest), strict=True)]}
 
 
-def intervals(info: IntervalInfo, theme: Theme, *, log: bool = False, names: Sequence[str] = ()) -> Figure:
+def intervals(
+    info: IntervalInfo, theme: Theme, *, log: bool = False, names: Sequence[str] = (), paint: Sequence[str] = ()
+) -> Figure:
     """Horizontal bars with the interval of each, the first label on top; on a logarithmic axis, which has no zero for a
-    bar to begin at, marks. ``names`` are longer ones for whoever points at a bar."""
+    bar to begin at, marks. ``names`` are longer ones for whoever points at a bar, ``paint`` the colours of the bars."""
     if not info.labels:
         return message("Nothing to compare: none of these designs has this metric.", theme)
-    paint = [CYCLE[i % len(CYCLE)] for i in range(len(info.labels))]
+    paint = list(paint) or [CYCLE[i % len(CYCLE)] for i in range(len(info.labels))]
     marks = {"type": "scatter", "mode": "markers", "marker": {"color": paint, "size": 13}}
     bars = {"type": "bar", "orientation": "h", "marker": {"color": paint}, "textposition": "none"}
     figure = base(theme)

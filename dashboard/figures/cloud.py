@@ -10,8 +10,10 @@ from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, dec
 from costmodel.metrics import Metric
 from costmodel.views.numbers import show
 from costmodel.views.plots.density import DensityInfo
-from costmodel.views.plots.palette import CYCLE, SYMBOLS, Theme, colours
+from costmodel.views.plots.palette import CYCLE, SYMBOLS, Theme, marks
 
+#: Fronts that a legend can list.
+LISTED = 16
 #: Designs (x, y) that are drawn one by one.
 Brushed = tuple[Sequence[float], Sequence[float]]
 
@@ -21,7 +23,7 @@ def cloud(
     x: Metric,
     y: Metric,
     theme: Theme,
-    fronts: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[int]]],
+    fronts: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[str]]],
     *,
     x_log: bool,
     y_log: bool,
@@ -73,22 +75,23 @@ def cloud(
         )
         for row in traces[-1]["z"]:
             row[:] = [None if v != v else v for v in row]
-    paint = colours(name for name, *_ in fronts)
-    for i, (name, xs, ys, ids) in enumerate(fronts):
+    paint = marks(name for name, *_ in fronts) if len(fronts) > 1 else {f[0]: (CYCLE[1], SYMBOLS[0]) for f in fronts}
+    for name, xs, ys, ids in fronts:
         traces.append(
             {
                 "type": "scattergl" if len(xs) > SVG_POINTS else "scatter",
-                "mode": "markers",
+                "mode": "lines+markers" if len(fronts) <= LISTED else "markers",
                 "name": name,
-                "showlegend": True,
+                "showlegend": len(fronts) <= LISTED,
+                "line": {"color": paint[name][0], "width": 1, "shape": "hv"},
                 "x": list(xs),
                 "y": list(ys),
                 "customdata": list(ids),
                 "hovertemplate": "%{x:.4s}, %{y:.4s}<extra>" + name + "</extra>",
                 "marker": {
-                    "color": paint[name] if len(fronts) > 1 else CYCLE[1],
+                    "color": paint[name][0],
                     "size": 7,
-                    "symbol": SYMBOLS[i % len(SYMBOLS)],
+                    "symbol": paint[name][1],
                     "line": {"width": 0.8, "color": theme.ground},
                 },
             }

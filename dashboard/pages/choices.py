@@ -174,8 +174,8 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         app,
         catalogue,
         "d-report",
-        [State("d-network", "value"), State("d-target", "value"), State("settings", "data")],
-        lambda network, target, settings: [write_design(network, target, settings or ())],
+        [State("d-network", "value"), State("d-target", "value"), State("settings", "data"), State("d-level", "value")],
+        lambda network, target, settings, level: [write_design(network, target, settings or (), level)],
     )
 
     @app.callback(
@@ -187,16 +187,19 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         State("d-network", "value"),
         State("d-target", "value"),
         State("settings", "data"),
+        State("d-level", "value"),
         prevent_initial_call=True,
     )
-    def pin(_: Any, unpins: list[Any], pins: list[str], network: str, target: str, settings: list[str]) -> Any:
+    def pin(
+        _: Any, unpins: list[Any], pins: list[str], network: str, target: str, settings: list[str], level: str
+    ) -> Any:
         pins = list(pins or [])
         if isinstance(ctx.triggered_id, dict):  # by what it is, not by where it stood: it may have moved since
             gone = ctx.triggered_id["design"]
             if not any(unpins) or gone not in pins:
                 return no_update, no_update
             return [p for p in pins if p != gone], ""
-        design = write_design(network, target, settings or ())
+        design = write_design(network, target, settings or (), level)
         if design in pins:
             return no_update, "It is pinned already."
         if len(pins) >= MAX_PINS:

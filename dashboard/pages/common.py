@@ -14,6 +14,8 @@ from costmodel.metrics import metric
 
 #: Columns whose text takes as many lines as it needs.
 WRAPPED = {"wrapText": True, "autoHeight": True}
+#: A row is opened by Enter on any of its cells, as by a click.
+OPENS = {"cellKeyDown": ["openRow(params, setGridProps)"]}
 #: Cells of so many characters are not broken.
 SHORT = 12
 
@@ -91,7 +93,20 @@ def graph(id: str, label: str, height: str = "tall") -> Any:
     )
 
 
-def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", **more: Any) -> Any:
+def number(field: str, title: str, width: int = 150) -> dict[str, Any]:
+    """A column of numbers, sorted as such: each is written as the row's text of it, ``FIELD_text``."""
+    return {
+        "field": field,
+        "headerName": title,
+        "width": width,
+        "type": "rightAligned",
+        "valueFormatter": {"function": f"params.data.{field}_text"},
+    }
+
+
+def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", opens: bool = False, **more: Any) -> Any:
+    if opens:
+        more["eventListeners"] = OPENS
     return dag.AgGrid(
         id=id,
         columnDefs=list(columns),
@@ -115,7 +130,7 @@ def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", **m
     )
 
 
-def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> Any:
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "", kind: str = "") -> Any:
     """A small table in HTML proper, which every reader reads."""
     if not rows:
         return html.P("Nothing here.", className="muted")
@@ -127,7 +142,7 @@ def plain_table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str
                 html.Tbody([html.Tr([_cell(cell) for cell in row]) for row in rows]),
             ]
         ),
-        className="table-box",
+        className=f"table-box {kind}".strip(),
         tabIndex=0,
         role="region",
         **aria(caption or ", ".join(head)),

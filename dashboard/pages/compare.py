@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dash import Dash, Input, Output, State, html
@@ -13,17 +14,38 @@ from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import reporting
 from costmodel.dashboard.pages.choices import MAX_PINS
 from costmodel.dashboard.pages.common import aria, card, graph, metric_options, plain_table, select, switch_of
-from costmodel.dashboard.pages.tables import interval
+from costmodel.dashboard.pages.tables import accuracy_words, interval, left_out_words
+from costmodel.dashboard.state import DEPLOYED, read_design
 from costmodel.dashboard.state import State as Link
-from costmodel.dashboard.state import read_design
 from costmodel.errors import CostmodelError
-from costmodel.metrics import costs, metric
+from costmodel.ledger.ledger import LEVELS, level_of
+from costmodel.metrics import costs, headlines, metric
 from costmodel.targets.estimate import Estimate
 from costmodel.views.numbers import show
 from costmodel.views.plots import breakdown
+from costmodel.views.plots.palette import CYCLE
 
 LETTERS = "ABCD"
 SCALES = (("linear", "linear"), ("log", "log"))
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A pinned design that can be priced. ``letter`` names it, and its colour, wherever it stands."""
+
+    letter: str
+    label: str
+    network: str
+    level: str
+    estimate: Estimate
+
+    @property
+    def colour(self) -> str:
+        return colour_of(self.letter)
+
+
+def colour_of(letter: str) -> str:
+    return CYCLE[LETTERS.index(letter)]
 
 
 def layout(_: Catalogue, link: Link) -> Any:
@@ -42,6 +64,7 @@ def layout(_: Catalogue, link: Link) -> Any:
                         className="row",
                     ),
                     reporting.said("c-report"),
+                    html.P("", id="c-apart", className="notice-inline", role="status"),
                     graph("c-bars", "Chosen metric of the pinned designs, with intervals", "short"),
                 ),
                 card("Which is cheaper", html.Div(id="c-odds")),
@@ -53,21 +76,82 @@ def layout(_: Catalogue, link: Link) -> Any:
     )
 
 
-def odds_table(found: list[tuple[str, Estimate]], name: str) -> Any:
-    """Row against column: the probability that the row costs less, under the same draws of shared constants."""
-    from costmodel.targets.uncertainty import probability_cheaper
+def read_pins(catalogue: Catalogue, pins: Sequence[Any]) -> list[tuple[str, str, Pinned | str]]:
+    """For each pin its text, its label, and the design, or why there is none."""
+    found: list[tuple[str, str, Pinned | str]] = []
+    for letter, text in zip(LETTERS, map(str, pins[:MAX_PINS]), strict=False):
+        label = text
+        try:
+            network, target, settings, level = read_design(text)
+            level = level_of(level)
+            chosen = catalogue.settings(target, settings, level)
+            as_is = "" if level == DEPLOYED else f", {LEVELS[level]}"
+            label = f"{network} on {target}{as_is}{_settings(catalogue, target, chosen)}"
+            estimate = catalogue.estimate(network, target, settings, level)
+            found.append((text, label, Pinned(letter, label, network, level, estimate)))
+        except CostmodelError as error:
+            found.append((text, label, str(error)))
+    return found
 
-    having = [(label, e) for label, e in found if e.has(name)]
+
+def odds_table(found: Sequence[Pinned], name: str) -> Any:
+    """Row against column: the probability that the row costs less, under the same draws of shared constants."""
+    having = [p for p in found if p.estimate.has(name)]
     if len(having) < 2:
         return html.P(f"At least two pinned designs must have {metric(name).word}.", className="muted")
     rows = []
-    for i, (label, e) in enumerate(having):
-        cells = [
-            "–" if i == j else _percent(probability_cheaper(e, other, name)) for j, (_, other) in enumerate(having)
-        ]
-        rows.append((label, *cells))
+    for p in having:
+        cells = ["–" if p is q else _cheaper(p.estimate, q.estimate, name) for q in having]
+        rows.append((f"{p.letter}  {p.label}", *cells))
     caption = f"Probability that the row needs less {metric(name).word} than the column"
-    return plain_table(("", *(_letter(label) for label, _ in having)), rows, caption)
+    return plain_table(("", *(p.letter for p in having)), rows, caption)
+
+
+def _cheaper(a: Estimate, b: Estimate, name: str) -> str:
+    """The probability in words, or why there is none: bounds and figures of unlike things are not compared."""
+    from costmodel.targets.uncertainty import probability_cheaper
+
+    if metric(name).scoped and a.scope != b.scope:
+        return f"not comparable: {a.scope} against {b.scope}"
+    if a.left_out.get(name) or b.left_out.get(name):
+        return "not known: incomplete"
+    return _percent(probability_cheaper(a, b, name))
+
+
+def apart(found: Sequence[Pinned], name: str) -> str:
+    """Why these designs are not to be compared in a metric; empty where they are."""
+    having = [p for p in found if p.estimate.has(name)]
+    scopes = {p.estimate.scope for p in having}
+    words = []
+    if metric(name).scoped and len(scopes) > 1:
+        each = ", ".join(f"{p.letter} of the {p.estimate.scope}" for p in having)
+        words.append(f"{metric(name).title} is not that of the same thing: {each}.")
+    open_ended = [p.letter for p in having if p.estimate.left_out.get(name)]
+    if open_ended:
+        words.append(f"{', '.join(open_ended)}: a bound, since something has no figure; the table says what.")
+    return " ".join(words)
+
+
+def all_metrics(catalogue: Catalogue, found: Sequence[Pinned]) -> Any:
+    """Everything that is known of the pinned designs, a row each."""
+    rows: list[tuple[Any, ...]] = []
+    for n in [n for n in headlines() if any(p.estimate.has(n) for p in found)]:
+        cells = []
+        for p in found:
+            least = ("≤ " if metric(n).maximised else "≥ ") if p.estimate.left_out.get(n) else ""
+            cells.append(least + interval(p.estimate.total(n), metric(n)) if p.estimate.has(n) else "not known")
+        rows.append((metric(n).title, *cells))
+    multiplied = (catalogue.profile(p.network).ledger(level_of(p.level)).total("mul") for p in found)
+    rows += [
+        ("Top-1 accuracy", *(accuracy_words(catalogue, p.network) for p in found)),
+        ("Multiplications", *(f"{count:,}" for count in multiplied)),
+        ("Level", *(LEVELS[level_of(p.level)] for p in found)),
+        ("Energy of", *(p.estimate.scope or "not known" for p in found)),
+        ("Left out", *(left_out_words(p.estimate) for p in found)),
+        ("Fits", *("no: " + "; ".join(p.estimate.misfit) if p.estimate.misfit else "yes" for p in found)),
+        ("Assumes", *("; ".join(p.estimate.notes) or "nothing to note" for p in found)),
+    ]
+    return plain_table(("", *(f"{p.letter}  {p.label}" for p in found)), rows, "All metrics of the pinned designs")
 
 
 def register(app: Dash, catalogue: Catalogue) -> None:
@@ -78,6 +162,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Output("c-bars", "figure"),
         Output("c-odds", "children"),
         Output("c-table", "children"),
+        Output("c-apart", "children"),
         Input("pins", "data"),
         Input("c-metric", "value"),
         Input("c-scale", "value"),
@@ -88,53 +173,42 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         if tab != "compare":  # drawn when it is looked at
             raise PreventUpdate
         theme = figures.theme_of(theme_name)
-        found: list[tuple[str, Estimate]] = []
-        tiles = []
-        for index, text in enumerate((pins or [])[:MAX_PINS]):
-            label, problem = str(text), ""
-            try:
-                network, target, settings = read_design(str(text))
-                chosen = catalogue.settings(target, settings)
-                label = f"{network} on {target}" + _settings(catalogue, target, chosen)
-                found.append((f"{LETTERS[index]}  {label}", catalogue.estimate(network, target, settings)))
-            except CostmodelError as error:
-                problem = str(error)
-            tiles.append(
-                html.Div(
-                    [
-                        html.Span(f"Design {LETTERS[index]}", className="label"),
-                        html.Strong(label),
-                        html.Span(problem, className="muted"),
-                        html.Button(
-                            "remove",
-                            id={"type": "unpin", "design": str(text)},
-                            className="link",
-                            **aria(f"remove {label}"),
-                        ),
-                    ],
-                    className="tile wide",
-                    style={"borderLeft": f"4px solid var(--c{len(found) - 1})"} if not problem else None,
-                )
-            )
+        read = read_pins(catalogue, pins or [])
+        found = [p for _, _, p in read if isinstance(p, Pinned)]
+        tiles = [_tile(letter, *entry) for letter, entry in zip(LETTERS, read, strict=False)]
         if not found:
             text = "Nothing is pinned yet. On the page Design, press “Pin to compare”; up to four designs fit here."
-            return tiles, figures.message(text, theme), "", html.P(text, className="muted")
-        names = list(dict.fromkeys(n for _, e in found for n in costs() if e.has(n)))
-        rows = []
-        for n in names:
-            m = metric(n)
-            cells = []
-            for _, e in found:
-                cells.append(interval(e.total(n), m) if e.has(n) else "not known")
-            rows.append((m.title, *cells))
-        rows.append(("Fits", *("no: " + "; ".join(e.misfit) if e.misfit else "yes" for _, e in found)))
-        shown = breakdown.side_by_side([(_letter(label), e) for label, e in found], name)
-        bars = figures.intervals(shown, theme, log=scale == "log", names=[label for label, _ in found])
-        return tiles, bars, odds_table(found, name), plain_table(("", *(label for label, _ in found)), rows)
+            return tiles, figures.message(text, theme), "", html.P(text, className="muted"), ""
+        having = [p for p in found if p.estimate.has(name)]
+        shown = breakdown.side_by_side([(p.letter, p.estimate) for p in having], name)
+        bars = figures.intervals(
+            shown,
+            theme,
+            log=scale == "log",
+            names=[f"{p.letter}  {p.label}" for p in having],
+            paint=[p.colour for p in having],
+        )
+        return tiles, bars, odds_table(found, name), all_metrics(catalogue, found), apart(found, name)
 
 
-def _letter(label: str) -> str:
-    return label.partition(" ")[0]
+def _tile(letter: str, text: str, label: str, pinned: Pinned | str) -> Any:
+    problem = pinned if isinstance(pinned, str) else ""
+    return html.Div(
+        [
+            html.Span(f"Design {letter}", className="label"),
+            html.Strong(label),
+            html.Span(problem, className="muted"),
+            html.Button(
+                "remove",
+                id={"type": "unpin", "design": text},
+                className="link",
+                type="button",
+                **aria(f"remove {label}"),
+            ),
+        ],
+        className="tile wide",
+        style=None if problem else {"borderLeft": f"4px solid {colour_of(letter)}"},
+    )
 
 
 def _percent(probability: float) -> str:

@@ -110,7 +110,11 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             stack = breakdown.traffic(ledger) if of == TRAFFIC else breakdown.costs(estimate, of)
         return (
             "",
-            tables.totals(estimate),
+            [
+                *tables.totals(estimate),
+                *tables.of_network(catalogue, network, level),
+                *tables.remarks(estimate),
+            ],
             figures.stacked(stack, theme),
             figures.intervals(breakdown.split(estimate, main), theme),
             tables.constants_table(estimate, main),

@@ -9,11 +9,13 @@ from dash import html
 
 from costmodel.dashboard.pages.common import plain_table
 from costmodel.ledger.conventions import convention
-from costmodel.metrics import Metric, headlines, metric
+from costmodel.ledger.ledger import LEVELS, level_of
+from costmodel.metrics import RESOURCES, Metric, headlines, metric
 from costmodel.views.numbers import between, show
 from costmodel.views.plots import breakdown
 
 if TYPE_CHECKING:
+    from costmodel.dashboard.catalogue import Catalogue
     from costmodel.ledger.ledger import Ledger, Profile
     from costmodel.targets.estimate import Estimate
     from costmodel.targets.quantity import Interval
@@ -25,25 +27,65 @@ def totals(estimate: Estimate) -> list[Any]:
     """Tiles of the totals with their intervals."""
     found: list[Any] = []
     if estimate.misfit:
-        words = "; ".join(estimate.misfit)
-        found.append(
-            html.Div([html.Span("Does not fit", className="label"), html.Strong(words)], className="tile whole warn")
-        )
+        found.append(_tile("Does not fit", "; ".join(estimate.misfit), "", "whole warn"))
     for name in headlines():
         if estimate.has(name):
             v, m = estimate.total(name), metric(name)
             bounds = "" if v.low == v.high else between(v.low, v.high, m.unit)
-            found.append(
-                html.Div(
-                    [
-                        html.Span(m.title, className="label"),
-                        html.Strong(show(v.value, m.unit)),
-                        html.Span(bounds, className="muted"),
-                    ],
-                    className="tile",
-                )
-            )
+            of = f"of the {estimate.scope}" if m.scoped and estimate.scope else ""
+            used = f"utilisation_{name}"
+            if name in RESOURCES and estimate.has(used):
+                share = estimate.total(used).value
+                capacity = f" of {show(v.value / share)}" if share else ""
+                of = f"{100 * share:.3g} % of the device{capacity}"
+            lacking = estimate.left_out.get(name, ())
+            least = ("≤ " if m.maximised else "≥ ") if lacking else ""
+            below = [html.Span(words, className="muted") for words in (bounds, of) if words]
+            below += [html.Span(f"incomplete: {words}", className="badge") for words in lacking]
+            found.append(_tile(m.title, least + show(v.value, m.unit), below, "warn" if lacking else ""))
     return found
+
+
+def of_network(catalogue: Catalogue, network: str, level: str) -> list[Any]:
+    """Tiles of what is the network's alone: its accuracy with the source, and its multiplications."""
+    ledger = catalogue.profile(network).ledger(level_of(level))
+    return [
+        _accuracies(catalogue, network),
+        _tile("Multiplications", f"{ledger.total('mul'):,}", LEVELS[level_of(level)]),
+    ]
+
+
+def _accuracies(catalogue: Catalogue, network: str) -> Any:
+    found = catalogue.accuracies.get(network, ())
+    values = ", ".join(f"{f.top1:.4g} %" for f in found) or "not known"
+    said = [html.Span(f"{f.top1:.4g} % {f.evidence}: {f.conditions or f.effort}", className="muted") for f in found]
+    return _tile("Top-1 accuracy", values, said, "wide")
+
+
+def remarks(estimate: Estimate) -> list[Any]:
+    """A tile of what the estimate assumes and leaves out; none where there is nothing to say."""
+    said = [html.Li(note) for note in estimate.notes]
+    if not said:
+        return []
+    label = html.Span("What these figures assume and leave out", className="label")
+    return [html.Div([label, html.Ul(said)], className="tile whole notes")]
+
+
+def accuracy_words(catalogue: Catalogue, network: str) -> str:
+    """Every accuracy of a network, with where it comes from and after what training."""
+    found = catalogue.accuracies.get(network, ())
+    return "; ".join(f"{f.top1:.4g} % ({f.evidence}: {f.conditions or f.effort})" for f in found) or "not known"
+
+
+def left_out_words(estimate: Estimate) -> str:
+    notes = dict.fromkeys(note for why in estimate.left_out.values() for note in why)
+    return "; ".join(notes) or "nothing known"
+
+
+def _tile(title: str, value: str, below: Any = "", kind: str = "") -> Any:
+    children = [html.Span(title, className="label"), html.Strong(value)]
+    children += below if isinstance(below, list) else [html.Span(below, className="muted")]
+    return html.Div(children, className=f"tile {kind}".strip())
 
 
 def counted(profile: Profile, name: str) -> Any:

@@ -113,7 +113,7 @@ def test_from_the_cloud_to_the_layer(watched):
     """Load, filter, constrain, brush, carry away, click through to a layer, what if, and the link of all that."""
     page = watched.open("?kind=asic&evidence=published")
     page.wait_for_selector("#trade-off .scatterlayer .point")
-    assert "Best that remains" in text(page, "#summary")
+    assert "best compromise" in text(page, "#summary")
 
     # filter and constrain
     page.fill("#constraints", "energy <= 100uJ")
@@ -139,6 +139,7 @@ def test_from_the_cloud_to_the_layer(watched):
         assert Path(download.value.path()).read_bytes().startswith(start)
 
     # a double click lets go of the selection; a click on a point of the front opens its design
+    page.evaluate("window.scrollTo(0, 0)")
     page.mouse.dblclick(box["x"] + 30, box["y"] + box["height"] - 30)
     page.wait_for_function("document.querySelector('#selection-said').innerText.includes('front')")
     settle(page)
@@ -147,7 +148,7 @@ def test_from_the_cloud_to_the_layer(watched):
         """() => { const g = document.querySelector('#trade-off .js-plotly-plot'), l = g._fullLayout;
         const t = g.data.filter(t => t.mode === 'markers').pop(), r = g.getBoundingClientRect();
         return [r.x + l.xaxis._offset + l.xaxis.d2p(t.x[0]), r.y + l.yaxis._offset + l.yaxis.d2p(t.y[0]),
-                t.customdata[0]]; }"""
+                t.customdata[0].split("#")[0]]; }"""
     )
     click_drawn(page, "#trade-off", where[:2])
     network, _, target = where[2].rpartition("@")

@@ -42,6 +42,7 @@ def test_a_choice_that_is_the_default_makes_no_report_of_its_own(catalogue):
         (["abbnn-reactnet18-cifar10 (width=0.25)@pynq-z2"], "variant"),
         ([f"{SMALL}@../../etc/passwd"], "unknown target"),
         ([f"{SMALL}@pynq-z2;folding=/etc/passwd"], "folding"),
+        ([f"{SMALL}@pynq-z2;level=as_written"], "as they are deployed"),
     ],
 )
 def test_what_a_report_cannot_hold_is_said(catalogue, designs, said):
@@ -95,6 +96,5 @@ def test_the_pages_report_what_they_show(client, monkeypatch):
     [order] = wanted.pop()
     listed = [row for row in front if "(" not in row["network"]]
     assert set(order.networks) == {row["network"] for row in listed}
-    selected = {"points": [{"customdata": listed[0]["id"]}]}
-    client.ask("x-report-got.data", {"kind.value": ["fpga"], "trade-off.selectedData": selected})
+    client.ask("x-report-got.data", {"kind.value": ["fpga"], "x-selected.data": [listed[0]["key"]]})
     assert wanted.pop() == [Order((listed[0]["network"],), (listed[0]["target"],))]

@@ -31,5 +31,7 @@ def test_designs_survive_the_link():
     settings = ["mode=engine", "clock=200000000", "folding=4x27,1x1"]
     text = write_design("bn-reactnet18 (width=0.5)", "pynq-z2", settings)
     read = {"clock": "200000000", "mode": "engine", "folding": "4x27,1x1"}
-    assert read_design(text) == ("bn-reactnet18 (width=0.5)", "pynq-z2", read)
+    assert read_design(text) == ("bn-reactnet18 (width=0.5)", "pynq-z2", read, "deployed")
     assert text == write_design("bn-reactnet18 (width=0.5)", "pynq-z2", settings[::-1])
+    written = write_design("cnv-w1a1", "pynq-z2", settings, "as_written")
+    assert read_design(written) == ("cnv-w1a1", "pynq-z2", read, "as_written")

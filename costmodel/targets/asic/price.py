@@ -284,7 +284,9 @@ def _estimate(
     }
     joules = list(bill.technology.unpriced)
     if bill.interface_bits:
-        joules.append(f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals")
+        joules.append(
+            f"{bill.interface_bits:,} bits cross the interface of the chip; their energy is not in the totals"
+        )
     for kind, count in bill.unpriced.items():
         joules.append(f"{count:,} operations of kind '{kind}' have no published cost and are not in the totals")
     lacking = dict.fromkeys(OF_ENERGY if joules else (), tuple(joules))

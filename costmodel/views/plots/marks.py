@@ -43,7 +43,7 @@ def groups(info: ScatterInfo, bars: str = "front", series: Sequence[str] = ()) -
     order = {"failing": 0, "dominated": 1, "front": 2}
     found: dict[tuple[int, str, str, str, bool], list[Point]] = {}
     for p in info.points:
-        side = _side(info, p) if p.open_ended else ""
+        side: str = _side(info, p) if p.open_ended else ""
         failing = p.state == "failing" and not p.open_ended
         key = (order[p.state], side, "" if failing else p.series, p.evidence, p.design.own)
         found.setdefault(key, []).append(p)
@@ -86,3 +86,8 @@ def _side(info: ScatterInfo, p: Point) -> Literal["right", "left", "up", "down"]
     if p.open_x:
         return "left" if info.x.maximised else "right"
     return "down" if info.y.maximised else "up"
+
+
+def state_of(point: Point) -> str:
+    """The state of a point in words."""
+    return "incomplete" if point.state == "failing" and point.open_ended else str(point.state)

@@ -3,7 +3,7 @@ from itertools import combinations
 import pytest
 
 from costmodel.graph.vocabulary import KINDS
-from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, THEMES, colours
+from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, THEMES, colours, marks
 
 
 def luminance(colour: str) -> float:
@@ -24,6 +24,20 @@ def test_text_is_legible_on_ground_and_panel(theme):
         assert contrast(theme.ink, ground) >= 7
         assert contrast(theme.muted, ground) >= 4.5
         assert contrast(theme.accent, ground) >= 4.5
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda t: t.name)
+def test_marks_stand_out_from_ground_and_panel(theme):
+    """WCAG 2.1, 1.4.11."""
+    for colour in (*CYCLE, theme.faded):
+        assert contrast(colour, theme.ground) >= 3 and contrast(colour, theme.panel) >= 3, colour
+
+
+def test_no_two_of_64_marks_are_the_same():
+    table = marks(str(i) for i in range(64))
+    assert len(set(table.values())) == 64
+    first = list(table.values())[:8]
+    assert len({c for c, _ in first}) == len({s for _, s in first}) == 8
 
 
 def dichromat(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ from hypothesis import given
 
 from costmodel.errors import CostmodelError
 from costmodel.targets.quantity import Interval
+from costmodel.views.plots.marks import groups
 from costmodel.views.plots.scatter import Design, scatter
 
 
@@ -85,3 +86,35 @@ def test_two_maximised_axes_run_from_small_to_large():
 def test_what_is_not_a_number_has_no_place():
     with pytest.raises(CostmodelError, match="b has no number"):
         scatter([design("a", 1, 90), design("b", math.nan, 90)], "energy_J", "accuracy")
+
+
+def test_the_knee_is_the_member_farthest_from_the_line_between_the_ends():
+    places = [(1, 10), (2, 80), (3, 85), (9, 90)]
+    info = scatter([design(f"d{i}", float(x), float(y)) for i, (x, y) in enumerate(places)], "energy_J", "accuracy")
+    ends = [info.points[info.front[0]], info.points[info.front[-1]]]
+
+    def distance(p):
+        (x0, y0), (x1, y1) = ((e.x.value, e.y.value) for e in ends)
+        u, v = (p.x.value - x0) / (x1 - x0), (p.y.value - y0) / (y1 - y0)
+        return v - u
+
+    assert info.knee().id == max((info.points[i] for i in info.front), key=distance).id == "d2"
+    assert scatter([], "energy_J", "accuracy").knee() is None
+
+
+def test_a_figure_that_leaves_something_out_is_kept_off_the_front_unless_asked_for():
+    bound = Design("b", "b", "s", {"energy_J": Interval.exact(1.0), "accuracy": Interval.exact(9.0)},
+                   left_out={"energy_J": ("leakage is not in it",)})  # fmt: skip
+    designs = [bound, design("whole", 5.0, 5.0)]
+    off = scatter(designs, "energy_J", "accuracy")
+    assert [off.points[i].id for i in off.front] == ["whole"]
+    assert off.points[0].open_x == ("leakage is not in it",) and "leakage" in off.points[0].why
+    on = scatter(designs, "energy_J", "accuracy", incomplete=True)
+    assert [on.points[i].id for i in on.front] == ["b"]
+
+
+@given(clouds)
+def test_screen_and_paper_draw_every_point_once(designs):
+    info = scatter(designs, "energy_J", "accuracy")
+    drawn = [p.key for group in groups(info) for p in group.points]
+    assert sorted(drawn) == sorted(p.key for p in info.points)

@@ -1,0 +1,79 @@
+"""The left side of the explorer: axes, filters, constraints, and how designs are drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+from costmodel.dashboard.answer import DATA, KINDS
+from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.pages.common import metric_options, options, select, several, switch_of
+from costmodel.dashboard.selection import MOST, SCOPES
+from costmodel.dashboard.state import State as Link
+from costmodel.metrics import METRICS
+
+COLOURS = ("kind", "family", "normaliser", "topology", "bits", "network", "target", "scope", "evidence")
+SCALES = (("log", "log"), ("linear", "linear"))
+
+
+def layout(catalogue: Catalogue, link: Link) -> list[Any]:
+    axes = [name for name, m in METRICS.items() if m.headline or m.of_network or m.name == "accuracy"]
+    datasets = catalogue.values("dataset")
+
+    def axis(name: str, label: str) -> list[Any]:
+        return [
+            select(name, label, metric_options(axes), link.one(name, axes)),
+            _switch(link, f"{name}-scale", f"Scale of the {label.lower()}", f"{name}s", SCALES),
+        ]
+
+    def filtered(name: str, label: str, key: str = "", title: Any = str) -> Any:
+        values = catalogue.values(name)
+        return several(name, label, options(values, title), link.many(key or name, values))
+
+    what = [
+        select("dataset", "Data set", options(datasets, lambda n: DATA.get(n, n)), link.one("data", datasets)),
+        *axis("y", "Vertical axis"),
+        *axis("x", "Horizontal axis"),
+        select(
+            "scope",
+            "Energy of",
+            [{"value": MOST, "label": "what most designs have"}, *options(SCOPES)],
+            link.one("scope", (MOST, *SCOPES)),
+            description="Energy of a chip's core is not compared with that of a board.",
+        ),
+    ]
+    which = [
+        dmc.TextInput(
+            id="constraints",
+            label="Constraints",
+            value=str(link.values["where"])[:300],
+            size="sm",
+            debounce=400,
+            placeholder="LUT <= 53200 and FPS >= 30",
+            inputProps={"spellCheck": "false"},
+        ),
+        html.P("", id="constraints-said", className="hint", role="status"),
+        filtered("kind", "Kind of target", title=lambda k: KINDS.get(k, k)),
+        filtered("target", "Targets"),
+        filtered("network", "Networks", "only"),
+        _switch(link, "fit", "On the device", "fit", (("all", "all"), ("fits", "fits"), ("not", "does not"))),
+        _switch(link, "incomplete", "Incomplete figures", "bounds", (("off", "off fronts"), ("on", "on fronts"))),
+    ]
+    network = [
+        _switch(link, "evidence", "Accuracy", "evidence", tuple((v, v) for v in ("all", "measured", "published"))),
+        filtered("family", "Family"),
+        filtered("topology", "Topology"),
+        filtered("normaliser", "Normaliser", "norm"),
+        filtered("bits", "Bits (weight, activation)"),
+    ]
+    drawn = [
+        select("colour", "Colour by", options(COLOURS), link.one("colour", COLOURS)),
+        _switch(link, "bars", "Intervals", "bars", (("none", "none"), ("front", "front"), ("all", "all"))),
+    ]
+    return [html.Div(group, className="group") for group in (what, which, network, drawn)]
+
+
+def _switch(link: Link, id: str, label: str, key: str, data: tuple[tuple[str, str], ...]) -> Any:
+    return switch_of(id, label, data, link.one(key, [v for v, _ in data]))

@@ -1,0 +1,98 @@
+"""Sweeps as they were explored: one front for each network and target, and from each member to its design."""
+
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+
+from costmodel.dashboard import members
+from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.sweeps import Sweep, open_folders
+from costmodel.explore.cases import STRIDE
+from costmodel.explore.front import Front, Member
+from costmodel.explore.pareto import PointSet, nondominated
+from costmodel.explore.store import write_table
+
+NAMES = ("lut", "seconds_per_image")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A sweep of three cases: of two networks one is better throughout, and one target is worse throughout."""
+    made = tmp_path_factory.mktemp("cases") / "results"
+    (made / "parts").mkdir(parents=True)
+    rng = np.random.default_rng(2)
+    cases = [("cnv-w1a1", "pynq-z2"), ("tfc-w1a1", "pynq-z2"), ("cnv-w1a1", "zcu104")]
+    for case, (network, target) in enumerate(cases):
+        points = 10 ** rng.normal((5, -3), 0.3, (400, 2)) * (1, 0.01, 100)[case]
+        ids = case * STRIDE + np.arange(400)
+        kept = nondominated(points)
+        sets = [PointSet(points[kept], ids[kept]), PointSet(points[~kept], ids[~kept])]
+        write_table(made / "parts" / f"part-{case}.parquet", sets, NAMES, {"priced": "400", "feasible": "400"})
+        found = tuple(
+            Member(int(ids[i]), network, target, {"clock": 1e8}, dict(zip(NAMES, points[i].tolist(), strict=True)), "c",
+                   {"a": {"PE": 2, "SIMD": 3}, "b": {"PE": 4, "SIMD": 5}})
+            for i in np.flatnonzero(kept)
+        )  # fmt: skip
+        Front("made", "fpga", f"{network}-{target}", NAMES, found, 400, 400, "complete").write(made)
+    return made
+
+
+def test_no_network_or_target_hides_another(folder):
+    sweep = Sweep(folder)
+    drawn = {tuple(row) for row in sweep.front("lut", "seconds_per_image").round(9).tolist()}
+    for front in sweep.fronts:
+        own = {tuple(np.round([m.metrics["lut"], m.metrics["seconds_per_image"]], 9).tolist()) for m in front.members}
+        assert own and own <= drawn
+    assert {(s.network, s.target) for s in sweep.series("lut", "seconds_per_image")} == {
+        ("cnv-w1a1", "pynq-z2"), ("tfc-w1a1", "pynq-z2"), ("cnv-w1a1", "zcu104"),
+    }  # fmt: skip
+    [only] = members.fronts([(0, sweep)], "lut", "seconds_per_image", (["cnv-w1a1"], ["zcu104"]))
+    assert only[0] == "cnv-w1a1 on zcu104"
+
+
+def test_every_point_of_a_front_leads_to_its_member(folder):
+    sweep = Sweep(folder)
+    for name, xs, _, refs in members.fronts([(0, sweep)], "lut", "seconds_per_image", ((), ())):
+        for x, ref in zip(xs, refs, strict=True):
+            m = members.member_of([sweep], ref)
+            assert m is not None and m.metrics["lut"] == x and name == f"{m.network} on {m.target}"
+    for ref in (None, "", "9:0", "0:99999", "a:b", "0:-1"):
+        assert members.member_of([sweep], ref) is None
+
+
+def test_a_member_opens_its_design_with_its_settings_and_the_rest_of_the_page(folder, client):
+    from costmodel.dashboard.app import make_app
+    from tests.dashboard.client import Client
+
+    asked = Client(make_app(sweep_folders=[folder]))
+    number = next(i for i, m in enumerate(Sweep(folder).members) if m.target == "zcu104")
+    values = {
+        "s-cloud.clickData": {"points": [{"customdata": f"0:{number}"}]},
+        "written.data": "x=lut&tab=sweeps&set=clock%3D1&net=a",
+    }
+    went = asked.ask("went.data", values, changed="s-cloud.clickData")["went"]["data"]
+    query = parse_qs(went["search"].lstrip("?"))
+    assert query == {
+        "x": ["lut"], "tab": ["design"], "net": ["cnv-w1a1"], "on": ["zcu104"],
+        "set": ["clock=100000000", "folding=2x3,4x5"],
+    }  # fmt: skip
+    page = str(asked.ask("root.children", {"went.data": went}))
+    assert "2x3,4x5" in page
+
+
+def test_shipped_fronts_are_open_without_a_sweep_of_ones_own():
+    shipped = open_folders([])
+    assert [s.name for s in shipped] == ["exact fronts, cifar10", "exact fronts, cifar100"]
+    catalogue = Catalogue()
+    for sweep in shipped:
+        assert "accuracy" in sweep.objectives and sweep.window("accuracy", "seconds_per_image", False, True) is None
+        assert {m.target for m in sweep.members} <= set(catalogue.targets)
+        series = sweep.series("seconds_per_image", "accuracy")
+        assert sum(len(s.points) for s in series) > 100
+
+
+def test_rows_of_members_are_numbers_with_their_text(folder):
+    kept = members.chosen([(0, Sweep(folder))], "lut", "seconds_per_image", None, ((), ()))
+    for row in members.rows(kept, "lut", "seconds_per_image"):
+        assert isinstance(row["x"], float) and row["x_text"] and row["ref"].startswith("0:")

@@ -22,7 +22,7 @@ from costmodel.views.plots.palette import CYCLE, THEMES
 #: Largest request; an uploaded target file, base64-encoded, is the largest thing that a browser sends.
 MAX_REQUEST = 2 * 1024 * 1024
 #: Longest text of a pinned design: two names and a folding of a deep network.
-MAX_PIN = 1500
+MAX_PIN = 3500
 TABS = (("explorer", "Explorer"), ("design", "Design"), ("compare", "Compare"), ("sweeps", "Sweeps"))
 #: What a page may load: itself. Plotly compiles small functions, hence unsafe-eval.
 POLICY = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.dashboard.figures.trade_off import window_of
@@ -132,6 +132,9 @@ def rows(members: Sequence[tuple[str, Sweep, Member]], x: str, y: str) -> list[d
                 "x_text": show(m.metrics[x], metric(x).unit),
                 "y_text": show(m.metrics[y], metric(y).unit),
                 "settings": ", ".join([*settings, *([f"folding of {len(m.folding)} units"] if m.folding else [])]),
+                "accuracy": ", ".join(
+                    filter(None, (m.evidence.get("accuracy_kind"), m.evidence.get("epochs"), m.evidence.get("data")))
+                ),
                 "command": m.command,
             }
         )
@@ -151,5 +154,13 @@ def settings_of(m: Member) -> list[str]:
     """The settings of a member as the page of designs takes them, its folding among them."""
     found = [f"{name}={written(value)}" for name, value in m.settings.items()]
     if m.folding:
-        found.append("folding=" + ",".join(f"{fold['PE']}x{fold['SIMD']}" for fold in m.folding.values()))
+        found += [] if "mode" in m.settings else ["mode=dataflow"]
+        found.append("folding=" + ",".join(map(_unit, m.folding.values())))
     return found
+
+
+def _unit(fold: Mapping[str, int | str]) -> str:
+    """One unit of a folding in one line, its memories named where they are chosen."""
+    memories = [str(fold.get(name, "auto")) for name in ("weights", "window")]
+    named = "" if memories == ["auto", "auto"] else ":" + ":".join(memories)
+    return f"{fold['PE']}x{fold['SIMD']}{named}"

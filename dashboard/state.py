@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 MAX_LENGTH = 8000
 #: Longest value of a choice: a folding of a deep network in one line.
-MAX_VALUE = 1000
+MAX_VALUE = 3000
 #: The level that a design is of where nothing else is said.
 DEPLOYED = "deployed"
 

@@ -127,7 +127,7 @@ def folding_of(catalogue: Catalogue, network: str, target: str, settings: Mappin
         pipeline = catalogue.estimate(network, target, {**settings, "mode": "dataflow"})
         units = pipeline.facts["finn_folding"]
         return [(unit["PE"], unit["SIMD"]) for name, unit in units.items() if name.startswith(("MVAU", "VVAU"))]
-    pe_simd = [pair.split("x") for pair in line.split(",")]
+    pe_simd = [unit.partition(":")[0].split("x") for unit in line.split(",")]
     return [(int(pe), int(simd)) for pe, simd in pe_simd]
 
 
@@ -159,11 +159,11 @@ def refolded(
     folds = folding_of(catalogue, network, target, settings)
     if folds[unit] == (pe, simd):
         return None
-    return folding_line([(pe, simd) if i == unit else fold for i, fold in enumerate(folds)])
-
-
-def folding_line(folds: Sequence[tuple[int, int]]) -> str:
-    return ",".join(f"{pe}x{simd}" for pe, simd in folds)
+    line = str(settings.get("folding", "auto"))
+    units = [f"{a}x{b}" for a, b in folds] if line == "auto" else line.split(",")
+    _, colon, memories = units[unit].partition(":")
+    units[unit] = f"{pe}x{simd}{colon}{memories}"
+    return ",".join(units)
 
 
 def _folding(catalogue: Catalogue, network: str, target: str, value: str) -> list[Any]:

@@ -33,6 +33,7 @@ COLUMNS = (
     {"field": "target", "width": 110, **WRAPPED},
     number("x", "x", 100),
     number("y", "y", 100),
+    {"field": "accuracy", "headerName": "accuracy of", "width": 120, **WRAPPED},
     {"field": "settings", "flex": 1, "minWidth": 130, **WRAPPED},
     {"field": "command", "flex": 3, "minWidth": 260, **WRAPPED},
 )

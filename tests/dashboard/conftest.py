@@ -11,7 +11,7 @@ def sweep_folder(tmp_path_factory):
 
     from costmodel.explore.front import Front, Member
     from costmodel.explore.pareto import PointSet, nondominated
-    from costmodel.explore.store import write_table
+    from costmodel.explore.store import table_bytes
 
     folder = tmp_path_factory.mktemp("sweep") / "results"
     (folder / "parts").mkdir(parents=True)
@@ -24,7 +24,7 @@ def sweep_folder(tmp_path_factory):
         counts = {"priced": "2500", "feasible": "2500"}
         worth = nondominated(points[rows])  # the front of a part stands apart from what is kept next to it
         sets = [PointSet(points[rows[keep]], rows[keep]) for keep in (worth, ~worth)]
-        write_table(folder / "parts" / f"part-{part}.parquet", sets, names, counts)
+        (folder / "parts" / f"part-{part}.parquet").write_bytes(table_bytes(sets, names, counts))
     members = tuple(
         Member(int(i), "cnv-w1a1", "pynq-z2", {"clock": 1e8}, dict(zip(names, points[i].tolist(), strict=True)),
                f"costmodel fold --model cnv-w1a1 --device pynq-z2 --fps {i}")

@@ -11,7 +11,7 @@ from costmodel.dashboard.sweeps import Sweep, open_folders
 from costmodel.explore.cases import STRIDE
 from costmodel.explore.front import Front, Member
 from costmodel.explore.pareto import PointSet, nondominated
-from costmodel.explore.store import write_table
+from costmodel.explore.store import table_bytes
 
 NAMES = ("lut", "seconds_per_image")
 
@@ -28,10 +28,11 @@ def folder(tmp_path_factory):
         ids = case * STRIDE + np.arange(400)
         kept = nondominated(points)
         sets = [PointSet(points[kept], ids[kept]), PointSet(points[~kept], ids[~kept])]
-        write_table(made / "parts" / f"part-{case}.parquet", sets, NAMES, {"priced": "400", "feasible": "400"})
+        data = table_bytes(sets, NAMES, {"priced": "400", "feasible": "400"})
+        (made / "parts" / f"part-{case}.parquet").write_bytes(data)
         found = tuple(
             Member(int(ids[i]), network, target, {"clock": 1e8}, dict(zip(NAMES, points[i].tolist(), strict=True)), "c",
-                   {"a": {"PE": 2, "SIMD": 3}, "b": {"PE": 4, "SIMD": 5}})
+                   {"a": {"PE": 2, "SIMD": 3, "weights": "block", "window": "auto"}, "b": {"PE": 4, "SIMD": 5}})
             for i in np.flatnonzero(kept)
         )  # fmt: skip
         Front("made", "fpga", f"{network}-{target}", NAMES, found, 400, 400, "complete").write(made)
@@ -75,10 +76,10 @@ def test_a_member_opens_its_design_with_its_settings_and_the_rest_of_the_page(fo
     query = parse_qs(went["search"].lstrip("?"))
     assert query == {
         "x": ["lut"], "tab": ["design"], "net": ["cnv-w1a1"], "on": ["zcu104"],
-        "set": ["clock=100000000", "folding=2x3,4x5"],
+        "set": ["clock=100000000", "mode=dataflow", "folding=2x3:block:auto,4x5"],
     }  # fmt: skip
     page = str(asked.ask("root.children", {"went.data": went}))
-    assert "2x3,4x5" in page
+    assert "2x3:block:auto,4x5" in page
 
 
 def test_shipped_fronts_are_open_without_a_sweep_of_ones_own():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#C4689B", "#B87F00", "#3E94C8", "#7D6AC0", "#7F7F7F")
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CF6F9E", "#9A8B20", "#3E94C8", "#7D6AC0", "#7F7F7F")
 #: Series of a cycle of colours also differ in symbol, so that no figure depends on colour alone.
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "pentagon", "star", "hexagon")
 

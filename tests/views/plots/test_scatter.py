@@ -98,7 +98,7 @@ def test_the_knee_is_the_member_farthest_from_the_line_between_the_ends():
         u, v = (p.x.value - x0) / (x1 - x0), (p.y.value - y0) / (y1 - y0)
         return v - u
 
-    assert info.knee().id == max((info.points[i] for i in info.front), key=distance).id == "d2"
+    assert info.knee().id == max((info.points[i] for i in info.front), key=distance).id == "d1"
     assert scatter([], "energy_J", "accuracy").knee() is None
 
 

@@ -296,7 +296,7 @@ def _estimate(
     return Estimate(
         ledger.network, target.name, ledger.level, lines, used, names, derived, facts, oversized(target, area.value),
         tuple(dict.fromkeys(notes)), unused(lines, METRICS),
-        "chip core" if settings["dram"] == "none" else "chip + DRAM", lacking,
+        scope="chip core" if settings["dram"] == "none" else "chip + DRAM", left_out=lacking,
     )  # fmt: skip
 
 

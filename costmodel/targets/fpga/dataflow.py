@@ -83,7 +83,7 @@ def dataflow(job: Job) -> Estimate:
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), timing.constants,
         tuple(layer.name for layer in job.ledger.layers), derived, facts, misfit,
-        (*notes(job, used), *chosen.notes), unused(lines, PRICED), scope(job.target),
+        (*notes(job, used), *chosen.notes), unused(lines, PRICED), scope=scope(job.target),
     )  # fmt: skip
 
 

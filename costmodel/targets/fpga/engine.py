@@ -117,7 +117,7 @@ def engine(job: Job) -> Estimate:
     names = tuple(layer.name for layer in job.ledger.layers)
     return Estimate(
         job.ledger.network, job.target.name, job.ledger.level, tuple(lines), job.target.constants, names, derived,
-        facts, misfit, said, unused(lines, PRICED), scope(job.target),
+        facts, misfit, said, unused(lines, PRICED), scope=scope(job.target),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ examples:
   costmodel explore SPACE.yaml -o results --within "lut <= 40k, fps >= 500" --best energy
   costmodel explore SPACE.yaml -o results --resume --engine dask --workers 8
   costmodel explore SPACE.yaml -o results --keep-points 1e7     (then: costmodel dashboard --sweep results)
-  costmodel explore SPACE.yaml --search 20000 --seed 1
+  costmodel explore SPACE.yaml -o found --search 20000 --seed 1      (a space that is too large to count off)
 
 exit status: 0; 2 for bad input, and where no design meets the constraints; finished parts are kept
 """
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("space", metavar="SPACE", help="a YAML file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--count", action="store_true", help="say how many designs the space has, and price none")
-    search = "evolutionary search over foldings with N evaluations, reported against the exact front"
+    search = "evolutionary search with N evaluations; without -o over foldings, against the exact front"
     what.add_argument("--search", type=options.COUNT, metavar="N", help=search)
     options.add(parser, "--seed", "--accuracies")
     parser.add_argument("--resume", action="store_true", help="keep the parts that are there and price the rest")
@@ -80,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
     if args.count:
         emit([views.count(space)], args.format)
         return 0
-    if args.search is not None:
+    if args.search is not None and not args.output:
         from costmodel.explore.search import compare
 
         emit([compare(space, args.search, args.seed)], args.format)
         return 0
-    fronts = _sweep(space, args)
+    fronts = _sweep(space, args) if args.search is None else _searched(space, args)
     for front in fronts:
         for path in front.write(args.output):
             print(f"wrote {path}", file=sys.stderr)
@@ -106,20 +106,42 @@ def _judged(front: Front, wanted: list[str]) -> list[str]:
 
 def _check(args: argparse.Namespace) -> None:
     """Options that would have no effect are refused, and a sweep needs a folder."""
-    if args.count or args.search is not None:
+    sweeps = {"--keep-points": args.keep_points, "--workers": args.workers, "--address": args.address}
+    if args.count:
         given = {
-            "-o": args.output, "--resume": args.resume, "--keep-points": args.keep_points, "--workers": args.workers,
-            "--address": args.address, "--certainty": args.certainty, "--best": args.best,
-        }  # fmt: skip
+            "-o": args.output,
+            "--resume": args.resume,
+            "--certainty": args.certainty,
+            "--best": args.best,
+            **sweeps,
+        }
         options.refuse(
-            [flag for flag, value in given.items() if value], "acts on a sweep: --count and --search make none"
+            [flag for flag, value in given.items() if value], "acts on a sweep or a search: --count makes none"
         )
+    elif args.search is not None:
+        options.refuse([flag for flag, value in sweeps.items() if value], "acts on a sweep: --search makes none")
+        given = {"--resume": args.resume, "--certainty": args.certainty, "--best": args.best}
+        if not args.output:
+            options.refuse(
+                [flag for flag, value in given.items() if value], "acts on a search with a folder: give -o DIR"
+            )
     elif not args.output:
         raise CostmodelError("a sweep needs a folder for its results: give -o DIR, or --count to see its size first")
     if args.search is None and args.seed:
         options.refuse(["--seed"], "is of --search; that of sampled foldings stands in the space")
     if args.address and args.engine not in ("dask", "ray"):
         options.refuse(["--address"], "is of a cluster: give --engine dask or ray as well")
+
+
+def _searched(space: DesignSpace, args: argparse.Namespace) -> Sequence[Front]:
+    from costmodel.explore.evolve import search
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\x1b[K{done}/{total} designs", end="\r", file=sys.stderr, flush=True)
+
+    progress = None if args.quiet else show
+    return search(space, args.output, args.search, args.seed, resume=args.resume, progress=progress)
 
 
 def _sweep(space: DesignSpace, args: argparse.Namespace) -> Sequence[Front]:

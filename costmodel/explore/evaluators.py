@@ -164,6 +164,13 @@ class Foldings:
             for index, clock in enumerate(self.clocks):
                 yield index * MEMBERS + numbers, self._metrics(rows, clock) | followed[index]
 
+    def price(self, choices: Ints, wanted: Collection[str], clock: float | None = None) -> dict[str, Any]:
+        """Metrics of foldings with these choices [n, units], one by one."""
+        found = [self.space.design.price(row) for row in choices]
+        rows: Ints = np.array([[interval, *cost] for interval, cost in found], dtype=np.int64)
+        at = self.space.clock if clock is None else clock
+        return self._metrics(rows, at) | self._followed(choices, rows, (at,), wanted)[0]
+
     def _metrics(self, rows: Ints, clock: float) -> dict[str, Any]:
         """Metrics of foldings with these intervals and resources [n, 6]; what does not fit the device has no rate."""
         from costmodel.explore.exact import COLUMN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,11 +49,11 @@ def members_of(
     members = []
     for number, table in zip(numbers.tolist(), metrics, strict=True):
         settings = grid[number] if grid else pricing.settings_of(number)
-        members.append(_member(space, case, number, settings, table, _profile(space, case, settings)))
+        members.append(member(space, case, number, settings, table, profile_command(space, case, settings)))
     return members
 
 
-def _member(
+def member(
     space: DesignSpace, case: Case, number: int, settings: Mapping[str, Any], metrics: Metrics, command: str,
     folding: Mapping[str, Mapping[str, int | str]] | None = None,
 ) -> Member:  # fmt: skip
@@ -66,7 +66,7 @@ def _member(
     return Member(ident, case.network.name, case.entry.target, settings, metrics, command, folding, kept)
 
 
-def _profile(space: DesignSpace, case: Case, settings: Mapping[str, Any], more: str = "") -> str:
+def profile_command(space: DesignSpace, case: Case, settings: Mapping[str, Any], more: str = "") -> str:
     level = "" if space.level == "deployed" else " --level as-written"
     target = shlex.quote(case.entry.target)
     return f"costmodel profile {case.network.flags} --target {target}{_set(settings)}{more}{level}"
@@ -77,8 +77,6 @@ def _folded(
     metrics: Sequence[Metrics], foldings: bool,
 ) -> list[Member]:  # fmt: skip
     """Members that are foldings: their choices are drawn again, counted off, or traced back through the exact front."""
-    from costmodel.explore.folding import describe
-
     found = pricing.space
     clocks, places = numbers // evaluators.MEMBERS, numbers % evaluators.MEMBERS
     exact: Exact | None = None
@@ -97,21 +95,33 @@ def _folded(
         if choices is None:
             assert exact is not None
             command = _fold(space, case, pricing, settings, exact.amounts(int(places[i])), clock)
-            members.append(_member(space, case, number, settings, table, command))
+            members.append(member(space, case, number, settings, table, command))
             continue
         where = None if at is None else int(at[i])
-        interval, _ = found.design.price(choices[i], where)
-        where = int(np.searchsorted(found.design.intervals, interval))
-        folding = describe(found, choices[i], where, {}, "").folding
+        made = folding_member(space, case, pricing, number, settings, table, choices[i], where)
         if exact is not None and exact.is_member(int(places[i])):
-            command = _fold(space, case, pricing, settings, exact.amounts(int(places[i])), clock)
-        else:
-            line = ",".join(_unit(fold) for fold in folding.values())
-            rate = f" --fps {clock / interval * (1 - 1e-9):.12g}"
-            mode = {} if "mode" in settings else {"mode": "dataflow"}
-            command = _profile(space, case, {**settings, **mode}, f" --folding {line}{rate}")
-        members.append(_member(space, case, number, settings, table, command, folding))
+            made = replace(made, command=_fold(space, case, pricing, settings, exact.amounts(int(places[i])), clock))
+        members.append(made)
     return members
+
+
+def folding_member(
+    space: DesignSpace, case: Case, pricing: evaluators.Foldings, number: int, settings: Mapping[str, Any],
+    metrics: Metrics, choices: NDArray[np.int64], at: int | None = None,
+) -> Member:  # fmt: skip
+    """A member that is a folding with these choices [units], built for interval number ``at`` (None: the least)."""
+    from costmodel.explore.folding import describe
+
+    found = pricing.space
+    clock = float(settings.get("clock", found.clock))
+    interval, _ = found.design.price(choices, at)
+    where = int(np.searchsorted(found.design.intervals, interval))
+    folding = describe(found, choices, where, {}, "").folding
+    line = ",".join(_unit(fold) for fold in folding.values())
+    rate = f" --fps {clock / interval * (1 - 1e-9):.12g}"
+    mode = {} if "mode" in settings else {"mode": "dataflow"}
+    command = profile_command(space, case, {**settings, **mode}, f" --folding {line}{rate}")
+    return member(space, case, number, settings, metrics, command, folding)
 
 
 def _unit(fold: Mapping[str, int | str]) -> str:

@@ -37,8 +37,10 @@ def energy_of(bill: Bill, kind: str, count: int, bits_a: int, bits_b: int, bits_
 
 
 @pytest.mark.parametrize("kind", ["shift_var", "shift_channel"])
-def test_a_floating_point_number_is_shifted_by_an_adder_of_its_exponent(kind: str) -> None:
-    bill = bill_of("asic-45nm-horowitz", real_format="fp32")
+@pytest.mark.parametrize("column", ["asic-45nm-horowitz", "asic-45nm-nangate"])
+def test_a_floating_point_number_is_shifted_by_an_adder_of_its_exponent(kind: str, column: str) -> None:
+    bill = bill_of(column, real_format="fp32")
+    assert unit_energy(bill, "add", 7) < unit_energy(bill, "add", 8) < unit_energy(bill, "add", 9)
     assert energy_of(bill, kind, 7, 32, 5) == pytest.approx(7 * unit_energy(bill, "add", 8))
 
 

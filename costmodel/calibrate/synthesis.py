@@ -43,6 +43,7 @@ _LUTS = {
     **{f"LUT{k}": 1 for k in range(1, 7)}, "LUT4": 1, "SB_LUT4": 1, "INV": 0, "SRL16E": 1, "SRLC32E": 1,
     "RAM32X1D": 2, "RAM64X1D": 2, "RAM32M": 4, "RAM64M": 4, "RAM128X1D": 4, "RAM256X1S": 4, "RAM32X1S": 1,
     "RAM64X1S": 1, "RAM128X1S": 2, "TRELLIS_DPR16X4": 4,
+    "CCU2C": 2,  # two LUTs and their carries
 }  # fmt: skip
 _OTHERS = {
     "CARRY4": ("carry", 1), "CCU2C": ("carry", 1), "SB_CARRY": ("carry", 1),
@@ -86,11 +87,12 @@ def counts(cells: Mapping[str, int]) -> dict[str, int]:
     """Resources of a netlist's cells by type. Raises ``KeyError`` for a cell that nothing is known of."""
     found = dict.fromkeys(METRICS, 0)
     for cell, number in cells.items():
-        if cell in _LUTS:
-            found["lut"] += _LUTS[cell] * number
-        elif cell in _OTHERS:
+        found["lut"] += _LUTS.get(cell, 0) * number
+        if cell in _OTHERS:
             metric, each = _OTHERS[cell]
             found[metric] += each * number
+        elif cell in _LUTS:
+            continue
         elif cell.startswith(_REGISTERS):
             found["ff"] += number
         elif not cell.startswith(_FREE):

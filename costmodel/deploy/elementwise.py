@@ -66,6 +66,19 @@ def shift_negative(x: Array, factor: Array, left: Array) -> Array:
 
 
 @njit(cache=True, nogil=True)
+def scale_negative(x: Array, slope: Array) -> Array:
+    """x where x >= 0, else x * slope rounded to nearest; ``slope`` are real numbers."""
+    out = np.empty(x.shape, np.int64)
+    for i in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            f = slope[c]
+            for s in range(x.shape[2]):
+                value = np.int64(x[i, c, s])
+                out[i, c, s] = value if value >= 0 else np.int64(np.rint(x[i, c, s] * f))
+    return out
+
+
+@njit(cache=True, nogil=True)
 def cut(x: Array, limits: Array, rising: Array, low: int) -> Array:
     """1 from the limit on (rising) or up to it (falling), else ``low``, as int8."""
     out = np.empty(x.shape, np.int8)

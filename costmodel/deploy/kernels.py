@@ -191,3 +191,59 @@ def add_or_subtract(columns: Array, masks: Array) -> Array:
             for c in range(o):
                 row[c] += (value ^ mask[c]) - mask[c]
     return out
+
+
+@njit(cache=True, nogil=True)
+def max_windows(x: Array, kernel: tuple[int, int], stride: tuple[int, int], pads: tuple[int, int],
+                dilation: tuple[int, int], lowest: Any, out: Array) -> None:  # fmt: skip
+    """The largest element of every window of maps ``[n, c, h, w]``, ``lowest`` where nothing lies in the map."""
+    n, c, h_out, w_out = out.shape
+    h, w = x.shape[2], x.shape[3]
+    for i in range(n):
+        for channel in range(c):
+            rows = x[i, channel]
+            for y in range(h_out):
+                best = out[i, channel, y]
+                for at in range(w_out):
+                    best[at] = lowest
+                for ky in range(kernel[0]):
+                    iy = y * stride[0] - pads[0] + ky * dilation[0]
+                    if iy < 0 or iy >= h:
+                        continue
+                    row = rows[iy]
+                    for kx in range(kernel[1]):
+                        shift = kx * dilation[1] - pads[1]
+                        first = max(0, (stride[1] - 1 - shift) // stride[1])
+                        last = min(w_out, (w - 1 - shift) // stride[1] + 1)
+                        for at in range(first, last):
+                            value = row[at * stride[1] + shift]
+                            if value > best[at]:
+                                best[at] = value
+
+
+@njit(cache=True, nogil=True)
+def depthwise(x: Array, weight: Array, stride: tuple[int, int], pads: tuple[int, int], dilation: tuple[int, int],
+              out: Array) -> None:  # fmt: skip
+    """Real maps ``[n, c, h, w]`` with ``[o, kh, kw]`` filters, ``o / c`` of them a channel -> ``out [n, o, h, w]``."""
+    n, o, h_out, w_out = out.shape
+    h, w = x.shape[2], x.shape[3]
+    each = o // x.shape[1]
+    for i in range(n):
+        for filters in range(o):
+            rows = x[i, filters // each]
+            for y in range(h_out):
+                sums = out[i, filters, y]
+                for at in range(w_out):
+                    sums[at] = 0.0
+                for ky in range(weight.shape[1]):
+                    iy = y * stride[0] - pads[0] + ky * dilation[0]
+                    if iy < 0 or iy >= h:
+                        continue
+                    row = rows[iy]
+                    for kx in range(weight.shape[2]):
+                        factor = weight[filters, ky, kx]
+                        shift = kx * dilation[1] - pads[1]
+                        first = max(0, (stride[1] - 1 - shift) // stride[1])
+                        last = min(w_out, (w - 1 - shift) // stride[1] + 1)
+                        for at in range(first, last):
+                            sums[at] += row[at * stride[1] + shift] * factor

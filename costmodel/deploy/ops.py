@@ -11,7 +11,7 @@ import numpy as np
 
 # Importing the others registers what they carry out.
 from costmodel.deploy import moves, pointwise, sums, windows  # noqa: F401
-from costmodel.deploy.elementwise import by_channel, cut, scale_add, shift_add, shift_negative
+from costmodel.deploy.elementwise import by_channel, cut, scale_add, scale_negative, shift_add, shift_negative
 from costmodel.deploy.program import Array, Instruction
 from costmodel.deploy.tally import OPS, Tally, count, executes
 
@@ -119,6 +119,9 @@ def prelu_int(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     _count_scale(i, value.size, tally)
     if "slope" in i.arrays:
+        flat = by_channel(value, i.arrays["slope"])
+        if flat is not None:
+            return scale_negative(*flat).reshape(value.shape)
         low = np.rint(value * i.arrays["slope"]).astype(np.int64)
     else:
         flat = by_channel(value, i.arrays["factor"], i.arrays["left"])

@@ -177,6 +177,8 @@ def _correlate(i: Instruction, x: Array, weight: Array) -> Array:
         return np.asarray(x @ weight.T)
     o, channels, *kernel = weight.shape
     groups = int(i.params.get("groups", 1))
+    if channels == 1 and groups > 1 and len(kernel) == 2:
+        return _depthwise(i, x, weight[:, 0])
     columns = _columns(i, x, tuple(kernel))
     rows = columns.shape[: 1 + len(kernel)]
     parts = []
@@ -186,6 +188,17 @@ def _correlate(i: Instruction, x: Array, weight: Array) -> Array:
         parts.append((part.reshape(math.prod(rows), -1) @ filters.T).reshape(*rows, -1))
     result = parts[0] if groups == 1 else np.concatenate(parts, -1)
     return np.ascontiguousarray(np.moveaxis(result, -1, 1))
+
+
+def _depthwise(i: Instruction, x: Array, weight: Array) -> Array:
+    from costmodel.deploy.kernels import depthwise
+
+    stride, padding, dilation = _pairs(i)
+    sizes = [out_size(n, k, s, p, d) for n, k, s, p, d in
+             zip(x.shape[2:], weight.shape[1:], stride, padding, dilation, strict=True)]  # fmt: skip
+    out = np.empty((len(x), len(weight), *sizes))
+    depthwise(np.ascontiguousarray(x), np.ascontiguousarray(weight), stride, padding, dilation, out)
+    return out
 
 
 def _scatter(i: Instruction, x: Array, weight: Array) -> Array:

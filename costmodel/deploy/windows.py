@@ -46,9 +46,21 @@ def max_pool(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     (value,) = x
     kernel = i.params["kernel"]
     lowest = -np.inf if value.dtype.kind == "f" else np.iinfo(value.dtype).min
-    result = _fold(np.maximum, windows(i, value, lowest), len(kernel))
+    flat = len(kernel) == 2 and value.ndim == 4 and value.dtype.kind != "f"  # a largest number may be NaN
+    result = _largest(i, value, lowest) if flat else _fold(np.maximum, windows(i, value, lowest), len(kernel))
     count(tally, i, "compare", result.size * (math.prod(kernel) - 1))
     return result
+
+
+def _largest(i: Instruction, x: Array, lowest: int) -> Array:
+    from costmodel.deploy.kernels import max_windows
+
+    shape = windows(i, x[:1, :1], lowest).shape[2:4]
+    out = np.empty((*x.shape[:2], *shape), x.dtype)
+    kernel, stride, padding = (tuple(i.params[name]) for name in ("kernel", "stride", "padding"))
+    dilation = tuple(i.params.get("dilation") or (1, 1))
+    max_windows(np.ascontiguousarray(x), kernel, stride, padding, dilation, x.dtype.type(lowest), out)
+    return out
 
 
 @executes("pooled_sum")

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from costmodel.deploy.elementwise import by_channel, cut, scale_add, shift_add, shift_negative
+from costmodel.deploy.elementwise import by_channel, cut, scale_add, scale_negative, shift_add, shift_negative
 from costmodel.deploy.kernels import pack_signs
 from costmodel.deploy.ops import OPS, shift
 from costmodel.deploy.program import Instruction
@@ -139,3 +139,34 @@ def test_one_pass_kernels_equal_plain_arithmetic(seed):
     assert np.array_equal(shift_negative(*by_channel(x, factor, left)).reshape(x.shape), low)
     high = np.where(rising == 1, x >= limits, x <= limits)
     assert np.array_equal(cut(*by_channel(x, limits, rising), -1).reshape(x.shape), 2 * high.astype(int) - 1)
+    low = np.where(x >= 0, x, np.rint(x * scale).astype(np.int64))
+    assert np.array_equal(scale_negative(*by_channel(x, scale)).reshape(x.shape), low)
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutions(), st.sampled_from([np.int8, np.int32, np.int64]))
+def test_largest_of_windows_of_integers_are_those_of_pytorch(geometry, kind):
+    kernel, stride, dilation, padding, size, *_, seed = geometry
+    padding = tuple(min(p, k // 2) for p, k in zip(padding, kernel, strict=True))  # all that PyTorch takes
+    assume(all(n + 2 * p >= dilation * (k - 1) + 1 for n, p, k in zip(size, padding, kernel, strict=True)))
+    x = np.random.default_rng(seed).integers(-100, 100, (2, 3, *size)).astype(kind)
+    params = {"kernel": list(kernel), "stride": [stride] * 2, "padding": list(padding), "dilation": [dilation] * 2}
+    tally = Counter()
+    got = OPS["max_pool"](Instruction("max_pool", 1, (0,), (), "m", 0, "max_pool", params), [x], tally)
+    expected = F.max_pool2d(torch.tensor(x.astype(np.float64)), kernel, stride, padding, dilation).numpy()
+    assert got.dtype == kind and np.array_equal(got, expected)
+    assert tally["m", 0, "max_pool", "compare"] == got.size * (kernel[0] * kernel[1] - 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutions(), st.integers(1, 3), st.integers(2, 9))
+def test_depthwise_sums_are_those_of_pytorch(geometry, each, channels):
+    kernel, stride, dilation, padding, size, *_, seed = geometry
+    rng = np.random.default_rng(seed)
+    x, weight = rng.standard_normal((2, channels, *size)), rng.standard_normal((channels * each, 1, *kernel))
+    geometry = (kernel, stride, dilation, padding, size, channels)
+    made = instruction("real_sum", geometry, arrays={"weight": weight}, fraction=-1, products=[])
+    got = OPS["real_sum"](made, [x], None)
+    assert got.shape[1] == channels * each
+    expected = torch_conv(geometry, x, weight)
+    assert np.allclose(got, expected, rtol=1e-12, atol=1e-12)

@@ -196,29 +196,32 @@ def add_or_subtract(columns: Array, masks: Array) -> Array:
 @njit(cache=True, nogil=True)
 def max_windows(x: Array, kernel: tuple[int, int], stride: tuple[int, int], pads: tuple[int, int],
                 dilation: tuple[int, int], lowest: Any, out: Array) -> None:  # fmt: skip
-    """The largest element of every window of maps ``[n, c, h, w]``, ``lowest`` where nothing lies in the map."""
+    """The largest element of every window of maps ``[n, c, h, w]``, ``lowest`` where nothing lies in the map.
+
+    Rows of a window first, which reads memory in order, then its columns.
+    """
     n, c, h_out, w_out = out.shape
     h, w = x.shape[2], x.shape[3]
+    before = pads[1]
+    width = max((w_out - 1) * stride[1] + dilation[1] * (kernel[1] - 1) + 1, before + w)
+    tallest = np.empty(width, x.dtype)
     for i in range(n):
         for channel in range(c):
-            rows = x[i, channel]
             for y in range(h_out):
-                best = out[i, channel, y]
-                for at in range(w_out):
-                    best[at] = lowest
+                tallest[:] = lowest
+                middle = tallest[before : before + w]
                 for ky in range(kernel[0]):
                     iy = y * stride[0] - pads[0] + ky * dilation[0]
-                    if iy < 0 or iy >= h:
-                        continue
-                    row = rows[iy]
-                    for kx in range(kernel[1]):
-                        shift = kx * dilation[1] - pads[1]
-                        first = max(0, (stride[1] - 1 - shift) // stride[1])
-                        last = min(w_out, (w - 1 - shift) // stride[1] + 1)
-                        for at in range(first, last):
-                            value = row[at * stride[1] + shift]
-                            if value > best[at]:
-                                best[at] = value
+                    if 0 <= iy < h:
+                        row = x[i, channel, iy]
+                        for at in range(w):
+                            middle[at] = max(middle[at], row[at])
+                best = out[i, channel, y]
+                for at in range(w_out):
+                    value = tallest[at * stride[1]]
+                    for kx in range(1, kernel[1]):
+                        value = max(value, tallest[at * stride[1] + kx * dilation[1]])
+                    best[at] = value
 
 
 @njit(cache=True, nogil=True)
@@ -228,22 +231,27 @@ def depthwise(x: Array, weight: Array, stride: tuple[int, int], pads: tuple[int,
     n, o, h_out, w_out = out.shape
     h, w = x.shape[2], x.shape[3]
     each = o // x.shape[1]
+    step = stride[1]
     for i in range(n):
         for filters in range(o):
             rows = x[i, filters // each]
             for y in range(h_out):
                 sums = out[i, filters, y]
-                for at in range(w_out):
-                    sums[at] = 0.0
+                sums[:] = 0.0
                 for ky in range(weight.shape[1]):
                     iy = y * stride[0] - pads[0] + ky * dilation[0]
                     if iy < 0 or iy >= h:
                         continue
-                    row = rows[iy]
                     for kx in range(weight.shape[2]):
                         factor = weight[filters, ky, kx]
                         shift = kx * dilation[1] - pads[1]
-                        first = max(0, (stride[1] - 1 - shift) // stride[1])
-                        last = min(w_out, (w - 1 - shift) // stride[1] + 1)
-                        for at in range(first, last):
-                            sums[at] += row[at * stride[1] + shift] * factor
+                        first = max(0, (step - 1 - shift) // step)
+                        last = max(first, min(w_out, (w - 1 - shift) // step + 1))
+                        inside = sums[first:last]
+                        if step == 1:
+                            row = rows[iy, first + shift : last + shift]
+                            for at in range(len(inside)):
+                                inside[at] += row[at] * factor
+                        else:
+                            for at in range(len(inside)):
+                                inside[at] += rows[iy, (first + at) * step + shift] * factor

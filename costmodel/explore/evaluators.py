@@ -189,12 +189,10 @@ class Foldings:
             return [{} for _ in clocks]
         interval = rows[:, 0]
         first = self._first(choices, interval)
-        found: list[dict[str, Any]] = [{"latency_s": first / clock} for clock in clocks]
-        if "energy_J" in wanted:
-            clocked = self._clocked_of(choices, interval)
-            for table, clock in zip(found, clocks, strict=True):
-                table |= self._energy(first, interval, clocked, clock)
-        return found
+        none = np.zeros((len(choices), len(RESOURCES)), dtype=np.int64)
+        clocked = self._clocked_of(choices, interval) if "energy_J" in wanted else none
+        names = {"energy_J", "latency_s"} & {*wanted}
+        return [{n: v for n, v in self._timed(first, interval, clocked, c).items() if n in names} for c in clocks]
 
     def _first(self, choices: NDArray[np.integer[Any]], interval: Ints) -> Ints:
         """Cycles of one image [n] through foldings with these choices [n, units], a few at a time."""
@@ -231,16 +229,15 @@ class Foldings:
         whole = choices.astype(np.int64)
         return np.array([design.price(row, int(t))[1] for row, t in zip(whole, at, strict=True)])
 
-    def _energy(self, first: Ints, interval: Ints, clocked: Ints, clock: float) -> dict[str, Any]:
-        """Energy of an image [n], from the lines of the bill; nothing where the target has no power. ``clocked`` [n, 5]
-        are costs of designs that are priced for their energy."""
+    def _timed(self, first: Ints, interval: Ints, clocked: Ints, clock: float) -> dict[str, Any]:
+        """Latency and energy of an image [n], from the lines of the bill; no energy where the target has no power.
+        ``clocked`` [n, 5] are costs of designs that are priced for their energy."""
         space = self.space
         of = reals(clocked.reshape(-1, len(RESOURCES))).T
         amounts = {"lut": of[LUT], "ff": of[FF], "memory_bits": of[BRAM], "dsp": of[DSP]}
         job = make_job(self.ledger, space.target, {**space.settings, "clock": clock})
         timing = Timing.of(job, first, interval, amounts)
-        sums = arrays.sums(timing.lines(), timing.constants)
-        return {"energy_J": sums["energy_J"]} if "energy_J" in sums else {}
+        return arrays.sums(timing.lines(), timing.constants)
 
 
 class Mappings:

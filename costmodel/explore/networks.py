@@ -201,7 +201,10 @@ def _own_figure(item: Mapping[str, Any], place: str, variants: int) -> Figure | 
     value = item.get("accuracy")
     for key in ("kind", "epochs", "note"):
         if value is None and key in item:
-            raise CostmodelError(f"{place}: {key} is of an accuracy: give accuracy: as well")
+            raise CostmodelError(
+                f"{place}: {key} is of an accuracy: give accuracy: as well; what the factory takes by "
+                f"that name stands in arguments: {{{key}: ...}}"
+            )
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value <= 100:

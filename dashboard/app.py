@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
 from costmodel.dashboard import results
 from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.own import Own
 from costmodel.dashboard.pages import compare, design, explorer, sweeps
 from costmodel.dashboard.pages.choices import MAX_PINS
 from costmodel.dashboard.pages.common import aria
@@ -34,14 +35,17 @@ LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 def make_app(
-    folder: Path = results.DATA, sweep_folders: Sequence[Path] = (), hosts: Sequence[str] | None = LOCAL
+    folder: Path = results.DATA,
+    sweep_folders: Sequence[Path] = (),
+    hosts: Sequence[str] | None = LOCAL,
+    own: Own | None = None,
 ) -> Dash:
     """The application over a folder of results and result folders of sweeps.
 
     ``hosts`` are the names by which it may be addressed, so that no page of another site can speak to it under a name
     of its own; None allows any. Raises :class:`CostmodelError` where the results cannot be read.
     """
-    catalogue = Catalogue(folder)
+    catalogue = Catalogue(folder, own)
     found = open_folders(list(sweep_folders))
     app = Dash(
         "costmodel",
@@ -68,6 +72,7 @@ def make_app(
         id="mantine",
         theme={"primaryColor": "blue", "defaultRadius": "sm", "fontFamily": "inherit"},
     )
+    catalogue.start()
     _shell(app, catalogue, found)
     explorer.register(app, catalogue)
     design.register(app, catalogue)
@@ -117,7 +122,8 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
                 ),
                 html.Div(notices, id="notice", role="alert", className="notice" if notices else ""),
                 dcc.Store(id="pins", data=pins),
-                dcc.Store(id="x-version", data=0),
+                dcc.Store(id="x-version", data=catalogue.pricing.version),
+                dcc.Interval(id="pulse", interval=2000, disabled=not catalogue.pricing.pending),
                 html.Main(
                     dmc.Tabs(
                         [
@@ -140,6 +146,20 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
             className="shell",
             **{"data-theme": theme},
         )
+
+    @app.callback(
+        Output("x-version", "data"),
+        Output("pulse", "disabled"),
+        Output("pending", "children"),
+        Input("pulse", "n_intervals"),
+        Input("upload-said", "children"),
+        State("x-version", "data"),
+    )
+    def told(_: Any, _said: Any, version: Any) -> Any:
+        """While designs of the user's own are priced, the figure follows."""
+        work, now = catalogue.pricing, catalogue.pricing.version
+        said = f"Pricing what is yours: {work.done:,} of {work.total:,} designs." if work.pending else ""
+        return no_update if version == now else now, not work.pending, said
 
     # A link's values are read in the browser from these components, in the order of FIELDS.
     keys = list(FIELDS)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from costmodel.dashboard import results
 from costmodel.dashboard.items import Figure, Item, accuracies, items_of
+from costmodel.dashboard.own import Own
+from costmodel.dashboard.pricing import Pricing
 from costmodel.dashboard.state import written
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.ledger import level_of
@@ -35,31 +37,73 @@ _HELD = 128
 
 
 class Catalogue:
-    """All shipped results, plus the targets that were uploaded while the program runs."""
+    """All shipped results, and what is the user's own: networks, targets and accuracies that were given at the start,
+    and targets that were uploaded while the program runs."""
 
-    def __init__(self, folder: Path = results.DATA) -> None:
+    def __init__(self, folder: Path = results.DATA, own: Own | None = None) -> None:
         self.folder = folder
+        self.own = own or Own()
         self.results = results.read(folder)
+        self.mine = {n.row.name: n for n in self.own.networks}
         self.networks = {row.name: row for row in self.results.networks}
+        if both := self.networks.keys() & self.mine.keys():
+            raise CostmodelError(f"network {', '.join(both)} is among the shipped ones already")
+        self.networks |= {name: n.row for name, n in self.mine.items()}
         self.targets = {row.name: row for row in self.results.targets}
-        self.uploaded: dict[str, Target] = {}
-        #: The files of the uploaded targets, for programs that read targets from files.
-        self.files: dict[str, str] = {}
+        #: Targets of the user's own, those of the start first, and the files of them all.
+        self.uploaded: dict[str, Target] = {t.row.name: t.target for t in self.own.targets}
+        self.files: dict[str, str] = {t.row.name: t.text for t in self.own.targets}
+        self._mine: dict[tuple[str, str], list[Item]] = {}
+        self.pricing = Pricing(self._price)
         self._ledgers: OrderedDict[tuple[Any, ...], Ledger] = OrderedDict()
         self._estimates: OrderedDict[tuple[Any, ...], Estimate] = OrderedDict()
         self._lock = Lock()
 
     @cached_property
     def accuracies(self) -> dict[str, list[Figure]]:
-        return accuracies(self.results.networks)
+        return accuracies(self.networks.values(), self.own.accuracies)
 
     @cached_property
-    def items(self) -> list[Item]:
+    def _shipped(self) -> list[Item]:
         found: list[Item] = []
         for row in self.results.designs:
             network, target = self.networks[row.network], self.targets[row.target]
             found += items_of(network, target, row, self.accuracies.get(row.network, ()))
         return found
+
+    @property
+    def items(self) -> list[Item]:
+        """All designs that are priced by now."""
+        return [*self._shipped, *(item for items in list(self._mine.values()) for item in items)]
+
+    def start(self) -> None:
+        """Price what is the user's own, in the background."""
+        self.pricing.add((n, t) for n in self.mine for t in self._by_cost())
+        for target in self.own.targets:
+            self.price_on(target.row.name)
+
+    def price_on(self, target: str) -> None:
+        """Price all networks on a target of the user's own, in the background."""
+        self.pricing.add((name, target) for name in self.networks)
+
+    def forget(self, target: str) -> None:
+        """A target that was uploaded is gone, and with it its designs."""
+        self.uploaded.pop(target, None)
+        self.files.pop(target, None)
+        self._mine = {pair: items for pair, items in self._mine.items() if pair[1] != target}
+
+    def _by_cost(self) -> list[str]:
+        """The shipped targets, those that are priced at once first."""
+        return sorted(self.targets, key=lambda name: self.targets[name].kind == "fpga")
+
+    def _price(self, network: str, target: str) -> None:
+        if target not in self.uploaded and target not in self.targets:
+            return
+        spec = self.target(target)
+        row = results.design_row(network, self.profile(network), spec)
+        shown = self.targets.get(target) or results.TargetRow(target, spec.kind, spec.title)
+        known = self.accuracies.get(network, ())
+        self._mine[network, target] = items_of(self.networks[network], shown, row, known, own=True)
 
     def values(self, attribute: str) -> list[str]:
         """Every value of an attribute, in order of first appearance."""
@@ -71,6 +115,8 @@ class Catalogue:
         return self.networks[name]
 
     def profile(self, network: str) -> Profile:
+        if network in self.mine:
+            return self.mine[network].profile
         return results.profile(self.network(network).name, self.folder)
 
     def target(self, name: str) -> Target:
@@ -142,10 +188,13 @@ class Catalogue:
         import shlex
 
         row = self.network(network)
-        words = ["costmodel", "profile", "--model", row.model]
-        if row.arguments:
-            words += ["--model-args", json.dumps(row.arguments)]
-        words += ["--target", target if target in self.targets else "FILE.yaml"]
+        words = ["costmodel", "profile"]
+        if network in self.mine:
+            words += self.mine[network].flags
+        else:
+            words += ["--model", row.model, *(["--model-args", json.dumps(row.arguments)] if row.arguments else [])]
+        known = target in self.targets or target in {t.row.name for t in self.own.targets}
+        words += ["--target", target if known else "FILE.yaml"]
         for name, value in self.settings(target, settings, level).items():
             words += ["--set", f"{name}={written(value)}"]
         if level == "as_written":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from costmodel.dashboard import results
 from costmodel.dashboard.results import DesignRow, NetworkRow, TargetRow
 from costmodel.targets.quantity import Interval
 from costmodel.views.plots.scatter import Design
+
+if TYPE_CHECKING:
+    from costmodel.train.records import Accuracy
 
 #: Attributes by which designs are filtered and coloured.
 ATTRIBUTES = ("family", "topology", "normaliser", "bits", "kind", "target", "network", "scope", "evidence")
@@ -52,26 +55,25 @@ class Item:
         return str(getattr(self, name))
 
 
-def accuracies(networks: Iterable[NetworkRow]) -> dict[str, list[Figure]]:
-    """Every accuracy that is known of networks: measured on the test set, published for the network as it is listed."""
-    from costmodel.train.records import measured, of_record
-    from costmodel.zoo import registry
+def accuracies(networks: Iterable[NetworkRow], given: Sequence[Accuracy] = ()) -> dict[str, list[Figure]]:
+    """Every accuracy that is known of networks on their own data set: ``given`` by the user, measured on the test set,
+    published for the network as it is listed. A figure is of just the arguments that it names."""
+    from costmodel.train.records import accuracies as figures_of
+    from costmodel.train.records import width_of
 
-    table: dict[str, list[Figure]] = {}
-    for record in measured():
-        if record.held_out == "test":
-            figure = of_record(record)
-            arguments = dict(record.options) | ({} if record.width == 1 else {"width": record.width})
-            epochs = "+".join(map(str, record.epochs))
-            table.setdefault(results.title(record.network, arguments), []).append(
-                Figure(figure.top1, "measured", f"{epochs} epochs", figure.conditions)
-            )
+    found: dict[str, list[Figure]] = {}
     for row in networks:
-        if not row.arguments and row.model in registry.list_models():
-            for p in registry.entry(row.model).published:
-                words = f"{p.source}{': ' + p.note if p.note else ''}"
-                table.setdefault(row.name, []).append(Figure(p.top1, "published", "", words))
-    return table
+        width, options = width_of(row.arguments)
+        known = figures_of(row.model, width, options, given)
+        found[row.name] = [_figure(f) for f in known if not f.data or f.data == row.dataset]
+    return found
+
+
+def _figure(f: Accuracy) -> Figure:
+    effort = f"{f.epochs} epochs" if f.epochs else ""
+    if f.kind == "measured" and f.source.startswith("costmodel"):
+        return Figure(f.top1, f.kind, effort, f.conditions)
+    return Figure(f.top1, f.kind, effort, ": ".join(filter(None, (f.source, f.conditions))))
 
 
 def items_of(

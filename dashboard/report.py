@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,9 @@ def orders(catalogue: Catalogue, designs: Iterable[str]) -> list[Order]:
             )
         settings = texts(catalogue.settings(target, given))
         key = (target, *settings) if settings else ()
+        if network in catalogue.mine:
+            words = shlex.join(["costmodel", "report", *catalogue.mine[network].flags, "--target", target])
+            raise CostmodelError(f"a report of a network of yours is made by the command line: {words} -o report.pdf")
         if catalogue.network(network).arguments:
             variants[network] = None
             continue

@@ -24,7 +24,7 @@ from costmodel.ledger.ledger import Profile
 from costmodel.metrics import headlines
 
 if TYPE_CHECKING:
-    from costmodel.targets.estimate import Estimate
+    from costmodel.targets.spec import Target
 
 DATA = Path(__file__).parent / "data"
 FORMAT = 3
@@ -114,7 +114,7 @@ def make(folder: Path = DATA) -> Results:
         payload = msgspec.json.encode(made)
         atomic_write(folder / "profiles" / _file(row.name), gzip.compress(payload, 9, mtime=0))
         networks.append(row)
-        designs += [_design(row.name, made, target.name) for target in targets]
+        designs += [design_row(row.name, made, target.name) for target in targets]
         print(f"{row.name}: {len(targets)} targets", file=sys.stderr, flush=True)
     results = Results(FORMAT, networks, targets, designs)
     atomic_write(folder / "designs.json.gz", gzip.compress(msgspec.json.encode(results), 9, mtime=0))
@@ -128,7 +128,6 @@ def make(folder: Path = DATA) -> Results:
 def _networks() -> Iterator[tuple[NetworkRow, Profile]]:
     """Every network of the catalogue, and every variant of one whose accuracy was measured."""
     import costmodel
-    from costmodel.ledger.conventions import convention
     from costmodel.train.records import measured
     from costmodel.zoo import registry
 
@@ -142,27 +141,26 @@ def _networks() -> Iterator[tuple[NetworkRow, Profile]]:
     for name, (model, arguments) in wanted.items():
         entry = registry.entry(model)
         made = costmodel.profile(model, arguments=arguments or None)
-        metrics = {c: float(convention(c).count(made).total) for c in ("ops64", "macs")}
-        metrics |= {
-            "mul": made.deployed.total("mul"),
-            "weight_bits": made.deployed.weight_bits(),
-            "parameters": made.parameters,
-        }
-        yield (
-            NetworkRow(
-                name,
-                model,
-                arguments,
-                entry.family,
-                entry.topology,
-                entry.normaliser,
-                entry.dataset,
-                _bits(made),
-                metrics,
-                entry.source,
-            ),
-            made,
-        )
+        of = (entry.family, entry.topology, entry.normaliser)
+        yield network_row(name, model, arguments, made, *of, dataset=entry.dataset, source=entry.source), made
+
+
+def network_row(
+    name: str, model: str, arguments: dict[str, Any], made: Profile, family: str = "", topology: str = "",
+    normaliser: str = "", *, dataset: str, source: str = "",
+) -> NetworkRow:  # fmt: skip
+    """The row of a profiled network, with the metrics that are the network's alone."""
+    from costmodel.ledger.conventions import convention
+
+    metrics = {c: float(convention(c).count(made).total) for c in ("ops64", "macs")}
+    metrics |= {
+        "mul": made.deployed.total("mul"),
+        "weight_bits": made.deployed.weight_bits(),
+        "parameters": made.parameters,
+    }
+    return NetworkRow(
+        name, model, arguments, family, topology, normaliser, dataset, _bits(made), metrics, source
+    )  # fmt: skip
 
 
 def title(model: str, arguments: dict[str, Any]) -> str:
@@ -171,16 +169,15 @@ def title(model: str, arguments: dict[str, Any]) -> str:
     return f"{model} ({words})" if words else model
 
 
-def _design(network: str, made: Profile, target: str) -> DesignRow:
+def design_row(network: str, made: Profile, target: str | Target) -> DesignRow:
+    """A network priced on a target; what the target cannot run says so."""
+    from costmodel.targets import estimate as price
+
+    name = target if isinstance(target, str) else target.name
     try:
-        estimate = made.estimate(target)
+        estimate = price(made, target)
     except CostmodelError as error:  # a target that cannot run this network says so; that is a result, too
-        return DesignRow(network, target, str(error), {})
-    return priced(network, target, estimate)
-
-
-def priced(network: str, target: str, estimate: Estimate) -> DesignRow:
-    """The row of an estimate."""
+        return DesignRow(network, name, str(error), {})
     metrics = {}
     for name in headlines():
         if estimate.has(name):
@@ -188,7 +185,7 @@ def priced(network: str, target: str, estimate: Estimate) -> DesignRow:
             metrics[name] = (_round(total.value), _round(total.low), _round(total.high))
     left_out = {name: why for name, why in estimate.left_out.items() if name in metrics}
     misfit = "; ".join(estimate.misfit)
-    return DesignRow(network, target, misfit, metrics, estimate.scope, estimate.notes, left_out)
+    return DesignRow(network, name, misfit, metrics, estimate.scope, estimate.notes, left_out)
 
 
 def _bits(made: Profile) -> str:

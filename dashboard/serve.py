@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError, MissingExtraError
+
+if TYPE_CHECKING:
+    from costmodel.dashboard.own import Own
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-def make_server(host: str, port: int, results: str | None = None, sweeps: list[str] | None = None) -> Any:
+def make_server(
+    host: str, port: int, results: str | None = None, sweeps: list[str] | None = None, own: Own | None = None
+) -> Any:
     """A server that is bound and not yet serving. Raises :class:`CostmodelError` where it cannot be."""
     try:
         import dash  # noqa: F401
@@ -30,7 +35,7 @@ def make_server(host: str, port: int, results: str | None = None, sweeps: list[s
         _ = Sweep(Path(sweep)).parts  # says what is wrong with a folder, before the browser opens
     hosts = application.LOCAL if host in LOCAL else None
     folder = Path(results) if results else DATA
-    app = application.make_app(folder, [Path(s) for s in sweeps or ()], hosts)
+    app = application.make_app(folder, [Path(s) for s in sweeps or ()], hosts, own)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:
         return bind(host, port, app.server, threaded=True)

@@ -15,6 +15,7 @@ from costmodel.errors import CostmodelError
 MAX_BYTES = 256 * 1024
 #: Uploaded targets that are kept at a time.
 MAX_TARGETS = 8
+PREFIX = "uploaded-"
 
 
 def take(catalogue: Catalogue, contents: Any) -> str:
@@ -23,7 +24,7 @@ def take(catalogue: Catalogue, contents: Any) -> str:
 
     text = _text(contents)
     _check(text)
-    name = f"uploaded-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    name = f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     with tempfile.TemporaryDirectory(prefix="costmodel-") as folder:
         path = Path(folder) / f"{name}.yaml"
         path.write_text(text, encoding="utf-8")
@@ -31,10 +32,8 @@ def take(catalogue: Catalogue, contents: Any) -> str:
             target = load_target(str(path))
         except CostmodelError as error:
             raise CostmodelError(str(error).replace(str(path), "the file").replace(folder, "")) from None
-    while len(catalogue.uploaded) >= MAX_TARGETS:
-        oldest = next(iter(catalogue.uploaded))
-        catalogue.uploaded.pop(oldest)
-        catalogue.files.pop(oldest, None)
+    while len(sent := [n for n in catalogue.uploaded if n.startswith(PREFIX)]) >= MAX_TARGETS:
+        catalogue.forget(sent[0])
     catalogue.uploaded[name], catalogue.files[name] = target, text
     return name
 

@@ -168,7 +168,9 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             name = upload.take(catalogue, contents)
         except CostmodelError as error:
             return str(error), no_update, no_update
-        return f"{catalogue.uploaded[name].title} is loaded until the program ends.", targets(catalogue), name
+        catalogue.price_on(name)
+        said = f"{catalogue.uploaded[name].title} is loaded until the program ends; all networks are priced on it."
+        return said, targets(catalogue), name
 
     reporting.register(
         app,

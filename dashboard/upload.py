@@ -6,6 +6,8 @@ import base64
 import binascii
 import hashlib
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ MAX_BYTES = 256 * 1024
 #: Uploaded targets that are kept at a time.
 MAX_TARGETS = 8
 PREFIX = "uploaded-"
+#: The largest shipped target has some thousand events of YAML, six levels deep.
+MAX_EVENTS, MAX_DEPTH = 6000, 16
+#: CPU seconds in which a file of that size is read many times over.
+MAX_SECONDS = 1.0
 
 
 def take(catalogue: Catalogue, contents: Any) -> str:
@@ -50,6 +56,23 @@ def _text(contents: Any) -> str:
         raise CostmodelError("the file is no text in UTF-8; a target is a YAML file") from None
 
 
+def _bound(events: Iterable[Any]) -> None:
+    """Read the events one by one, and no further than a target file goes in number, depth and time."""
+    import yaml
+
+    begun, depth = time.thread_time(), 0
+    for number, event in enumerate(events):
+        if isinstance(event, yaml.AliasEvent):
+            raise CostmodelError("a target file from the browser may not use YAML aliases")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise CostmodelError(f"the file is nested more than {MAX_DEPTH} levels deep, which no target file is")
+        if number > MAX_EVENTS:
+            raise CostmodelError(f"the file has more than {MAX_EVENTS:,} entries, which no target file has")
+        if time.thread_time() - begun > MAX_SECONDS:
+            raise CostmodelError(f"the file takes more than {MAX_SECONDS:g} s to read, which no target file does")
+
+
 def _check(text: str) -> None:
     """No aliases (a few lines of them expand to gigabytes), and no base but the names of packaged files."""
     import yaml
@@ -58,8 +81,7 @@ def _check(text: str) -> None:
     from costmodel.targets.load import KINDS
 
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise CostmodelError("a target file from the browser may not use YAML aliases")
+        _bound(yaml.parse(text, Loader=yaml.SafeLoader))
         data = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise CostmodelError(f"the file is no valid YAML: {' '.join(str(error).split())[:200]}") from None

@@ -1,4 +1,5 @@
 import base64
+import time
 
 import pytest
 
@@ -45,6 +46,11 @@ def test_a_target_can_be_loaded_and_priced(catalogue):
         (sent("kind: asic\nbase: ../../secret"), "only packaged"),
         (sent("kind: asic\nbase: {a: b}"), "only packaged"),
         (sent("a: &a [1]\nb: [*a, *a]"), "aliases"),
+        (sent("a: " + "[" * 1500 + "]" * 1500), "levels deep"),
+        (sent("a: " + "{b: " * 90 + "1" + "}" * 90), "levels deep"),
+        (sent("a:\n" + "\n".join("  " * i + "b:" for i in range(1, 60))), "levels deep"),
+        (sent("base: pynq-z2\n" + "".join(f"k{i}: 1\n" for i in range(5000))), "entries"),
+        (sent("a: [" + "1," * 50_000 + "1]"), "entries"),
         (sent("!!python/object/apply:os.system ['true']"), "no valid YAML"),
         (sent("kind: asic\nbase: asic-45nm-nangate\nnonsense: 1"), "nonsense"),
     ],
@@ -55,6 +61,27 @@ def test_what_is_no_target_is_refused_and_said(catalogue, contents, said):
         upload.take(catalogue, contents)
     assert "/tmp" not in str(caught.value)
     assert catalogue.uploaded == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 60_000,
+        "? " * 60_000,
+        "- " * 60_000,
+        "".join(" " * i + "a:\n" for i in range(500)),
+        "a: '" + "''" * 100_000 + "'",
+        "a: {" + "b: {" * 20_000,
+        "base: pynq-z2\n" + "".join(f"k{i}: 1\n" for i in range(2900)),
+        "!<" + "a" * 100_000 + "> b",
+    ],
+)
+def test_a_hostile_file_is_refused_within_a_second(catalogue, text):
+    upload.take(catalogue, sent(GOOD))  # what is imported at the first
+    begun = time.process_time()
+    with pytest.raises(CostmodelError):
+        upload.take(catalogue, sent(text))
+    assert time.process_time() - begun < 1.5
 
 
 def test_only_a_few_are_kept():

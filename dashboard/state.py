@@ -49,6 +49,7 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "level": ("d-level", "value", "deployed", False),
     "count": ("d-convention", "value", "strict", False),
     "of": ("d-metric", "value", "operations", False),
+    "by": ("d-by", "value", "block", False),
     "layer": ("d-layer", "value", "", False),
     "pin": ("pins", "data", [], True),
     "cx": ("c-metric", "value", "energy_J", False),

@@ -8,6 +8,7 @@ page, is not taken for this one's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def given(
     for id, value in zip(ids, values, strict=True):
         name = id["name"]
         if id["of"] in (target, _both(network, target)) and name in parameters and value is not None and value != "":
-            found[name] = _base(parameters[name], value)
+            found[name] = _base(name, parameters[name], value)
     return catalogue.settings(target, found)
 
 
@@ -209,24 +210,53 @@ def _both(network: str, target: str) -> str:
 # -- single controls --------------------------------------------------------------------------------------------------
 
 
-def _base(parameter: Parameter, value: Any) -> Any:
-    """What was typed, in base units and of the parameter's type."""
+def _base(name: str, parameter: Parameter, value: Any) -> Any:
+    """What was typed, in base units and of the parameter's type. Raises :class:`CostmodelError` in the unit of the box
+    for what is no number or beyond the bounds."""
     if parameter.choices is not None:
         return next((c for c in parameter.choices if str(c) == str(value)), value)
     if isinstance(parameter.default, bool):
         return value in (True, "true", "True")
     if isinstance(parameter.default, (int, float)):
-        if not isinstance(value, (int, float)):
-            raise CostmodelError(f"“{str(value)[:40]}” is no number")
-        shown = value / SHOWN.get(parameter.unit, ("", 1.0))[1]
+        unit, factor = _unit(parameter)
+        typed = _number(name, value, unit)
+        for limit, beyond, words in ((parameter.min, -1, "at least"), (parameter.max, 1, "at most")):
+            if limit is not None and beyond * (typed - limit * factor) > 1e-9 * abs(limit * factor):
+                raise CostmodelError(
+                    f"{_title(name, '')}: {typed:g} {unit}".rstrip()
+                    + f": choose {words} {limit * factor:g} {unit}".rstrip()
+                )
+        shown = typed / factor
         nearest = round(shown)
         return nearest if abs(shown - nearest) < 1e-6 * max(1.0, abs(shown)) else shown
     return str(value)
 
 
+def _unit(parameter: Parameter) -> tuple[str, float]:
+    """The unit in which a choice is typed, and the factor from the base unit to it."""
+    return SHOWN.get(parameter.unit, ("" if parameter.unit == "1" else parameter.unit, 1.0))
+
+
+def _title(name: str, unit: str) -> str:
+    return NAMES.get(name, name.replace("_", " ")) + (f" [{unit}]" if unit else "")
+
+
+def _number(name: str, value: Any, unit: str) -> float:
+    """What was typed as a number of the box's unit: 200, 2e2, 1_000, 200 MHz."""
+    text = str(value).strip().removesuffix(unit or "\0").strip().replace("_", "").replace(",", "")
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        said = f"a number of {unit}" if unit else "a number"
+        raise CostmodelError(f"{_title(name, '')}: “{str(value)[:40]}” is not {said}")
+    return found
+
+
 def _control(of: Mapping[str, str], name: str, parameter: Parameter, value: Any) -> Any:
-    unit, factor = SHOWN.get(parameter.unit, ("" if parameter.unit == "1" else parameter.unit, 1.0))
-    title = NAMES.get(name, name.replace("_", " ")) + (f" [{unit}]" if unit else "")
+    unit, factor = _unit(parameter)
+    title = _title(name, unit)
     common: dict[str, Any] = {
         "id": {"type": "whatif", **of, "name": name},
         "label": title,
@@ -242,17 +272,12 @@ def _control(of: Mapping[str, str], name: str, parameter: Parameter, value: Any)
             **common, data=data, value=str(bool(value)).lower(), allowDeselect=False, checkIconPosition="right"
         )
     if isinstance(parameter.default, (int, float)):
-        bounds = {k: v * factor for k, v in (("min", parameter.min), ("max", parameter.max)) if v is not None}
-        shown = value * factor
-        return dmc.NumberInput(**common, value=_tidy(shown), debounce=300, step=_step(shown), **bounds)
+        # text, and not an input of numbers, which would make 19 of 1e9
+        return dmc.TextInput(
+            **common, value=str(_tidy(value * factor)), debounce=500, inputProps={"inputMode": "decimal"}
+        )
     return dmc.TextInput(**common, value=str(value), debounce=500, inputProps={"spellCheck": "false"})
 
 
 def _tidy(value: float) -> float | int:
     return int(value) if value == int(value) else float(f"{value:.12g}")
-
-
-def _step(value: float) -> float:
-    if value >= 100:
-        return 10
-    return 1 if value >= 10 or value == int(value) else 0.05

@@ -9,6 +9,9 @@ from costmodel.views.numbers import show
 from costmodel.views.plots.breakdown import IntervalInfo, StackInfo
 from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, ROLE_COLOURS, Theme, colours
 
+#: Names on the axis of layers, and their longest.
+TICKS, NAME = 48, 22
+
 
 def stacked(info: StackInfo, theme: Theme) -> Figure:
     """Bars of layers, stacked; thin series are gathered, so that the legend stays short."""
@@ -31,6 +34,8 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
         for name, values in shown.items()
         if any(values)
     ]
+    names = [name if len(name) <= NAME else f"{name[:6]}…{name[6 - NAME + 1 :]}" for name in info.categories]
+    every = -(-len(names) // TICKS)
     figure["layout"] |= {
         "barmode": "stack",
         "bargap": 0.15,
@@ -38,8 +43,13 @@ def stacked(info: StackInfo, theme: Theme) -> Figure:
         "hoverlabel": label(theme),
         "xaxis": {
             **lines(theme),
-            "title": {"text": "layer, in order of execution", "font": {"size": 14}},
+            "title": {"text": "in order of execution", "font": {"size": 14}},
             "showgrid": False,
+            "tickvals": list(range(0, len(names), every)),
+            "ticktext": names[::every],
+            "tickangle": -50 if len(names) > 6 else 0,
+            "tickfont": {"size": 10},
+            "automargin": True,
         },
         "yaxis": {
             **lines(theme),

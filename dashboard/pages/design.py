@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 from costmodel.dashboard import figures
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import choices, tables
-from costmodel.dashboard.pages.common import aria, card, graph, options, select
+from costmodel.dashboard.pages.common import aria, card, graph, options, select, switch_of
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import pairs
 from costmodel.errors import CostmodelError
@@ -18,6 +18,7 @@ from costmodel.ledger.conventions import list_conventions
 from costmodel.metrics import leading, metric
 from costmodel.views.plots import breakdown
 
+BY = (("block", "block"), ("layer", "layer"))
 OPERATIONS, TRAFFIC = "operations", "traffic"
 SHOWN = [
     {"value": OPERATIONS, "label": "Operations, by kind"},
@@ -37,7 +38,9 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
         html.Div([], id="d-headline", className="tiles", role="region", **aria("totals of this design")),
         card(
             "Layer by layer",
-            html.Div([shown, layer], className="row"),
+            html.Div(
+                [shown, switch_of("d-by", "A bar for each", BY, link.one("by", dict(BY))), layer], className="row"
+            ),
             graph("d-layers", "Layers of the network, stacked; choose a layer for its numbers"),
             html.Div(id="d-layer-detail", role="status"),
         ),
@@ -86,10 +89,13 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Output("d-layer", "data"),
         *design,
         Input("d-metric", "value"),
+        Input("d-by", "value"),
         Input("theme", "value"),
         Input("tabs", "value"),
     )
-    def price(network: str, target: str, level: str, texts: list[str], of: str, theme_name: str, tab: str) -> Any:
+    def price(
+        network: str, target: str, level: str, texts: list[str], of: str, by: str, theme_name: str, tab: str
+    ) -> Any:
         if tab != "design":  # drawn when it is looked at
             raise PreventUpdate
         theme = figures.theme_of(theme_name)
@@ -108,6 +114,8 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             stack = breakdown.operations(ledger)
         else:
             stack = breakdown.traffic(ledger) if of == TRAFFIC else breakdown.costs(estimate, of)
+        if by == "block":
+            stack = breakdown.by_block(stack)
         return (
             "",
             [

@@ -153,7 +153,9 @@ def test_conventions_reconcile_and_rewrites_say_what_they_saved(client):
 
 
 def test_a_layer_is_shown_with_its_numbers(client):
-    bar = client.ask("d-layers.figure", DESIGN)["d-layers"]["figure"]["data"][0]["customdata"][0]
+    bar = client.ask("d-layers.figure", {**DESIGN, "d-by.value": "layer"})["d-layers"]["figure"]["data"][0][
+        "customdata"
+    ][0]
     assert bar[0] == "stem.conv"
     clicked = {"points": [{"customdata": bar}]}
     number = client.ask("d-layer.value", {"d-layers.clickData": clicked}, changed="d-layers.clickData")["d-layer"][
@@ -317,7 +319,7 @@ def test_a_link_restores_the_page(client):
         '"value": "lut"',
         '"value": ["fpga"]',
         '"value": "dark"',
-        '"value": 200',
+        '"value": "200"',
     ):
         assert piece in page, piece
     lost = text_of(client.ask("root.children", {"url.search": "?net=/etc/passwd"})["root"]["children"])

@@ -151,3 +151,23 @@ def test_choices_that_do_not_exist_are_left_out_of_a_link(catalogue):
     assert whatif.known(catalogue, "asic-45nm-nangate", given) == {"clock": 2e8}
     with pytest.raises(CostmodelError):
         catalogue.settings("asic-45nm-nangate", given)
+
+
+@pytest.mark.parametrize(
+    ("typed", "settings", "said"),
+    [
+        ("250", ["clock=250000000"], ""),
+        ("2.5e2", ["clock=250000000"], ""),
+        ("250 MHz", ["clock=250000000"], ""),
+        ("1e9", None, r"clock: 1e+09 MHz: choose at most"),
+        ("fast", None, "clock: “fast” is not a number of MHz"),
+        ("nan", None, "is not a number of MHz"),
+        ("-5", None, "clock: -5 MHz: choose at least"),
+    ],
+)
+def test_numbers_are_read_and_refused_in_the_unit_of_their_box(client, typed, settings, said):
+    answer = asked(client, 'x.{"name":"clock"}.value', [control("asic-45nm-nangate", "clock", typed)])
+    assert said in answer["whatif-said"]["children"] and "Hz" not in answer["whatif-said"]["children"].replace(
+        "MHz", ""
+    )
+    assert answer.get("settings", {}).get("data") == settings

@@ -111,6 +111,30 @@ def split(estimate: Estimate, metric: str) -> IntervalInfo:
     )  # fmt: skip
 
 
+def by_block(info: StackInfo, depth: int = 2) -> StackInfo:
+    """The bars of neighbouring layers of one module added up: ``stages.0`` for ``stages.0.conv`` and ``stages.0.norm``.
+
+    A block stands for its first layer in ``layers``.
+    """
+    blocks: list[str] = []
+    of: list[int] = []
+    first: list[int] = []
+    for name, layer in zip(info.categories, info.layers, strict=True):
+        parts = name.split(".")
+        block = name if name == WHOLE else ".".join(parts[:depth] if len(parts) > depth else parts[:-1] or parts)
+        if not blocks or blocks[-1] != block:
+            blocks.append(block)
+            first.append(layer)
+        of.append(len(blocks) - 1)
+    series = {}
+    for name, values in info.series.items():
+        sums = [0.0] * len(blocks)
+        for place, value in zip(of, values, strict=True):
+            sums[place] += value
+        series[name] = tuple(sums)
+    return StackInfo(info.title, info.unit, tuple(blocks), series, tuple(first))
+
+
 def side_by_side(estimates: Sequence[tuple[str, Estimate]], metric: str) -> IntervalInfo:
     """The total of a metric for each labelled estimate that has it."""
     found = [(label, e.total(metric)) for label, e in estimates if e.has(metric)]

@@ -53,3 +53,13 @@ def test_a_metric_that_an_estimate_lacks_is_empty(profile):
 def test_side_by_side_leaves_out_what_has_no_such_metric(profile):
     pairs = [("asic", profile.estimate("asic")), ("arm", profile.estimate("cortex-a72"))]
     assert breakdown.side_by_side(pairs, "area_mm2").labels == ("asic",)
+
+
+def test_blocks_hold_what_their_layers_hold():
+    names = ("stem.conv", "stem.norm", "stages.0.0.conv", "stages.0.1.conv", "stages.1.0.conv", "fc", breakdown.WHOLE)
+    series = {"mul": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), "add": (0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0)}
+    info = breakdown.StackInfo("t", "", names, series, (0, 1, 2, 3, 4, 5, -1))
+    blocks = breakdown.by_block(info)
+    assert blocks.categories == ("stem", "stages.0", "stages.1", "fc", breakdown.WHOLE)
+    assert blocks.series["mul"] == (3.0, 7.0, 5.0, 6.0, 7.0) and blocks.layers == (0, 2, 4, 5, -1)
+    assert blocks.total() == info.total()

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--depth", type=options.COUNT, metavar="N", help="the tree of layers, N levels of it (default: 2)"
     )
     group.add_argument("--rewrites", action="store_true", help="what the exact rewrites of deployment removed, and why")
+    kinds = "why the operands of each layer are binary, ternary, integers or real: the rule, or what was observed"
+    group.add_argument("--kinds", action="store_true", help=kinds)
     options.add(group, "--exact")
     explain = "memory traffic, and every figure of each target with its constants, their sources and the assumptions"
     group.add_argument("--explain", action="store_true", help=explain)
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     asked = views.Asked(
         "layer" if args.depth else args.by, args.depth, args.rewrites, args.explain,
         chosen.count(made) if chosen is not None else None, args.format, numbers.exact if args.exact else numbers.count,
+        args.kinds,
     )  # fmt: skip
     tables = views.tables(made, ledger, estimates, asked)
     if scale != "exact":

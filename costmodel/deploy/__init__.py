@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from costmodel.deploy.absorb import absorb_into_thresholds, sink_chains
 from costmodel.deploy.duplicates import share_duplicates
+from costmodel.deploy.offsets import move_offsets
 from costmodel.deploy.scales import (
     absorb_into_next_weights,
     defer_activation_scales,
@@ -44,6 +45,7 @@ FIRST: tuple[Callable[[Graph], Graph], ...] = (
 REPEATED: tuple[Callable[[Graph], Graph], ...] = (
     defer_activation_scales,
     merge_chains,
+    move_offsets,
     drop_before_signs,
     absorb_into_thresholds,
     fold_into_weights,

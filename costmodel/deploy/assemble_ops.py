@@ -15,7 +15,7 @@ from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
 from costmodel.graph.affine import chain_class, chain_per_channel, constant_class
 from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Registered, Round, Threshold
-from costmodel.graph.charge import gate_kind
+from costmodel.graph.charge import gate_kind, sign_by_sign
 from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
 from costmodel.trace.custom import run_of
@@ -34,6 +34,8 @@ def affine(state: Assembler, node: Node) -> None:
     mode = kind if tied else attrs.multiplier or kind
     common: dict[str, Any] = {"mode": mode, "per_channel": chain_per_channel(steps),
                               "has_bias": any(step.has_bias for step in steps)}  # fmt: skip
+    if mode == "sign" and sign_by_sign(node, steps):
+        common["signs"] = True
     have = state.types[source]
     if mode in ("pow2", "sign", "one") and kind == mode:
         factor, exponent = powers_of_two(scale, node.module, TIED_RESIDUE if tied else RESIDUE)

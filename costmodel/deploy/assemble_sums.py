@@ -36,19 +36,20 @@ def sum_of_products(state: Assembler, node: Node) -> None:
     if node.op == "linear" and weight.ndim != 2:
         raise state.refuse(node, "its weights are not a matrix")
     flat = node.window is None or (len(node.window.kernel) <= 2 and not node.window.transposed)
-    if weight_domain.kind in _NARROW and not one_magnitude(weight):
+    signs = weight_domain.kind == "binary" and not weight_domain.asymmetric
+    if weight_domain.kind in _NARROW and not weight_domain.asymmetric and not one_magnitude(weight):
         raise state.refuse(node, "its weights do not have one magnitude per channel, as those it was traced with had")
     a = state.types[node.inputs[0]]
-    if weight_domain.kind == "binary" and "bias" in node.consts and flat:
+    if signs and "bias" in node.consts and flat:
         raise state.refuse(node, "its bias is not a step of its own")  # split_biases leaves none behind
-    if weight_domain.kind == "binary" and a.kind == "bits" and flat:
+    if signs and a.kind == "bits" and flat:
         arrays = {"signs": np.where(weight >= 0, 1, -1).astype(np.int8)}
         _emit(state, node, "xnor_sum", node.inputs[0], Type("int", 0), arrays, zero=a.zero)
-    elif weight_domain.kind == "binary" and flat:
+    elif signs and flat:
         _signed_sum(state, node, attrs, weight)
     else:
         _real_sum(state, node, attrs, weight)
-    if weight_domain.kind == "binary" and attrs.a.is_one_bit and state.types[node.id].fraction == 0:
+    if signs and attrs.a.is_one_bit and state.types[node.id].fraction == 0:
         state.levels_of[node.id] = attrs.n_terms
     if node.inputs[0] in state.magnitude and not real_weights(node):  # applied behind the sum
         state.magnitude[node.id] = state.magnitude[node.inputs[0]]
@@ -87,7 +88,7 @@ def _real_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> No
     if domain.scale != "one" and domain.kind in (*_NARROW, "int"):  # its size comes as a step of its own
         sizes = state.constants.magnitudes(node.consts["weight"], rank).reshape(-1)
         weight = weight / sizes.reshape((-1,) + (1,) * (weight.ndim - 1))
-        weight = weight if domain.kind == "int" else np.rint(weight)
+        weight = weight if domain.kind == "int" or domain.asymmetric else np.rint(weight)
     if "bias" in node.consts:
         bias = state.constants.array(node.consts["bias"], rank, channels=node.op == "conv")
     if attrs.pre:
@@ -110,10 +111,11 @@ def _real_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> No
     arrays: dict[str, Array] = {"weight": weight}
     if has_bias and bias is not None:
         arrays["bias"] = bias.reshape(-1) if bias.size in (1, weight.shape[0]) else bias
-    exact = state.types[node.inputs[0]].kind == "bits" and domain.kind in _NARROW
+    exact = state.types[node.inputs[0]].kind == "bits" and domain.kind in _NARROW and not domain.asymmetric
     out = Type("int", 0) if exact and "bias" not in arrays else state.stream
+    second = {"second": 0 if domain.kind == "ternary" else attrs.shared} if domain.asymmetric else {}
     _emit(state, node, "real_sum", state.real(node.inputs[0]), out, arrays, products=_products(attrs),
-          fraction=-1 if out.kind == "real" else out.fraction)  # fmt: skip
+          fraction=-1 if out.kind == "real" else out.fraction, **second)  # fmt: skip
 
 
 def _channels_in(scale: Array, weight: Array, node: Node) -> Array:
@@ -131,8 +133,10 @@ def _channels_in(scale: Array, weight: Array, node: Node) -> Array:
 def _products(attrs: Product) -> list[list[Any]]:
     """How the ledger counts one product: [kind, operations per product, whether a sum of n takes one less]."""
     a, b = attrs.a, attrs.b
+    if a.is_one_bit and b.kind == "ternary" and b.asymmetric:
+        return [["and", 2, False], ["popcount", 2, False]]
     if a.kind in _NARROW and b.kind in _NARROW:
-        if a.is_one_bit and b.is_one_bit:
+        if a.is_one_bit and b.codes.is_one_bit:
             return [["xnor" if a.kind == b.kind == "binary" else "and", 1, False], ["popcount", 1, False]]
         return [["xnor", 1, False], ["and", 1, False], ["popcount", 1, False]]
     if a.kind in (*_NARROW, "int") and b.kind in (*_NARROW, "int") and max(a.bits, b.bits) <= 4:

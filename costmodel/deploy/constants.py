@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.deploy.program import Array
+from costmodel.deploy.program import Array, Instruction
+from costmodel.deploy.sums import correlate
 from costmodel.errors import CostmodelError
 from costmodel.graph.affine import Step
 from costmodel.graph.attrs import Product
+from costmodel.graph.domain import Domain
 from costmodel.graph.node import Graph, Node
-from costmodel.graph.operands import Constant
+from costmodel.graph.operands import Constant, Summed
 
 #: Relative deviation that straight-through estimators leave on magnitudes that are equal; see trace/domains.py.
 RESIDUE = 3e-6
@@ -31,13 +33,13 @@ class Constants:
     def __init__(self, graph: Graph) -> None:
         self._values = graph.values
         self._sums: dict[int, Node] = {}  # a sum that reads each weight
-        self._grids: set[int] = set()  # weights on a grid of several levels
+        self._grids: dict[int, Domain] = {}  # weights on a grid of several levels, or around no zero
         for node in graph.nodes:
             if "weight" in node.consts:
                 weight = node.consts["weight"]
                 self._sums[weight.id] = node
-                if node.of(Product).weight.kind == "int":
-                    self._grids.add(weight.id)
+                if node.of(Product).weight.kind == "int" or node.of(Product).weight.asymmetric:
+                    self._grids[weight.id] = node.of(Product).weight
 
     def tensor(self, constant: Constant) -> Array:
         """The tensor itself, in its own shape."""
@@ -52,6 +54,8 @@ class Constants:
         """The weights of a sum with output channels first: ``[o, i / groups, *kernel]`` or ``[o, i]``."""
         weight = self.tensor(node.consts["weight"])
         if node.op != "conv":
+            if node.of(Product).by_rows:
+                return weight.reshape(-1, weight.shape[-1])
             return weight if node.of(Product).exchanged else np.ascontiguousarray(weight.swapaxes(0, -1))
         if node.window is None or not node.window.transposed:
             return weight
@@ -64,6 +68,8 @@ class Constants:
         """For a tensor of ``rank`` dimensions; ``channels`` says that a vector lies along dimension 1."""
         if constant.literal is not None:
             return np.full((1,) * rank, constant.literal, dtype=np.float64)
+        if constant.summed is not None:
+            return self._sums_of_weights(constant, constant.summed) * constant.factor
         value = self.tensor(constant) * constant.factor
         if value.shape != constant.shape and value.size == math.prod(constant.shape) > 1:
             value = value.reshape(constant.shape)  # as a rewrite laid it
@@ -73,16 +79,35 @@ class Constants:
             value = value.reshape(value.shape[value.ndim - rank :])
         return compress(value.reshape((1,) * (rank - value.ndim) + value.shape))
 
+    def _sums_of_weights(self, constant: Constant, summed: Summed) -> Array:
+        """What the bias of a chain in front of a sum over these weights adds to each result."""
+        weight = self.oriented(self._sums[constant.id])
+        if summed.scaled:
+            sizes = self.magnitudes(constant, len(summed.shape)).reshape(-1)
+            weight = weight / sizes.reshape((-1,) + (1,) * (weight.ndim - 1))
+        _, bias = self.chain(summed.steps, len(summed.shape))
+        data, window = np.broadcast_to(bias, (1, *summed.shape[1:])).astype(np.float64), summed.window
+        geometry: dict[str, Any] = {"conv": False}
+        if window is not None:
+            geometry = {"conv": True, "stride": list(window.stride), "padding": list(window.padding),
+                        "dilation": list(window.dilation), "groups": window.groups}  # fmt: skip
+        return compress(correlate(Instruction("real_sum", 0, (), (), params=geometry), data, weight))
+
     def magnitudes(self, constant: Constant, rank: int) -> Array:
         """The common magnitude of each output channel of a weight tensor, whatever a sample of it looked like.
 
-        Of weights on a grid of several levels: its step.
+        Of weights on a grid of several levels: its step; of two or three levels around no zero: half their distance.
         """
-        if constant.id in self._grids:
-            return np.full((1,) * rank, _step(self.tensor(constant)))
         node = self._sums.get(constant.id)
-        weight = np.abs(self.oriented(node) if node is not None else self.tensor(constant))
-        sizes = _typical(weight.reshape(len(weight), -1))
+        weight = self.oriented(node) if node is not None else self.tensor(constant)
+        grid = self._grids.get(constant.id)
+        if grid is None:
+            sizes = _typical(np.abs(weight).reshape(len(weight), -1))
+        else:
+            rows = weight.reshape(len(weight) if grid.per_channel else 1, -1)
+            sizes = np.array([_step(row, 1 << grid.bits) for row in rows]) * (0.5 if grid.kind != "int" else 1.0)
+            if not grid.per_channel:
+                return np.full((1,) * rank, sizes[0])
         where = 1 if weight.ndim > 2 else rank - 1
         return compress(sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank))))
 
@@ -145,11 +170,15 @@ def _typical(rows: Array) -> Array:
         return np.where(np.abs(sizes - power) <= RESIDUE * power, power, sizes)
 
 
-def _step(values: Array) -> float:
-    """The distance of neighbouring levels of a uniform grid."""
-    levels = np.unique(values)
-    gaps = np.diff(levels)
-    step = float(gaps[gaps > RESIDUE * float(levels[-1] - levels[0])].min())
+def _step(values: Array, most: int = 1 << 8) -> float:
+    """The distance of neighbouring levels of a uniform grid of so many; of values that are all the same, one."""
+    low, span = float(values.min()), float(np.ptp(values))
+    if span <= RESIDUE * max(abs(low), abs(low + span)):
+        return 1.0
+    numbers = np.arange(1.0, most)[:, None]
+    places = (np.unique(values) - low) / span * numbers
+    fits = (np.abs(places - np.rint(places)) <= 2e-3).all(1)
+    step = span / (float(numbers[fits.argmax(), 0]) if fits.any() else 1.0)
     power = 2.0 ** round(float(np.log2(step)))
     return power if abs(step - power) <= RESIDUE * power else step
 

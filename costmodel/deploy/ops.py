@@ -70,7 +70,8 @@ def _count_scale(i: Instruction, size: int, tally: Tally | None) -> None:
         case "lut":
             count(tally, i, "lut", size)
         case "sign":
-            count(tally, i, "signflip", 0 if i.params.get("has_bias") else size)
+            kind = "xnor" if i.params.get("signs") else "signflip"
+            count(tally, i, kind, 0 if i.params.get("has_bias") else size)
 
 
 @executes("affine_real")

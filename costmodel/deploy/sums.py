@@ -84,7 +84,7 @@ def signed_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     """Sum of wide activations, each added or subtracted as its weight says."""
     signs = i.arrays["signs"]
     if x[0].dtype.kind == "f":
-        result = _correlate(i, x[0], signs.astype(np.float64))
+        result = correlate(i, x[0], signs.astype(np.float64))
     else:
         result = _add_or_subtract(i, x[0], signs)
     _count_products(tally, i, result.size * signs[0].size, result.size)
@@ -119,10 +119,13 @@ def real_sum(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
         products = value.size // weight.shape[1] // int(i.params["groups"]) * weight.size
         results = len(value) * int(i.params["results"])  # a stride beyond the kernel leaves places without a sum
     else:
-        result = _correlate(i, value, weight)
+        result = correlate(i, value, weight)
         products = result.size * weight[0].size
         results = result.size
     _count_products(tally, i, products, results)
+    if (shared := i.params.get("second")) is not None:  # weights around no zero: see graph/charge.py
+        count(tally, i, "add", results + (products // shared - results // shared if shared else 0))
+        count(tally, i, "mul", results)
     if "bias" in i.arrays:
         bias = i.arrays["bias"]
         if i.params["conv"] and bias.ndim == 1:
@@ -172,7 +175,7 @@ def _columns(i: Instruction, x: Array, kernel: tuple[int, ...]) -> Array:
     return view.transpose(0, *range(2, 2 + rank), 1, *range(2 + rank, 2 + 2 * rank))
 
 
-def _correlate(i: Instruction, x: Array, weight: Array) -> Array:
+def correlate(i: Instruction, x: Array, weight: Array) -> Array:
     if not i.params["conv"]:
         return np.asarray(x @ weight.T)
     o, channels, *kernel = weight.shape

@@ -27,10 +27,11 @@ class Product(Attrs):
 
     ``a`` and ``weight`` are the domains of the two factors, ``macs`` the number of products, ``weight_shape`` the shape
     of the second factor with its outputs first. ``results`` is the number of outputs that have a term, where some have
-    none. ``stem``: reads the network's input. ``exchanged``: the constant is the first factor. ``turned``: the second
-    factor is transposed. ``masked``: scores under a mask. ``pre`` and ``post`` are the scales and biases that were
-    folded into real weights from before and behind. The operand is stored divided by ``unit_in``, the result by
-    ``unit``. ``turn`` is a chain by the signs of whose scale the weights are multiplied, channel by channel.
+    none. ``stem``: reads the network's input. ``exchanged``: the constant is the first factor. ``by_rows``: weights
+    ``[o, i]`` of a product that was written element by element. ``turned``: the second factor is transposed.
+    ``masked``: scores under a mask. ``pre`` and ``post`` are the scales and biases that were folded into real weights
+    from before and behind. ``shared`` results read each window. The operand is stored divided by ``unit_in``, the
+    result by ``unit``. ``turn`` is a chain by the signs of whose scale the weights are multiplied, channel by channel.
     """
 
     a: Domain
@@ -39,8 +40,10 @@ class Product(Attrs):
     macs: int
     weight_shape: tuple[int, ...] = ()
     results: int | None = None
+    shared: int = 1
     stem: bool = False
     exchanged: bool = False
+    by_rows: bool = False
     turned: bool = False
     masked: bool = False
     pre: tuple[Step, ...] = ()

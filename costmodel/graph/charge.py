@@ -33,7 +33,7 @@ from costmodel.graph.attrs import (
     Threshold,
     Variance,
 )
-from costmodel.graph.domain import FLOAT_BITS, Domain, accumulator
+from costmodel.graph.domain import BINARY01, FLOAT_BITS, Domain, accumulator
 from costmodel.graph.multipliers import replacement
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.ops import OPS
@@ -75,9 +75,12 @@ def product_rows(a: Domain, b: Domain, macs: int, outputs: int, n_terms: int, ta
     """
     acc = accumulator(n_terms, a, b).bits if not (a.is_float or b.is_float) else FLOAT_BITS
     narrow = {"binary", "binary01", "ternary"}
-    if a.is_one_bit and b.is_one_bit:
+    if a.is_one_bit and b.codes.is_one_bit:
         yield Row("xnor" if a.kind == b.kind == "binary" else "and", tag, macs, 1, 1)
         yield Row("popcount", tag, macs, 1, 1, acc)
+    elif a.is_one_bit and b.kind == "ternary" and b.asymmetric:  # one mask for each of the two sizes
+        yield Row("and", tag, 2 * macs, 1, 1)
+        yield Row("popcount", tag, 2 * macs, 1, 1, acc)
     elif a.kind in narrow and b.kind in narrow:  # a ternary digit carries a mask next to its sign
         yield Row("xnor", tag, macs, 1, 1)
         yield Row("and", tag, macs, 1, 1)
@@ -103,6 +106,8 @@ def sum_of_products(node: Node) -> Iterable[Row]:
     attrs = node.of(Product)
     results = node.numel if attrs.results is None else attrs.results
     yield from product_rows(attrs.a, attrs.b, attrs.macs, results, attrs.n_terms, product_tag(node, attrs))
+    if attrs.weight.asymmetric:
+        yield from second_size_rows(node, attrs, results)
     post = attrs.post
     # A scale that is folded into the weights takes the bias before it along: one addition for all of them.
     biases = ["bias"] * ("bias" in node.consts)
@@ -110,6 +115,21 @@ def sum_of_products(node: Node) -> Iterable[Row]:
     if biases:
         width = _width(node)
         yield Row("add", "+".join(dict.fromkeys(biases)), node.numel, width, width, width)
+
+
+def second_size_rows(node: Node, attrs: Product, results: int) -> Iterable[Row]:
+    r"""What levels around no zero take besides: one more product and addition a result.
+
+    :math:`\sum (s k + b) x = s (\sum k x + (b / s) \sum x)`: the sum of a window is made once for all outputs that
+    read it. The two sizes of asymmetric ternary weights have sums of their own, which together are those of the signs.
+    """
+    width = _width(node)
+    if attrs.weight.kind != "ternary":
+        terms, windows = attrs.macs // attrs.shared, results // attrs.shared
+        acc = accumulator(attrs.n_terms, attrs.a, BINARY01).bits if not attrs.a.is_float else FLOAT_BITS
+        yield Row("add", "weight_scale", terms - windows, acc, attrs.a.bits, acc)
+    yield Row("mul", "weight_scale", results, width, width)
+    yield Row("add", "weight_scale", results, width, width, width)
 
 
 def product_tag(node: Node, attrs: Product) -> str:
@@ -148,7 +168,16 @@ def scale_rows(node: Node, scale: str, per_channel: bool, tag: str, steps: tuple
     elif scale == "pow2":
         yield Row("shift_channel" if per_channel else "shift_const", tag, count, width, 0)
     elif scale == "sign" and not any(step.has_bias for step in steps):
-        yield Row("signflip", tag, count, width, 1)
+        if sign_by_sign(node, steps):
+            yield Row("xnor", tag, count, 1, 1)
+        else:
+            yield Row("signflip", tag, count, width, 1)
+
+
+def sign_by_sign(node: Node, steps: tuple[Step, ...]) -> bool:
+    """Whether a multiplication by signs that differ by element makes signs."""
+    signs = node.domain.kind == "binary" and node.domain.scale == "one" and not node.domain.asymmetric
+    return signs and any(c is not None and c.literal is None for step in steps for c in step.constants)
 
 
 def replaced_multiplication(node: Node, attrs: Affine) -> Iterable[Row]:
@@ -163,7 +192,8 @@ def table_bits(node: Node, table: Mapping[int, Node | GraphInput]) -> int:
     if not isinstance(source, Node) or not source.row.weighted:
         return 0
     attrs = source.of(Product)
-    signs = attrs.a.is_one_bit and attrs.weight.kind == "binary" and attrs.n_terms <= MAX_LEVELS
+    signs = attrs.a.is_one_bit and attrs.weight.kind == "binary" and not attrs.weight.asymmetric
+    signs = signs and attrs.n_terms <= MAX_LEVELS
     return source.domain.bits if signs else 0
 
 

@@ -8,7 +8,7 @@ the kind; a real scale is stored once per tensor or per channel and is not part 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 DomainKind = Literal["binary", "binary01", "ternary", "pow2", "int", "float"]
@@ -37,8 +37,13 @@ class Domain:
         Whether that magnitude differs between channels.
     ``signed``
         Whether a value can be negative.
+    ``asymmetric``
+        Whether the levels lie around no zero, so that they take a second constant next to the size of the step: two
+        values ``a, b`` (binary), ``-p, 0, n`` (ternary), integers with an offset that is no level.
     ``evidence``
         ``literal`` (written in the program), ``rule`` (follows from the operation), ``observed`` (read from values).
+    ``why``
+        Which operation or tensor says so, in words; domains that differ in it alone are equal.
     """
 
     kind: DomainKind
@@ -47,6 +52,8 @@ class Domain:
     per_channel: bool = False
     evidence: Evidence = "rule"
     signed: bool = True
+    asymmetric: bool = False
+    why: str = field(default="", compare=False)
 
     @property
     def largest(self) -> int:
@@ -61,7 +68,13 @@ class Domain:
 
     @property
     def is_one_bit(self) -> bool:
-        return self.kind in ("binary", "binary01")
+        """Whether one bit is all there is to a value, but for the size of a step."""
+        return self.kind in ("binary", "binary01") and not self.asymmetric
+
+    @property
+    def codes(self) -> Domain:
+        """The levels without the constants that say where they lie."""
+        return replace(self, asymmetric=False) if self.asymmetric else self
 
     def with_scale(self, scale: Scale, per_channel: bool = False) -> Domain:
         if scale == self.scale and per_channel == self.per_channel:
@@ -71,7 +84,8 @@ class Domain:
     def __str__(self) -> str:
         suffix = "" if self.scale == "one" else f"*{self.scale}{'/channel' if self.per_channel else ''}"
         width = f"{self.bits}" if self.kind in ("int", "float") else ""
-        return f"{self.kind}{width}{suffix}"
+        offset = "+offset" if self.asymmetric else ""
+        return f"{self.kind}{width}{suffix}{offset}"
 
 
 FLOAT = Domain("float", FLOAT_BITS)

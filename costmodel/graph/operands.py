@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from costmodel.graph.domain import Domain
 
@@ -18,6 +19,20 @@ class Window:
     dilation: tuple[int, ...]
     groups: int = 1
     transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What the bias of a chain of ``steps`` in front of a sum of products adds behind it, with the sum's weights.
+
+    The chain makes the operand of ``shape``, which ``window`` slides over; places that are padding have no bias.
+    ``scaled``: the weights are taken without their size, which is multiplied by behind.
+    """
+
+    steps: tuple[Any, ...]
+    shape: tuple[int, ...]
+    window: Window | None
+    scaled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,7 @@ class Constant:
     path: str = ""
     factor: float = 1.0
     whole: bool = False
+    summed: Summed | None = None
 
     @property
     def numel(self) -> int:

@@ -34,6 +34,8 @@ class Stores:
         attrs = node.attrs
         if isinstance(attrs, Threshold) and name == "threshold":
             return ("threshold", attrs.unit, tuple(self._made(each) for each in node.inner)), -1
+        if isinstance(attrs, Product) and name == "offset":
+            return self._constant(constant, "offset of weights")
         if isinstance(attrs, Product) and name in node.consts:
             folded = (*self._steps(attrs.pre), *self._steps(attrs.post)) if _changes(name, attrs) else ()
             return self._constant(constant, attrs.unit_in, attrs.unit, *folded)
@@ -49,6 +51,8 @@ class Stores:
 
     def _constant(self, constant: Constant, *changes: Hashable) -> tuple[Hashable, int]:
         """A tensor as it is, or one that is made of it."""
+        if constant.summed is not None:
+            changes = (*changes, "sums of weights", self._steps(constant.summed.steps), constant.shape)
         changed = tuple(change for change in changes if change != 1.0)
         origin = self.origins.get(constant.id, Origin(constant.id))
         if constant.factor != 1.0 or changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -24,26 +25,16 @@ def trace(
 
     Raises whatever the model's own code raises.
     """
-    from costmodel.trace.copying import private_copy
-    from costmodel.trace.inputs import arguments
     from costmodel.trace.lower import lower
-    from costmodel.trace.perturb import perturb
-    from costmodel.trace.record import record
+    from costmodel.trace.path import recorded
     from costmodel.trace.simplify import simplify
 
     while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
         model = cast("nn.Module", model.module)
-    args, kwargs = arguments(model, inputs)
-    private = private_copy(model, args, kwargs)
-    parameters = sum(p.numel() for p in private.parameters())
-    if not trained:
-        perturb(private, seed)
-    recording = record(private, args, kwargs)
+    recording, parameters = recorded(model, inputs, trained=trained, seed=seed)
     graph = lower(simplify(recording), name or type(model).__name__, parameters)
     if values:
-        from dataclasses import replace
-
-        exact = record(private_copy(model, args, kwargs), args, kwargs, keep_values=True, full=True)
+        exact, _ = recorded(model, inputs, trained=True, seed=seed, keep_values=True)
         _same_program(recording, exact)
         graph = replace(graph, values={**exact.kept, **graph.values})
     return graph
@@ -52,7 +43,7 @@ def trace(
 def _same_program(a: Any, b: Any) -> None:
     from costmodel.errors import CostmodelError
 
-    if [v.operator for v in a.values] != [v.operator for v in b.values]:
+    if a.program != b.program:
         raise CostmodelError(
             "the model runs different operations for different parameter values, so its constants cannot be matched to "
             "its graph. Pass trained=True (--trained) to trace it with its own values."

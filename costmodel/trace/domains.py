@@ -12,17 +12,14 @@ import torch
 from torch import Tensor
 
 from costmodel.graph.domain import BINARY, BINARY01, FLOAT, POW2_BITS, TERNARY, Domain, DomainKind, Scale, integer
+from costmodel.trace.grids import MAX_LEVELS, TOLERANCE, common_step, grid_of_rows, merge_close, scale_of
 
-#: Relative deviation below which two magnitudes are one: a few units in the last place of single precision.
-TOLERANCE = 3e-6
-#: More distinct values than this are not a quantisation grid.
-_MAX_LEVELS = 256
 #: Elements of a large constant that are looked at together.
 _CHUNK = 1 << 18
 
 
 def classify(values: Tensor | None, axis: int | None = None) -> Domain:
-    """The domain of a sample. ``axis`` is the dimension along which a scale may differ (channels).
+    """The domain of a sample. ``axis`` is that of the channels of weights, each of which may have levels of its own.
 
     Empty, complex or unseen values are ``float``.
     """
@@ -33,14 +30,15 @@ def classify(values: Tensor | None, axis: int | None = None) -> Domain:
     if not values.is_floating_point():
         return _classify_integers(values)
     values = values.float()
+    rows = _rows(values, axis)
     if _all_different(values):
-        return FLOAT
+        return grid_of_rows(rows) if axis is not None else FLOAT
     if not torch.isfinite(values).all():
         return FLOAT
-    rows = _rows(values, axis)
     # powers of two that differ by channel are a scale, not a kind
     by_channel = _per_channel(rows) if len(rows) > 1 else FLOAT
-    return by_channel if not by_channel.is_float else _classify_rows(values.reshape(1, -1))
+    found = by_channel if not by_channel.is_float else _classify_rows(values.reshape(1, -1))
+    return grid_of_rows(rows) if found.is_float and axis is not None else found
 
 
 def _all_different(values: Tensor) -> bool:
@@ -68,6 +66,8 @@ def confirm(tensor: Tensor, sample: Tensor, axis: int | None = None) -> Domain:
     if not tensor.is_floating_point():
         return classify(tensor, axis)
     rows = _rows(tensor, axis)
+    if seen.asymmetric or (seen.kind == "int" and seen.per_channel):
+        return grid_of_rows(rows)
     low, top = _magnitudes(rows)
     if bool((low >= top * (1 - TOLERANCE)).all()):
         return _scaled(seen.kind, seen.bits, top, top.shape[0] > 1)
@@ -81,7 +81,8 @@ def confirm(tensor: Tensor, sample: Tensor, axis: int | None = None) -> Domain:
         return _one_magnitude(rows[alive], top[alive], zeros > 0, len(top) > 1)
     if seen.kind == "pow2":
         return seen if _all_powers_of_two(magnitude[~zero]) else FLOAT
-    return _confirm_grid(rows, sample)
+    found = _confirm_grid(rows, sample)
+    return grid_of_rows(rows) if found.is_float and axis is not None else found
 
 
 def _magnitudes(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,11 +139,11 @@ def _one_magnitude(rows: Tensor, top: Tensor, has_zero: bool, per_channel: bool)
         kind = TERNARY if has_zero else BINARY
     elif has_zero:
         # A single number among zeros is what any rectifier can leave; only if it is one does it say something.
-        if int((rows != 0).sum()) == 1 and _scale(top) != "one":
+        if int((rows != 0).sum()) == 1 and scale_of(top) != "one":
             return FLOAT
         kind = BINARY01
     else:  # a constant: no information at all, but its size matters to a multiplication
-        real = _scale(top) == "real"
+        real = scale_of(top) == "real"
         return FLOAT if real else Domain("pow2", POW2_BITS, evidence="observed")
     return _scaled(kind.kind, kind.bits, top, per_channel)
 
@@ -151,14 +152,8 @@ def _scaled(kind: DomainKind, bits: int, top: Tensor, per_channel: bool) -> Doma
     """The kind with the scale that the magnitudes ``top`` of its rows show."""
     if per_channel and float(top.max()) <= float(top.min()) * (1 + TOLERANCE):
         per_channel = False
-    scale = _scale(top)
+    scale = scale_of(top)
     return Domain(kind, bits, scale, per_channel and scale != "one", "observed", signed=kind != "binary01")
-
-
-def _scale(top: Tensor) -> Scale:
-    if bool(((top - 1).abs() <= TOLERANCE).all()):
-        return "one"
-    return "pow2" if _all_powers_of_two(top) else "real"
 
 
 def _all_powers_of_two(magnitude: Tensor) -> bool:
@@ -172,30 +167,14 @@ def _grid(row: Tensor) -> Domain:
     """A uniform grid of few levels (DoReFa, fixed point), possibly offset by half a step."""
     if row.numel() < 16:
         return FLOAT
-    if row.numel() > 4 * _MAX_LEVELS and len(torch.unique(row[: 2 * _MAX_LEVELS])) > _MAX_LEVELS:
+    if row.numel() > 4 * MAX_LEVELS and len(torch.unique(row[: 2 * MAX_LEVELS])) > MAX_LEVELS:
         return FLOAT
-    levels = _merge_close(torch.unique(row))
+    levels = merge_close(torch.unique(row))
     # A handful of real numbers can lie on some grid by chance; seven do not, nor do numbers that keep coming back.
-    if len(levels) < 3 or len(levels) > _MAX_LEVELS or (len(levels) < 7 and len(levels) * 4 > row.numel()):
+    if len(levels) < 3 or len(levels) > MAX_LEVELS or (len(levels) < 7 and len(levels) * 4 > row.numel()):
         return FLOAT
-    step = _common_step(levels.diff())
+    step = common_step(levels.diff())
     return FLOAT if step is None else _integers(levels[0].item(), levels[-1].item(), step)
-
-
-def _common_step(gaps: Tensor) -> float | None:
-    """The largest number that all gaps are multiples of, if it is not small against them."""
-    step = float(gaps.min())
-    span = float(gaps.sum())
-    for _ in range(8):  # Euclid: what is left of the division by a step that is too large is a multiple of the true one
-        if step * _MAX_LEVELS < span * (1 - 1e-3):
-            return None
-        rest = gaps / step
-        rest = (rest - rest.round()).abs()
-        wrong = rest > 1e-3
-        if not bool(wrong.any()):
-            return span / round(span / step)
-        step = float(rest[wrong].min()) * step
-    return None
 
 
 def _integers(low: float, high: float, step: float) -> Domain:
@@ -209,22 +188,14 @@ def _integers(low: float, high: float, step: float) -> Domain:
 
 
 def _confirm_grid(rows: Tensor, sample: Tensor) -> Domain:
-    levels = _merge_close(torch.unique(sample.float()))
-    step = _common_step(levels.diff()) if len(levels) > 2 else None
+    levels = merge_close(torch.unique(sample.float()))
+    step = common_step(levels.diff()) if len(levels) > 2 else None
     if step is None:
         return FLOAT
     places = (rows.float() - levels[0]) / step
     if bool(((places - places.round()).abs() > 2e-3).any()):
         return FLOAT
     return _integers(float(rows.min()), float(rows.max()), step)
-
-
-def _merge_close(levels: Tensor) -> Tensor:
-    """Values that differ only by rounding are one level."""
-    span = (levels[-1] - levels[0]).item()
-    keep = torch.ones(len(levels), dtype=torch.bool)
-    keep[1:] = levels.diff() > span * TOLERANCE
-    return levels[keep]
 
 
 def _classify_integers(values: Tensor) -> Domain:

@@ -6,6 +6,8 @@ rule does not cover, becomes an ``unknown`` node: it is counted by the elements 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from costmodel.graph.attrs import Product
 from costmodel.graph.domain import real
 from costmodel.graph.node import Graph, GraphInput
@@ -19,6 +21,7 @@ from costmodel.trace.moves import MOVES, move
 from costmodel.trace.origins import first_states, origins
 from costmodel.trace.own import own_operation
 from costmodel.trace.possible import possible_values
+from costmodel.trace.ranges import REAL, VAGUE
 from costmodel.trace.rules import RULES, UncoveredError
 from costmodel.trace.simplify import Simplified
 
@@ -32,10 +35,11 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             domain = simplified.domain(value.id)
             # A float input is whatever the caller made it; only a declared integer or boolean type is evidence.
             if value.tensor_dtype.is_floating_point:
-                domain = real(float_bits(value))
+                domain = replace(real(float_bits(value)), why="the network's input")
             state.inputs.append(GraphInput(value.id, value.path, value.shape, domain))
             state.names[value.id] = value.id
             state._domains[value.id] = domain
+            state.ranges[value.id] = REAL if domain.is_float else VAGUE
     for number in simplified.live:
         value = values[number]
         if value.leaf == "input":
@@ -47,7 +51,14 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             state.inputs.append(GraphInput(value.id, f"foreign{value.id}", value.shape, domain, foreign=True))
             state.names[value.id] = value.id
             state._domains[value.id] = domain
+            state.ranges[value.id] = REAL if domain.is_float else VAGUE
             state.escaped.extend(i for i in value.inputs if simplified.online[i])
+            message = (
+                "a tensor of unknown origin appears after values have left through numpy or Python; it is treated as "
+                "an activation, and the work done on it outside of torch is not counted"
+            )
+            if all(caveat.message != message for caveat in state.caveats):
+                state.caveats.append(Caveat("foreign", value.module, message))
             continue
         values_of = possible_values(value, state.known)
         if values_of is not None:

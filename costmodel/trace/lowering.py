@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.graph.affine import Step, literal_constant
@@ -10,8 +12,11 @@ from costmodel.graph.domain import FLOAT, Domain, real
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
-from costmodel.trace.possible import Possible, domain_of_values
-from costmodel.trace.ranges import REAL, Range, domain_of_range, range_of
+from costmodel.trace.grids import with_levels
+from costmodel.trace.possible import Possible, domain_of_values, possible_values
+from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
+from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
+from costmodel.trace.rules import RULES
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
 
@@ -37,6 +42,11 @@ class Lowering:
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
         self._sums: dict[int, bool] = {}
+        self._masks: dict[int, Possible | None] = {}
+        self._looked = 0
+        self._offline = False  # whether constants are being looked at
+        self._readers: Counter[int] = Counter()
+        self._operands = Operands(self.range, self._many, self.shape, self._cut)
 
     # -- operands ----------------------------------------------------------------------------------------------------
 
@@ -56,8 +66,8 @@ class Lowering:
             if (number_written := written_number(value)) is not None and axis is None:
                 return literal_constant(number_written)
             shape = value.shape if axis is not None else distinct_shape(value)
-            domain = self.simplified.domain(argument.id, axis) if look else FLOAT
-            kind = real(float_bits(value)) if domain.is_float else domain
+            domain = self.weight_kind(argument, axis) if look else FLOAT
+            kind = replace(real(float_bits(value)), why=domain.why) if domain.is_float else domain
             return Constant(argument.id, shape, kind, path=value.path, whole=are_integers(value))
         if isinstance(argument, (int, float)):
             return literal_constant(float(argument))
@@ -77,8 +87,22 @@ class Lowering:
         return isinstance(argument, Ref) and self.simplified.online[self.simplified.canonical[argument.id]]
 
     def domain_of(self, node: int) -> Domain:
-        """Observed kind of a value that a node holds."""
+        """The kind of a value that a node holds; levels around no zero are real numbers to what computes with them."""
+        found = self._domains.get(node, FLOAT)
+        return replace(FLOAT, why=f"{found.why}: levels around no zero") if found.asymmetric else found
+
+    def known_domain(self, node: int) -> Domain:
+        """The kind of a value that a node holds, for what only moves it."""
         return self._domains.get(node, FLOAT)
+
+    def readers(self, number: int) -> int:
+        """How many values that the outputs need read this one, an output counted as well."""
+        if not self._readers:
+            self._readers.update(self.simplified.outputs)
+            for live in self.simplified.live:
+                inputs = self.simplified.recording.values[live].inputs
+                self._readers.update({self.simplified.canonical[i] for i in inputs})
+        return self._readers[self.simplified.canonical[number]]
 
     def is_sum(self, node: int) -> bool:
         """Whether a value is a sum, seen through moves, so that its zeros are ties; an input is taken for one."""
@@ -95,9 +119,11 @@ class Lowering:
         number = value.id if value.id not in self.names else self._next
         self._next += number == self._next
         kind = self.kind_of(value) if domain is None else domain
+        if not kind.why:
+            kind = replace(kind, why=(real_by_rule if kind.is_float else levels_by_rule)(self.simplified, value))
         node = Node(
             number, op, inputs, value.shape if shape is None else shape,
-            real(float_bits(value)) if kind.is_float else kind,
+            replace(real(float_bits(value)), why=kind.why) if kind.is_float else kind,
             value.module, value.call, source=value.operator.name, called=value.called, **fields,
         )  # fmt: skip
         self.nodes.append(node)
@@ -111,49 +137,100 @@ class Lowering:
     def kind_of(self, value: Value) -> Domain:
         """The kind of a result: by rule where one decides it, else what was observed.
 
-        The few values that a binarisation can give, the levels of a rounded and bounded value, and real numbers where
-        real numbers are computed with: however few of them one input shows, they are no levels. What remains is made
-        of levels that no rule bounds, such as the result of a quantiser whose steps are parameters.
+        The few values that a binarisation can give, the levels of a rounded and bounded value and of sums of such, and
+        real numbers where real numbers are computed with: however few of them one input shows, they are no levels. What
+        remains is made of levels that no rule bounds, such as the result of a quantiser whose steps are parameters.
         """
-        values = self.possible.get(value.id)
-        found = domain_of_values(values) if values is not None else None
-        found = found or domain_of_range(self.ranges.get(value.id, REAL))
+        found = self._by_rule(value.id)
         if found is not None:
             return found
         if value.tensor_dtype.is_floating_point and self._is_real(value):
-            return FLOAT
-        return self.simplified.domain(value.id)
+            return replace(FLOAT, why=real_by_rule(self.simplified, value))
+        found = replace(self.simplified.domain(value.id), why=observed(self.simplified, value))
+        if not found.is_float and self.ranges.get(value.id, REAL) == REAL:
+            self.ranges[value.id] = VAGUE  # what is computed of it is looked at as well
+        return found
+
+    def _by_rule(self, number: int) -> Domain | None:
+        value, values = self.simplified.recording.values[number], self.possible.get(number)
+        found = domain_of_values(values) if values is not None else None
+        if found is not None and values is not None:
+            return replace(found, why=of_values(self.simplified, value, values))
+        levels = self.ranges.get(number, REAL)
+        found = domain_of_range(levels)
+        return None if found is None else replace(found, why=of_range(self.simplified, value, levels))
+
+    def weight_kind(self, argument: Ref, axis: int | None) -> Domain:
+        """The kind of a constant: by the rule of its quantiser, with the scale that its values have; else observed."""
+        number = self.simplified.canonical[argument.id]
+        value = self.simplified.recording.values[number]
+        seen = self.simplified.domain(argument.id, axis)
+        if axis is None:
+            return seen
+        self._look_offline(number)
+        rule = self._by_rule(number)
+        if rule is not None and rule.scale == "one":
+            return rule
+        if rule is not None and replace(seen, scale="one", evidence=rule.evidence) == rule:
+            return replace(seen, why=rule.why)
+        fitted = with_levels(rule, value.sample, axis) if rule is not None and value.sample is not None else None
+        return fitted or replace(seen, why=observed(self.simplified, value))
 
     def _is_real(self, value: Value) -> bool:
         """Whether a value is a real number by rule: computed from such, or rounded from one without bounds."""
         own = self.ranges.get(value.id, REAL)
-        if own.vague:
-            return False
         if decides(value.fn):
-            return own.step == 1.0
+            return own.step == 1.0 and not own.vague
         numbers = {self.simplified.canonical[i] for i in value.inputs}
-        online = [i for i in numbers if self.simplified.online[i]]
-        return any(self.domain_of(self.names[i]).is_float and not self.ranges.get(i, REAL).vague for i in online)
+        if any(self.domain_of(self.names[i]).is_float for i in numbers if self.simplified.online[i]):
+            return True
+        return not own.vague and value.operator.packet in RULES and value.fn not in _LOOKED_UP
 
     def range_of(self, value: Value) -> Range:
         """What a value can be by rule."""
-        return range_of(value, self.range, lambda a: isinstance(a, Ref) and _numel(self.shape(a)) > 1)
+        found = range_of(value, self._operands)
+        return VAGUE if found == REAL and not value.tensor_dtype.is_floating_point else found
+
+    def _many(self, argument: Any) -> bool:
+        return isinstance(argument, Ref) and _numel(self.shape(argument)) > 1
+
+    def _cut(self, value: Value) -> str:
+        """``maximum`` or ``minimum`` for a choice between x and c by whether x is above or below c."""
+        condition = value.args["condition"]
+        made = self.simplified.value(condition.id) if isinstance(condition, Ref) else None
+        if made is None or made.fn not in ("gt", "ge", "lt", "le") or "other" not in value.args:
+            return "where"
+
+        def code(argument: Any) -> Any:
+            return self.simplified.numbers[argument.id] if isinstance(argument, Ref) else argument
+
+        sides = [code(made.args["x"]), code(made.args["other"])]
+        chosen = [code(value.args["x"]), code(value.args["other"])]
+        if sorted(map(str, sides)) != sorted(map(str, chosen)):
+            return "where"
+        larger = (chosen == sides) == made.fn.startswith("g")
+        return "maximum" if larger else "minimum"
 
     def range(self, argument: Any) -> Range | None:
-        """The range of an argument: of a number itself, of a value by rule; None for any other constant."""
+        """The range of an argument: of a number itself, of a value by rule; None for a parameter."""
         known = self.known(argument)
+        if known is not None and not known:
+            return EMPTY
         if known is not None and len(known) == 1:
             (number,) = known
             return Range(number, number)
         if not isinstance(argument, Ref):
             return None
-        number = self.simplified.canonical[argument.id]
-        if not self.simplified.online[number]:
-            return None
         if known is not None and len(known) == 2:
             low, high = sorted(known)
             return Range(low, high, high - low)
-        return self.ranges.get(number, REAL)
+        number = self.simplified.canonical[argument.id]
+        found = self.ranges.get(number, REAL)
+        return found if self.simplified.online[number] or found.empty or self._serves(found) else None
+
+    def _serves(self, constant: Range) -> bool:
+        """Whether the rule of a constant says something of what is made of it: masks and signs, and all of weights."""
+        return bool(constant.step) and (self._offline or (constant.plain and constant.levels > 0))
 
     def known(self, argument: Any) -> Possible | None:
         """The few values that an argument can take, if that is known."""
@@ -164,13 +241,44 @@ class Lowering:
         number = self.simplified.canonical[argument.id]
         if self.simplified.online[number]:
             return self.possible.get(number)
-        sample = self.simplified.recording.values[number].sample
-        if sample is None or sample.numel() == 0 or not bool((sample == sample.flatten()[0]).all()):
-            return None
+        self._look_offline(number)
+        found, value = self.possible.get(number), self.simplified.recording.values[number]
+        sample = value.sample
+        if sample is None or sample.numel() == 0 or (found is not None and not found):
+            return found
+        if self._offline and not value.leaf and sample.numel() > 1:  # what happened to become of weights is no rule
+            return found
+        if not bool((sample == sample.flatten()[0]).all()):
+            return self._signs_of(number, sample) if found is None and value.leaf else found
         return frozenset((float(sample.flatten()[0]),))
 
-    def affine(self, value: Value, x: int, *steps: Step, domain: Domain | None = None) -> int:
-        return self.emit(value, "affine", (x,), attrs=Affine(steps), domain=domain)
+    def _signs_of(self, number: int, sample: Tensor) -> Possible | None:
+        """Those of -1, 0 and 1 that a constant is made of, if it is made of nothing else: a mask, or signs."""
+        if number not in self._masks:
+            whole = sample.numel() == _numel(self.simplified.recording.values[number].shape)
+            few = whole and bool(((sample == 0) | (sample.abs() == 1)).all())
+            self._masks[number] = frozenset(sample.flatten().tolist()) if few else None
+        return self._masks[number]
+
+    def _look_offline(self, number: int) -> None:
+        """What rules say of the values up to this one that do not depend on the input."""
+        simplified = self.simplified
+        if self._offline:
+            return
+        self._offline = True
+        for i in range(self._looked, number + 1):
+            value = simplified.recording.values[i]
+            self._looked = i + 1
+            if simplified.online[i] or value.leaf or simplified.canonical[i] != i:
+                continue
+            values = possible_values(value, self.known)
+            if values is not None:
+                self.possible[i] = values
+            self.ranges[i] = self.range_of(value)
+        self._offline = False
+
+    def affine(self, value: Value, x: int, *steps: Step, **fields: Any) -> int:
+        return self.emit(value, "affine", (x,), attrs=Affine(steps), **fields)
 
     def unknown(self, value: Value, reason: str = "there is no rule for it") -> None:
         inputs = tuple(dict.fromkeys(self.names[self.simplified.canonical[i]] for i in value.inputs
@@ -193,6 +301,10 @@ _DECIDES = frozenset(
     {"sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "floor_divide", "remainder", "fmod", "argmax",
      "argmin", "bernoulli"}
 )  # fmt: skip
+
+
+#: Operations that give elements of a table, whose kind its values show.
+_LOOKED_UP = frozenset({"embedding", "index", "index_select", "gather", "take"})
 
 
 def decides(fn: str) -> bool:

@@ -28,8 +28,7 @@ def batch_norm(
         return
     constants = tuple(state.constant(c, look=False) for c in (weight, bias, running_mean, running_var))
     source = node_of(state, x)
-    real = FLOAT if state.domain_of(source).is_float else None
-    state.affine(value, source, Step("batch_norm", constants, "bn_scale", eps), domain=real)
+    state.affine(value, source, Step("batch_norm", constants, "bn_scale", eps), domain=FLOAT)
 
 
 @counts("native_layer_norm", "_fused_rms_norm")

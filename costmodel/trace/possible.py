@@ -9,22 +9,21 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
 
-from costmodel.graph.domain import Domain
+from costmodel.graph.domain import POW2_BITS, Domain
 from costmodel.trace.domains import classify
+from costmodel.trace.ranges import JOINS, PARTS, SAME, UNWRITTEN, Range, domain_of_range, parts_of
 from costmodel.trace.values import Ref, Value
 
 Possible = frozenset[float]
 
-_MOST = 4
+_MOST = 8
 _TRUTH = ("ge", "gt", "le", "lt", "eq", "ne", "heaviside", "logical_and", "logical_or", "logical_not", "logical_xor",
           "signbit")  # fmt: skip
-_SAME = ("_to_copy", "clone", "contiguous", "view", "reshape", "_unsafe_view", "squeeze", "unsqueeze", "permute",
-         "transpose", "t", "expand", "slice", "select", "max_pool2d_with_indices", "max_pool2d")  # fmt: skip
 _MADE: dict[str, float | None] = {
     "ones_like": 1.0, "new_ones": 1.0, "zeros_like": 0.0, "new_zeros": 0.0, "full_like": None, "new_full": None,
 }  # fmt: skip
@@ -43,13 +42,22 @@ _MAPS: dict[str, Callable[..., float]] = {
     "clamp_max": lambda x, max: _clamped(x, None, max),
     "hardtanh": lambda x, min_val, max_val: _clamped(x, min_val, max_val),
 }
+#: Functions of two values that both are few.
+_PAIRS: dict[str, Callable[[float, float], float]] = {
+    "mul": lambda x, y: x * y, "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "rsub": lambda x, y: y - x,
+}  # fmt: skip
 
 
 def possible_values(value: Value, known: Callable[[Any], Possible | None]) -> Possible | None:
     """The values that ``value`` can take, or None. ``known`` gives them for an argument."""
     name, args = value.fn, value.args
-    if value.output or value.operator.packet != f"aten.{name}":
+    aten = value.operator.packet == f"aten.{name}" or name in ("alias", "alias_write")
+    if (value.output and name not in PARTS) or not aten:
         return None
+    if value.tensor_dtype == torch.bool:
+        return frozenset((0.0, 1.0))
+    if name in UNWRITTEN:  # whatever that memory held is no value of the network
+        return frozenset()
     if name in _TRUTH:
         return frozenset((0.0, 1.0))
     if name in ("sign", "sgn"):
@@ -59,19 +67,31 @@ def possible_values(value: Value, known: Callable[[Any], Possible | None]) -> Po
         made = _MADE[name]
         literal = args["fill_value"] if made is None else made
         return frozenset((float(literal),)) if isinstance(literal, (int, float)) else None
-    if name in _SAME:
-        return known(args["x"])
-    if name == "where" and "other" in args:
-        return _union(known(args["x"]), known(args["other"]))
-    if name == "masked_fill":
-        return _union(known(args["x"]), known(args["value"]))
+    if name == "copy":
+        return known(args["src"])
+    if name in SAME:
+        return known(args["x"]) if "x" in args else None
+    if name in ("maximum", "minimum"):
+        return _of_two(max if name == "maximum" else min, known(args["x"]), known(args["other"]))
+    if name in JOINS:
+        return _union(*(known(part) for part in parts_of(name, args)))
     if name == "index_put" and not args["accumulate"]:
         return _union(known(args["x"]), known(args["values"]))
     if name == "constant_pad_nd" and args.get("value"):  # zeros next to signs are skipped by what reads them
         return _union(known(args["x"]), known(args["value"]))
+    if name in _PAIRS and all(isinstance(args[each], Ref) for each in ("x", "other")):
+        alpha = args.get("alpha", 1)
+        return _of_two(lambda x, y: _PAIRS[name](x, y * alpha), known(args["x"]), known(args["other"]))
     if name in _MAPS and isinstance(args["x"], Ref):
         return _mapped(_MAPS[name], args, known(args["x"]))
     return None
+
+
+def _of_two(function: Callable[[float, float], float], a: Possible | None, b: Possible | None) -> Possible | None:
+    """The function of every pair of values."""
+    if a is None or b is None or len(a) * len(b) > 2 * _MOST:
+        return None
+    return _few(function(x, y) for x in a for y in b)
 
 
 def _mapped(function: Callable[..., float], args: Mapping[str, Any], source: Possible | None) -> Possible | None:
@@ -93,8 +113,9 @@ def _clamped(x: float, min: float | None, max: float | None) -> float:
     return x if max is None or x <= max else max
 
 
-def _union(a: Possible | None, b: Possible | None) -> Possible | None:
-    return None if a is None or b is None else _few(a | b)
+def _union(*sets: Possible | None) -> Possible | None:
+    known = [values for values in sets if values is not None]
+    return _few(frozenset().union(*known)) if len(known) == len(sets) > 0 else None
 
 
 def _few(values: Any) -> Possible | None:
@@ -103,6 +124,12 @@ def _few(values: Any) -> Possible | None:
 
 
 def domain_of_values(values: Possible) -> Domain | None:
-    """The kind of a value that takes exactly these values, if it is one of one bit."""
-    domain = classify(torch.tensor(sorted(values)))
-    return replace(domain, per_channel=False, evidence="rule") if domain.is_one_bit else None
+    """The kind of a value that takes exactly these values, if they are few at equal distances or powers of two."""
+    few = sorted(values)
+    if len(few) < 2:
+        return None
+    if -few[0] != few[-1] and 0.0 not in few and classify(torch.tensor(few, dtype=torch.float64)).kind == "pow2":
+        return Domain("pow2", POW2_BITS)
+    step = (few[-1] - few[0]) / (len(few) - 1)
+    even = all(abs(low + step - high) <= 1e-6 * step for low, high in pairwise(few))
+    return domain_of_range(Range(few[0], few[-1], step)) if even else None

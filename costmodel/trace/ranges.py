@@ -2,7 +2,8 @@
 
 Rounding puts a value on the integers, a clamp bounds it, and what is multiplied or moved by numbers of the program
 takes its interval and its grid along: ``round(clamp(x, 0, 1) * 3) / 3`` is one of 0, 1/3, 2/3, 1 for every input,
-however few of them one input shows. A factor that is a parameter scales the grid by a real number; its levels stay.
+however few of them one input shows. A factor that is a parameter scales the grid by a real number, a parameter that is
+added moves it; the levels stay. Sums of levels are levels.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from costmodel.graph.domain import BINARY, BINARY01, TERNARY, Domain, Scale
 from costmodel.trace.values import Ref, Value
@@ -20,28 +21,47 @@ MOST_BITS = 8
 _ROUNDED: dict[str, Callable[[float], float]] = {
     "round": lambda x: float(round(x)), "floor": math.floor, "ceil": math.ceil, "trunc": math.trunc,
 }  # fmt: skip
-_SAME = frozenset(
+#: Functions whose results are elements of their first operand (next to padding, which is no value of its own).
+SAME = frozenset(
     {"_to_copy", "clone", "contiguous", "view", "reshape", "_unsafe_view", "squeeze", "unsqueeze", "permute",
      "transpose", "t", "expand", "slice", "select", "max_pool2d_with_indices", "max_pool2d", "detach", "flatten",
-     "split", "chunk", "unbind", "copy", "_reshape_alias", "repeat", "unfold", "flip", "roll"}
+     "split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "chunk", "unbind",
+     "_reshape_alias", "repeat",
+     "unfold", "flip", "roll", "alias", "lift_fresh", "view_as", "resize", "unflatten", "movedim", "swapaxes",
+     "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "narrow", "as_strided",
+     "diagonal", "expand_as", "broadcast_to", "repeat_interleave", "upsample_nearest1d", "upsample_nearest2d",
+     "upsample_nearest3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+     "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+     "replication_pad3d", "index", "index_select", "gather", "take", "amax", "amin", "im2col",
+     "adaptive_max_pool2d", "adaptive_max_pool3d", "max_pool3d_with_indices", "mkldnn_max_pool2d", "masked_select"}
 )  # fmt: skip
+#: Of these, those that have several results, all of them elements.
+PARTS = frozenset({"split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "chunk",
+                   "unbind"})  # fmt: skip
+#: Memory that nothing was written into: it holds no value.
+UNWRITTEN = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 #: Functions that never fall, of which only the ends matter.
 _BOUNDED: dict[str, tuple[float, float]] = {
     "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "sin": (-1.0, 1.0), "cos": (-1.0, 1.0),
     "hardsigmoid": (0.0, 1.0), "_softmax": (0.0, 1.0), "exp": (0.0, math.inf), "softplus": (0.0, math.inf),
     "sqrt": (0.0, math.inf),
 }  # fmt: skip
-
-
-_JOINS = frozenset({"where", "masked_fill", "maximum", "minimum", "cat"})
+#: Functions whose results are elements of several operands, by the names of these.
+JOINS: dict[str, tuple[str, ...]] = {
+    "where": ("x", "other"), "masked_fill": ("x", "value"), "maximum": ("x", "other"), "minimum": ("x", "other"),
+    "cat": ("tensors",), "concat": ("tensors",), "stack": ("tensors",), "alias_write": ("x", "src"),
+    "slice_scatter": ("x", "src"), "select_scatter": ("x", "src"), "diagonal_scatter": ("x", "src"),
+    "as_strided_scatter": ("x", "src"), "masked_scatter": ("x", "src"), "index_copy": ("x", "src"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
     """``low`` to ``high``, and on a grid of this ``step`` from either finite end, 0 for the real numbers.
 
-    ``scale`` says by what the numbers are multiplied besides: nothing, or a real number that only the parameters know.
-    ``vague``: there are bounds, but only the parameters know them.
+    ``scale`` says by what the numbers are multiplied besides, ``offset`` whether a number is added besides, that only
+    the parameters know. ``vague``: there are bounds, but only the parameters know them. ``sums``: integers that are
+    sums of products, or made of such.
     """
 
     low: float = -math.inf
@@ -50,6 +70,8 @@ class Range:
     scale: Scale = "one"
     per_channel: bool = False
     vague: bool = False
+    offset: bool = False
+    sums: bool = False
 
     @property
     def levels(self) -> int:
@@ -58,27 +80,53 @@ class Range:
             return 0
         return round((self.high - self.low) / self.step) + 1
 
+    @property
+    def plain(self) -> bool:
+        """Whether the numbers are known themselves, and not only how they lie to each other."""
+        return self.scale == "one" and not self.offset
+
+    @property
+    def empty(self) -> bool:
+        return self.low > self.high
+
 
 REAL = Range()
 VAGUE = Range(vague=True)
+#: Of memory that was not written.
+EMPTY = Range(math.inf, -math.inf)
 
 
-def range_of(value: Value, given: Callable[[Any], Range | None], many: Callable[[Any], bool]) -> Range:
-    """The range of ``value``.
+class Operands(NamedTuple):
+    """What is known of arguments.
 
-    ``given`` is the range of an argument, None for a parameter; ``many`` says whether a parameter differs by channel.
+    ``given`` is the range of one, None for parameters; ``many`` says whether a parameter differs by channel; ``shape``
+    is that of a tensor, and ``cut`` the operand that a choice cuts off, ``maximum`` or ``minimum``, if it does.
     """
-    name, args = value.fn, value.args
-    if value.output or value.leaf or value.operator.packet != f"aten.{name}":
+
+    given: Callable[[Any], Range | None]
+    many: Callable[[Any], bool]
+    shape: Callable[[Any], tuple[int, ...]]
+    cut: Callable[[Value], str]
+
+
+def range_of(value: Value, operands: Operands) -> Range:
+    """The range of ``value``."""
+    name, args, given = value.fn, value.args, operands.given
+    aten = value.operator.packet == f"aten.{name}" or name in ("alias", "alias_write")
+    if (value.output and name not in PARTS) or value.leaf or not aten:
         return REAL
+    if name in UNWRITTEN:
+        return EMPTY
     if name in _BOUNDED:
         return Range(*_BOUNDED[name])
-    if name in _JOINS:
-        return _joined(name, _parts(name, args), given)
+    if name in JOINS:
+        return _joined(operands.cut(value) if name == "where" else name, parts_of(name, args), given)
     if "x" not in args:
         return REAL
-    x = given(args["x"]) or REAL
-    if name in _SAME:
+    x = given(args["src"] if name == "copy" else args["x"]) or REAL
+    if name in ("copy", "constant_pad_nd"):
+        return _joined("cat", (args["x"], args["value"]), given) if args.get("value") else x
+    if name in SAME:
         return x
     if name in _ROUNDED and not args.get("decimals"):
         return _rounded(name, x)
@@ -87,25 +135,31 @@ def range_of(value: Value, given: Callable[[Any], Range | None], many: Callable[
     if name == "neg":
         return replace(x, low=-x.high, high=-x.low)
     if name == "abs":
-        return replace(x, low=0.0, high=max(-x.low, x.high)) if x.low < 0 else x
-    if name in ("mul", "div", "add", "sub", "rsub") and not args.get("rounding_mode"):
-        return _combined(name, args, given, many)
+        return _magnitude(x)
+    if name in ("mul", "div", "add", "sub", "rsub"):
+        mode, found = args.get("rounding_mode"), _combined(name, args, operands)
+        return _rounded(mode, found) if mode else found
+    if name == "copysign":  # the magnitude of x, with the sign of the other
+        size = _number(args["x"], given)
+        return Range(-abs(size), abs(size), 2 * abs(size)) if size else _signs(args["x"], operands)
+    if name in ("sum", "mean", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"):
+        return _summed(value, x, operands)
     return REAL
 
 
+def parts_of(name: str, args: Mapping[str, Any]) -> Sequence[Any]:
+    """The operands that the elements of a join come from."""
+    parts = [args[part] for part in JOINS[name] if part in args]
+    return [each for part in parts for each in (part if isinstance(part, (tuple, list)) else (part,))]
+
+
 def _rounded(name: str, x: Range) -> Range:
-    if x.step and x.scale == "one" and float(x.step).is_integer() and _ends(x, float.is_integer):
+    if x.step and x.plain and float(x.step).is_integer() and _ends(x, float.is_integer):
         return x
-    if x.scale != "one" or x.vague:
+    if not x.plain or x.vague:
         return Range(step=1.0, vague=x.vague)
     low, high = (float(_ROUNDED[name](end)) if math.isfinite(end) else end for end in (x.low, x.high))
     return Range(low, high, 1.0)
-
-
-def _parts(name: str, args: Mapping[str, Any]) -> Sequence[Any]:
-    if name == "cat":
-        return tuple(args.get("tensors", ()))
-    return (args["x"], args["value" if name == "masked_fill" else "other"])
 
 
 def _bounds(name: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -122,12 +176,19 @@ def _ends(x: Range, test: Callable[[float], bool]) -> bool:
     return all(test(end) for end in (x.low, x.high) if math.isfinite(end))
 
 
+def _magnitude(x: Range) -> Range:
+    if x.offset:
+        return VAGUE
+    return replace(x, low=0.0, high=max(-x.low, x.high)) if x.low < 0 else x
+
+
 def _clamped(x: Range, bounds: tuple[Any, Any], given: Callable[[Any], Range | None]) -> Range:
     numbers = [_number(bound, given) for bound in bounds]
     if x.vague or any(n is None and b is not None for n, b in zip(numbers, bounds, strict=True)):
         return VAGUE
-    if x.scale != "one":
-        return replace(x, low=max(x.low, 0.0)) if numbers == [0.0, None] and x.low <= 0.0 <= x.high else VAGUE
+    if not x.plain:
+        rectified = numbers == [0.0, None] and not x.offset and x.low <= 0.0 <= x.high
+        return replace(x, low=max(x.low, 0.0)) if rectified else VAGUE
     low = max(x.low, -math.inf if numbers[0] is None else numbers[0])
     high = min(x.high, math.inf if numbers[1] is None else numbers[1])
     if low > high:  # everything is cut off
@@ -136,7 +197,7 @@ def _clamped(x: Range, bounds: tuple[Any, Any], given: Callable[[Any], Range | N
     step = x.step
     if step and any(math.isfinite(end) and not _on(end, known, step) for end in (low, high)):
         step = 0.0  # a bound between two levels
-    return Range(low, high, step)
+    return Range(low, high, step, sums=x.sums)
 
 
 def _on(number: float, origin: float, step: float) -> bool:
@@ -148,12 +209,11 @@ def _number(argument: Any, given: Callable[[Any], Range | None]) -> float | None
     if isinstance(argument, (int, float)):
         return float(argument)
     known = given(argument) if isinstance(argument, Ref) else None
-    return known.low if known is not None and known.low == known.high and known.scale == "one" else None
+    return known.low if known is not None and known.low == known.high and known.plain else None
 
 
-def _combined(
-    name: str, args: Mapping[str, Any], given: Callable[[Any], Range | None], many: Callable[[Any], bool]
-) -> Range:
+def _combined(name: str, args: Mapping[str, Any], operands: Operands) -> Range:
+    given, many = operands.given, operands.many
     x, y = given(args["x"]), given(args["other"])
     if any(r is not None and r.vague for r in (x, y)):
         return VAGUE
@@ -163,45 +223,106 @@ def _combined(
             return _times(x or REAL, b if name == "mul" else 1.0 / b)
         if a and name == "mul":
             return _times(y or REAL, a)
-        if x is not None and y is None and x.levels:  # by a parameter
+        if x is not None and y is None and x.step:  # by a parameter
             return scaled(x, many(args["other"]))
-        if y is not None and x is None and y.levels and name == "mul":
+        if y is not None and x is None and y.step and name == "mul":
             return scaled(y, many(args["x"]))
-        return REAL
+        return _product(x, y) if x is not None and y is not None and name == "mul" else REAL
     if x is None or y is None:
-        return REAL
+        moved, by = (x, args["other"]) if x is not None else (y, args["x"])
+        if moved is None or not moved.levels:
+            return REAL
+        moved = _times(moved, -1.0) if (moved is y) != (name == "rsub") and name != "add" else moved
+        return replace(moved, offset=True, per_channel=moved.per_channel or many(by))
     alpha = args.get("alpha", 1)
     signs = {"add": (1.0, alpha), "sub": (1.0, -alpha), "rsub": (-alpha, 1.0)}[name]
     x, y = _times(x, signs[0]), _times(y, signs[1])
-    if x.scale != "one" or y.scale != "one":
+    if not x.plain or not y.plain:
         return REAL
     if a is not None or b is not None:
         shifted, by = (x, y.low) if b is not None else (y, x.low)
         return replace(shifted, low=shifted.low + by, high=shifted.high + by)
     step = x.step if x.step == y.step else 0.0  # sums of levels a step apart are a step apart
-    return Range(x.low + y.low, x.high + y.high, step)
+    return Range(x.low + y.low, x.high + y.high, step, sums=x.sums or y.sums)
+
+
+def _signs(size: Any, operands: Operands) -> Range:
+    """Signs of a size that is a parameter; of any other, real numbers."""
+    return REAL if operands.given(size) is not None else scaled(Range(-1.0, 1.0, 2.0), operands.many(size))
 
 
 def _times(x: Range, factor: float) -> Range:
+    if not factor:
+        return Range(0.0, 0.0)
     ends = sorted((x.low * factor, x.high * factor))
     return replace(x, low=ends[0], high=ends[1], step=x.step * abs(factor))
 
 
 def scaled(x: Range, per_channel: bool, scale: Scale = "real") -> Range:
     """``x`` multiplied by a parameter: its levels as integers, the size of a step a real number."""
-    if not x.levels:
+    per_channel = per_channel or x.per_channel
+    if x.sums:
         return REAL
+    if not x.levels:  # integers without bounds
+        return Range(step=1.0, scale=scale, per_channel=per_channel) if x.step == 1.0 and x.plain else REAL
     origin = round(x.low / x.step) if _on(x.low, 0.0, x.step) else x.low / x.step
-    return Range(origin, origin + x.levels - 1, 1.0, scale, per_channel or x.per_channel)
+    return Range(origin, origin + x.levels - 1, 1.0, scale, per_channel, offset=x.offset)
+
+
+def _product(x: Range, y: Range) -> Range:
+    """Of two values that are not known: levels by levels are levels."""
+    ends = [a * b for a in (x.low, x.high) for b in (y.low, y.high) if math.isfinite(a) and math.isfinite(b)]
+    if len(ends) < 4 or not x.plain or not y.plain:
+        return REAL
+    return Range(min(ends), max(ends), _unit(x) * _unit(y))
+
+
+def _unit(x: Range) -> float:
+    """The largest number that all levels are multiples of, if it is the step or half of it."""
+    if not x.levels:
+        return 0.0
+    return next((unit for unit in (x.step, x.step / 2) if _on(x.low, 0.0, unit)), 0.0)
+
+
+def sum_of(x: Range, count: int) -> Range:
+    """Of ``count`` elements."""
+    return replace(x, low=x.low * count, high=x.high * count)
+
+
+def _summed(value: Value, x: Range, operands: Operands) -> Range:
+    if not x.levels or x.per_channel:
+        return REAL
+    shape, args = operands.shape(value.args["x"]), value.args
+    if value.fn in ("sum", "mean"):
+        count = math.prod(shape) // max(1, math.prod(value.shape))
+        return sum_of(x, count) if value.fn == "sum" else _times(sum_of(x, count), 1.0 / max(1, count))
+    rank = len(value.shape) - (2 if value.fn.endswith("2d") else 3)
+    if value.fn.startswith("_adaptive"):
+        if any(i % o for i, o in zip(shape[rank:], value.shape[rank:], strict=True)):
+            return REAL
+        count = math.prod(shape[rank:]) // math.prod(value.shape[rank:])
+        return _times(sum_of(x, count), 1.0 / count)
+    padded = any(args["padding"]) if isinstance(args["padding"], tuple) else bool(args["padding"])
+    kernel = args["kernel_size"]
+    kernel = kernel * (len(shape) - rank) if len(kernel) == 1 else kernel
+    count = args["divisor_override"] or math.prod(kernel)
+    if args["ceil_mode"] or (padded and not (args["count_include_pad"] and x.plain and _on(0.0, x.low, x.step))):
+        return REAL
+    x = replace(x, low=min(x.low, 0.0), high=max(x.high, 0.0)) if padded else x
+    return _times(sum_of(x, math.prod(kernel)), 1.0 / count)
 
 
 def _joined(name: str, operands: Sequence[Any], given: Callable[[Any], Range | None]) -> Range:
     """What one of several values is."""
     ranges = [given(a) for a in operands]
     if not ranges or any(r is None for r in ranges):
-        return VAGUE if name != "cat" else REAL
-    parts = [r for r in ranges if r is not None]
-    if any(r.scale != parts[0].scale or r.scale != "one" for r in parts):
+        return VAGUE if name not in ("cat", "concat", "stack", "alias_write") else REAL
+    parts = [r for r in ranges if r is not None and not r.empty]
+    if not parts:
+        return EMPTY
+    if all(r == parts[0] for r in parts):
+        return parts[0]
+    if any(not r.plain for r in parts):
         return REAL
     low, high = min(r.low for r in parts), max(r.high for r in parts)
     if name == "maximum":
@@ -212,7 +333,8 @@ def _joined(name: str, operands: Sequence[Any], given: Callable[[Any], Range | N
     step = steps.pop() if len(steps) == 1 else 0.0
     if not steps and not step and all(r.low == r.high for r in parts):
         step = high - low
-    origin = next((end for r in parts if r.step for end in (r.low, r.high) if math.isfinite(end)), low)
+    on_grid = [end for r in parts if r.step for end in (r.low, r.high)]
+    origin = next(filter(math.isfinite, on_grid), 0.0 if on_grid else low)
     ends = [end for r in parts for end in (r.low, r.high) if math.isfinite(end)]
     if step and not all(_on(end, origin, step) for end in ends):
         step = 0.0
@@ -222,21 +344,39 @@ def _joined(name: str, operands: Sequence[Any], given: Callable[[Any], Range | N
 def domain_of_range(x: Range) -> Domain | None:
     """The kind of a value that takes exactly the levels of a range; None where these are not a few."""
     count = x.levels
-    if count < 2 or count > 1 << MOST_BITS:
+    if count < 2 or (count > 1 << MOST_BITS and not x.sums):
         return None
+    if x.sums:
+        return _domain_of_sums(x)
     size = max(abs(x.low), abs(x.high))
     step = x.step
     mantissa, _ = math.frexp(step)
     scale: Scale = x.scale if x.scale != "one" else "one" if step == 1.0 else "pow2" if mantissa == 0.5 else "real"
-    if count == 2 and abs(x.low + x.high) <= 1e-6 * size:
+    if x.offset:
+        kind = BINARY if count == 2 else Domain("int", max(1, math.ceil(math.log2(count))), signed=False)
+        scale = _scale(step / 2, x.scale) if count == 2 else scale
+    elif count == 2 and abs(x.low + x.high) <= 1e-6 * size:
         kind, scale = BINARY, _scale(size, x.scale)
     elif count == 2 and min(abs(x.low), abs(x.high)) == 0.0:
         kind, scale = BINARY01, _scale(size, x.scale)
+    elif count == 2:
+        return replace(BINARY, scale=_scale(step / 2, x.scale), per_channel=x.per_channel, asymmetric=True)
     elif count == 3 and abs(x.low + x.high) <= 1e-6 * size:
         kind = TERNARY
     else:
         kind = Domain("int", max(1, math.ceil(math.log2(count))), signed=x.low < 0)
-    return replace(kind, scale=scale, per_channel=x.per_channel and scale != "one", evidence="rule")
+    per_channel = x.per_channel and (scale != "one" or x.offset)
+    return replace(kind, scale=scale, per_channel=per_channel, evidence="rule", asymmetric=x.offset)
+
+
+def _domain_of_sums(x: Range) -> Domain | None:
+    """Integers of any width, as long as shifts are all that moves them; None for anything else."""
+    mantissa, _ = math.frexp(x.step)
+    if mantissa != 0.5 or not x.plain or not _on(x.low, 0.0, x.step):
+        return None
+    low, high = round(x.low / x.step), round(x.high / x.step)
+    bits = max(high, -low - 1).bit_length() + (low < 0)
+    return Domain("int", max(1, bits), "one" if x.step == 1.0 else "pow2", signed=low < 0)
 
 
 def _scale(size: float, scale: Scale) -> Scale:

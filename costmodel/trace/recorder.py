@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,13 @@ from costmodel.trace.custom import CUSTOM
 from costmodel.trace.domains import confirm
 from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
 from costmodel.trace.values import Ref, Value, sample
+
+
+class PathOfCropError(BaseException):
+    """Python is about to read a value that was computed on a crop: the path that it takes may be another one.
+
+    No :class:`Exception`, so that the model's own code does not catch it.
+    """
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -35,6 +42,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._scope: list[tuple[str, int]] = [("", 0)]
         self.online: list[bool] = []
         self.called: Called | None = None
+        self._cropped = False
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -92,13 +100,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if path is not None:
             return self.add_leaf(tensor, "param", path)
         if self.escaped:
-            number = self.add_leaf(tensor, "foreign", "", tuple(dict.fromkeys(self.escaped)))
-            self.caveat(
-                "foreign",
-                "a tensor of unknown origin appears after values have left through numpy or Python; it is treated as "
-                "an activation, and the work done on it outside of torch is not counted",
-            )
-            return number
+            return self.add_leaf(tensor, "foreign", "", tuple(dict.fromkeys(self.escaped)))
         return self.add_leaf(tensor, "const", "")
 
     def _rebind(self, tensor: Tensor, holder: int) -> int:
@@ -159,6 +161,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if op.mutates:
                 self._save_from_writing((*args, *kwargs.values()))
         crop = online and not self._full and op.packet == "aten.convolution"
+        self._cropped |= crop
         out = cropped_convolution(*bound.values()) if crop else func(*args, **kwargs)
         if online and op.packet == "aten._local_scalar_dense":
             return out
@@ -176,19 +179,40 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._written[_storage(tensor)] = value.id
         return out
 
+    def reading(self, numbers: Iterable[int]) -> None:
+        """Python is about to go on with these values: they have to be the model's own."""
+        if self._cropped and any(self.online[i] for i in numbers):
+            raise PathOfCropError
+
     def _report_reading(self, op: Operator, bound: Mapping[str, Any], inputs: list[int]) -> None:
         if op.fn == "_local_scalar_dense":
+            self.reading(inputs)
             self.escaped.extend(inputs)
             self.caveat(
                 "branch",
-                "the program reads a value that depends on the input (.item(), bool() or a branch): "
-                "the cost is that of the path this input takes",
+                f"the program reads {self._described(inputs[0])}, which depends on the input (.item(), bool() or a "
+                "branch): the cost is that of the path this input takes",
             )
         elif op.fn != "index" or any(t is not None and t.dtype == torch.bool for t in bound["indices"]):
+            self.reading(inputs)
             self.caveat(
                 "branch",
                 f"how many elements {op.fn} selects depends on the input: the cost is that of this input",
             )
+
+    def _described(self, number: int) -> str:
+        """A value by what it was computed with, from the last operation back to one on more than a number."""
+        names: list[str] = []
+        value = self.values[number]
+        while not value.leaf and len(names) < 4:
+            if not value.operator.identity and value.fn != "_to_copy":
+                names.append(value.fn)
+            online = [self.values[i] for i in value.inputs if self.online[i]]
+            if value.shape not in ((), (1,)) or not online:
+                break
+            value = online[0]
+        where = self.values[number].module or "the network"
+        return f"the result of {' of '.join(names)} in {where}" if names else f"a value of {where}"
 
     def _look_at_weights(self, op: Operator, bound: Mapping[str, Any], coded: Mapping[str, Any]) -> None:
         """What a sample takes for quantised is confirmed on the whole tensor: one odd channel makes it real."""
@@ -198,8 +222,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             value = self.values[coded[name].id]
             if value.whole is None and not self.online[value.id] and value.sample is not None:
                 tensor: Tensor = bound[name]
-                if tensor.numel() > len(value.sample.reshape(-1)):
-                    value.whole = confirm(tensor, value.sample, channel_axis(bound, name))
+                axis, part = channel_axis(bound, name), value.sample
+                if name == "weight" and bound["transposed"] and bound["groups"] > 1:
+                    tensor, axis = by_filter(tensor, bound["groups"]), 0
+                    part = sample(tensor)
+                if tensor.numel() > part.numel() or part is not value.sample:
+                    value.whole = confirm(tensor, part, axis)
 
     def _keep(self, args: Any, coded: Any) -> None:
         for argument, code in zip(args, coded, strict=True):
@@ -233,6 +261,13 @@ def channel_axis(bound: Mapping[str, Any], name: str) -> int | None:
     if "other" in bound:
         return None
     return bound[name].dim() - 1 if name == "mat2" else 0  # columns of the right factor, rows of the left one
+
+
+def by_filter(weight: Tensor, groups: int) -> Tensor:
+    """The weights ``[i, o / groups, *kernel]`` of a transposed convolution as ``[o, i / groups, *kernel]``."""
+    inputs, outputs, *kernel = weight.shape
+    turned = weight.reshape(groups, inputs // groups, outputs, *kernel).transpose(1, 2)
+    return turned.reshape(groups * outputs, inputs // groups, *kernel)
 
 
 def _storage(tensor: Tensor) -> int:

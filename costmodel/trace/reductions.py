@@ -11,6 +11,7 @@ from costmodel.graph.vocabulary import Kind, Row
 from costmodel.trace.arguments import axes_of, node_of, numel, online_inputs
 from costmodel.trace.lowering import Lowering, window
 from costmodel.trace.rules import UncoveredError, counts
+from costmodel.trace.sums import product_of_elements
 from costmodel.trace.values import Value
 from costmodel.trace.windows import mean_of
 
@@ -28,7 +29,8 @@ def mean(state: Lowering, value: Value, x: Any, dim: Any = None) -> None:
 
 @counts("sum", "nansum")
 def total(state: Lowering, value: Value, x: Any, dim: Any = None) -> None:
-    _reduce(state, value, x, dim, "add")
+    if value.fn != "sum" or not product_of_elements(state, value, x, dim):
+        _reduce(state, value, x, dim, "add")
 
 
 @counts("amax", "amin", "max", "min", "argmax", "argmin", "aminmax")

@@ -18,7 +18,7 @@ from costmodel.graph.attrs import Stated
 from costmodel.graph.domain import FLOAT, FLOAT_BITS
 from costmodel.graph.vocabulary import Row
 from costmodel.trace.arguments import node_of, numel
-from costmodel.trace.domains import TOLERANCE
+from costmodel.trace.grids import TOLERANCE
 from costmodel.trace.lowering import Lowering
 from costmodel.trace.rules import counts
 from costmodel.trace.values import Value

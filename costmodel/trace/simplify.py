@@ -78,10 +78,12 @@ def simplify(recording: Recording) -> Simplified:
         if target is None and form and _cancelled(form, value, numbers, forms):
             target = same.get(_terms(form, value))
         if target is not None and values[representative[target]].shape == value.shape:
+            one = _instance(value, target, values, numbers, forms, canonical)
+            one = representative[target] if one is None or values[one].shape != value.shape else one
             numbers.append(target)
-            canonical.append(representative[target])
+            canonical.append(one)
             if not value.operator.identity:  # an identity shows nothing that its argument does not
-                aliases.setdefault(representative[target], []).append(value.id)
+                aliases.setdefault(one, []).append(value.id)
             continue
         number = value.id if value.leaf or drawn else known.setdefault(_key(value, numbers), value.id)
         numbers.append(number)
@@ -103,6 +105,19 @@ def _terms(form: Form, value: Value) -> Any:
 def _cancelled(form: Form, value: Value, numbers: list[int], forms: dict[int, Form]) -> bool:
     """Whether a term of an operand is gone: what is left was written before, and is not computed a second time."""
     return any(atom not in form for i in value.inputs for atom in forms[numbers[i]])
+
+
+def _instance(
+    value: Value, target: int, values: list[Value], numbers: list[int], forms: dict[int, Form], canonical: list[int]
+) -> int | None:
+    """Which of the computations with this number a value comes from: what is written twice is computed twice."""
+    for i in value.inputs:
+        if numbers[i] == target:
+            return canonical[i]
+    for i in value.inputs:
+        if target in forms[numbers[i]] and values[i].inputs:
+            return _instance(values[i], target, values, numbers, forms, canonical)
+    return None
 
 
 def _live(values: list[Value], canonical: list[int], online: list[bool], outputs: tuple[int, ...]) -> list[int]:

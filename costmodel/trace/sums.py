@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 from costmodel.graph.affine import Step, along_channels, literal_step
-from costmodel.graph.attrs import Add, Affine, Product, Softmax
+from costmodel.graph.attrs import Add, Affine, Move, Product, Softmax
 from costmodel.graph.domain import FLOAT, Domain, accumulator
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Called
-from costmodel.trace.arguments import node_of, numel
+from costmodel.trace.arguments import axes_of, node_of, numel
 from costmodel.trace.lowering import Lowering, window
+from costmodel.trace.ranges import Range
 from costmodel.trace.rules import UncoveredError, counts
-from costmodel.trace.values import Value
+from costmodel.trace.values import Ref, Value
 
 
 def _scaled(domain: Domain) -> bool:
@@ -23,7 +25,7 @@ def _scaled(domain: Domain) -> bool:
 def sum_of_products(
     state: Lowering, value: Value, op: str, x: int, weight: int | Constant, bias: Any, n_terms: int, macs: int,
     geometry: Window | None, weight_shape: tuple[int, ...], stem: bool = False, exchanged: bool = False,
-    made: int | None = None,
+    made: int | None = None, by_rows: bool = False, shape: tuple[int, ...] | None = None,
 ) -> None:  # fmt: skip
     """``y[o] = sum over n_terms of x * w``, then the scale of the weights and the bias.
 
@@ -32,32 +34,53 @@ def sum_of_products(
     """
     a = state.domain_of(x)
     if a.per_channel:  # a size of each channel is no common factor of the sum: its terms are real numbers
-        a = FLOAT
+        a = replace(FLOAT, why=f"{a.why}: a size per channel is no common factor of a sum")
     b = state.domain_of(weight) if isinstance(weight, int) else weight.domain
     out: Domain = FLOAT  # real numbers, summed: no need to look
-    if a.kind != "float" and b.kind not in ("float", "pow2"):
+    if a.kind != "float" and b.kind not in ("float", "pow2") and not b.asymmetric:
         out = accumulator(n_terms, a, b)
+        if a.scale == "one" and b.scale == "one":
+            state.ranges[value.id] = _sum_range(n_terms, a, b)
     consts: dict[str, Constant] = {}
     if isinstance(weight, Constant):
         consts["weight"] = weight
+        if b.asymmetric:
+            channels = _channels(weight_shape, geometry)
+            consts["offset"] = Constant(weight.id, (channels,) if b.per_channel else (), FLOAT, path=weight.path)
     bias_constant = state.constant(bias) if bias is not None else None
     rescale = isinstance(weight, Constant) and _scaled(b)
     if bias_constant is not None and not rescale:
         consts["bias"] = bias_constant
     node = state.emit(
-        value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry,
-        domain=out, attrs=Product(a, b, n_terms, macs, weight_shape, made, stem=stem, exchanged=exchanged),
+        value, op, (x, weight) if isinstance(weight, int) else (x,), consts=consts, window=geometry, shape=shape,
+        domain=out, attrs=Product(a, b, n_terms, macs, weight_shape, made, _shared(weight_shape, geometry), stem=stem,
+                                  exchanged=exchanged, by_rows=by_rows),
     )  # fmt: skip
     if rescale and isinstance(weight, Constant):
-        channels = weight_shape[0]
-        if geometry is not None and geometry.transposed:
-            channels = weight_shape[1] * geometry.groups
+        channels = _channels(weight_shape, geometry)
         scale = Constant(weight.id, (channels,) if b.per_channel else (), _scale_domain(b), path=weight.path)
-        node = state.affine(value, node, Step("mul", (along_channels(scale, geometry),), "weight_scale"))
+        node = state.affine(value, node, Step("mul", (along_channels(scale, geometry),), "weight_scale"), shape=shape)
         if bias_constant is not None:
             state.affine(value, node, Step("add", (along_channels(bias_constant, geometry),), "bias"))
     if bias is not None and bias_constant is None:  # a bias that depends on the input
         state.emit(value, "add", (state.names[value.id], node_of(state, bias)), attrs=Add(), tags=("bias",))
+
+
+def _sum_range(terms: int, a: Domain, b: Domain) -> Range:
+    """Of integer sums."""
+    top = float(terms * a.largest * b.largest)
+    return Range(-top if a.signed or b.signed else 0.0, top, 1.0, sums=True)
+
+
+def _channels(weight_shape: tuple[int, ...], geometry: Window | None) -> int:
+    transposed = geometry is not None and geometry.transposed
+    return weight_shape[1] * geometry.groups if transposed and geometry is not None else weight_shape[0]
+
+
+def _shared(weight_shape: tuple[int, ...], geometry: Window | None) -> int:
+    """How many results read each window."""
+    channels = _channels(weight_shape, geometry) if weight_shape else 1
+    return channels // geometry.groups if geometry is not None else channels
 
 
 def _scale_domain(domain: Domain) -> Domain:
@@ -125,6 +148,43 @@ def linear(state: Lowering, value: Value, x: Any, weight: Any, bias: Any) -> Non
     op = "matmul" if isinstance(w, int) else "linear"
     macs = numel(value.shape) * n_terms
     sum_of_products(state, value, op, node_of(state, x), w, bias, n_terms, macs, None, shape, exchanged=exchanged)
+
+
+def product_of_elements(state: Lowering, value: Value, x: Any, dim: Any) -> bool:
+    """``(x[..., 1, i] * w[o, i]).sum(-1)`` is ``linear(x, w)``; False for any other sum.
+
+    Only where nothing else reads the product, whose node is taken back.
+    """
+    product, shape = state.simplified.value(x.id), state.shape(x)
+    rank, node = len(shape), state.nodes[-1] if state.nodes else None
+    if product.fn != "mul" or axes_of(dim, rank) != (rank - 1,) or rank < 2 or state.readers(x.id) != 1:
+        return False
+    given = (product.args["x"], product.args["other"])
+    online = [a for a in given if state.is_online(a)]
+    weights = [a for a in given if isinstance(a, Ref) and not state.is_online(a)]
+    if len(online) != 1 or len(weights) != 1 or node is None or node.id != state.names[product.id] or node.inner:
+        return False
+    factor, weight = (1,) * (rank - len(state.shape(online[0]))) + state.shape(online[0]), state.shape(weights[0])
+    terms, outputs = shape[-1], math.prod(weight[:-1])
+    rows = (*weight[-2:-1], terms) if len(weight) > 1 else (1, terms)
+    one_by_one = len(weight) > 1 and factor[-2] == 1 and outputs == weight[-2] == shape[-2]
+    if weight[-1:] != (terms,) or factor[-1] != terms or not (one_by_one or (outputs == 1 and len(weight) == 1)):
+        return False
+    w = state.operand(weights[0], len(weight) - 2 if len(weight) > 1 else None)
+    assert w is not None
+    state.nodes.pop()
+    source = state.names[state.simplified.canonical[online[0].id]]
+    flat = (*factor[:-2], terms) if one_by_one else factor
+    if flat != state.shape(online[0]):
+        moved = Move("view", (None, flat))
+        source = state.emit(value, "view", (source,), shape=flat, domain=state.known_domain(source), attrs=moved)
+    out = (*flat[:-1], rows[0])
+    macs = numel(out) * terms
+    sum_of_products(state, value, "linear", source, w, None, terms, macs, None, rows, by_rows=True, shape=out)
+    if out != value.shape:
+        moved, made_of = Move("view", (None, value.shape)), state.names[value.id]
+        state.emit(value, "view", (made_of,), domain=state.known_domain(made_of), attrs=moved)
+    return True
 
 
 @counts("addmm", "baddbmm")

@@ -55,6 +55,7 @@ def escapes(recorder: Recorder) -> Iterator[None]:
         def leaving(self: Tensor, *args: Any, **kwargs: Any) -> Any:
             number = recorder.lookup(self)
             if recorder.online[number]:
+                recorder.reading((number,))
                 recorder.escaped.append(number)
                 recorder.caveat("foreign", f"a value that depends on the input leaves torch through .{name}()")
             return original(self, *args, **kwargs)

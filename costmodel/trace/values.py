@@ -66,6 +66,11 @@ class Recording:
     kept: dict[int, Tensor]
     recurrent: frozenset[str] = frozenset()  # paths of recurrent layers, whose first state is theirs to choose
 
+    @property
+    def program(self) -> list[Any]:
+        """What ran, without the numbers that it ran on."""
+        return [(value.operator.name, value.shape) for value in self.values]
+
 
 def sample(tensor: Tensor) -> Tensor | None:
     """A strided sample: the same places for every tensor of the same shape, so that samples of two values align."""

@@ -201,6 +201,21 @@ def traffic(ledger: Ledger) -> Table:
     return Table("traffic", "Memory traffic of one inference", columns, rows)
 
 
+def kinds(ledger: Ledger) -> Table:
+    """Why the operands of every sum of products are binary, ternary, integers or real: the rule, or what was seen."""
+    rows = [
+        Row([layer.name or "(network)", operands(layer), layer.a.why or layer.a.evidence,
+             layer.b.why or layer.b.evidence if layer.b is not None else ""])
+        for layer in ledger.layers if layer.macs
+    ]  # fmt: skip
+    columns = [
+        Column("layer", "layer", "left"), Column("operands", "operands", "left"),
+        Column("activations", "activations, because", "left", prose=True),
+        Column("weights", "weights, because", "left", prose=True),
+    ]  # fmt: skip
+    return Table("kinds", "Kinds of operands, and how they are known", columns, rows)
+
+
 def operands(layer: Layer | None) -> str:
     """Kinds of the two operands: binary×binary, float32×float32."""
     if layer is None or not layer.macs or layer.b is None:

@@ -25,7 +25,8 @@ DEPTH = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a profile is wanted: ``by`` layer, module, kind or tag, levels of the tree, the rewrites, every constant.
+    """What of a profile is wanted: ``by`` layer, module, kind or tag, levels of the tree, the rewrites, every constant,
+    why the operands of each layer are of their ``kinds``.
 
     ``format`` decides what is left out: CSV has every layer. ``show`` writes a number of operations.
     """
@@ -37,11 +38,12 @@ class Asked:
     tally: Tally | None = None
     format: str = "table"
     show: Callable[[Any], str] = numbers.count
+    kinds: bool = False
 
     @property
     def nothing_more(self) -> bool:
         """Whether the first answer is all that is wanted."""
-        wanted = self.by or self.depth or self.rewrites or self.explain or self.tally
+        wanted = self.by or self.depth or self.rewrites or self.explain or self.tally or self.kinds
         return not wanted and self.format != "csv"
 
 
@@ -115,6 +117,8 @@ def tables(made: Profile, ledger: Ledger, estimates: Sequence[Estimate], asked: 
         found = []
     if asked.rewrites:
         found += [counts.levels(made, asked.show), counts.rewrites(made, asked.show)]
+    if asked.kinds:
+        found.append(counts.kinds(ledger))
     if asked.explain:
         found.append(counts.traffic(ledger))
         for estimate in estimates:

@@ -1,6 +1,7 @@
 """Exact folding fronts: time, size, against FINN's folding pass and evolutionary search, in one run.
 
     python benchmarks/folding.py [--json FILE]
+    python benchmarks/folding.py --finn          (FINN's pass alone, at 80 rates on four networks)
 
 For each network: the folding space under the stated model, CPU seconds (median of five) to build its tables and its
 exact front, the certified four-objective front, FINN's pass with its limit of 36 weight bits on both sides and without,
@@ -28,6 +29,11 @@ from costmodel.explore.search import objectives, sample, search
 from costmodel.explore.tables import FoldingTables, draw
 from costmodel.targets.fpga.choices import RESOLUTION
 
+RATED = (
+    ("tfc-w1a1", "zcu102"), ("cnv-w1a1", "zcu102"), ("abbnn-reactnet18-cifar10", "zcu102"),
+    ("bn-bireal18-cifar10", "zcu102"),
+)  # fmt: skip
+RATES = 80
 NETWORKS = (("cnv-w1a1", "pynq-z2"), ("abbnn-reactnet18-cifar10", "zcu104"))
 
 
@@ -40,10 +46,33 @@ def median(function: Callable[[], Any], repeats: int = 5) -> tuple[float, Any]:
     return statistics.median(seconds), result
 
 
+def finn() -> None:
+    """LUTs of FINN's pass above the optimum that is as fast, at rates evenly spread on a logarithmic scale."""
+    for name, device in RATED:
+        profile = costmodel.profile(name)
+        for cap in (36, None):
+            found = space(profile, device, Rules(cap, free_memories=False))
+            ends = np.log(found.design.intervals[[0, -1]])
+            targets = np.unique(np.exp(np.linspace(*ends, RATES)).astype(int) + 1).tolist()
+            rows = against(found, cap, targets)
+            excess = np.array([r.lut / r.best_lut - 1 for r in rows])
+            frugal = np.array([r.lut / r.best_bram_lut - 1 for r in rows])
+            print(
+                f"{name} on {device}, {'widths up to 36 bits' if cap else 'no limit on widths'}, {len(rows)} rates: "
+                f"LUT above the optimum: median {np.median(excess):+.1%}, from {excess.min():+.1%} to "
+                f"{excess.max():+.1%}; with no more block RAM: median {np.nanmedian(frugal):+.1%}",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--finn", action="store_true")
     args = parser.parse_args()
+    if args.finn:
+        finn()
+        return
     results: dict[str, Any] = {}
     for name, device in NETWORKS:
         profile = costmodel.profile(name)

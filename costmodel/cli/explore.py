@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     engines = "worker processes, a Dask cluster, Ray tasks, or this process alone (default: local)"
     group.add_argument("--engine", choices=("local", "dask", "ray", "serial"), default="local", help=engines)
     group.add_argument("--workers", type=options.COUNT, metavar="N", help="default: one per core")
-    group.add_argument("--address", metavar="HOST:PORT", help="a running Dask scheduler or Ray cluster")
+    place = "a running Dask scheduler, its scheduler file, or a Ray cluster; workers need nothing but this package"
+    group.add_argument("--address", metavar="HOST:PORT", help=place)
     group = options.add_output(parser)
     options.add(group, "--members")
     sure = "say which members are certain and which only probable, and in how many draws of the constants each is best"

@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from costmodel.errors import CostmodelError, MissingExtraError
@@ -85,7 +86,8 @@ def _numbered(function: Callable[[T], R], index: int, item: T) -> tuple[int, R]:
 
 
 def dask(function: Callable[[T], R], items: Sequence[T], workers: int, address: str | None = None) -> Iterator[R]:
-    """Futures of Dask: at ``address`` (a scheduler), or on a cluster of local processes started for this run.
+    """Futures of Dask: at ``address`` (a scheduler, or its scheduler file), or on a cluster of local processes started
+    for this run.
 
     Dask starts a killed worker anew, unless it is killed while it starts: then the scheduler waits for workers that
     never come. So a scheduler without workers is watched, and a local cluster is replaced by a new one.
@@ -115,7 +117,8 @@ def _client(distributed: Any, workers: int, address: str | None) -> Iterator[Any
                 cluster = distributed.LocalCluster(
                     n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
                 )
-            client = distributed.Client(address or cluster)
+            file = address is not None and Path(address).is_file()  # as schedulers of batch systems are found
+            client = distributed.Client(scheduler_file=address) if file else distributed.Client(address or cluster)
         except (OSError, RuntimeError) as error:  # no scheduler there, or workers killed while they started
             raise WorkersLostError(f"{address or 'a local cluster'} cannot be reached or started: {error}") from error
         yield client

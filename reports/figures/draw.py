@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import MissingExtraError
 from costmodel.metrics import Metric
@@ -16,6 +17,9 @@ from costmodel.views.numbers import show
 from costmodel.views.plots.breakdown import IntervalInfo, StackInfo
 from costmodel.views.plots.palette import CYCLE, KIND_COLOURS, LIGHT, ROLE_COLOURS, colours
 from costmodel.views.plots.scatter import ScatterInfo
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Width of the text block on A4 and Letter with the margins of the template, in millimetres.
 WIDTH = 166.0
@@ -67,27 +71,41 @@ def svg(plot: Plot, name: str) -> bytes:
 
     Raises :class:`MissingExtraError` without matplotlib.
     """
-    try:
-        import matplotlib as mpl
+    with styled(name):
         from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("a report with figures", "matplotlib", "reports") from error
-    rows = -(-len(plot.panels) // plot.columns)
-    size = WIDTH, rows * plot.height
-    style: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the names of its settings one by one
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(size[0] / INCH, size[1] / INCH))
-        for index, panel in enumerate(plot.panels):
-            axes = figure.add_axes(_box(panel, index, plot, size))
-            _DRAW[panel.form](axes, panel)
-            if any(below.order == panel.order for below in plot.panels[index + 1 :] if panel.order):
-                axes.tick_params(labelbottom=False)
+
         out = io.BytesIO()
         # savefig would draw twice, the first time for nothing
-        canvas: Any = FigureCanvasSVG(figure)  # untyped
+        canvas: Any = FigureCanvasSVG(figure(plot))  # untyped
         canvas.print_svg(out, metadata={"Date": None, "Creator": None})
     return out.getvalue()
+
+
+@contextlib.contextmanager
+def styled(name: str) -> Iterator[None]:
+    """The style of all figures; raises :class:`MissingExtraError` without matplotlib."""
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise MissingExtraError("a figure", "matplotlib", "reports") from error
+    style: Any = {**STYLE, "svg.hashsalt": name}  # matplotlib types the names of its settings one by one
+    with mpl.rc_context(style):
+        yield
+
+
+def figure(plot: Plot) -> Figure:
+    """The figure as matplotlib has it, in the style that is in force."""
+    from matplotlib.figure import Figure
+
+    rows = -(-len(plot.panels) // plot.columns)
+    size = WIDTH, rows * plot.height
+    made = Figure(figsize=(size[0] / INCH, size[1] / INCH))
+    for index, panel in enumerate(plot.panels):
+        axes = made.add_axes(_box(panel, index, plot, size))
+        _DRAW[panel.form](axes, panel)
+        if any(below.order == panel.order for below in plot.panels[index + 1 :] if panel.order):
+            axes.tick_params(labelbottom=False)
+    return made
 
 
 def _box(panel: Panel, index: int, plot: Plot, size: tuple[float, float]) -> tuple[float, float, float, float]:

@@ -75,8 +75,7 @@ def test_what_profile_compare_and_explore_write_compiles(tmp_path: Path) -> None
         assert main([*command, "--format", "latex", "-o", str(tmp_path / f"{i}.tex")]) == 0
         parts.append((tmp_path / f"{i}.tex").read_text(encoding="utf-8"))
     (front,) = costmodel.explore(space, engine="serial")
-    said = compile_tex(tmp_path, "\n".join([*parts, front.to_latex()]))
-    assert "multiply defined" not in said.split("paper.aux")[0]
+    assert "Missing character" not in compile_tex(tmp_path, "\n".join([*parts, front.to_latex()]))
 
 
 def test_labels_are_the_tables_own_or_the_ones_given() -> None:
@@ -95,6 +94,6 @@ def test_bibtex_has_each_source_once_and_every_key_is_known(tmp_path: Path) -> N
     command = ["compare", "abbnn-digits", "bn-digits", "--target", "fpga", "--target", "asic", "--format", "json"]
     assert main([*command, "-o", str(tmp_path / "x.json"), "--bibtex", str(file)]) == 0
     keys = re.findall(r"^@\w+\{([^,]+),", file.read_text(encoding="utf-8"), re.MULTILINE)
-    assert keys == sorted(set(keys)) and set(keys) <= set(references()) and "horowitz2014" not in keys[:0]
+    assert keys == sorted(set(keys)) and set(keys) <= set(references())
     assert len(keys) > 5
     assert main(["profile", "abbnn-digits", "--bibtex", str(file)]) == 2

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import MissingExtraError
 from costmodel.metrics import Metric
 from costmodel.views.plots.marks import groups, labelled
-from costmodel.views.plots.palette import LIGHT
+from costmodel.views.plots.palette import LIGHT, SYMBOLS, colours
+from costmodel.views.plots.roofline import RooflineInfo
 from costmodel.views.plots.scatter import ScatterInfo
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: What is on the axes of a roofline.
+INTENSITY, RATE = "operations per byte moved", "operations per second"
 
 FORMATS = ("svg", "pdf", "png")
 _MARKERS = {"circle": "o", "square": "s", "triangle-up": "^", "diamond": "D", "triangle-down": "v", "pentagon": "p",
@@ -28,17 +36,27 @@ def trade_off(
     window: tuple[float, float, float, float] | None = None,
     size: tuple[float, float] = (7, 4.6),
 ) -> bytes:
-    """The figure of a trade-off as a file, with the series of the screen. ``window`` is what is zoomed to, as the axes
-    count. Needs matplotlib; raises :class:`MissingExtraError` without it."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("a figure as a file", "matplotlib", "reports") from None
+    """The figure of a trade-off as a file; arguments are those of :func:`trade_off_figure`."""
+    figure = trade_off_figure(info, x_log=x_log, y_log=y_log, bars=bars, series=series, window=window, size=size)
+    sink = io.BytesIO()
+    metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
+    figure.savefig(sink, format=form, dpi=200, metadata=metadata)
+    return sink.getvalue()
 
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+
+def trade_off_figure(
+    info: ScatterInfo,
+    *,
+    x_log: bool,
+    y_log: bool,
+    bars: str = "front",
+    series: Sequence[str] = (),
+    window: tuple[float, float, float, float] | None = None,
+    size: tuple[float, float] = (7, 4.6),
+) -> Figure:
+    """A trade-off as matplotlib draws it, with the series of the screen. ``window`` is what is zoomed to, as the axes
+    count. Raises :class:`MissingExtraError` without matplotlib."""
+    figure, axes = _empty(size)
     listed: set[str] = set()
     for z, group in enumerate(groups(info, bars, series), 3):
         xs, ys = [p.x.value for p in group.points], [p.y.value for p in group.points]
@@ -65,14 +83,37 @@ def trade_off(
     if window is not None:
         for name, log, ends in (("x", x_log, window[:2]), ("y", y_log, window[2:])):
             getattr(axes, f"set_{name}lim")(*(10.0**v if log else v for v in ends))
-    axes.grid(True, color=LIGHT.line, linewidth=0.6)
-    axes.set_axisbelow(True)
     if listed:
         figure.legend(loc="outside upper center", ncols=min(len(listed), 6), frameon=False, fontsize=9)
-    sink = io.BytesIO()
-    metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
-    figure.savefig(sink, format=form, dpi=200, metadata=metadata)
-    return sink.getvalue()
+    return figure
+
+
+def roofline_figure(info: RooflineInfo, size: tuple[float, float] = (7, 4.6)) -> Figure:
+    """A roofline as matplotlib draws it."""
+    figure, axes = _empty(size)
+    for i, (name, colour) in enumerate(colours(info.compute).items()):
+        axes.plot(*info.roof(name), color=colour, linewidth=1.2)
+        own = [p for p in info.points if p.series == name]
+        marker = _MARKERS[SYMBOLS[i]]
+        axes.plot([p.intensity for p in own], [p.rate for p in own], marker, color=colour, markersize=5, label=name)
+    axes.set(xscale="log", yscale="log", xlabel=INTENSITY, ylabel=RATE, title=info.title)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _empty(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """A figure and its axes, with a grid behind what is drawn."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("a figure", "matplotlib", "reports") from None
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(True, color=LIGHT.line, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
 
 
 def _axis(axes: Any, name: str, m: Metric, log: bool) -> None:

@@ -37,6 +37,16 @@ def widths(grid: Grid, shares: list[int], size: float) -> list[float]:
     return [share / (sum(shares) or 1) * left / TEXT_WIDTH for share in shares]
 
 
+def roomy(grid: Grid, shares: list[int], size: float) -> bool:
+    """Whether every column that shares has room for its shortest lines, and for its longest word."""
+    for i, width in enumerate(widths(grid, shares, size)):
+        words = [w for row in grid.rows if row.style != "title" for w in _printed(grid.texts(row)[i]).split()]
+        least = max([NARROW, *(len(word) for word in words if len(word) < 2 * NARROW)])
+        if shares[i] and width * TEXT_WIDTH < CHARACTER * size * least:
+            return False
+    return True
+
+
 def length(grid: Grid, index: int) -> int:
     """Characters of the longest line of a column."""
     lines = plain(grid.columns[index].title).split("\n")

@@ -6,7 +6,7 @@ import re
 
 from costmodel.reports.content.bibliography import OUTSIDE
 from costmodel.reports.content.blocks import Document, Table, plain, spans
-from costmodel.reports.render.fit import fit, widths
+from costmodel.reports.render.fit import fit, roomy, widths
 from costmodel.views.latex import escape_latex
 from costmodel.views.table import Column
 
@@ -38,7 +38,8 @@ def latex(document: Document) -> str:
 def _table(table: Table) -> str:
     grid = table.grid
     shares, size = fit(grid)
-    _, command, points, wider = next(row for row in SIZES if size >= row[0])
+    fitting = [row for row in SIZES if size >= row[0]]
+    _, command, points, wider = next((row for row in fitting if roomy(grid, shares, row[2] * row[3])), fitting[-1])
     columns = "".join(map(_column, grid.columns, widths(grid, shares, points * wider)))
     heads = _line([_head(c) for c in grid.columns])
     rows = []

@@ -54,15 +54,21 @@ def sentence(info: ScatterInfo, rows: Sequence[Row], data: str) -> str:
     if not info.points:
         return "No design is shown."
     front = [info.points[i] for i in info.front]
+    failing = sum(p.state == "failing" for p in info.points)
+    open_ended = sum(p.state == "failing" and p.open_ended for p in info.points)
     if not front:
-        return f"{DATA.get(data, data)}: none of {len(info.points):,} designs fits and meets every constraint."
+        words = f"{DATA.get(data, data)}: no front"
+        if open_ended:
+            words += (
+                f"; {open_ended:,} designs are bounds (arrows), since something has no figure: Incomplete figures, "
+                "on fronts, compares them as they are"
+            )
+        return words + (f"; {failing - open_ended:,} do not fit or fail a constraint." if failing > open_ended else ".")
     knee = info.knee() or front[0]
     top = _best(info) or knee
     words = f"{DATA.get(data, data)}: best compromise {knee.label} ({figures(knee, info)})"
     if top.key != knee.key:
         words += f"; best in {info.y.word} {top.label} ({figures(top, info)})"
-    failing = sum(p.state == "failing" for p in info.points)
-    open_ended = sum(p.state == "failing" and p.open_ended for p in info.points)
     words += f". {len(front)} of {len(info.points):,} designs are on the front"
     if failing - open_ended:
         words += f"; {failing - open_ended:,} do not fit or fail a constraint (crosses)"

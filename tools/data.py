@@ -113,6 +113,12 @@ def _pictures() -> None:
     take()
 
 
+def _first_screen() -> None:
+    from tools import first_screen
+
+    first_screen.main()
+
+
 def _finn() -> None:
     _python("-m", "tools.finn_figure")
 
@@ -142,6 +148,10 @@ ARTEFACTS = (
     Artefact(
         "sample", ("docs/sample_report.pdf",),
         (*PRICING, *ACCURACY, "costmodel/views", "costmodel/validate", "reports"), _sample,
+    ),
+    Artefact(
+        "first_screen", ("docs/first_screen.md",),
+        (*PRICING, *ACCURACY, "costmodel/views", "dashboard", "tools/first_screen.py"), _first_screen,
     ),
     Artefact(
         "pictures", ("docs/dashboard/*.png",),

@@ -112,7 +112,7 @@ def _lacking(left_out: Mapping[str, tuple[str, ...]]) -> Any:
     """What energy, area or time do not hold; the words are a click away, so that the table stays short."""
     notes = list(dict.fromkeys(note for why in left_out.values() for note in why))
     if not notes:
-        return "nothing known"
+        return "none known"
     words = "; ".join(metric(name).head for name in left_out)
     return html.Details([html.Summary(f"incomplete: {words}"), html.Span("; ".join(notes))])
 

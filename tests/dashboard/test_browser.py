@@ -265,6 +265,58 @@ def test_compare_by_keyboard(watched):
     assert "cnv-w1a1 on asic-45nm-nangate" in text(page, "#c-designs")
 
 
+def test_designs_are_opened_by_keyboard_and_back_and_forward_are_steps(watched):
+    page = watched.open("?data=cifar10")
+    page.fill("#constraints", "latency <= 1 ms")
+    page.wait_for_function("location.search.includes('where=')")
+    settle(page)
+    button = page.locator("#answer button").first
+    named = button.inner_text()
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("location.search.includes('tab=design')")
+    settle(page)
+    network, _, target = named.rpartition(" on ")
+    assert command(page, network, target)
+
+    page.go_back()
+    page.wait_for_function("!location.search.includes('tab=design')")
+    settle(page)
+    assert page.locator("#summary").is_visible() and page.input_value("#constraints") == "latency <= 1 ms"
+    page.go_back()
+    page.wait_for_function("!location.search.includes('where=')")
+    settle(page)
+    assert page.input_value("#constraints") == ""
+    page.go_forward()
+    page.wait_for_function("location.search.includes('where=')")
+    settle(page)
+    assert page.input_value("#constraints") == "latency <= 1 ms"
+
+    cell = page.locator("#designs .ag-center-cols-container [row-index='0'] [col-id='network']")
+    listed = cell.inner_text()
+    cell.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("location.search.includes('tab=design')")
+    assert command(page, listed.replace(" (yours)", ""))
+
+
+def test_a_link_brings_back_selection_and_zoom(watched):
+    page = watched.open("?data=cifar10")
+    figure = "document.querySelector('#trade-off .js-plotly-plot')"
+    keys = page.evaluate(f"{figure}.data.filter(t => t.customdata).pop().customdata.slice(0, 2)")
+    query = "&".join(f"sel={key.replace('#', '%23')}" for key in keys)
+    page.goto("about:blank")
+    page = watched.open(f"?data=cifar10&{query}&zoom=latency_s|accuracy|log|linear|-5,-3,80,95")
+    assert text(page, "#selection-said").startswith("2 selected")
+    assert page.evaluate(f"{figure}._fullLayout.xaxis.range") == [-5, -3]
+    chosen = page.evaluate(f"{figure}.data.flatMap(t => (t.selectedpoints || []).map(i => t.customdata[i]))")
+    assert sorted(chosen) == sorted(keys)
+    page.click("#x-clear")
+    page.wait_for_function("document.querySelector('#selection-said').innerText.includes('front')")
+    settle(page)
+    assert "sel=" not in page.url and "zoom=" in page.url
+
+
 def test_a_sweep_is_drawn_and_brushed(watched):
     page = watched.open("?tab=sweeps&sx=lut&sy=seconds_per_image")
     page.wait_for_selector("#s-cloud .heatmaplayer .hm", state="attached")

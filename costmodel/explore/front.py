@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ class Front(Noun):
             maximised(x), maximised(y),
         )  # fmt: skip
 
-    def write(self, folder: str | os.PathLike[str]) -> list[str]:
+    def write(self, folder: str | os.PathLike[str]) -> list[Path | str]:
         """``front-KIND.parquet`` and ``front-KIND.csv`` in a folder; each is written atomically."""
         import csv
         import io
@@ -112,10 +113,9 @@ class Front(Noun):
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([columns, *rows])
         name, place = "-".join(["front", self.kind, *([_file(self.label)] if self.label else [])]), folder_of(folder)
-        return [
-            place.write(f"{name}.parquet", sink.getvalue().to_pybytes()),
-            place.write(f"{name}.csv", text.getvalue().encode()),
-        ]
+        files = {f"{name}.parquet": sink.getvalue().to_pybytes(), f"{name}.csv": text.getvalue().encode()}
+        written = [place.write(file, data) for file, data in files.items()]
+        return [path if "://" in path else Path(path) for path in written]
 
     @property
     def _evidence(self) -> tuple[str, ...]:

@@ -173,11 +173,11 @@ def design_row(network: str, made: Profile, target: str | Target) -> DesignRow:
     """A network priced on a target; what the target cannot run says so."""
     from costmodel.targets import estimate as price
 
-    name = target if isinstance(target, str) else target.name
+    on = target if isinstance(target, str) else target.name
     try:
         estimate = price(made, target)
     except CostmodelError as error:  # a target that cannot run this network says so; that is a result, too
-        return DesignRow(network, name, str(error), {})
+        return DesignRow(network, on, str(error), {})
     metrics = {}
     for name in headlines():
         if estimate.has(name):
@@ -185,7 +185,7 @@ def design_row(network: str, made: Profile, target: str | Target) -> DesignRow:
             metrics[name] = (_round(total.value), _round(total.low), _round(total.high))
     left_out = {name: why for name, why in estimate.left_out.items() if name in metrics}
     misfit = "; ".join(estimate.misfit)
-    return DesignRow(network, name, misfit, metrics, estimate.scope, estimate.notes, left_out)
+    return DesignRow(network, on, misfit, metrics, estimate.scope, estimate.notes, left_out)
 
 
 def _bits(made: Profile) -> str:

@@ -62,7 +62,7 @@ def layout(catalogue: Catalogue, link: Link) -> list[Any]:
         _switch(link, "incomplete", "Incomplete figures", "bounds", (("off", "off fronts"), ("on", "on fronts"))),
     ]
     network = [
-        _switch(link, "evidence", "Accuracy", "evidence", tuple((v, v) for v in ("all", "measured", "published"))),
+        _switch(link, "evidence", "Accuracy", "evidence", tuple((v, v) for v in ("all", "measured", "published", "given"))),
         filtered("family", "Family"),
         filtered("topology", "Topology"),
         filtered("normaliser", "Normaliser", "norm"),

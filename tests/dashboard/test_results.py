@@ -43,6 +43,10 @@ def test_a_row_is_what_the_estimate_says(catalogue, network, target):
     estimate = catalogue.estimate(network, target, {})
     kept = [name for name in headlines() if estimate.has(name)]
     assert set(row.metrics) == set(kept), AGAIN
+    made = results.design_row(network, catalogue.profile(network), target)
+    assert (made.network, made.target, made.scope, made.notes, made.left_out) == (
+        row.network, row.target, row.scope, row.notes, row.left_out,
+    ), AGAIN  # fmt: skip
     for name in kept:
         v = estimate.total(name)
         assert row.metrics[name] == pytest.approx((v.value, v.low, v.high), rel=1e-5), AGAIN

@@ -114,17 +114,20 @@ def split(estimate: Estimate, metric: str) -> IntervalInfo:
 def by_block(info: StackInfo, depth: int = 2) -> StackInfo:
     """The bars of neighbouring layers of one module added up: ``stages.0`` for ``stages.0.conv`` and ``stages.0.norm``.
 
-    A block stands for its first layer in ``layers``.
+    A block stands for the layer that adds most to it in ``layers``.
     """
     blocks: list[str] = []
     of: list[int] = []
-    first: list[int] = []
-    for name, layer in zip(info.categories, info.layers, strict=True):
+    most: list[tuple[float, int]] = []
+    sizes = [sum(values) for values in zip(*info.series.values(), strict=True)] or [0.0] * len(info.categories)
+    for name, layer, size in zip(info.categories, info.layers, sizes, strict=True):
         parts = name.split(".")
         block = name if name == WHOLE else ".".join(parts[:depth] if len(parts) > depth else parts[:-1] or parts)
         if not blocks or blocks[-1] != block:
             blocks.append(block)
-            first.append(layer)
+            most.append((size, layer))
+        elif size > most[-1][0]:
+            most[-1] = (size, layer)
         of.append(len(blocks) - 1)
     series = {}
     for name, values in info.series.items():
@@ -132,7 +135,7 @@ def by_block(info: StackInfo, depth: int = 2) -> StackInfo:
         for place, value in zip(of, values, strict=True):
             sums[place] += value
         series[name] = tuple(sums)
-    return StackInfo(info.title, info.unit, tuple(blocks), series, tuple(first))
+    return StackInfo(info.title, info.unit, tuple(blocks), series, tuple(layer for _, layer in most))
 
 
 def side_by_side(estimates: Sequence[tuple[str, Estimate]], metric: str) -> IntervalInfo:

@@ -61,5 +61,5 @@ def test_blocks_hold_what_their_layers_hold():
     info = breakdown.StackInfo("t", "", names, series, (0, 1, 2, 3, 4, 5, -1))
     blocks = breakdown.by_block(info)
     assert blocks.categories == ("stem", "stages.0", "stages.1", "fc", breakdown.WHOLE)
-    assert blocks.series["mul"] == (3.0, 7.0, 5.0, 6.0, 7.0) and blocks.layers == (0, 2, 4, 5, -1)
+    assert blocks.series["mul"] == (3.0, 7.0, 5.0, 6.0, 7.0) and blocks.layers == (1, 3, 4, 5, -1)
     assert blocks.total() == info.total()

@@ -15,6 +15,7 @@ from costmodel.dashboard.state import State as Link
 from costmodel.metrics import METRICS
 
 COLOURS = ("kind", "family", "normaliser", "topology", "bits", "network", "target", "scope", "evidence")
+EVIDENCE = ("all", "measured", "published", "given")
 SCALES = (("log", "log"), ("linear", "linear"))
 
 
@@ -62,7 +63,7 @@ def layout(catalogue: Catalogue, link: Link) -> list[Any]:
         _switch(link, "incomplete", "Incomplete figures", "bounds", (("off", "off fronts"), ("on", "on fronts"))),
     ]
     network = [
-        _switch(link, "evidence", "Accuracy", "evidence", tuple((v, v) for v in ("all", "measured", "published", "given"))),
+        _switch(link, "evidence", "Accuracy", "evidence", tuple((v, v) for v in EVIDENCE)),
         filtered("family", "Family"),
         filtered("topology", "Topology"),
         filtered("normaliser", "Normaliser", "norm"),

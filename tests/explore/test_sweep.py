@@ -144,7 +144,7 @@ def in_a_process(tmp_path, lines):
     path.write_text("import sys\n" + "\n".join(lines))
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=240, cwd=root,
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=900, cwd=root,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

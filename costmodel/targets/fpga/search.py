@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from costmodel.targets.estimate import PARTS_OF_ONE
 from costmodel.targets.fpga.choices import BRAM, DSP, LUT, RESOURCES, URAM, Design, Ints
+from costmodel.targets.fpga.relaxed import Floats, Relaxed
 
-Floats = NDArray[np.float64]
 Goal = Literal["lut", "bram18", "dsp", "share"]
 GOALS: tuple[Goal, ...] = ("lut", "bram18", "dsp", "share")
 #: Rounds in which prices are adjusted, and partial designs that are held at a time where bounds leave choices open.
@@ -117,74 +116,6 @@ def closest(design: Design, limits: Limits, slowest: float) -> Found:
     return Found(tuple(search.nearest[1].tolist()), at, 0.0, False)
 
 
-@dataclass(frozen=True)
-class _Solution:
-    """The design of least weighted cost: its value, its choices [units], and for each unit the least value of all that
-    hangs on it, by the width of the stream that feeds it (``above``) and by its own choice (``own``)."""
-
-    value: float
-    choices: Ints
-    above: list[Floats]
-    own: list[Floats]
-
-
-class _Node:
-    """The choices of one unit that are fast enough, by the width of the stream into it."""
-
-    def __init__(self, design: Design, index: int, at: int) -> None:
-        unit = design.units[index]
-        able = np.flatnonzero(unit.cycles <= design.intervals[at])
-        self.index = able[np.argsort(unit.enters[able], kind="stable")]
-        self.enters, self.leaves = unit.enters[self.index], unit.leaves[self.index]
-        self.cost = unit.cost[self.index]
-        if index in design.exit:
-            self.cost = self.cost + design.exit[index][at][self.leaves]
-        self.present, self.starts = np.unique(self.enters, return_index=True)
-        feed = [link for link in design.links if link.target == index]
-        self.parent = feed[0].source if feed else -1
-        self.feed = feed[0].cost if feed else np.zeros((1, unit.widths_in, len(RESOURCES)), dtype=np.int64)
-        if index in design.entry:
-            self.feed = self.feed + design.entry[index][at]
-        self.children = [link.target for link in design.links if link.source == index]
-
-
-class _Interval:
-    """A design at one of its intervals."""
-
-    def __init__(self, design: Design, at: int) -> None:
-        self.nodes = [_Node(design, index, at) for index in range(len(design.units))]
-        self.overhead, self.cross = design.overhead[at], design.cross
-
-    def solve(self, weights: Floats) -> _Solution:
-        """Minimise ``weights @ cost`` by dynamic programming from the last units to the first."""
-        count = len(self.nodes)
-        above: list[Floats] = [np.zeros(0)] * count
-        own: list[Floats] = [np.zeros(0)] * count
-        picks: list[Ints] = [np.zeros(0, dtype=np.int64)] * count
-        for index in range(count - 1, -1, -1):
-            node = self.nodes[index]
-            value = node.cost @ weights
-            for child in node.children:
-                value = value + above[child][node.leaves]
-            inside = np.full(node.feed.shape[1], np.inf)
-            inside[node.present] = np.minimum.reduceat(value, node.starts)
-            fed = node.feed @ weights + inside
-            picks[index] = fed.argmin(axis=1)
-            above[index], own[index] = fed.min(axis=1), value
-        total = float(self.overhead @ weights)
-        choices = np.zeros(count, dtype=np.int64)
-        local = np.zeros(count, dtype=np.int64)
-        for index, node in enumerate(self.nodes):
-            feed = 0 if node.parent < 0 else int(self.nodes[node.parent].leaves[local[node.parent]])
-            total += float(above[index][0]) if node.parent < 0 else 0.0
-            enters = int(picks[index][feed])
-            first = int(np.searchsorted(node.enters, enters))
-            last = int(np.searchsorted(node.enters, enters, "right"))
-            local[index] = first + int(own[index][first:last].argmin())
-            choices[index] = node.index[local[index]]
-        return _Solution(total, choices, above, own)
-
-
 class _Search:
     def __init__(self, design: Design, limits: Limits, goal: Goal) -> None:
         self.design, self.settled = design, True
@@ -192,12 +123,12 @@ class _Search:
         self.rows, self.bounds = limits.rows()
         self.goal = goal_weights(goal, limits.device)
         self.pool: list[Floats] = []  # prices that proved something, and may prove it of other intervals
-        self.intervals: dict[int, _Interval] = {}
+        self.intervals: dict[int, Relaxed] = {}
         self.dual: Floats | None = None  # prices of the limits, in the unit of the goal
 
-    def at(self, at: int) -> _Interval:
+    def at(self, at: int) -> Relaxed:
         if at not in self.intervals:
-            self.intervals[at] = _Interval(self.design, at)
+            self.intervals[at] = Relaxed(self.design, at)
         return self.intervals[at]
 
     def value(self, choices: Ints, at: int) -> float:
@@ -373,7 +304,7 @@ class _States:
         return _States(self.picks[which], self.cost[which], self.bound[which], self.least[which])
 
 
-def _merge(grown: Sequence[_States], here: _Interval, index: int) -> _States:
+def _merge(grown: Sequence[_States], here: Relaxed, index: int) -> _States:
     """One of each set of partial designs that cost the same and have the same streams to what is to come."""
     states = _States(
         *(np.concatenate([getattr(s, name) for s in grown]) for name in ("picks", "cost", "bound", "least"))

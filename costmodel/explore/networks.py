@@ -137,8 +137,8 @@ def _networks(
     model = _model(str(item["model"]), folder)
     place = f"{where}: networks: {model}"
     inputs = _inputs(item.get("input"), place)
-    if is_own(model) and not inputs and not str(item["model"]).endswith(".onnx"):
-        raise CostmodelError(f"{place} needs its input's shape: {{model: {model}, input: 1x3x224x224}}")
+    if not inputs:
+        _knows_its_input(model, place)
     checkpoint = _checkpoint(item.get("checkpoint"), place, folder)
     trained = item.get("trained", False)
     if not isinstance(trained, bool):
@@ -160,6 +160,19 @@ def _networks(
             figures = [own, *figures]
         order = sorted((f for f in figures if f.kind in kinds), key=lambda f: kinds.index(f.kind))
         yield replace(made, data=data, figures=tuple(order))
+
+
+def _knows_its_input(model: str, place: str) -> None:
+    """Networks of the zoo and ONNX files know what they are fed; others do not."""
+    from costmodel import api
+
+    reference = resolve(model)
+    try:
+        api.default_inputs(reference)
+    except CostmodelError as error:
+        if reference.kind not in ("zoo", "onnx"):
+            raise CostmodelError(f"{place} needs its input's shape: {{model: {model}, input: 1x3x224x224}}") from None
+        raise CostmodelError(f"{place}: {error}") from None
 
 
 def _model(text: str, folder: Path) -> str:

@@ -104,13 +104,17 @@ def _what(made: Any) -> str:
 
 
 def _import(reference: Reference) -> ModuleType:
-    if reference.kind == "module":
-        with user_code(f"model {reference.text!r}: importing {reference.name} failed", reference.command):
-            return importlib.import_module(reference.name)
-    from costmodel.load.imports import import_file
+    """The module of a reference. What it draws while it is imported does not move the weights that are drawn after."""
+    import torch
 
-    assert reference.path is not None
-    return import_file(reference.path, reference.text, reference.command)
+    with torch.random.fork_rng(devices=[]):
+        if reference.kind == "module":
+            with user_code(f"model {reference.text!r}: importing {reference.name} failed", reference.command):
+                return importlib.import_module(reference.name)
+        from costmodel.load.imports import import_file
+
+        assert reference.path is not None
+        return import_file(reference.path, reference.text, reference.command)
 
 
 def _call(arguments: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from costmodel import profile
 from costmodel.calibrate import board
 from costmodel.errors import CostmodelError
 from costmodel.targets import estimate, load_target
+from tests.near import near
 
 NETWORKS = ("cnv-w1a1", "bn-bnn18-cifar10", "abbnn-reactnet18-cifar10", "resnet18-cifar10")
 
@@ -32,14 +33,14 @@ def test_measurements_that_equal_the_estimates_move_nothing(tmp_path: Path) -> N
     path = written(tmp_path, [f"{n},latency,{v!r},s,," for n, v in estimates("raspberry-pi-4b").items()])
     found = refined(path)
     assert found.error("before") < 1e-9 and found.error("after") < 1e-6
-    assert all(new.value == pytest.approx(old.value, rel=1e-6) for old, new in found.constants.values())
+    assert all(new.value == near(old.value, rel=1e-6) for old, new in found.constants.values())
     assert all(new.high / new.low <= old.high / old.low for old, new in found.constants.values())
 
 
 def test_a_board_that_is_slower_by_a_fifth_is_met_on_networks_that_were_left_out(tmp_path: Path) -> None:
     rows = [f"{n},latency,{1.2 * v * 1e3!r},ms,,{n}" for n, v in estimates("raspberry-pi-4b").items()]
     found = refined(written(tmp_path, rows))
-    assert found.error("before") == pytest.approx(1 - 1 / 1.2)
+    assert found.error("before") == near(1 - 1 / 1.2)
     assert found.error("left_out") < 0.6 * found.error("before")
     assert found.error("after") < 0.3 * found.error("before")
 
@@ -54,7 +55,7 @@ def test_the_new_file_names_the_rows_and_prices_networks_as_the_fit_says(tmp_pat
     assert "own_measurements" in target.sources
     for judged in found.rows:
         made = estimate(profile(judged.row.network), target).total("latency_s").value
-        assert made == pytest.approx(judged.after, rel=1e-4)
+        assert made == near(judged.after, rel=1e-4)
 
 
 def test_one_measurement_of_power_moves_the_power_and_no_time(tmp_path: Path) -> None:
@@ -62,13 +63,13 @@ def test_one_measurement_of_power_moves_the_power_and_no_time(tmp_path: Path) ->
     assert {"power_idle", "power_core"} <= set(found.constants)
     ratios = {n: new.value / old.value for n, (old, new) in found.constants.items()}
     assert ratios["power_idle"] == ratios["power_core"] > 1
-    assert all(value == pytest.approx(1, abs=0.02) for n, value in ratios.items() if not n.startswith("power"))
+    assert all(value == near(1, abs=0.02) for n, value in ratios.items() if not n.startswith("power"))
 
 
 def test_luts_of_an_fpga_are_a_sum_that_can_be_refined(tmp_path: Path) -> None:
     luts = estimate(profile("cnv-w1a1"), "pynq-z1").total("lut").value
     found = refined(written(tmp_path, [f"cnv-w1a1,lut,{1.1 * luts},LUT,,a"]), "pynq-z1")
-    assert found.rows[0].before == pytest.approx(luts)
+    assert found.rows[0].before == near(luts)
     assert luts < found.rows[0].after <= 1.1 * luts
 
 

@@ -13,6 +13,7 @@ from costmodel.calibrate.timing_fit import Machine, fit, non_negative, target_ya
 from costmodel.errors import CostmodelError
 from costmodel.targets import estimate, load_target
 from costmodel.targets.cpu.work import ALIKE, CALLS, TERMS, Engine, amounts
+from tests.near import near
 
 CACHE = 1 << 19
 NETWORKS = ("cnv-w1a1", "bn-bnn18-cifar10", "abbnn-reactnet18-cifar10", "mobilenetv1")
@@ -42,10 +43,10 @@ def test_times_that_follow_the_law_are_predicted_of_networks_that_are_left_out(e
     found = fit(timed(engine), engine)
     for name, ratio in found.ratios.items():
         if name != "mobilenetv1":  # it alone has what a depthwise convolution costs
-            assert ratio == pytest.approx(1, abs=0.05), name
+            assert ratio == near(1, abs=0.05), name
     whole = sum(row.seconds for row in timed(engine))
     law = sum(found.constants[a.name].value * a.count for row in timed(engine) for a in row.work)
-    assert law == pytest.approx(whole, rel=1e-3)
+    assert law == near(whole, rel=1e-3)
 
 
 def test_an_interval_holds_its_value_and_at_least_a_tenth_on_each_side() -> None:
@@ -90,7 +91,7 @@ def test_the_file_prices_a_network_as_the_fit_does(tmp_path: Path, engine: Engin
         for _, _, work in amounts(profile(network).ledger(level), engine, CACHE)  # type: ignore[arg-type]
         for a in work
     )
-    assert bill.total("latency_s").value == pytest.approx(law, rel=1e-3)
+    assert bill.total("latency_s").value == near(law, rel=1e-3)
     assert bill.total("latency_s").low < law < bill.total("latency_s").high
 
 
@@ -119,12 +120,12 @@ def test_least_squares_without_negative_constants() -> None:
     random = np.random.default_rng(0)
     a = random.uniform(0, 1, (40, 6))
     x = np.array([1.0, 0, 2, 0, 0.5, 0])
-    assert non_negative(a, a @ x) == pytest.approx(x, abs=1e-9)
+    assert non_negative(a, a @ x) == near(x, abs=1e-9)
     b = a @ np.array([1.0, -0.5, 2, 0, 0.5, -1])
     found = non_negative(a, b)
     assert (found >= 0).all()
     slope = a.T @ (b - a @ found)  # at the best point no free constant has a slope, and none at zero wants to rise
-    assert slope[found > 0] == pytest.approx(0, abs=1e-8) and (slope[found == 0] <= 1e-8).all()
+    assert slope[found > 0] == near(0, abs=1e-8) and (slope[found == 0] <= 1e-8).all()
 
 
 def test_noise_is_the_second_least_over_the_least() -> None:

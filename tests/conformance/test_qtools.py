@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from costmodel.ledger.ledger import Layer, Profile
 from tests.conformance.networks import counted
+from tests.near import near
 
 # -- the network ------------------------------------------------------------------------------------------------------
 
@@ -188,18 +189,18 @@ REFERENCE = {
 @pytest.mark.parametrize("index", range(3))
 def test_trial_figures_of_each_layer(made: Profile, index: int) -> None:
     layer = products(made)[index]
-    assert energies(layer, trial_widths(layer)) == pytest.approx(TRIAL[layer.module], abs=0.006)
+    assert energies(layer, trial_widths(layer)) == near(TRIAL[layer.module], abs=0.006)
 
 
 @pytest.mark.parametrize("index", range(3))
 def test_reference_figures_of_each_layer(made: Profile, index: int) -> None:
     layer = products(made)[index]
-    assert energies(layer, reference_widths(layer, index == 0)) == pytest.approx(REFERENCE[layer.module], abs=0.006)
+    assert energies(layer, reference_widths(layer, index == 0)) == near(REFERENCE[layer.module], abs=0.006)
 
 
 def test_operations_of_the_binary_layer_by_hand() -> None:
     """784 x 300 x (0.3 x 0.003125 x 8 + 0.003125 x 19)."""
-    assert 784 * 300 * (0.3 * add(8) + add(19)) == pytest.approx(15_729.0)
+    assert 784 * 300 * (0.3 * add(8) + add(19)) == near(15_729.0)
 
 
 def test_trial_total(made: Profile) -> None:

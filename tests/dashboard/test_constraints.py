@@ -4,6 +4,7 @@ from costmodel.dashboard.constraints import Bound, failure, parse
 from costmodel.errors import CostmodelError
 from costmodel.targets.quantity import Interval
 from costmodel.views.plots.scatter import Design
+from tests.near import near
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ from costmodel.views.plots.scatter import Design
 def test_constraints_are_read_as_people_write_them(text, bounds):
     found = parse(text)
     assert [(b.metric, b.upper, b.strict) for b in found] == [(b.metric, b.upper, b.strict) for b in bounds]
-    assert [b.limit for b in found] == pytest.approx([b.limit for b in bounds])
+    assert [b.limit for b in found] == near([b.limit for b in bounds])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from costmodel.dashboard.app import LOCAL, MAX_REQUEST, make_app, stylesheet
 from costmodel.dashboard.items import id_of
 from costmodel.dashboard.results import DATA
 from tests.dashboard.client import HOST, text_of
+from tests.near import near
 
 DESIGN = {"tabs.value": "design"}
 
@@ -253,7 +254,7 @@ def test_a_box_selects_designs_of_the_cloud_and_members_of_the_front(client, swe
     values = sweep_values(**{"s-cloud.selectedData": selected})
     answer = client.ask("s-brushed.children", values, changed="s-cloud.selectedData")
     patched = {op["location"][-1]: op["params"]["value"] for op in answer["s-cloud"]["figure"]["operations"]}
-    assert sorted(patched["x"]) == pytest.approx(sorted(inside["lut"]), rel=1e-5)
+    assert sorted(patched["x"]) == near(sorted(inside["lut"]), rel=1e-5)
     rows = answer["s-members"]["rowData"]
     said = f"{len(inside):,} designs and {len(rows)} members of fronts are selected."
     assert answer["s-brushed"]["children"] == said
@@ -270,7 +271,7 @@ def test_the_front_of_a_sweep_is_that_of_all_its_designs(sweep_folder):
     sweep = Sweep(sweep_folder)
     points = np.column_stack([sweep.column("lut", False, "bram18"), sweep.column("bram18", False, "lut")])
     expected = points[nondominated(points)]
-    assert sweep.front("lut", "bram18") == pytest.approx(expected[np.argsort(expected[:, 0])], rel=1e-6)
+    assert sweep.front("lut", "bram18") == near(expected[np.argsort(expected[:, 0])], rel=1e-6)
 
 
 def test_members_of_the_front_carry_their_command(client):

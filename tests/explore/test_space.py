@@ -8,6 +8,7 @@ from costmodel.explore.axes import axis
 from costmodel.explore.cases import cases
 from costmodel.explore.networks import Network
 from costmodel.explore.space import read_space
+from tests.near import near
 
 GOOD = {"networks": ["tfc-w1a1"], "targets": ["pynq-z2"]}
 
@@ -40,7 +41,7 @@ def test_patterns_name_several_networks():
 
 def test_ranges_are_linear_or_logarithmic_and_1e6_is_a_number():
     assert axis({"from": 1, "to": 3, "steps": 3}, "") == (1, 2, 3)
-    assert axis({"from": "1e6", "to": 1e8, "steps": 3, "scale": "log"}, "") == pytest.approx((1e6, 1e7, 1e8))
+    assert axis({"from": "1e6", "to": 1e8, "steps": 3, "scale": "log"}, "") == near((1e6, 1e7, 1e8))
     assert axis(["1e6", "auto"], "") == (1e6, "auto")
 
 

@@ -15,6 +15,7 @@ from costmodel.train.recipes import Loss
 from costmodel.train.step import training_loss
 from costmodel.zoo import registry
 from costmodel.zoo.layers import BinaryActivation, BinaryConv2d, QuantizedPReLU, StandardizedConv2d, standardize
+from tests.near import near
 
 POINTS = torch.tensor([-2.0, -1.0, -0.3, 0.0, 0.2, 1.0, 1.7], dtype=torch.float64)
 
@@ -31,7 +32,7 @@ def test_sign_is_plus_one_at_zero_and_its_gradient_that_of_two_sigmoids(layer: t
     made = layer("sigmoid")
     assert made(POINTS).tolist() == [-1, -1, -1, 1, 1, 1, 1]
     expected = [1.5 / math.cosh(1.5 * x) ** 2 for x in POINTS.tolist()]
-    assert gradient(made, POINTS).tolist() == pytest.approx(expected, rel=1e-12)
+    assert gradient(made, POINTS).tolist() == near(expected, rel=1e-12)
 
 
 def test_the_sigmoid_gradient_is_a_derivative() -> None:
@@ -44,7 +45,7 @@ def test_the_sigmoid_gradient_is_a_derivative() -> None:
 @pytest.mark.parametrize("layer", [BinaryActivation, FastBinaryActivation])
 def test_the_quadratic_gradient_is_a_triangle(layer: type[BinaryActivation]) -> None:
     expected = [0, 0, 1.4, 2, 1.6, 0, 0]
-    assert gradient(layer("quadratic"), POINTS).tolist() == pytest.approx(expected)
+    assert gradient(layer("quadratic"), POINTS).tolist() == near(expected)
 
 
 @pytest.mark.parametrize("layer", [QuantizedPReLU, FastQuantizedPReLU])
@@ -59,7 +60,7 @@ def test_quantised_prelu_shifts_negative_inputs_and_learns_its_exponent(layer: t
     # ln 2 * 2^e * sum of min(x, 0) * incoming
     expected = [math.log(2) * 0.25 * (-3 * 1), math.log(2) * 2 * (-3 * 2 - 1 * 4)]
     assert made.exponent.grad is not None
-    assert made.exponent.grad.tolist() == pytest.approx(expected)
+    assert made.exponent.grad.tolist() == near(expected)
 
 
 def test_leaky_is_prelu_with_the_right_derivatives() -> None:
@@ -74,7 +75,7 @@ def test_standardised_weights_have_mean_zero_and_variance_one_over_fan_in() -> N
     weight = torch.tensor([1.0, 2.0, 3.0, 6.0], dtype=torch.float64).view(1, 4, 1, 1)
     # mean 3, standard deviation sqrt(14 / 4), fan-in 4
     expected = [(w - 3) / (math.sqrt(3.5) + 1e-5) / 2 for w in (1, 2, 3, 6)]
-    assert standardize(weight).flatten().tolist() == pytest.approx(expected)
+    assert standardize(weight).flatten().tolist() == near(expected)
     torch.manual_seed(2)
     assert torch.autograd.gradcheck(standardize, torch.randn(3, 2, 3, 3, dtype=torch.float64, requires_grad=True))
 
@@ -98,13 +99,13 @@ def test_a_binary_weight_takes_the_gain_times_the_incoming_gradient_within_one()
         layer.gain.fill_(2.0)  # type: ignore[union-attr]
     # Standardised: mean -1, deviation 2, fan-in 2: +-1/sqrt(2); so the weights are +-2/sqrt(2).
     magnitude = 2 / (2 + 1e-5) / math.sqrt(2)
-    assert layer.binary_weight().flatten().tolist() == pytest.approx([2 * magnitude, -2 * magnitude])
+    assert layer.binary_weight().flatten().tolist() == near([2 * magnitude, -2 * magnitude])
     standard = standardize(layer.weight)
     standard.retain_grad()
     incoming = torch.tensor([0.5, 0.25], dtype=torch.float64).view(1, 2, 1, 1)
     layer.binary_weight().backward(incoming)
     assert layer.gain is not None and layer.gain.grad is not None
-    assert layer.gain.grad.item() == pytest.approx(magnitude * (0.5 - 0.25))
+    assert layer.gain.grad.item() == near(magnitude * (0.5 - 0.25))
     # Through the standardisation: the chain rule on 2 * incoming.
     (weight_gradient,) = torch.autograd.grad(standard, layer.weight, 2 * incoming)
     torch.testing.assert_close(layer.weight.grad, weight_gradient)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from costmodel.train.optimise import (
 )
 from costmodel.train.recipes import Phase
 from costmodel.zoo import registry
+from tests.near import near
 
 
 def test_a_unit_is_clipped_to_its_share_of_the_weight() -> None:
@@ -59,7 +59,7 @@ def test_no_clipped_unit_exceeds_its_limit_and_directions_stay(seed: int, factor
 def test_the_published_schedule_falls_with_the_epoch_only() -> None:
     phase = Phase(weights="real", epochs=4, lr=0.8, schedule="linear-by-epoch")
     rates = [learning_rate(phase, epoch, batch, 10) for epoch in range(4) for batch in (0, 9)]
-    assert rates == pytest.approx([0.8, 0.8, 0.6, 0.6, 0.4, 0.4, 0.2, 0.2])
+    assert rates == near([0.8, 0.8, 0.6, 0.6, 0.4, 0.4, 0.2, 0.2])
 
 
 def test_schedules_by_batch_start_at_the_peak_and_fall_towards_zero() -> None:
@@ -68,8 +68,8 @@ def test_schedules_by_batch_start_at_the_peak_and_fall_towards_zero() -> None:
     assert learning_rate(linear, 1, 0, 4) == 0.5
     assert learning_rate(linear, 1, 3, 4) == 0.125
     cosine = Phase(weights="real", epochs=2, lr=1.0, schedule="cosine")
-    assert learning_rate(cosine, 1, 0, 4) == pytest.approx(0.5)
-    assert learning_rate(cosine, 0, 2, 4) == pytest.approx(0.5 * (1 + math.cos(math.pi / 4)))
+    assert learning_rate(cosine, 1, 0, 4) == near(0.5)
+    assert learning_rate(cosine, 0, 2, 4) == near(0.5 * (1 + math.cos(math.pi / 4)))
 
 
 def test_warm_up_rises_and_cycles_restart() -> None:
@@ -77,7 +77,7 @@ def test_warm_up_rises_and_cycles_restart() -> None:
     rates = [learning_rate(phase, epoch, 0, 5) for epoch in range(10)]
     assert rates[0] < rates[1] < rates[2] == 1.0
     assert rates[3] > rates[4] > rates[5]
-    assert rates[6] == pytest.approx(1.0)
+    assert rates[6] == near(1.0)
     assert rates[9] < rates[7]
 
 
@@ -115,7 +115,7 @@ def test_decay_is_added_to_the_gradient_of_its_group_alone() -> None:
         p.grad = torch.zeros_like(p)
     optimiser.step()
     after = [p.item() for p in model.parameters()]
-    assert after == pytest.approx([before[0] * (1 - 0.1 * 0.5), before[1]])
+    assert after == near([before[0] * (1 - 0.1 * 0.5), before[1]])
 
 
 def test_the_average_follows_its_recursion_and_copies_counters() -> None:
@@ -129,5 +129,5 @@ def test_the_average_follows_its_recursion_and_copies_counters() -> None:
         average.update()
         decay = min(0.9, (1 + step) / (10 + step))
         values.append(decay * values[-1] + (1 - decay) * weight)
-    assert average.state["weight"].item() == pytest.approx(values[-1])
+    assert average.state["weight"].item() == near(values[-1])
     assert average.state["num_batches_tracked"].item() == 2

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from costmodel.cli.main import main
 from costmodel.train import publish, records, session
+from tests.near import near
 
 CODE = """
 import torch
@@ -96,7 +97,7 @@ def test_it_trains_and_the_result_is_its_state(net: Path, capsys: pytest.Capture
     job, result = publish.read_result(folder)
     record = publish.record_of(job, result)
     assert record.network == "own:build" and record.epochs == (8,) and record.held_out == "test"
-    assert publish.record_of(job, result).accuracy == pytest.approx(100 * result.accuracy, abs=1e-3)
+    assert publish.record_of(job, result).accuracy == near(100 * result.accuracy, abs=1e-3)
     records.add(record, net.parent / "records.jsonl")
     assert records.measured(net.parent / "records.jsonl") == [record]
 

@@ -13,6 +13,7 @@ from costmodel.targets import list_targets, load_target
 from costmodel.validate import Report, Summary, load_rows, validate
 from costmodel.validate.cases_arm import BASELINE, CALIBRATED, FITTED, UNKNOWNS, bill, calibration, profiles
 from costmodel.validate.fit_libraries import FAMILIES, fit
+from tests.near import near
 
 PI, PIXEL = "Arm latency, Raspberry Pi 4B", "Arm latency, Pixel 1"
 
@@ -43,7 +44,7 @@ def test_networks_that_set_no_value_are_within_ten_percent(report: Report, group
     assert len(others) == 10
     assert sum(abs(result.error) for result in others) / 10 < 0.10
     assert max(abs(result.error) for result in others) < 0.25
-    assert scores(report, group)[BASELINE, "all"].mape == pytest.approx(baseline, abs=0.002)
+    assert scores(report, group)[BASELINE, "all"].mape == near(baseline, abs=0.002)
 
 
 def test_other_threads_and_another_core_are_foreseen(report: Report) -> None:
@@ -59,7 +60,7 @@ def test_the_shipped_constants_are_those_of_the_fit() -> None:
     fitted = calibration(rows, {row.id: bill(row, ledgers[row.model]) for row in rows}).fit()
     for unknown, value in zip(UNKNOWNS, fitted, strict=True):
         for target in unknown.targets or ("raspberry-pi-4b", "pixel-1"):
-            assert load_target(target).value(unknown.constant) == pytest.approx(value, rel=0.01), unknown
+            assert load_target(target).value(unknown.constant) == near(value, rel=0.01), unknown
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -74,7 +75,7 @@ def test_the_shipped_constants_of_libraries_are_those_of_their_fit(family: str) 
             for core in ("", target.structure.get("core", name)):
                 constants[key, core] = quantity.value
     for unknown, value in zip(found.unknowns, found.values, strict=True):
-        assert constants[unknown.constant, unknown.core] == pytest.approx(value, rel=0.01), unknown
+        assert constants[unknown.constant, unknown.core] == near(value, rel=0.01), unknown
 
 
 def kind(report: Report, name: str) -> Summary:

@@ -8,6 +8,7 @@ import pytest
 from costmodel.targets import load_target
 from costmodel.validate import Report, load_rows, validate
 from costmodel.validate.cases_asic import BASELINE, CALIBRATION, CASES, CHIPS, TABLES, fitted_system_factor
+from tests.near import near
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,7 @@ def test_the_system_factor_is_what_its_calibration_rows_give() -> None:
     fitted, shipped = fitted_system_factor(rows), load_target("asic-45nm").constant("system_factor")
     assert shipped.confidence == "F"
     assert set(shipped.fitted_to) == set(CALIBRATION)
-    assert (shipped.value, shipped.low, shipped.high) == pytest.approx(
-        (fitted.value, fitted.low, fitted.high), rel=0.01
-    )
+    assert (shipped.value, shipped.low, shipped.high) == near((fitted.value, fitted.low, fitted.high), rel=0.01)
     splits = {row.id: row.split for row in rows}
     assert {splits[each] for each in CALIBRATION} == {"calibration"}
     assert {splits[each] for each in CASES if each not in SEEN} == {"hold-out"}

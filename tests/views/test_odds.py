@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import astuple
 
-import pytest
-
 from costmodel.targets.estimate import Estimate, Line
 from costmodel.targets.quantity import Interval, Quantity
 from costmodel.views.odds import _percent, _share, odds, table
+from tests.near import near
 
 SHARED = Quantity(1.0, "s", 0.5, 2.0, "larq_docs", "C")
 
@@ -34,7 +33,7 @@ def test_what_the_model_does_not_know_of_a_network_keeps_close_designs_apart_fro
 
 def test_what_both_share_does_not_widen_a_saving() -> None:
     (only,) = odds([bill("large", 4.0), bill("small", 3.0)])
-    assert astuple(only.saving) == pytest.approx((0.25, 0.25, 0.25), rel=1e-12)
+    assert astuple(only.saving) == near((0.25, 0.25, 0.25), rel=1e-12)
     (own,) = odds([bill("large", 4.0, True), bill("small", 3.0, True)])
     assert own.saving.low < 0.2 < own.saving.value < 0.3 < own.saving.high
 

@@ -15,6 +15,7 @@ from costmodel.targets.asic.memory import sram_cost
 from costmodel.targets.asic.price import OPTIONS
 from costmodel.targets.asic.technology import Technology
 from costmodel.validate.asic_networks import binareye, single
+from tests.near import near
 
 NETWORK = binareye(64, 10)
 
@@ -41,7 +42,7 @@ def energy_of(bill: Bill, kind: str, count: int, bits_a: int, bits_b: int, bits_
 def test_a_floating_point_number_is_shifted_by_an_adder_of_its_exponent(kind: str, column: str) -> None:
     bill = bill_of(column, real_format="fp32")
     assert unit_energy(bill, "add", 7) < unit_energy(bill, "add", 8) < unit_energy(bill, "add", 9)
-    assert energy_of(bill, kind, 7, 32, 5) == pytest.approx(7 * unit_energy(bill, "add", 8))
+    assert energy_of(bill, kind, 7, 32, 5) == near(7 * unit_energy(bill, "add", 8))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_a_floating_point_number_is_shifted_by_an_adder_of_its_exponent(kind: st
 )
 def test_a_multiplier_is_as_wide_as_the_square_of_its_area(bits: tuple[int, int], width: float) -> None:
     bill = bill_of("asic-45nm-nangate")
-    assert energy_of(bill, "mul", 5, *bits) == pytest.approx(5 * unit_energy(bill, "mul", width))
+    assert energy_of(bill, "mul", 5, *bits) == near(5 * unit_energy(bill, "mul", width))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_an_operation_takes_the_unit_of_its_width(
 ) -> None:
     bill = bill_of("asic-45nm-nangate")
     expected = sum(times * 11 * unit_energy(bill, *unit) for unit, times in units.items())
-    assert energy_of(bill, kind, 11, *bits) == pytest.approx(expected)
+    assert energy_of(bill, kind, 11, *bits) == near(expected)
     assert bill.unpriced == {}
 
 
@@ -108,7 +109,7 @@ def test_buffers_at_the_supply_of_the_logic_follow_it(voltage: float) -> None:
         factors = bill.leakage_factors("activation") if what == "leakage" else bill.sram_factors("activation", what)
         assert factors[1] == ("sram.scale.leakage" if what == "leakage" else "sram.scale.access")
         ratio = bill.technology.value(factors) / bank
-        assert ratio == pytest.approx((voltage / nominal) ** power), what
+        assert ratio == near((voltage / nominal) ** power), what
 
 
 def test_a_buffer_with_a_supply_of_its_own_follows_nothing() -> None:
@@ -124,8 +125,8 @@ def test_the_bounds_of_a_supply_enter_accesses_by_their_square_and_leakage_as_th
     bill = Bill(Technology(target, target.settings({}, OPTIONS)))
     for name, power in ((bill.sram_factors("weight", "read")[-1], 2), (bill.leakage_factors("weight")[-1], 1)):
         scale = bill.constants[name]
-        assert scale.low / scale.value == pytest.approx((0.36 / 0.4) ** power)
-        assert scale.high / scale.value == pytest.approx((0.5 / 0.4) ** power)
+        assert scale.low / scale.value == near((0.36 / 0.4) ** power)
+        assert scale.high / scale.value == near((0.5 / 0.4) ** power)
 
 
 def test_logic_of_unknown_leakage_leaks_as_a_share_of_what_a_buffer_does_on_that_area() -> None:
@@ -136,7 +137,7 @@ def test_logic_of_unknown_leakage_leaks_as_a_share_of_what_a_buffer_does_on_that
     (name,) = bill.leakage_density()
     share, found = bill.target.constant("logic_leakage"), bill.constants[name]
     for bound in ("value", "low", "high"):
-        assert getattr(found, bound) == pytest.approx(getattr(share, bound) * leak / area)
+        assert getattr(found, bound) == near(getattr(share, bound) * leak / area)
 
 
 def test_moving_bits_costs_what_their_accesses_do() -> None:
@@ -150,7 +151,7 @@ def test_moving_bits_costs_what_their_accesses_do() -> None:
         "partial_sums": 0.5 * sum(bill.technology.value(bill.sram_factors("activation", w)) for w in ("read", "write")),
     }
     for name, energy in bit.items():
-        assert bill.movement(replace(tiling, **{name: 1000})) == pytest.approx(1000 * energy), name
+        assert bill.movement(replace(tiling, **{name: 1000})) == near(1000 * energy), name
 
 
 def test_dram_that_is_no_part_of_the_chip_is_counted_and_not_priced() -> None:
@@ -176,13 +177,13 @@ def test_the_slower_of_array_and_memory_sets_the_time(compute: int, moving: int,
     bill.time(2, compute, moving)
     (line,) = bill.lines
     assert (line.layer, line.metric, line.component) == (2, "latency_s", component)
-    assert line.coefficient == pytest.approx(cycles / 500e6)
+    assert line.coefficient == near(cycles / 500e6)
     overhead = {"compute": "array_overhead", "dram": "dram_overhead"}[component]
     assert line.factors == (overhead,)
     bill.time(3, 1, 0)
     total = cycles * bill.target.value(overhead) + 1
     assert bill.total_cycles == total
-    assert bill.seconds == pytest.approx(total / 500e6)
+    assert bill.seconds == near(total / 500e6)
 
 
 def test_area_belongs_to_no_layer() -> None:
@@ -196,7 +197,7 @@ def test_leakage_belongs_to_no_layer_and_lasts_as_long_as_the_inference() -> Non
     bill.leakage()
     line = bill.lines[-1]
     assert (line.layer, line.metric, line.component, line.kind) == (-1, "energy_J", "leakage", "array")
-    assert line.coefficient == pytest.approx(3 * 2000 / 1e9)
+    assert line.coefficient == near(3 * 2000 / 1e9)
 
 
 def test_an_array_that_every_layer_fills_is_used_in_full() -> None:
@@ -213,7 +214,7 @@ def test_lines_of_one_factor_are_added_up() -> None:
     bill.unit(2, "add", "add", 5, 8)
     totals = bill.totals("energy_J")
     assert sorted(line.coefficient for line in totals) == [5, 20]
-    assert math.fsum(bill.technology.value(line.factors) * line.coefficient for line in totals) == pytest.approx(
+    assert math.fsum(bill.technology.value(line.factors) * line.coefficient for line in totals) == near(
         math.fsum(bill.technology.value(line.factors) * line.coefficient for line in bill.lines)
     )
     assert bill.totals("area_mm2") == ()

@@ -9,6 +9,7 @@
 #   make data                                   what is derived from the sources and out of date, made again
 #   make data-check                             what is out of date, and by which change
 #   make mutants                                do the tests catch faults that are made on purpose?
+#   make docs                                   the documentation site, in build/site, its links checked
 #   make reports [OUT=build/reports]            reports of the shipped reference results, as PDF
 
 PYTHON    ?= python3
@@ -22,7 +23,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --constraint constraints.txt
 
-.PHONY: help profile reports data data-check test lint format bench mutants constraints clean
+.PHONY: help profile reports docs data data-check test lint format bench mutants constraints clean
 
 help:
 	@sed -n '3,4s/^# *//p' Makefile
@@ -42,6 +43,12 @@ reports: $(VENV)/.installed-test
 	@$(REPORT) --model cnv-w1a1 --target fpga -o $(OUT)/cnv-w1a1.pdf
 	@$(REPORT) --target fpga --target arm --target asic -o $(OUT)/targets.pdf
 	@$(REPORT) --kind validation -o $(OUT)/validation.pdf
+
+# Strict: a link that leads nowhere is an error.
+docs: $(VENV)/.installed-test
+	@$(PIP) '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "build/site/index.html"
 
 # Tables, profiles, fronts and documents that are derived from the sources and shipped: tools/data.py says from which.
 data: $(VENV)/.installed-test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -47,6 +48,41 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     }
     assert wanted - held == set()
     assert any(name.endswith(".yaml") for name in held)
+
+
+def test_the_description_has_no_link_that_leads_nowhere_and_the_classifiers_name_the_pythons(
+    wheel: zipfile.ZipFile,
+) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    metadata = wheel.read(name).decode()
+    assert "Description-Content-Type: text/markdown" in metadata and "What it answers" in metadata
+    assert re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", metadata) == []
+    assert "![" not in metadata or "](http" in metadata
+    for minor in (11, 12, 13):
+        assert f"Classifier: Programming Language :: Python :: 3.{minor}\n" in metadata
+
+
+def test_the_source_distribution_holds_tests_and_documentation(tmp_path: Path) -> None:
+    import shutil
+    import tarfile
+
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a checkout")
+    for path in tracked.stdout.splitlines():
+        if (ROOT / path).is_file():
+            (tmp_path / "source" / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, tmp_path / "source" / path)
+    code = "import setuptools.build_meta as b, sys; print(b.build_sdist(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=tmp_path / "source", capture_output=True,
+                          text=True)  # fmt: skip
+    if "No module named 'setuptools'" in done.stderr:
+        pytest.skip("setuptools is not installed")
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    missing = {path for path in tracked.stdout.splitlines() if path not in held}
+    assert {path for path in missing if not path.startswith((".ci/", ".git"))} == set()
 
 
 def test_the_wheel_holds_nothing_else(wheel: zipfile.ZipFile) -> None:

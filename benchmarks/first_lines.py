@@ -1,0 +1,107 @@
+"""What each counter tells in its first 25 lines: torchinfo, fvcore, ptflops and costmodel on the same three networks.
+
+``python benchmarks/first_lines.py`` writes docs/other_counters.md. Each tool is asked as its own documentation asks it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parent.parent / "docs/other_counters.md"
+NETWORKS = {"ResNet-18": "resnet18", "A&B ReActNet-18": "abbnn-reactnet18", "ReActNet-A": "bn-reactneta"}
+SHAPE = (1, 3, 224, 224)
+LINES, WIDTH = 25, 120
+HEAD = """\
+# Other counters
+
+What each tool tells in its first {lines} lines about the same three networks, asked as its own documentation asks it.
+Lines are cut at {width} characters. Made by `python benchmarks/first_lines.py`.
+
+| | binary operations | shifts | what folds away | size of binary weights | hardware | intervals, sources |
+| --- | --- | --- | --- | --- | --- | --- |
+| torchinfo | as real | no | no | as float32 | no | no |
+| fvcore | as real | no | no | no | no | no |
+| ptflops | left out, or as real | no | no | as float32 | no | no |
+| larq's `summary` | MACs by bit width | no | no | packed | no | no |
+| costmodel | XNOR, popcount | three kinds | yes, each proved | packed | yes | yes |
+
+larq's `models.summary` is for Keras layers of its own, and so cannot read these networks. As documented
+([larq.dev](https://docs.larq.dev/larq/api/models/)) it lists for each layer its input and kernel precision, outputs,
+parameters by bit width, memory, and multiply-accumulates by bit width; `--convention larq` counts by its rule.
+
+A network that binarises inside of `forward` multiplies real numbers in PyTorch: whoever counts calls of `conv2d` sees a
+real convolution.
+"""
+
+
+def torchinfo(model: Any, inputs: Any) -> str:
+    import torchinfo
+
+    return str(torchinfo.summary(model, input_data=inputs, verbose=0))
+
+
+def fvcore(model: Any, inputs: Any) -> str:
+    from fvcore.nn import FlopCountAnalysis, flop_count_table
+
+    return str(flop_count_table(FlopCountAnalysis(model, inputs).unsupported_ops_warnings(False)))
+
+
+def ptflops(model: Any, inputs: Any) -> str:
+    from ptflops import get_model_complexity_info
+
+    out = io.StringIO()
+    get_model_complexity_info(model, tuple(inputs.shape[1:]), print_per_layer_stat=True, ost=out, verbose=False)
+    return out.getvalue()
+
+
+COUNTERS: dict[str, Callable[[Any, Any], str]] = {"torchinfo": torchinfo, "fvcore": fvcore, "ptflops": ptflops}
+
+
+def ours(name: str) -> str:
+    """The first answer, as the command line prints it."""
+    command = [sys.executable, "-m", "costmodel", "profile", name, "--target", "fpga"]
+    surroundings = {**os.environ, "COLUMNS": str(WIDTH), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=surroundings).stdout
+
+
+def first(text: str) -> str:
+    """The first lines, cut where they are too long."""
+    lines = [line.rstrip()[:WIDTH] for line in text.strip("\n").splitlines()]
+    left = len(lines) - LINES
+    return "\n".join([*lines[:LINES], *([f"... and {left:,} lines more"] if left > 0 else [])])
+
+
+def main() -> None:
+    import torch
+
+    import costmodel
+    from costmodel.files import atomic_write
+
+    parts = [HEAD.format(lines=LINES, width=WIDTH)]
+    for title, name in NETWORKS.items():
+        model, inputs = costmodel.build_model(name).eval(), torch.zeros(SHAPE)
+        parts.append(f"## {title}\n")
+        answers = {}
+        for counter, ask in COUNTERS.items():
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+                warnings.simplefilter("ignore")
+                answers[f"{counter} {version(counter)}"] = ask(model, inputs)
+        answers["costmodel"] = ours(name)
+        for counter, text in answers.items():
+            opened = "+" if counter == "costmodel" else ""
+            body = "\n".join(f"    {line}".rstrip() for line in ["```text", *first(text).splitlines(), "```"])
+            parts.append(f'???{opened} note "{counter}"\n{body}\n')
+    atomic_write(PAGE, "\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The documentation is true: its commands parse, its links lead somewhere, and what it shows runs as it is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from costmodel.cli.main import VERBS, load, verb_parser
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+#: Pages whose code and commands are run from top to bottom in one folder.
+RUN = ["index.md", "concepts.md", *(f"tutorials/{p.name}" for p in sorted((ROOT / "docs/tutorials").glob("*.md")))]
+CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+#: Words that stand for something of the reader's.
+PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{3,}\b|\[|s3://|<|path/to|\bnet\.py|package\.module|mine\.|my[/_]net")
+#: What a command may need that is not here: data to be fetched, files of the reader, hours.
+NEEDS = re.compile(
+    r"--data (?!digits)|--plan|--checkpoint \S*(?:/|weights|best|abbnn\.)|--sweep|--resume|dashboard|train |results|"
+    r"cifar|folding\.json|cnv\.json|old\.json|\.deployed|tokens=|report|calibrate|SPACE|space\.yaml|imagenet"
+)
+
+
+def commands(text: str) -> list[str]:
+    """The lines of code that are commands of this program, without what is said behind them."""
+    fenced = "\n".join(body for kind, body in CODE.findall(text) if kind in ("", "console", "sh"))
+    indented = "\n".join(line[4:] for line in CODE.sub("", text).splitlines() if line.startswith("    "))
+    whole = re.sub(r"\\\n\s*", "", f"{fenced}\n{indented}")
+    lines = re.findall(r"^(?:\$ )?(costmodel [a-z].*)", whole, re.MULTILINE)
+    return [re.split(r"\s{2,}[(#]|\s#\s|\s{3,}", line)[0].strip() for line in lines]
+
+
+def examples() -> list[str]:
+    """The commands in the help of every verb."""
+    text = "\n".join(getattr(load(verb), "EXAMPLES", "") for verb in VERBS)
+    lines = [line.strip() for line in text.splitlines() if line.startswith("  costmodel ")]
+    return [re.split(r"\s{2,}", line)[0] for line in lines]
+
+
+SHOWN = sorted({c for page in (README, *DOCS) for c in commands(page.read_text(encoding="utf-8"))} | set(examples()))
+
+
+@pytest.mark.parametrize("command", [c for c in SHOWN if not re.search(r"\.\.\.|\[", c)])
+def test_every_command_of_docs_and_help_parses(command: str) -> None:
+    verb, *arguments = shlex.split(command)[1:]
+    assert verb in VERBS
+    if arguments or verb in ("models", "targets", "cache", "validate"):
+        verb_parser(verb, load(verb)).parse_intermixed_args(arguments)
+
+
+@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda p: p.name)
+def test_links_of_a_page_lead_to_files(page: Path) -> None:
+    made = ("reference/", "gallery/")
+    for target in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+        path = os.path.relpath(page.parent / target, ROOT / "docs")
+        assert path.startswith(made) or (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_site() -> None:
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in DOCS:
+        assert page.relative_to(ROOT / "docs").as_posix() in listed
+
+
+def test_the_reference_names_every_command_option_verb_metric_and_kind() -> None:
+    from costmodel.graph.vocabulary import KINDS
+    from costmodel.metrics import METRICS
+    from tools import site
+
+    made = site.pages()
+    for verb in VERBS:
+        assert f"\n## {verb}\n" in made["reference/cli.md"]
+        for option in verb_parser(verb, load(verb))._option_string_actions:
+            assert option in ("-h", "--help", "--device", "--option") or option in made["reference/cli.md"]
+    import costmodel
+
+    for name in costmodel.__all__:
+        assert name == "__version__" or f"\n### {name}\n" in made["reference/python.md"]
+    assert all(f"`{name}`" in made["reference/names.md"] for name in (*METRICS, *KINDS))
+    assert "`sources`" in made["reference/target.md"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN)
+def test_a_tutorial_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    python = ""
+    for kind, body in CODE.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
+        if kind == "python" and body.startswith("# file: "):
+            name, _, text = body.removeprefix("# file: ").partition("\n")
+            (tmp_path / name).write_text(text)
+        elif kind == "python":
+            python += body
+            words = [sys.executable, "-c", python]
+            done = subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
+            assert done.returncode == 0, f"{body}\n{done.stderr}"
+        else:
+            for command in commands(f"```\n{body}```"):
+                words = [sys.executable, "-m", *shlex.split(command)]
+                done = subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
+                assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [c for c in SHOWN if not PLACEHOLDER.search(c) and not NEEDS.search(c)])
+def test_every_command_that_needs_nothing_of_the_readers_runs(command: str, tmp_path: Path) -> None:
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    words = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr

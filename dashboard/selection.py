@@ -145,6 +145,7 @@ def rows(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str], every
                 "network": item.network + (" (yours)" if p.design.own else ""),
                 "target": item.target,
                 "state": state_of(p),
+                "certainty": ("certain" if p.certain else "probable") if p.state == "front" else "",
                 "why": p.why,
                 "y": p.y.value,
                 "x": p.x.value,

@@ -31,6 +31,7 @@ COLUMNS = (
     {"field": "training", "width": 105, **WRAPPED},
     {"field": "accuracy", "flex": 2, "minWidth": 150, **WRAPPED},
     {"field": "state", "width": 100},
+    {"field": "certainty", "width": 96},
     {"field": "left out", "flex": 2, "minWidth": 120, **WRAPPED},
     {"field": "why", "flex": 3, "minWidth": 210, **WRAPPED},
     {"field": "notes", "flex": 3, "minWidth": 210, **WRAPPED},

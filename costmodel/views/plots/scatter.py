@@ -54,6 +54,8 @@ class Point:
     why: str
     open_x: tuple[str, ...] = ()
     open_y: tuple[str, ...] = ()
+    #: Of a member of the front: whether it is one wherever all true figures lie within their bounds.
+    certain: bool = False
 
     @property
     def id(self) -> str:
@@ -157,18 +159,23 @@ def scatter(
             members.append(i)
     order = [signed[i][0] for i in members]
     on_front = set(members)
+    able = [d for d, r in zip(shown, reasons, strict=True) if not r]
     points = []
     for i, design in enumerate(shown):
+        certain = False
         if reasons[i]:
             state, why = "failing", reasons[i]
         elif i in on_front:
             state, why = "front", f"on the front: nothing shown is better in both {mx.title} and {my.title}"
+            rivals = sum(_may_beat(other, design, (mx, my)) for other in able if other is not design)
+            certain = not rivals
+            why += f"; within the bounds {rivals} may be" if rivals else ", wherever they lie within their bounds"
         else:
             winner = members[bisect_right(order, signed[i][0]) - 1]
             state, why = "dominated", _beaten(shown[winner], design, mx, my)
         points.append(
             Point(design, design.metrics[x], design.metrics[y], state, why,  # type: ignore[arg-type]
-                  tuple(design.left_out.get(x, ())), tuple(design.left_out.get(y, ())))
+                  tuple(design.left_out.get(x, ())), tuple(design.left_out.get(y, ())), certain)
         )  # fmt: skip
     front = members if not mx.maximised else members[::-1]
     return ScatterInfo(
@@ -182,6 +189,18 @@ def _unit(values: Sequence[float]) -> list[float]:
         values = [math.log(v) for v in values]
     low, high = min(values), max(values)
     return [(v - low) / (high - low) if high > low else 0.0 for v in values]
+
+
+def _may_beat(other: Design, design: Design, metrics: Sequence[Metric]) -> bool:
+    """Whether, within the bounds of both, one design may be at least as good in all metrics and better in one."""
+    better = False
+    for m in metrics:
+        theirs, own = other.metrics[m.name], design.metrics[m.name]
+        gain = theirs.high - own.low if m.maximised else own.high - theirs.low
+        if gain < 0:
+            return False
+        better = better or gain > 0
+    return better
 
 
 def _incomplete(design: Design, mx: Metric, my: Metric) -> str:

@@ -118,3 +118,24 @@ def test_screen_and_paper_draw_every_point_once(designs):
     info = scatter(designs, "energy_J", "accuracy")
     drawn = [p.key for group in groups(info) for p in group.points]
     assert sorted(drawn) == sorted(p.key for p in info.points)
+
+
+@given(st.lists(st.tuples(values, values, values, values), min_size=1, max_size=12))
+def test_a_certain_member_is_on_the_front_wherever_the_others_lie(rows):
+    def made(i, x, y, dx, dy):
+        return Design(
+            f"d{i}", f"d{i}", "s", {"energy_J": Interval(x, x - dx, x + dx), "accuracy": Interval(y, y - dy, y + dy)}
+        )
+
+    designs = [made(i, *row) for i, row in enumerate(rows)]
+    info = scatter(designs, "energy_J", "accuracy")
+    for p in info.points:
+        worst = (p.x.high, p.y.low)
+        beaten = any(
+            o.x.low <= worst[0] and o.y.high >= worst[1] and (o.x.low, o.y.high) != worst
+            for o in info.points if o is not p
+        )  # fmt: skip
+        if p.state == "front":
+            assert p.certain == (not beaten)
+        else:
+            assert not p.certain

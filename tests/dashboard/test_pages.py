@@ -29,7 +29,9 @@ def test_the_first_page_shows_designs_a_front_and_the_best(client):
     assert any(t.get("mode") == "lines" and len(t["x"]) > 1 for t in figure["data"])
     assert "CIFAR-10: best compromise" in answer["summary"]["children"]
     assert "knee" in text_of(answer["answer"]["children"])
-    assert all(row["state"] == "front" and row["certainty"] for row in client.ask("designs.rowData")["designs"]["rowData"])
+    assert all(
+        row["state"] == "front" and row["certainty"] for row in client.ask("designs.rowData")["designs"]["rowData"]
+    )
 
 
 def test_ids_of_points_reach_the_browser_as_text(client):

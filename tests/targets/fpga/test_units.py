@@ -55,6 +55,7 @@ def dsp(parts):
 def test_the_published_units_of_32_bits():
     assert (lut(multiplier(1, 32, 32)), dsp(multiplier(1, 32, 32))) == (47, 4)
     assert (lut(multiplier(1, 32, 32, top=32)), dsp(multiplier(1, 32, 32, top=32))) == (0, 3)
+    assert (lut(multiplier(1, 50, 50)), dsp(multiplier(1, 50, 50))) == (83, dsp_blocks(50, 50))
     assert (lut(prelu(1, 32, fraction=10)), dsp(prelu(1, 32, fraction=10))) == (57, 4)
     assert (lut(shifter(1, 32, "shift_channel", amounts=4)), dsp(shifter(1, 32, "shift_channel", amounts=4))) == (32, 0)
     assert (lut(qprelu(1, 32)), dsp(qprelu(1, 32))) == (32, 0)

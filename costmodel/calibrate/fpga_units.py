@@ -18,6 +18,9 @@ from costmodel.deploy.program import Array
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.units import Fabric, Impl, Part
 
+#: The texts of all units, in ``calibrate/rtl``.
+FILES = ("arithmetic.sv", "compare.sv", "popcount.sv", "shift.sv", "stream.sv", "window.sv")
+
 Ports = tuple[dict[str, int], dict[str, int]]
 Size = tuple[int, ...]
 #: Terms of a law: functions of the size, fitted with one coefficient each.

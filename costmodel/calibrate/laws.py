@@ -112,7 +112,10 @@ def charged(rows: Iterable[Row]) -> list[Charged]:
         fabric = Fabric(**({**given, "ram": tuple(map(tuple, given["ram"]))} if "ram" in given else given))
         unit = BY_NAME[row.unit]
         impl: Impl = "compressor" if unit.flow == "area" else "behavioural"
-        parts = [p for p in unit.priced(row.numbers, fabric, impl) if p.metric == "lut"]
+        every = unit.priced(row.numbers, fabric, impl)
+        if any(p.metric == "dsp" for p in every) and not row.dsp:
+            continue  # mapped without multiplier blocks, which is not what the model asks for
+        parts = [p for p in every if p.metric == "lut"]
         value, low, high = 0.0, 0.0, 0.0
         for part in parts:
             costs = [float(totals((part,), known)["lut"]) for known in ends[row.family]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from costmodel.calibrate import yosys
-from costmodel.calibrate.fpga_units import BY_NAME, UNITS, Size, Unit, batch
+from costmodel.calibrate.fpga_units import BY_NAME, FILES, UNITS, Size, Unit, batch
 
 #: The table that is shipped.
 SHIPPED = Path(__file__).parent / "fpga_units.csv"
@@ -32,7 +32,7 @@ clean"""
 FLOWS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     "lut6": {"default": _XILINX, "nodsp": f"{_XILINX} -nodsp", "area": _XILINX + _AREA},
     "ecp5": {"default": "synth_ecp5 -top all_units -nowidelut", "nodsp": "synth_ecp5 -top all_units -nowidelut -nodsp"},
-    "ice40": {"default": "synth_ice40 -top all_units", "nodsp": "synth_ice40 -top all_units"},
+    "ice40": {"default": "synth_ice40 -top all_units -dsp", "nodsp": "synth_ice40 -top all_units"},
 })  # fmt: skip
 
 #: The target whose constants a family is compared with.
@@ -110,7 +110,7 @@ def synthesise(
     wanted: Sequence[tuple[Unit, Size]], families: Iterable[str], announce: Callable[[str], None] = lambda text: None
 ) -> Iterator[Row]:
     """Every case on every family, a batch for each flow. Raises :class:`CostmodelError` where Yosys fails."""
-    files = yosys.texts()
+    files = yosys.texts(*FILES)
     text = yosys.digest(files)
     for family in families:
         flows = FLOWS[family]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from costmodel.calibrate import aiger, yosys
-from costmodel.calibrate.fpga_units import Size, Unit, cut, wrapped
+from costmodel.calibrate.fpga_units import FILES, Size, Unit, cut, wrapped
 from costmodel.deploy.program import Array
 
 #: Runs of a unit with a state, each with data and pauses of its own, and their length in cycles.
@@ -17,7 +17,7 @@ LANES, CYCLES = 64, 300
 
 def check(cases: Sequence[tuple[Unit, Size]]) -> Iterator[tuple[str, int, str]]:
     """Each case by its label, how many operands or words were compared, and the first difference, if there is one."""
-    files = {**yosys.texts(), "units.sv": "".join(wrapped(*case) for case in cases)}
+    files = {**yosys.texts(*FILES), "units.sv": "".join(wrapped(*case) for case in cases)}
     found = aiger.circuits([f"u_{unit.label(size)}" for unit, size in cases], files)
     for (unit, size), circuit in zip(cases, found, strict=True):
         tried, fault = _exhaust(unit, size, circuit) if unit.computes else _stream(unit, size, circuit)

@@ -20,8 +20,8 @@ from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.store import cache
 
 RTL = Path(__file__).parent / "rtl"
-#: Seconds after which a run is given up; the first one on a machine also compiles the tool.
-LIMIT = 1800
+#: Seconds after which a run is given up; on a busy machine all sizes of a family may take an hour.
+LIMIT = 4 * 3600
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit: columns network, metric, value, unit, and if wanted options and id",
     )
     fpga = parser.add_argument_group("fpga: units of SystemVerilog through Yosys")
-    fpga.add_argument("--quick", action="store_true", help="three sizes of each unit instead of all")
+    fpga.add_argument(
+        "--quick", action="store_true", help="three sizes of each unit, on LUT6 unless --family says otherwise"
+    )
     fpga.add_argument(
         "--check",
         action="store_true",
@@ -74,9 +76,9 @@ def _fpga(args: argparse.Namespace) -> int:
     from costmodel.calibrate import laws, synthesis, verify, views
     from costmodel.calibrate.fpga_units import BY_NAME
 
-    families = [name_of("family", name, synthesis.FLOWS) for name in dict.fromkeys(args.family)] or list(
-        synthesis.FLOWS
-    )
+    known = synthesis.FLOWS
+    families = [name_of("family", name, known) for name in dict.fromkeys(args.family)]
+    families = families or (["lut6"] if args.quick else list(known))
     names = [name_of("unit", name, BY_NAME) for name in dict.fromkeys(args.unit)]
     cases = synthesis.cases(names, args.quick)
     with progress() as announce:

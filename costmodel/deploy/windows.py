@@ -52,7 +52,7 @@ def max_pool(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result
 
 
-def _largest(i: Instruction, x: Array, lowest: int) -> Array:
+def _largest(i: Instruction, x: Array, lowest: float) -> Array:
     from costmodel.deploy.kernels import max_windows
 
     shape = windows(i, x[:1, :1], lowest).shape[2:4]

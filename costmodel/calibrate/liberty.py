@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +45,21 @@ class Cell:
     pins: dict[str, Pin]
 
 
+@dataclass(frozen=True)
+class Arc:
+    """How an edge goes from an input ``pin`` to an output: ``sense`` is that of Liberty's ``timing_sense``."""
+
+    pin: str
+    sense: str
+    tables: tuple[tuple[tuple[list[str], Items], tuple[list[str], Items]], ...]
+    units: _Units
+
+    def at(self, edge: int, slew: float, load: float) -> tuple[float, float]:
+        """Delay and transition time in ns of a rising (0) or falling (1) output, at a slew in ns and a load in fF."""
+        found = [self.units.lookup(*table, slew, load) or 0.0 for table in self.tables[edge]]
+        return found[0] * self.units.time, found[1] * self.units.time
+
+
 class Library:
     """Cells of one or more Liberty files of the same technology, at one slew (ns) and load (fF)."""
 
@@ -53,6 +68,7 @@ class Library:
         self.slew, self.load = slew, load
         self._raw: dict[str, tuple[Items, _Units]] = {}
         self._cells: dict[str, Cell] = {}
+        self._arcs: dict[tuple[str, str], tuple[Arc, ...]] = {}
         self.voltage = 0.0
         for path in paths:
             items = _library(path)
@@ -73,6 +89,14 @@ class Library:
                 raise CostmodelError(f"no cell {name!r} in {files}; give the files that hold it")
             self._cells[name] = self._read(name, *self._raw[name])
         return self._cells[name]
+
+    def arcs(self, name: str, output: str) -> tuple[Arc, ...]:
+        """The timing arcs into an output of a cell; of several under different conditions, all."""
+        if (name, output) not in self._arcs:
+            body, units = self._raw[name]
+            pin = next(body for arguments, body in _groups(body, "pin") if arguments[0] == output)
+            self._arcs[name, output] = tuple(_arcs(pin, units))
+        return self._arcs[name, output]
 
     def _read(self, name: str, body: Items, units: _Units) -> Cell:
         pins = {}
@@ -137,6 +161,17 @@ class _Units:
         width = len(second)
         rows = [_interpolate(second, values[i * width : (i + 1) * width], at("variable_2")) for i in range(len(first))]
         return _interpolate(first, rows, at("variable_1"))
+
+
+def _arcs(pin: Items, units: _Units) -> Iterator[Arc]:
+    for _, timing in _groups(pin, "timing"):
+        tables = [
+            (next(iter(_groups(timing, delay)), None), next(iter(_groups(timing, change)), None))
+            for delay, change in (("cell_rise", "rise_transition"), ("cell_fall", "fall_transition"))
+        ]
+        if all(first is not None and second is not None for first, second in tables):
+            related = _attribute(timing, "related_pin").split()[0]
+            yield Arc(related, _attribute(timing, "timing_sense"), tuple(tables), units)  # type: ignore[arg-type]
 
 
 def _library(path: Path) -> Items:

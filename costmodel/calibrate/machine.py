@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from costmodel.calibrate.timing import Announce, Timed, Whole, measure, noise
-from costmodel.calibrate.timing_fit import Fit, Machine, fit, target_yaml
+from costmodel.calibrate.timing_fit import LEAST_NETWORKS, Fit, Machine, fit, target_yaml
+from costmodel.errors import CostmodelError
 from costmodel.targets.cpu.work import Engine
 
 #: Networks that together have every kind of layer in several sizes. One at 224 x 224 with a max pooling is not
@@ -49,6 +50,8 @@ class Calibration:
 
 def calibrate(engine: Engine, networks: Sequence[str], rounds: int, runs: int, announce: Announce) -> Calibration:
     """Time some networks on this machine and fit its constants."""
+    if len(networks) < LEAST_NETWORKS:
+        raise CostmodelError(f"{len(networks)} networks to time: at least {LEAST_NETWORKS} are needed to leave one out")
     cache = cache_bytes()
     before = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with one_core():

@@ -100,10 +100,14 @@ def counts(cells: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
+def chosen(names: Iterable[str] = ()) -> list[Unit]:
+    """The units of these names; all of them without a name."""
+    return [BY_NAME[name] for name in names] or list(UNITS)
+
+
 def cases(names: Iterable[str] = (), quick: bool = False) -> list[tuple[Unit, Size]]:
     """Units with their sizes; ``quick``: the first three, without the widest popcounts."""
-    chosen = [BY_NAME[name] for name in names] or list(UNITS)
-    return [(u, s) for u in chosen for s in (u.sizes[:3] if quick else (*u.sizes, *u.held))]
+    return [(u, s) for u in chosen(names) for s in (u.sizes[:3] if quick else (*u.sizes, *u.held))]
 
 
 def synthesise(

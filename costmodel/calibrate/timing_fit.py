@@ -18,6 +18,7 @@ LEAST_SPREAD = 0.1
 FLOOR = 1e-5
 #: Seconds of a byte from memory, where no network that was timed needs any.
 EXCESS = 2e-10
+LEAST_NETWORKS = 3
 #: How much the total of a network counts, next to the root of the number of its rows.
 TOTALS = 0.5
 #: Factor of the bounds of a constant that was not measured but taken from a kind that is alike.
@@ -58,8 +59,8 @@ def fit(rows: Sequence[Timed], engine: Engine) -> Fit:
     Raises :class:`CostmodelError` for fewer than three networks.
     """
     networks = list(dict.fromkeys(row.network for row in rows))
-    if len(networks) < 3:
-        raise CostmodelError(f"{len(networks)} networks to fit: at least 3 are needed to leave one out")
+    if len(networks) < LEAST_NETWORKS:
+        raise CostmodelError(f"{len(networks)} networks to fit: at least {LEAST_NETWORKS} are needed to leave one out")
     names = list(dict.fromkeys(a.name for row in rows for a in row.work))
     whole = _solve(rows, names)
     without = {name: _solve([r for r in rows if r.network != name], names) for name in networks}

@@ -13,10 +13,12 @@ from costmodel.calibrate.synthesis import Row as Unit
 from costmodel.views.table import Column, Row, Table
 
 if TYPE_CHECKING:
+    from costmodel.calibrate.asic_units import Measured
     from costmodel.calibrate.board import Refined
     from costmodel.calibrate.here import Here, HereLayer
     from costmodel.calibrate.timing import Whole
     from costmodel.calibrate.timing_fit import Constant
+    from costmodel.targets.quantity import Quantity
 
 NAMES = {"lut6": "LUT6 (Xilinx 7 series)", "ecp5": "LUT4 (ECP5)", "ice40": "LUT4 (iCE40)"}
 
@@ -110,6 +112,40 @@ def percent(value: float) -> str:
 
 def _ratio(value: float) -> str:
     return f"{value:.2f}"
+
+
+# -- units of ASICs ---------------------------------------------------------------------------------------------------
+
+
+def cells(rows: Sequence[Measured], shipped: Mapping[str, Mapping[str, Quantity]]) -> Table:
+    """Units mapped now, and what the shipped column says over that; energy between its two bounds."""
+    found = []
+    for row in rows:
+        old = shipped.get(f"{row.unit}{row.width}")
+        area, energy = (old["area"].value * 1e6, old["energy"].value * 1e15) if old else (None, None)
+        middle = (row.quiet * row.rippling) ** 0.5
+        ratios = [None if a is None or not b else a / b for a, b in ((area, row.area), (energy, middle))]
+        far = any(r is not None and abs(r - 1) > FAR for r in ratios)
+        found.append(Row([row.unit, row.width, row.area, row.quiet, row.rippling, row.delay, row.leakage, *ratios],
+                         "warn" if far else "plain"))  # fmt: skip
+    columns = [
+        Column("unit", "unit", "left"), Column("width", "bits"), Column("area", "um2", show=_short),
+        Column("quiet", "fJ, no glitches", show=_short), Column("rippling", "fJ, unit delays", show=_short),
+        Column("delay", "ns", show=_short), Column("leakage", "nW", show=_short),
+        Column("area_ratio", "area, shipped", show=_over), Column("energy_ratio", "energy, shipped", show=_over),
+    ]  # fmt: skip
+    notes = ["shipped: the value of the shipped column over the one made now; of energies the geometric means. "
+             f"{sum(r.style == 'warn' for r in found)} of {len(found)} units differ by more than "
+             f"{percent(FAR)}."]  # fmt: skip
+    return Table("cells", "Units mapped to the library", columns, found, notes=notes)
+
+
+#: Relative difference of two characterisations that is marked.
+FAR = 0.12
+
+
+def _over(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
 
 
 # -- times of this machine --------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from costmodel.store import cache
 RTL = Path(__file__).parent / "rtl"
 #: Seconds after which a run is given up; on a busy machine all sizes of a family may take an hour.
 LIMIT = 4 * 3600
+#: Largest text that is kept with the results of a run.
+KEPT = 1 << 20
 
 
 @lru_cache(maxsize=1)
@@ -80,6 +82,9 @@ def run(script: str, files: Mapping[str, str]) -> Path:
     if done.returncode or resized:
         reason = resized[0] if resized else (done.stderr or done.stdout).strip()[-400:]
         raise CostmodelError(f"yosys failed: {reason} (script and log in {work})")
+    for name, text in files.items():
+        if len(text) > KEPT:  # a library, once for every unit
+            (work / name).unlink()
     (work / "done").touch()
     shutil.rmtree(place, ignore_errors=True)
     work.rename(place)

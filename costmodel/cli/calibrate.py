@@ -18,11 +18,12 @@ examples:
   costmodel calibrate fpga --quick
   costmodel calibrate fpga --check
   costmodel calibrate fpga --family lut6 --unit xnor_popcount --unit comparator
+  costmodel calibrate asic --library nangate45 --liberty nangate45_typ.lib --quick
   costmodel calibrate cpu -o this-machine.yaml
   costmodel profile abbnn --target ./this-machine.yaml
   costmodel calibrate fit measurements.csv --target raspberry-pi-4b -o my-board.yaml
 """
-KINDS = ("fpga", "cpu", "fit")
+KINDS = ("fpga", "asic", "cpu", "fit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--family", action="append", metavar="NAME", default=[], help="lut6, ecp5 or ice40 (default: all)"
     )
     fpga.add_argument("--unit", action="append", metavar="NAME", default=[], help="one unit (default: all)")
+    asic = parser.add_argument_group("asic: units mapped onto a Liberty file")
+    asic.add_argument("--library", metavar="NAME", help="nangate45, sky130hd or asap7: the names of its cells")
+    asic.add_argument(
+        "--liberty",
+        action="append",
+        metavar="FILE",
+        default=[],
+        help="its Liberty file, packed or not; asap7: combinational cells, inverters, flip-flops",
+    )
     cpu = parser.add_argument_group("cpu: layers of networks timed on this machine")
     cpu.add_argument("--engine", metavar="NAME", default="executor", help="executor (packed, default) or pytorch")
     cpu.add_argument(
@@ -69,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
             if kind == "fit"
             else f"calibrate {kind} takes no file: {args.file}"
         )
-    return {"fpga": _fpga, "cpu": _cpu, "fit": _fit}[kind](args)
+    return {"fpga": _fpga, "asic": _asic, "cpu": _cpu, "fit": _fit}[kind](args)
 
 
 def _fpga(args: argparse.Namespace) -> int:
@@ -83,7 +93,7 @@ def _fpga(args: argparse.Namespace) -> int:
     cases = synthesis.cases(names, args.quick)
     with progress() as announce:
         announce("units tried on every input")
-        for label, _, fault in verify.check([(u, s) for u in dict.fromkeys(u for u, _ in cases) for s in u.tiny]):
+        for label, _, fault in verify.check([(u, s) for u in synthesis.chosen(names) for s in u.tiny]):
             if fault:
                 raise CostmodelError(f"unit {label} does not compute what it should: {fault}")
         rows = list(synthesis.synthesise(cases, families, announce))
@@ -97,6 +107,36 @@ def _fpga(args: argparse.Namespace) -> int:
     return int(args.check and bool(compared.rows))
 
 
+#: Widths of ``calibrate asic --quick``.
+QUICK_WIDTHS = (8, 16)
+
+
+def _asic(args: argparse.Namespace) -> int:
+    """``-o`` is a part of a target file; the tables go to the terminal."""
+    from costmodel.calibrate import asic_units, views
+    from costmodel.calibrate.liberty import Library
+    from costmodel.files import atomic_write
+    from costmodel.targets.load import load_target
+
+    name = name_of("library", args.library or "", asic_units.LIBRARIES)
+    process, liberty = asic_units.LIBRARIES[name], [Path(file) for file in args.liberty]
+    if not liberty:
+        raise CostmodelError("calibrate asic: give its Liberty file with --liberty")
+    if args.output:
+        _folder(args.output)
+    voltage = Library(liberty, process.slew, process.load).voltage
+    with progress() as announce:
+        rows = list(asic_units.characterise(process, liberty, QUICK_WIDTHS if args.quick else (), announce))
+    shipped = load_target(process.target).table(name)
+    emit([views.cells(rows, shipped)], args.format)
+    for path in asic_units.others(process, liberty):
+        print(f"{path} is not the file that the shipped table was made from", file=sys.stderr)
+    if args.output:
+        atomic_write(args.output, asic_units.column_yaml(name, process, voltage, rows))
+        print(f"wrote {args.output}", file=sys.stderr)
+    return 0
+
+
 def _cpu(args: argparse.Namespace) -> int:
     """``-o`` is the target file; the tables go to the terminal."""
     one_thread()
@@ -107,6 +147,7 @@ def _cpu(args: argparse.Namespace) -> int:
     engine = next(e for e in ENGINES if e == name_of("engine", args.engine, ENGINES))
     networks = list(dict.fromkeys(args.network)) or list(machine.NETWORKS[engine])
     output = args.output or f"this-machine{'' if engine == 'executor' else '-' + engine}.yaml"
+    _folder(output)
     with progress() as announce:
         found = machine.calibrate(engine, networks, args.rounds or machine.ROUNDS, machine.RUNS, announce)
     atomic_write(output, found.text)
@@ -132,6 +173,7 @@ def _fit(args: argparse.Namespace) -> int:
             "calibrate fit: give one --target, and with -o the YAML file that the refined one is written to"
         )
     file, output = Path(args.file), Path(args.output)
+    _folder(output)
     target = load_target(args.target[0])
     rows = board.read(file)
     base = (
@@ -145,6 +187,12 @@ def _fit(args: argparse.Namespace) -> int:
     emit([views.measurements(found), views.refined(found)], args.format)
     print(f"wrote {output}: costmodel profile NETWORK --target {_path(output)}", file=sys.stderr)
     return 0
+
+
+def _folder(output: str | Path) -> None:
+    """Before anything that takes time: whether there is a place for the result."""
+    if not Path(output).absolute().parent.is_dir():
+        raise CostmodelError(f"cannot write {output}: its folder does not exist. Give a writable path.")
 
 
 def _path(output: str | Path) -> str:

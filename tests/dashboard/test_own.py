@@ -99,9 +99,12 @@ def test_the_command_of_a_design_of_ones_own_prices_it_again(catalogue, own, cap
     assert printed["energy_J"]["value"] == shown.total("energy_J").value
 
 
-def test_pages_open_on_a_network_of_ones_own(own, monkeypatch):
+def test_pages_open_on_a_network_of_ones_own_next_to_a_sweep(own, sweep_folder, monkeypatch):
     monkeypatch.setattr(Catalogue, "start", lambda self: None)
-    asked = Client(make_app(own=own))
+    asked = Client(make_app(own=own, sweep_folders=[sweep_folder]))
+    swept = {"tabs.value": "sweeps", "sweep.value": ["0"], "s-x.value": "lut", "s-y.value": "seconds_per_image",
+             "s-x-scale.value": "log", "s-y-scale.value": "log"}  # fmt: skip
+    assert "5,000 designs" in asked.ask("s-cloud.figure", swept, changed="s-x.value")["s-summary"]["children"]
     name = own.networks[0].row.name
     values = {"tabs.value": "design", "d-network.value": name, "d-target.value": own.targets[0].row.name}
     answer = asked.ask("d-layers.figure", values)

@@ -12,8 +12,10 @@ import numpy as np
 from costmodel.errors import CostmodelError
 from costmodel.explore import compose, folding
 from costmodel.explore.dataflow import Rules, Space, space
+from costmodel.explore.exact import COLUMN, exact
+from costmodel.explore.pareto import nondominated
 from costmodel.ledger.ledger import Ledger
-from costmodel.targets.fpga.choices import RESOLUTION
+from costmodel.targets.fpga.choices import RESOLUTION, RESOURCES, Ints
 from costmodel.targets.fpga.finn import read_folding
 
 
@@ -64,6 +66,8 @@ def front(found: Space, question: Question, epsilon: float = 0.0) -> tuple[list[
     Raises :class:`CostmodelError` where nothing meets the demands, with what the nearest design misses.
     """
     allowed = folding.limits(found, question.share, question.given)
+    if "ff" in (question.given or {}) and not epsilon:
+        return _with_flip_flops(found, question, allowed)
     if question.limited or found.rules.ultra:
         objectives = folding.within(found, allowed, epsilon)
     else:
@@ -82,6 +86,35 @@ def front(found: Space, question: Question, epsilon: float = 0.0) -> tuple[list[
     if not designs:
         folding.best(found, allowed, question.fps, question.goal)  # says what the nearest design misses
     return designs, folding.guarantee(found, epsilon, points.left_out)
+
+
+def _with_flip_flops(found: Space, question: Question, allowed: Mapping[str, float]) -> tuple[list[Design], str]:
+    """The same where flip-flops are limited, of which the composed front is not made."""
+    bounds = {"ff": (0.0, allowed["ff"])}
+    candidates = exact(found.design, folding.within(found, allowed), {"seconds_per_image", "lut", "ff"}, bounds)
+    slowest = found.clock / question.fps if question.fps else np.inf
+    kept: Ints = np.zeros((0, 1 + len(RESOURCES)), dtype=np.int64)
+    for _, rows, _ in candidates.blocks(1 << 16):
+        able = rows[:, 0] <= slowest
+        for name, column in COLUMN.items():
+            able &= rows[:, column] <= allowed[name] * (RESOLUTION if name in ("lut", "ff") else 1)
+        both = np.concatenate([kept, rows[able]])
+        keys = both[:, [0, COLUMN["bram18"], COLUMN["dsp"], COLUMN["lut"]]]
+        kept = both[nondominated(keys)] if len(both) else both
+    if not len(kept):
+        folding.best(found, allowed, question.fps, question.goal)  # says what the nearest design misses
+    parts = {name: RESOLUTION if name in ("lut", "ff") else 1 for name in COLUMN}
+    designs = [
+        Design(
+            int(row[0]),
+            found.clock / int(row[0]),
+            {n: row[COLUMN[n]] / parts[n] for n in ("bram18", "dsp", "lut", "ff")},
+        )
+        for row in kept[np.argsort(kept[:, 0], kind="stable")]
+    ]
+    if candidates.unproven:
+        return designs, f"not proven complete: {candidates.unproven}"
+    return designs, folding.guarantee(found)
 
 
 def against(found: Space, path: str | os.PathLike[str]) -> dict[str, Design]:

@@ -177,7 +177,7 @@ def read_front(path: str | os.PathLike[str]) -> Front:
 
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise CostmodelError(f"cannot read the front {path}: {error}") from error
     metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
     if "objectives" not in metadata:

@@ -26,6 +26,8 @@ _ABOVE = 5
 #: What the last load put first on the path, and the modules that came from there.
 _roots: list[str] = []
 _imported: set[str] = set()
+#: Their files as they were then, by size and time of change.
+_were: dict[str, tuple[int, int]] = {}
 
 
 def import_file(path: Path, text: str, argv: tuple[str, ...]) -> ModuleType:
@@ -33,6 +35,7 @@ def import_file(path: Path, text: str, argv: tuple[str, ...]) -> ModuleType:
 
     Raises :class:`CostmodelError` with what was tried.
     """
+    _forget_changed()
     level = _level(path)
     roots = _enter(path, level)
     tried: set[str] = set()
@@ -63,7 +66,9 @@ def import_file(path: Path, text: str, argv: tuple[str, ...]) -> ModuleType:
                 _as_package(top.name, top)  # else an installed module of the name would win
             note(f"modules such as {name} are imported from {root}")
         finally:
-            _imported.update(n for n in set(sys.modules) - before if _is_users(n))
+            fresh = {n for n in set(sys.modules) - before if _is_users(n)}
+            _imported.update(fresh)
+            _were.update({n: stamp for n in fresh if (stamp := _stamp(n)) is not None})
 
 
 def _import(path: Path, level: int) -> ModuleType:
@@ -156,6 +161,23 @@ def _prefer(roots: list[str]) -> None:
     sys.path[:] = [*roots, *(entry for entry in sys.path if entry not in roots)]
     _roots[:] = dict.fromkeys([*roots, *_roots])
     importlib.invalidate_caches()
+
+
+def _forget_changed() -> None:
+    """Let all of the user's modules be imported anew where the file of one has changed: others took from it."""
+    if any(name in sys.modules and _stamp(name) != was for name, was in _were.items()):
+        _forget(set(_imported))
+        _imported.clear()
+        _were.clear()
+
+
+def _stamp(name: str) -> tuple[int, int] | None:
+    file = getattr(sys.modules.get(name), "__file__", None)
+    try:
+        found = Path(file).stat() if file else None
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns) if found else None
 
 
 def _forget(names: set[str]) -> None:

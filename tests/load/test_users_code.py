@@ -305,3 +305,12 @@ def test_odd_results_are_counted_or_said(result: str, tmp_path: Path) -> None:
     made = costmodel.profile(f"{path}:build", "1x3x8x8", use_cache=False)
     if made.deployed.total("mul") != PRODUCTS:
         assert made.caveats or result == "the input"
+
+
+def test_a_file_that_changed_is_imported_anew(tmp_path: Path) -> None:
+    helper, net = tmp_path / "sizes.py", tmp_path / "net.py"
+    helper.write_text("OUT = 4\n")
+    net.write_text("from torch import nn\nfrom sizes import OUT\ndef build():\n    return nn.Linear(8, OUT)\n")
+    for size in (4, 5, 6):
+        helper.write_text(f"OUT = {size}\n")
+        assert costmodel.profile(f"{net}:build", "1x8").deployed.total("mul") == 8 * size

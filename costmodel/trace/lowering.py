@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_o
 from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
 from costmodel.trace.rules import RULES
 from costmodel.trace.simplify import Simplified
-from costmodel.trace.values import Ref, Value
+from costmodel.trace.values import Ref, Value, are_integers, distinct_shape, signs_of, written_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +43,7 @@ class Lowering:
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
         self._sums: dict[int, bool] = {}
-        self._masks: dict[int, Possible | None] = {}
+        self._constants: dict[tuple[int, bool], Possible | None] = {}
         self._looked = 0
         self._offline = False  # whether constants are being looked at
         self._readers: Counter[int] = Counter()
@@ -192,7 +193,7 @@ class Lowering:
         return VAGUE if found == REAL and not value.tensor_dtype.is_floating_point else found
 
     def _many(self, argument: Any) -> bool:
-        return isinstance(argument, Ref) and _numel(self.shape(argument)) > 1
+        return isinstance(argument, Ref) and math.prod(self.shape(argument)) > 1
 
     def _cut(self, value: Value) -> str:
         """``maximum`` or ``minimum`` for a choice between x and c by whether x is above or below c."""
@@ -242,23 +243,22 @@ class Lowering:
         if self.simplified.online[number]:
             return self.possible.get(number)
         self._look_offline(number)
+        key = (number, self._offline)
+        if key not in self._constants:
+            self._constants[key] = self._of_constant(number)
+        return self._constants[key]
+
+    def _of_constant(self, number: int) -> Possible | None:
         found, value = self.possible.get(number), self.simplified.recording.values[number]
         sample = value.sample
         if sample is None or sample.numel() == 0 or (found is not None and not found):
             return found
         if self._offline and not value.leaf and sample.numel() > 1:  # what happened to become of weights is no rule
             return found
-        if not bool((sample == sample.flatten()[0]).all()):
-            return self._signs_of(number, sample) if found is None and value.leaf else found
-        return frozenset((float(sample.flatten()[0]),))
-
-    def _signs_of(self, number: int, sample: Tensor) -> Possible | None:
-        """Those of -1, 0 and 1 that a constant is made of, if it is made of nothing else: a mask, or signs."""
-        if number not in self._masks:
-            whole = sample.numel() == _numel(self.simplified.recording.values[number].shape)
-            few = whole and bool(((sample == 0) | (sample.abs() == 1)).all())
-            self._masks[number] = frozenset(sample.flatten().tolist()) if few else None
-        return self._masks[number]
+        first = float(sample[(0,) * sample.dim()])
+        if float(sample[(-1,) * sample.dim()]) == first and bool((sample == first).all()):
+            return frozenset((first,))
+        return signs_of(value, sample) if found is None and value.leaf else found
 
     def _look_offline(self, number: int) -> None:
         """What rules say of the values up to this one that do not depend on the input."""
@@ -285,7 +285,7 @@ class Lowering:
                                      if self.simplified.online[self.simplified.canonical[i]]))  # fmt: skip
         self.emit(value, "unknown", inputs, attrs=Unknown(reason))
         what = f"{value.module or 'the model'} runs {value.operator.name}: {reason}"
-        message = f"{what}; its {_numel(value.shape)} results are counted as unknown work"
+        message = f"{what}; its {math.prod(value.shape)} results are counted as unknown work"
         self.caveats.append(Caveat("unknown_op", value.module, message))
 
 
@@ -326,39 +326,3 @@ def window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int = 
         return sizes * len(kernel) if len(sizes) == 1 else sizes
 
     return Window(kernel, full(stride) if stride else kernel, full(padding), full(dilation), groups, transposed)
-
-
-def distinct_shape(value: Value) -> tuple[int, ...]:
-    """The shape without the dimensions along which a constant only repeats, as ``expand_as`` makes it do."""
-    sample = value.sample
-    if sample is None or sample.dim() != len(value.shape) or _numel(value.shape) <= max(value.shape, default=1):
-        return value.shape
-    return tuple(
-        1 if size > 1 and bool((sample == sample.narrow(axis, 0, 1)).all()) else size
-        for axis, size in enumerate(value.shape)
-    )
-
-
-def _numel(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
-
-
-def are_integers(value: Value) -> bool:
-    """Whether all elements of a small constant, such as the zero points of a quantiser, are integers."""
-    sample = value.sample
-    if sample is None or not 0 < sample.numel() == _numel(value.shape) <= 4096 or sample.is_complex():
-        return False
-    return not sample.is_floating_point() or bool((sample == sample.round()).all())
-
-
-def written_number(value: Value) -> float | None:
-    """The number that a tensor without dimensions was made of in the program, such as ``torch.tensor(0.5)``."""
-    if value.shape or value.path or value.tensor_dtype.is_complex:
-        return None
-    made = value.args["s"] if value.operator.packet == "aten.scalar_tensor" else None
-    if value.leaf == "const" and value.sample is not None and value.sample.numel() == 1:
-        made = value.sample.item()
-    return float(made) if isinstance(made, (int, float)) else None

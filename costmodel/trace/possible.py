@@ -16,7 +16,8 @@ import torch
 
 from costmodel.graph.domain import POW2_BITS, Domain
 from costmodel.trace.domains import classify
-from costmodel.trace.ranges import JOINS, PARTS, SAME, UNWRITTEN, Range, domain_of_range, parts_of
+from costmodel.trace.elements import JOINS, PARTS, SAME, UNWRITTEN, parts_of
+from costmodel.trace.ranges import Range, domain_of_range
 from costmodel.trace.values import Ref, Value
 
 Possible = frozenset[float]

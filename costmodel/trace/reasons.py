@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from costmodel.trace.elements import SAME
 from costmodel.trace.possible import Possible
-from costmodel.trace.ranges import SAME, Range
+from costmodel.trace.ranges import Range
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Value
 

@@ -90,3 +90,39 @@ def _sample_index(shape: torch.Size) -> tuple[slice, ...]:
         steps[axis] = -(-shape[axis] // share)
         budget //= min(share, -(-shape[axis] // steps[axis]))
     return tuple(slice(None, None, steps[axis]) for axis in range(len(shape)))
+
+
+def signs_of(value: Value, sample: Tensor) -> frozenset[float] | None:
+    """Those of -1, 0 and 1 that a constant is made of, if it is made of nothing else: a mask, or signs."""
+    whole = sample.numel() == math.prod(value.shape)
+    few = whole and bool(((sample == 0) | (sample.abs() == 1)).all())
+    return frozenset(sample.flatten().tolist()) if few else None
+
+
+def distinct_shape(value: Value) -> tuple[int, ...]:
+    """The shape without the dimensions along which a constant only repeats, as ``expand_as`` makes it do."""
+    sample = value.sample
+    if sample is None or sample.dim() != len(value.shape) or math.prod(value.shape) <= max(value.shape, default=1):
+        return value.shape
+    return tuple(
+        1 if size > 1 and bool((sample == sample.narrow(axis, 0, 1)).all()) else size
+        for axis, size in enumerate(value.shape)
+    )
+
+
+def are_integers(value: Value) -> bool:
+    """Whether all elements of a small constant, such as the zero points of a quantiser, are integers."""
+    sample = value.sample
+    if sample is None or not 0 < sample.numel() == math.prod(value.shape) <= 4096 or sample.is_complex():
+        return False
+    return not sample.is_floating_point() or bool((sample == sample.round()).all())
+
+
+def written_number(value: Value) -> float | None:
+    """The number that a tensor without dimensions was made of in the program, such as ``torch.tensor(0.5)``."""
+    if value.shape or value.path or value.tensor_dtype.is_complex:
+        return None
+    made = value.args["s"] if value.operator.packet == "aten.scalar_tensor" else None
+    if value.leaf == "const" and value.sample is not None and value.sample.numel() == 1:
+        made = value.sample.item()
+    return float(made) if isinstance(made, (int, float)) else None

@@ -56,12 +56,16 @@ def with_levels(kind: Domain, values: Tensor, axis: int) -> Domain | None:
     if kind.kind == "int" or kind.asymmetric:
         low, high = rows.aminmax(dim=1)
         alive = high - low > TOLERANCE * torch.maximum(low.abs(), high.abs())
-        steps = _steps(rows[alive]) if bool(alive.any()) else rows.new_ones(1)
+        if not bool(alive.any()):  # rows of one number each show no step
+            return kind
+        steps = _steps(rows[alive]) if kind.kind == "int" else (high - low)[alive] / 2
         return None if steps is None else _kind(kind, steps, low[alive], kind.asymmetric)
     size = rows.abs().amax(1, keepdim=True)
     alive = size[:, 0] > 0
+    if not bool(alive.any()):
+        return kind
     magnitude, size = rows[alive].abs(), size[alive]
-    if not bool(((magnitude >= size * (1 - TOLERANCE)) | (magnitude <= size * TOLERANCE)).all()) or not len(size):
+    if not bool(((magnitude >= size * (1 - TOLERANCE)) | (magnitude <= size * TOLERANCE)).all()):
         return None
     return _kind(kind, size[:, 0], size[:, 0], asymmetric=False)
 

@@ -13,6 +13,7 @@ from costmodel.graph.domain import FLOAT, Domain, real
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
+from costmodel.trace.elements import SAME
 from costmodel.trace.grids import with_levels
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
@@ -47,7 +48,7 @@ class Lowering:
         self._looked = 0
         self._offline = False  # whether constants are being looked at
         self._readers: Counter[int] = Counter()
-        self._operands = Operands(self.range, self._many, self.shape, self._cut)
+        self._operands = Operands(self.range, self._bounds, self._many, self.shape, self._cut, self._share)
 
     # -- operands ----------------------------------------------------------------------------------------------------
 
@@ -212,6 +213,26 @@ class Lowering:
         larger = (chosen == sides) == made.fn.startswith("g")
         return "maximum" if larger else "minimum"
 
+    def _share(self, x: Any, other: Any) -> float:
+        """At least what share ``other`` is of the largest magnitude of ``x``, as quantisers divide by; 0 if of none."""
+        if not isinstance(x, Ref) or not isinstance(other, Ref):
+            return 0.0
+        share, value = 1.0, self.simplified.value(other.id)
+        for _ in range(16):
+            args = value.args
+            if value.fn in ("max", "amax") and not value.output:
+                size = self.simplified.value(args["x"].id)
+                same = size.fn == "abs" and self.simplified.numbers[size.args["x"].id] == self.simplified.numbers[x.id]
+                return share if same else 0.0
+            larger = value.fn == "clamp_min" or (value.fn == "add" and _number(args["other"]) > 0)
+            scaled = value.fn in ("mul", "div") and _number(args["other"]) > 0
+            if not (larger or scaled or value.fn in SAME):
+                return 0.0
+            if scaled:
+                share *= _number(args["other"]) ** (1 if value.fn == "mul" else -1)
+            value = self.simplified.value(args["x"].id)
+        return 0.0
+
     def range(self, argument: Any) -> Range | None:
         """The range of an argument: of a number itself, of a value by rule; None for a parameter."""
         known = self.known(argument)
@@ -228,6 +249,13 @@ class Lowering:
         number = self.simplified.canonical[argument.id]
         found = self.ranges.get(number, REAL)
         return found if self.simplified.online[number] or found.empty or self._serves(found) else None
+
+    def _bounds(self, argument: Any) -> Range | None:
+        """The range of an argument, of constants that are computed by the program as well."""
+        found = self.range(argument)
+        if found is None and isinstance(argument, Ref):
+            return self.ranges.get(self.simplified.canonical[argument.id])
+        return found
 
     def _serves(self, constant: Range) -> bool:
         """Whether the rule of a constant says something of what is made of it: masks and signs, and all of weights."""
@@ -287,6 +315,10 @@ class Lowering:
         what = f"{value.module or 'the model'} runs {value.operator.name}: {reason}"
         message = f"{what}; its {math.prod(value.shape)} results are counted as unknown work"
         self.caveats.append(Caveat("unknown_op", value.module, message))
+
+
+def _number(argument: Any) -> float:
+    return float(argument) if isinstance(argument, (int, float)) else 0.0
 
 
 def _around_zero(clamp: Clamp) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import torch
 
-from costmodel.graph.domain import POW2_BITS, Domain
+from costmodel.graph.domain import POW2_BITS, TERNARY, Domain
 from costmodel.trace.domains import classify
 from costmodel.trace.elements import JOINS, PARTS, SAME, UNWRITTEN, parts_of
 from costmodel.trace.ranges import Range, domain_of_range
@@ -133,4 +134,6 @@ def domain_of_values(values: Possible) -> Domain | None:
         return Domain("pow2", POW2_BITS)
     step = (few[-1] - few[0]) / (len(few) - 1)
     even = all(abs(low + step - high) <= 1e-6 * step for low, high in pairwise(few))
+    if not even and len(few) == 3 and few[1] == 0.0:
+        return replace(TERNARY, scale="real", asymmetric=True)
     return domain_of_range(Range(few[0], few[-1], step)) if even else None

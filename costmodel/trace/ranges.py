@@ -74,14 +74,18 @@ EMPTY = Range(math.inf, -math.inf)
 class Operands(NamedTuple):
     """What is known of arguments.
 
-    ``given`` is the range of one, None for parameters; ``many`` says whether a parameter differs by channel; ``shape``
-    is that of a tensor, and ``cut`` the operand that a choice cuts off, ``maximum`` or ``minimum``, if it does.
+    ``given`` is the range of one, None for parameters, and ``bounds`` that of parameters as well; ``many`` says whether
+    a parameter differs by channel; ``shape`` is that of a tensor, and ``cut`` the operand that a choice cuts off,
+    ``maximum`` or ``minimum``, if it does. ``share`` is what the second is, at least, of the largest magnitude of the
+    first, 0 where it is not made of that.
     """
 
     given: Callable[[Any], Range | None]
+    bounds: Callable[[Any], Range | None]
     many: Callable[[Any], bool]
     shape: Callable[[Any], tuple[int, ...]]
     cut: Callable[[Value], str]
+    share: Callable[[Any, Any], float]
 
 
 def range_of(value: Value, operands: Operands) -> Range:
@@ -98,7 +102,7 @@ def range_of(value: Value, operands: Operands) -> Range:
         return _joined(operands.cut(value) if name == "where" else name, parts_of(name, args), given)
     if "x" not in args:
         return REAL
-    x = given(args["src"] if name == "copy" else args["x"]) or REAL
+    x = operands.bounds(args["src"] if name == "copy" else args["x"]) or REAL
     if name in ("copy", "constant_pad_nd"):
         return _joined("cat", (args["x"], args["value"]), given) if args.get("value") else x
     if name in SAME:
@@ -187,6 +191,10 @@ def _combined(name: str, args: Mapping[str, Any], operands: Operands) -> Range:
     if any(r is not None and r.vague for r in (x, y)):
         return VAGUE
     a, b = _number(args["x"], given), _number(args["other"], given)
+    x = operands.bounds(args["x"]) if b is not None else x
+    y = operands.bounds(args["other"]) if a is not None else y
+    if name == "div" and (share := operands.share(args["x"], args["other"])):
+        return Range(-1.0 / share, 1.0 / share)
     if name in ("mul", "div"):
         if b:
             return _times(x or REAL, b if name == "mul" else 1.0 / b)

@@ -186,6 +186,44 @@ def test_weights_of_few_elements_are_of_the_kind_of_their_quantiser(seed):
     assert [(domain.kind, domain.bits) for domain in found] == [("binary", 1), ("int", 3), ("ternary", 2)]
 
 
+def dorefa(net, w):
+    share = torch.tanh(w) / (2 * torch.tanh(w).abs().max()) + 0.5
+    return 2 * torch.round(share * 15) / 15 - 1
+
+
+def by_mean(net, w):
+    middle = w.mean(1, keepdim=True)
+    return (w - middle).sign() * w.std(1, keepdim=True) + middle
+
+
+QUANTISERS = {
+    "DoReFa": (dorefa, "int4*real"),
+    "a share of the largest": (step(4), "int4*real"),
+    "a share of the largest of all": (
+        lambda net, w: (w / (w.abs().max() / 3)).round() * w.abs().max() / 3,
+        "int3*real",
+    ),
+    "a learned step": (lambda net, w: torch.clamp(torch.round(w / 0.1), -8, 7) * 0.1, "int4*real"),
+    "two sizes": (lambda net, w: torch.where(w > 0.5, 1.2, torch.where(w < -0.5, -0.7, 0.0)), "ternary*real+offset"),
+    "a masked sign": (lambda net, w: w.sign() * (w.abs() > 0.7).float() * w.abs().mean(), "ternary*real"),
+    "around the mean": (by_mean, "binary*real+offset"),
+    "a copied sign": (lambda net, w: torch.copysign(w.abs().mean(1, keepdim=True), w), "binary*real"),
+}
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6, 40)])
+@pytest.mark.parametrize("name", QUANTISERS)
+def test_the_kind_of_weights_does_not_depend_on_their_draw(name, shape):
+    function, expected = QUANTISERS[name]
+    found = set()
+    for seed in range(10):
+        torch.manual_seed(seed)
+        graph = trace(Sum(shape, F.linear, function).eval(), torch.randn(1, shape[1]))
+        (layer,) = (node for node in graph.nodes if node.op == "linear")
+        found.add(str(layer.attrs.weight).replace("/channel", ""))
+    assert found == {expected}
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_integers_behind_a_sum_are_as_wide_as_the_sum_allows(seed):
     torch.manual_seed(seed)

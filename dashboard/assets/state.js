@@ -72,6 +72,19 @@ window.dash_clientside = window.dash_clientside || {};
   });
 })();
 
+/* The component for uploads takes no file that is too large, and says nothing: this does. Any other file is sent, and the
+   answer says what is wrong with it. */
+const sizes = (event) => {
+  const inside = event.target.closest && event.target.closest("#upload");
+  const files = event.type === "drop" ? event.dataTransfer && event.dataTransfer.files : event.target.files;
+  const limit = 256 * 1024; // as costmodel.dashboard.upload.MAX_BYTES
+  if (!inside || !files || !files.length || files[0].size <= limit) return;
+  const size = (files[0].size / 1024).toLocaleString("en", { maximumFractionDigits: 0 });
+  const said = `${files[0].name} has ${size} KiB, and a target file at most ${limit / 1024} KiB: nothing was loaded.`;
+  window.dash_clientside.set_props("upload-said", { children: said });
+};
+["change", "drop"].forEach((name) => document.addEventListener(name, sizes, true));
+
 /* The component for uploads hides an input without a name; readers need one. */
 new MutationObserver(() => {
   const input = document.querySelector("#upload input[type=file]");

@@ -63,7 +63,6 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
                     html.Button("Load a target file (YAML)", className="upload", type="button"),
                     id="upload",
                     max_size=upload.MAX_BYTES,
-                    accept=".yaml,.yml",
                     multiple=False,
                 ),
                 html.P("", id="upload-said", className="hint", role="status"),

@@ -300,6 +300,18 @@ def test_designs_are_opened_by_keyboard_and_back_and_forward_are_steps(watched):
     assert page.input_value("#d-network") == listed
 
 
+def test_what_is_wrong_with_an_upload_is_said(watched, tmp_path):
+    page = watched.open("?tab=design")
+    for name, content, said in (
+        ("big.yaml", b"a" * 300 * 1024, "at most 256 KiB"),
+        ("note.txt", b"- no target", "mapping"),
+        ("deep.yaml", b"a: " + b"[" * 2000, "levels deep"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        page.set_input_files("#upload input[type=file]", str(tmp_path / name))
+        page.wait_for_function("said => document.querySelector('#upload-said').innerText.includes(said)", arg=said)
+
+
 def test_a_link_brings_back_selection_and_zoom(watched):
     page = watched.open("?data=cifar10")
     figure = "document.querySelector('#trade-off .js-plotly-plot')"

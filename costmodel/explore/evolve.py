@@ -34,6 +34,7 @@ from costmodel.explore.space import DesignSpace, Entry
 from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Ledger
 from costmodel.metrics import maximised, objective_names
+from costmodel.targets.bits import expand
 
 Floats = NDArray[np.float64]
 #: Choices of units or products that are searched one by one; of more units several share one.
@@ -215,7 +216,7 @@ class _Search:
         begin = 2 + self.arguments
         network = self._network(networks, row[2:begin])
         chosen = zip(entry.axes, row[begin : begin + self.axes], strict=False)
-        settings = tuple((name, pick(values, number)) for (name, values), number in chosen)
+        settings = tuple(expand({n: pick(values, number) for (n, values), number in chosen}, entry.kind).items())
         picks = tuple(np.minimum(row[begin + self.axes :], 1 - 1e-9).tolist()) if entry.search != "grid" else ()
         return Design(network, entry, settings, picks)
 

@@ -33,6 +33,7 @@ from costmodel.explore.axes import axis, number
 from costmodel.explore.networks import Network, read_networks
 from costmodel.ledger.ledger import level_of
 from costmodel.metrics import ALL, objective_names
+from costmodel.targets.bits import expand
 from costmodel.targets.spec import Target
 from costmodel.train.given import read_accuracies
 
@@ -82,10 +83,11 @@ class Entry:
         return self.spec.kind
 
     def settings(self, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-        """Every combination of the axes but those ``without``, the last varying fastest."""
+        """Every combination of the axes but those ``without``, the last varying fastest; ``bits`` in the target's own
+        words."""
         axes = [(name, values) for name, values in self.axes if name not in without]
         for values in product(*(values for _, values in axes)):
-            yield {name: value for (name, _), value in zip(axes, values, strict=True)}
+            yield expand({name: value for (name, _), value in zip(axes, values, strict=True)}, self.spec.kind)
 
     @property
     def size(self) -> int:
@@ -279,7 +281,7 @@ def _entry(item: Any, where: str) -> Entry:
             continue
         values = axis(value, f"{place}: {key}")
         for one in values:
-            spec.settings({key: one}, options)  # says what may be chosen
+            spec.settings(expand({key: one}, spec.kind), options)  # says what may be chosen
         axes.append((str(key), values))
     made = Entry(item["target"], spec, tuple(axes), "grid", content=_content(spec))
     if spec.kind == "asic" and "mapping" in item and searched:

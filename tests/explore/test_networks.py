@@ -102,7 +102,13 @@ def test_an_option_that_changes_the_answer_needs_a_figure_of_its_own(tmp_path):
     csv_file.write_text("network,options,accuracy\ncnv-w1a1,real_bits=4 weight_bits=4,80\n")
     entry = {"target": "pynq-z2", "folding": "auto", "real_bits": [4, 16, 20], "weight_bits": [4, 8]}
     space = read_space(
-        {"networks": ["cnv-w1a1"], "targets": [entry], "objectives": ["lut", "accuracy"], "accuracies": str(csv_file)}
+        {
+            "networks": ["cnv-w1a1"],
+            "targets": [entry],
+            "objectives": ["lut", "accuracy"],
+            "accuracies": str(csv_file),
+            "accuracy_kinds": ["given", "published"],
+        }
     )
     (network,), (made,) = space.networks, space.entries
     known = {
@@ -143,3 +149,17 @@ def test_a_command_line_names_the_network_that_it_was_made_from():
     arguments = (("width", 0.5), ("scale", "tied"), ("deep", True))
     network = Network("a b/net.py:build", arguments, ("x=1x3x8x8", "1x4"), "w s.pt", True)
     assert of_command(f"costmodel profile {network.flags} --target fpga --set a=1") == network
+
+
+def test_bits_are_an_axis_in_the_same_words_on_every_target():
+    bits = ["real=16,weight=8", "real=8,weight=8"]
+    space = read_space(
+        {"networks": ["cnv-w1a1"], "targets": [{"target": "pynq-z2", "bits": bits}, {"target": "xne", "bits": bits}]}
+    )
+    settings = [list(entry.settings()) for entry in space.entries]
+    assert [s["real_bits"] for s in settings[0]] == [16, 8]
+    assert [s["real_format"] for s in settings[1]] == ["int16", "int8"]
+    known = [accuracy(space.networks[0], e.spec, s) is not None for e in space.entries for s in e.settings()]
+    assert known == [True, False, True, False]
+    with pytest.raises(CostmodelError, match="bits"):
+        read_space({"networks": ["cnv-w1a1"], "targets": [{"target": "pynq-z2", "bits": "real=a"}]})

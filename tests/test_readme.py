@@ -14,6 +14,7 @@ from costmodel.ledger.conventions import CONVENTIONS, convention
 from tools import headline, readme
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+CONVENTIONS_PAGE = (Path(__file__).parent.parent / "docs/conventions.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = sorted(set(re.findall(r"(?:^\$ |^|`)(costmodel [a-z][^`\n#]*)", README, re.MULTILINE)))
 
@@ -41,10 +42,11 @@ def test_every_command_is_listed() -> None:
 def test_the_table_of_conventions_is_what_they_count() -> None:
     networks = ("abbnn-reactnet18", "bn-reactnet18", "bn-reactneta", "resnet18")
     for chosen in CONVENTIONS:
-        (row,) = re.findall(rf"^\| `{chosen.name}` \|[^|]*\|(.*)\|$", README, re.MULTILINE)
+        assert f"`{chosen.name}`" in README
+        (row,) = re.findall(rf"^\| `{chosen.name}` \|[^|]*\|(.*)\|$", CONVENTIONS_PAGE, re.MULTILINE)
         for cell, network in zip(row.split("|"), networks, strict=True):
             assert int(cell.replace(",", "")) == chosen.count(api.profile(network)).number
-    (row,) = re.findall(r"^\| \| … of which one bit \|(.*)\|$", README, re.MULTILINE)
+    (row,) = re.findall(r"^\| \| … of which one bit \|(.*)\|$", CONVENTIONS_PAGE, re.MULTILINE)
     for cell, network in zip(row.split("|"), networks, strict=True):
         terms = convention("larq").count(api.profile(network)).by_term()
         assert int(cell.replace(",", "")) == terms.get("1-bit MACs", 0)

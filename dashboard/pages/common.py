@@ -93,7 +93,7 @@ def graph(id: str, label: str, height: str = "tall") -> Any:
     )
 
 
-def number(field: str, title: str, width: int = 150) -> dict[str, Any]:
+def number(field: str, title: str, width: int = 190) -> dict[str, Any]:
     """A column of numbers, sorted as such: each is written as the row's text of it, ``FIELD_text``."""
     return {
         "field": field,

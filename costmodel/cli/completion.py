@@ -31,6 +31,7 @@ NAMED = {
 POSITIONAL = {
     "profile": "models", "models": "models", "compare": "models", "fold": "models", "deploy": "models",
     "train": "models", "report": "models", "targets": "targets", "validate": "kinds",
+    "calibrate": "calibrations",
 }  # fmt: skip
 WHAT = tuple(dict.fromkeys([*NAMED.values(), *POSITIONAL.values()]))
 
@@ -64,7 +65,11 @@ def names(what: str, targets: Sequence[str] = ()) -> list[str]:
     if what == "targets":
         return [*list_targets(), *aliases(), "all"]
     if what == "kinds":
-        return ["counts", *KINDS]
+        return ["counts", *(kind for kind in KINDS if list_targets(kind)), "here"]
+    if what == "calibrations":
+        from costmodel.cli.calibrate import KINDS as ways
+
+        return list(ways)
     if what == "conventions":
         from costmodel.ledger.conventions import list_conventions
 

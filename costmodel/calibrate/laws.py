@@ -13,6 +13,8 @@ from costmodel.calibrate.synthesis import TARGETS, Row
 from costmodel.targets.fpga.units import Fabric, Impl, totals
 from costmodel.targets.load import load_target
 
+#: Amounts below this count as it in a fit: one LUT more or less is rounding.
+LEAST = 10
 #: What laws are fitted for; multipliers and block RAMs are whole and follow rules.
 LAWS = ("lut", "ff")
 
@@ -72,8 +74,9 @@ def _row(rows: Mapping[tuple[str, str, str], Row], unit: Unit, size: Size, famil
 
 def _fitted(unit: Unit, family: str, metric: str, rows: Sequence[Row], held: Sequence[Row]) -> Law:
     amounts = np.array([row.amount(metric) for row in rows], float)
+    least = np.maximum(amounts, LEAST)
     terms = np.array([[term(row.numbers) for term in unit.terms.values()] for row in rows], float)
-    found, *_ = np.linalg.lstsq(terms / amounts[:, None], np.ones(len(rows)), rcond=None)
+    found, *_ = np.linalg.lstsq(terms / least[:, None], amounts / least, rcond=None)
     values = [round(float(x), 6) for x in found]
     law = Law(unit.name, family, metric, dict(zip(unit.terms, values, strict=True)), ())
     errors = tuple(abs(law.at(r.numbers) - r.amount(metric)) / max(r.amount(metric), 1) for r in held)

@@ -81,13 +81,21 @@ class Settings:
         each = [fixed_metrics(self.case, self.ledger, one) for one in self.settings[start:stop]]
         fixed = {name: np.array([one[name] for one in each]) for name in each[0]}
         if self.case.entry.kind != "fpga":
-            table = metrics_of_all(self.ledger, self.case.entry, self.settings[start:stop])
+            try:
+                table: Mapping[str, Any] = metrics_of_all(self.ledger, self.case.entry, self.settings[start:stop])
+            except CostmodelError:  # some cannot be built, such as a clock above what the voltage allows
+                table = _columns([self._one(setting) for setting in self.settings[start:stop]])
             yield np.arange(start, stop, dtype=np.int64), {**fixed, **table}
             return
-        rows = [metrics_of(self.ledger, self.case.entry, self.settings[i]) for i in range(start, stop)]
-        names = {name for row in rows for name in row}
-        table = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
-        yield np.arange(start, stop, dtype=np.int64), {**fixed, **table}
+        rows = [self._one(setting) for setting in self.settings[start:stop]]
+        yield np.arange(start, stop, dtype=np.int64), {**fixed, **_columns(rows)}
+
+    def _one(self, setting: Mapping[str, Any]) -> dict[str, float]:
+        """Metrics of one setting; none where it is refused."""
+        try:
+            return metrics_of(self.ledger, self.case.entry, setting)
+        except CostmodelError:
+            return {}
 
 
 class Foldings:
@@ -302,6 +310,12 @@ class Mappings:
         if tables.area is not None:
             table["area_mm2"] = tables.area
         return table | _clock(self.target, self.settings[setting])
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, NDArray[np.float64]]:
+    """Metrics by name, NaN where a row has none."""
+    names = {name for row in rows for name in row}
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
 @lru_cache(maxsize=16)

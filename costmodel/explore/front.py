@@ -165,7 +165,9 @@ def _promise(space: DesignSpace, group: Group) -> str:
         return f"of {group.priced:.3g} designs none is below this front (sampled foldings stand for themselves alone)"
     if "exact" in searches:
         return f"complete: every one of {group.priced:.3g} designs is on or above this front, under the models used"
-    return f"of {group.priced:.3g} designs none is below this front"
+    left = group.priced - group.feasible
+    why = f"; {left:.3g} cannot be built or judged, or break a constraint" if left else ""
+    return f"of {group.priced:.3g} designs none is below this front{why}"
 
 
 def read_front(path: str | os.PathLike[str]) -> Front:

@@ -163,3 +163,13 @@ def test_bits_are_an_axis_in_the_same_words_on_every_target():
     assert known == [True, False, True, False]
     with pytest.raises(CostmodelError, match="bits"):
         read_space({"networks": ["cnv-w1a1"], "targets": [{"target": "pynq-z2", "bits": "real=a"}]})
+
+
+def test_settings_that_are_refused_are_left_out_and_counted(tmp_path):
+    targets = [{"target": "asic-7nm-asap7", "voltage": [0.1, 0.7], "clock": [1e8, 1e9]}]
+    (front,) = fronts(read_space({"networks": ["tfc-w1a1"], "targets": targets}), tmp_path)
+    assert {m.settings["voltage"] for m in front.members} == {0.7}
+    assert "of 4 designs none is below this front; 2 cannot be built" in front.guarantee
+    targets[0]["voltage"] = 0.1
+    with pytest.raises(CostmodelError, match="threshold"):
+        fronts(read_space({"networks": ["tfc-w1a1"], "targets": targets}), tmp_path / "none")

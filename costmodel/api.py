@@ -43,6 +43,7 @@ def profile(
     checkpoint: str | Path | None = None,
     trained: bool = False,
     seed: int = 0,
+    meta: bool = False,
     name: str = "",
     use_cache: bool = True,
     announce: Announce | None = None,
@@ -59,6 +60,9 @@ def profile(
         Handed to the factory; what its code finds as its command line; weights to load. Only for a model that is named.
     ``trained``
         Read parameters literally: a slope that is exactly 1/4 is a shift. Otherwise initial values prove nothing.
+    ``meta``
+        Make no weights: what a network costs follows from shapes, and kinds from rules and from a checkpoint. A module
+        on the device ``meta`` is counted in this way as well. Only for a model that is named.
     ``use_cache``
         Whether a named model may be answered from the store of earlier profiles.
     ``announce``
@@ -68,7 +72,7 @@ def profile(
     """
     if isinstance(model, str):
         request = make_request(
-            model, inputs, arguments=arguments, argv=argv, checkpoint=checkpoint, trained=trained, seed=seed
+            model, inputs, arguments=arguments, argv=argv, checkpoint=checkpoint, trained=trained, seed=seed, meta=meta
         )
         return answer(request, use_cache=use_cache, announce=announce)
     if arguments or argv or checkpoint:
@@ -103,6 +107,7 @@ def make_request(
     checkpoint: str | Path | None = None,
     trained: bool = False,
     seed: int = 0,
+    meta: bool = False,
 ) -> cache.Request:
     """What is asked about a model that is named; raises :class:`CostmodelError` where it cannot be found."""
     if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
@@ -112,7 +117,7 @@ def make_request(
     path = shipped.find(checkpoint) if checkpoint else None
     if path and not path.is_file():
         raise CostmodelError(f"no checkpoint {path}: give the path of a .safetensors or .pt/.pth file")
-    return cache.Request(reference, specs or default_inputs(reference), path, trained, seed)
+    return cache.Request(reference, specs or default_inputs(reference), path, trained, seed, meta)
 
 
 #: Requests of this process -> the operations that their own files registered, which the store sees with these files.
@@ -142,7 +147,8 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
     with watching as files, listening as notes, torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
         say(f"building {request.reference.title}")
-        model = loading.build(request.reference)
+        with torch.device("meta") if request.meta else contextlib.nullcontext():
+            model = loading.build(request.reference)
         if request.checkpoint:
             say(f"loading {request.checkpoint.name}")
             checkpoints.load_checkpoint(model, request.checkpoint)

@@ -94,6 +94,10 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "--trained": ((), {
         "action": "store_true", "help": "read parameters literally: a slope that is exactly 1/4 is a shift",
     }),
+    "--meta": ((), {
+        "action": "store_true",
+        "help": "make no weights: shapes alone say what a network costs that does not fit in memory",
+    }),
     "--seed": ((), {
         "type": SEED, "default": 0, "metavar": "N", "help": "of fresh weights, random inputs and searches (default: 0)",
     }),
@@ -159,16 +163,9 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
 }  # fmt: skip
 
 NETWORK = (
-    "--model",
-    "--model-args",
-    "--model-argv",
-    "--timeout",
-    "--input",
-    "--checkpoint",
-    "--trained",
-    "--seed",
-    "--no-cache",
-)
+    "--model", "--model-args", "--model-argv", "--timeout", "--input", "--checkpoint", "--trained", "--meta",
+    "--seed", "--no-cache",
+)  # fmt: skip
 HARDWARE = ("--target", "--set", "--bits", "--fps", "--folding", "--scale")
 OUTPUT = ("--format", "--output")
 
@@ -233,7 +230,7 @@ def requests(args: argparse.Namespace) -> list[Request]:
         api.make_request(
             name, (args.input or None) if name in strangers else None, arguments=factory[name],
             argv=() if is_zoo(name) else argv, checkpoint=weights.get(name),
-            trained=args.trained, seed=args.seed,
+            trained=args.trained, seed=args.seed, meta=args.meta,
         )
         for name in names
     ]  # fmt: skip

@@ -70,7 +70,7 @@ def load_checkpoint(model: nn.Module, path: Path) -> None:
         del state[key]
     for key in uncounted:
         state[key] = own[key]
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=any(value.is_meta for value in own.values()))
     _say(path, chosen, others, added, uncounted)
 
 
@@ -158,7 +158,8 @@ def _numbers_of_numpy() -> Iterator[Any]:
     """What numpy's numbers and arrays are pickled as: constructors of data. Files of numpy 1 use other names."""
     import numpy as np
 
-    multiarray = np._core.multiarray if hasattr(np, "_core") else np.core.multiarray
+    core: Any = getattr(np, "_core", None) or np.core
+    multiarray = core.multiarray
     for name in ("scalar", "_reconstruct"):
         function = getattr(multiarray, name)
         yield function

@@ -156,6 +156,8 @@ def _advice(error: BaseException) -> str:
     message = str(error)
     if isinstance(error, SystemExit):
         return ". It reads a command line of its own: give it one with --model-argv '...'"
+    if isinstance(error, (RuntimeError, NotImplementedError)) and "meta tensor" in message:
+        return ". It reads a value, and there are none: leave out --meta, or build it off the device meta"
     found = re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)", message)
     if isinstance(error, TypeError) and found and "forward" not in message:
         names = re.findall(r"'(\w+)'", found[1])

@@ -50,6 +50,7 @@ class Request:
     checkpoint: Path | None = None
     trained: bool = False
     seed: int = 0
+    meta: bool = False
 
     def key(self) -> str:
         """sha256 over everything known beforehand that can change the profile."""
@@ -64,6 +65,7 @@ class Request:
                 "checkpoint": _digest(self.checkpoint) if self.checkpoint else "",
                 "trained": self.trained,
                 "seed": self.seed,
+                "meta": self.meta,
                 "costmodel": _own_digest(),
                 "torch": _torch_version(),
                 "python": sys.version,

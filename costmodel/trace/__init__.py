@@ -33,6 +33,10 @@ def trace(
         model = cast("nn.Module", model.module)
     recording, parameters = recorded(model, inputs, trained=trained, seed=seed)
     graph = lower(simplify(recording), name or type(model).__name__, parameters)
+    if values and recording.shapes_alone:
+        from costmodel.errors import CostmodelError
+
+        raise CostmodelError("a model on the meta device has no weights to deploy: build it on the CPU")
     if values:
         exact, _ = recorded(model, inputs, trained=True, seed=seed, keep_values=True)
         _same_program(recording, exact)

@@ -124,23 +124,6 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _to_cpu(model: nn.Module) -> nn.Module:
-    """Weights on an accelerator are fetched; weights that were never made (device ``meta``) are drawn."""
+    """Weights on an accelerator are fetched; weights that were never made (device ``meta``) stay what they are."""
     devices = {t.device.type for t in (*model.parameters(), *model.buffers())}
-    if "meta" in devices:
-        missing = [t for t in (*model.named_parameters(), *model.named_buffers()) if t[1].device.type == "meta"]
-        shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in missing}
-        model = model.to_empty(device="cpu")
-        generator = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-                if name in shapes:
-                    _draw(name, tensor, generator)
     return model.cpu() if devices - {"cpu", "meta"} else model
-
-
-def _draw(name: str, tensor: Tensor, generator: torch.Generator) -> None:
-    if not tensor.is_floating_point():
-        tensor.zero_()
-        return
-    drawn = torch.randn(tensor.shape, generator=generator) * 0.05
-    tensor.copy_(drawn.abs().add_(0.5) if name.endswith("running_var") else drawn)

@@ -23,9 +23,10 @@ def arguments(model: nn.Module, inputs: Any) -> Arguments:
 
     A tuple is by position, a dictionary by keyword, anything else the one argument. ``(tuple, dictionary)`` is both,
     where the keys are parameters of the model or it does not take the two as they are. Several inputs of a model that
-    takes one are a list.
+    takes one are a list. A model without memory (device ``meta``) gets shapes alone.
     """
-    copied = tree_map_only(Tensor, _private, inputs)
+    meta = any(t.device.type == "meta" for t in (*model.parameters(), *model.buffers()))
+    copied = tree_map_only(Tensor, (lambda t: t.detach().to("meta")) if meta else _private, inputs)
     if isinstance(copied, Arguments):
         return copied
     if isinstance(copied, Mapping):

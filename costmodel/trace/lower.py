@@ -14,7 +14,7 @@ from costmodel.graph.node import Graph, GraphInput
 from costmodel.graph.vocabulary import Caveat
 
 # Importing the rules registers them.
-from costmodel.trace import elementwise, normalise, places, reductions, resample, sums, windows  # noqa: F401
+from costmodel.trace import elementwise, normalise, observers, places, reductions, resample, spectral, sums, windows  # noqa: F401  # noqa: F401
 from costmodel.trace.custom import CUSTOM
 from costmodel.trace.lowering import Lowering, float_bits
 from costmodel.trace.moves import MOVES, move
@@ -22,13 +22,23 @@ from costmodel.trace.origins import first_states, origins
 from costmodel.trace.own import own_operation
 from costmodel.trace.possible import possible_values
 from costmodel.trace.ranges import REAL, VAGUE
-from costmodel.trace.rules import RULES, UncoveredError
+from costmodel.trace.rules import RULES, UncoveredError, rule_of
 from costmodel.trace.simplify import Simplified
+from costmodel.trace.spectral import COMPLEX
+from costmodel.trace.unseen import unseen
+from costmodel.trace.values import Value
+
+
+def _refuse(state: Lowering, value: Value, **arguments: object) -> None:
+    raise UncoveredError("its operands are complex numbers")
+
+
+_NOT_COMPLEX = rule_of(_refuse)
 
 
 def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
     """Build the graph of the live values."""
-    state = Lowering(simplified, network)
+    state = Lowering(simplified, network, unseen(simplified) if simplified.recording.shapes_alone else {})
     values = simplified.recording.values
     for value in values:  # inputs keep their order even if one is not used
         if value.leaf == "input":
@@ -64,11 +74,16 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
         if values_of is not None:
             state.possible[number] = values_of
         state.ranges[number] = state.range_of(value)
-        rule, packet = RULES.get(value.operator.packet), value.operator.packet
+        packet = value.operator.packet
+        rule = RULES.get(packet)
+        if (
+            packet not in MOVES
+            and packet not in CUSTOM
+            and any(values[i].tensor_dtype.is_complex for i in (number, *value.inputs))
+        ):
+            rule = COMPLEX.get(packet, _NOT_COMPLEX)
         if packet in CUSTOM:
             own_operation(state, value, known=rule is not None or packet in MOVES)
-        elif rule is not None and any(values[i].tensor_dtype.is_complex for i in (number, *value.inputs)):
-            state.unknown(value, "its operands are complex numbers")
         elif rule is not None:
             done = len(state.nodes)
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_o
 from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
 from costmodel.trace.rules import RULES
 from costmodel.trace.simplify import Simplified
-from costmodel.trace.values import Ref, Value, are_integers, distinct_shape, signs_of, written_number
+from costmodel.trace.values import Ref, Value, are_integers, distinct_shape, filled_with, signs_of, written_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,7 @@ Operand = int | Constant
 class Lowering:
     """Walks the live values in order and collects nodes. ``names`` maps a value to the node that now holds it."""
 
-    def __init__(self, simplified: Simplified, network: str) -> None:
+    def __init__(self, simplified: Simplified, network: str, unseen: Mapping[int, Domain]) -> None:
         self.simplified = simplified
         self.network = network
         self.nodes: list[Node] = []
@@ -43,6 +44,7 @@ class Lowering:
         self.caveats: list[Caveat] = list(simplified.recording.caveats)
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
+        self._unseen = unseen
         self._sums: dict[int, bool] = {}
         self._constants: dict[tuple[int, bool], Possible | None] = {}
         self._looked = 0
@@ -166,12 +168,16 @@ class Lowering:
         """The kind of a constant: by the rule of its quantiser, with the scale that its values have; else observed."""
         number = self.simplified.canonical[argument.id]
         value = self.simplified.recording.values[number]
+        if number in self._unseen:
+            return self._unseen[number]
         seen = self.simplified.domain(argument.id, axis)
         if axis is None:
             return seen
         self._look_offline(number)
         rule = self._by_rule(number)
-        if rule is not None and rule.scale == "one":
+        if rule is not None and (
+            rule.scale == "one" or (value.sample is None and self.simplified.recording.shapes_alone)
+        ):
             return rule
         if rule is not None and replace(seen, scale="one", evidence=rule.evidence) == rule:
             return replace(seen, why=rule.why)
@@ -279,6 +285,8 @@ class Lowering:
     def _of_constant(self, number: int) -> Possible | None:
         found, value = self.possible.get(number), self.simplified.recording.values[number]
         sample = value.sample
+        if sample is None and (filled := filled_with(value)) is not None:
+            return frozenset((filled,))
         if sample is None or sample.numel() == 0 or (found is not None and not found):
             return found
         if self._offline and not value.leaf and sample.numel() > 1:  # what happened to become of weights is no rule

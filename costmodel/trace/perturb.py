@@ -24,14 +24,18 @@ def perturb(model: nn.Module, seed: int = 0) -> None:
     seen: set[int] = set()
     with torch.no_grad():
         for parameter in model.parameters():
-            if id(parameter) not in seen and parameter.is_floating_point() and parameter.numel():
+            if id(parameter) not in seen and parameter.is_floating_point() and _has_values(parameter):
                 seen.add(id(parameter))
                 kind = parameter.dtype
                 _perturb_parameter(parameter.data, signs.to(kind), jitter.to(kind))
         for name, tensor in model.named_buffers():
-            if id(tensor) not in seen and tensor.is_floating_point() and tensor.numel():
+            if id(tensor) not in seen and tensor.is_floating_point() and _has_values(tensor):
                 seen.add(id(tensor))
                 _perturb_buffer(name, tensor.data, jitter.to(tensor.dtype))
+
+
+def _has_values(tensor: Tensor) -> bool:
+    return tensor.numel() > 0 and tensor.device.type != "meta"
 
 
 def _perturb_parameter(tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:

@@ -35,7 +35,8 @@ def record(
     for path, module in model.named_modules():
         module_paths.setdefault(id(module), path)
     tensor_paths = {id(t): path for path, t in (*model.named_parameters(), *model.named_buffers())}
-    recorder = Recorder(tensor_paths, keep_values, full)
+    shapes_alone = any(t.device.type == "meta" for t in (*model.parameters(), *model.buffers()))
+    recorder = Recorder(tensor_paths, keep_values, full, shapes_alone)
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(backends(model))
@@ -56,7 +57,10 @@ def record(
     outputs = (*returned, *(i for i in dict.fromkeys(recorder.escaped) if i not in returned))
     recorder.caveats.extend(_idle_modules(model, called, recorder.values))
     recurrent = (module_paths[id(m)] for m in model.modules() if isinstance(m, (nn.RNNBase, nn.RNNCellBase)))
-    return Recording(recorder.values, outputs, recorder.caveats, recorder.kept, frozenset(recurrent))
+    if shapes_alone:
+        message = "counted from shapes alone: weights that no rule makes binary or puts on a grid are real numbers"
+        recorder.caveats.append(Caveat("note", "", message))
+    return Recording(recorder.values, outputs, recorder.caveats, recorder.kept, shapes_alone, frozenset(recurrent))
 
 
 def tensors_in(structure: Any) -> Iterator[Tensor]:

@@ -9,12 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
+from costmodel.errors import CostmodelError
 from costmodel.graph.vocabulary import Called, Caveat
 from costmodel.trace.crop import cropped_convolution
 from costmodel.trace.custom import CUSTOM
 from costmodel.trace.domains import confirm
 from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
+from costmodel.trace.packed import NUMBERS
 from costmodel.trace.values import Ref, Value, sample
 
 
@@ -28,14 +31,14 @@ class PathOfCropError(BaseException):
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that executes each operation and appends what it made to :attr:`values`."""
 
-    def __init__(self, paths: Mapping[int, str], keep_values: bool, full: bool) -> None:
+    def __init__(self, paths: Mapping[int, str], keep_values: bool, full: bool, shapes_alone: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Value] = []
         self.caveats: list[Caveat] = []
         self.kept: dict[int, Tensor] = {}
         self.escaped: list[int] = []
         self._paths = paths  # id of a parameter or buffer -> its path
-        self._keep_values, self._full = keep_values, full
+        self._keep_values, self._full, self._shapes_alone = keep_values, full, shapes_alone
         self._own = object()  # tensors outlive a recording: what another one wrote on them means nothing here
         self._by_storage: dict[int, tuple[int, weakref.ref[Tensor]]] = {}
         self._written: dict[int, int] = {}  # storage -> the value that last wrote into it
@@ -68,13 +71,32 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.online[value.id] = leaf in ("input", "foreign")
         return value.id
 
+    def add_whole(self, name: str, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+        """Write down an operation that was run elsewhere, with tensors alone as arguments."""
+        names = tuple(f"x{index}" for index in range(len(inputs)))
+        op = Operator(f"higher_order.{name}.default", f"higher_order.{name}", name, names, names)
+        numbers = tuple(self.lookup(tensor) for tensor in inputs)
+        arguments = {given: Ref(number) for given, number in zip(names, numbers, strict=True)}
+        for index, tensor in enumerate(outputs):
+            value = Value(len(self.values), op, arguments, numbers, index)
+            value.module, value.call = self._scope[-1]
+            self._finish(value, tensor)
+
     def _finish(self, value: Value, tensor: Tensor, identity: bool = False) -> None:
+        self._refuse_nested(tensor)
         value.shape = tuple(tensor.shape)
         value.tensor_dtype = tensor.dtype
         self.values.append(value)
         self.online.append(any(self.online[i] for i in value.inputs))
         value.sample = self.values[value.inputs[0]].sample if identity else sample(tensor)
         self._bind(tensor, value.id)
+
+    def _refuse_nested(self, tensor: Tensor) -> None:
+        if tensor.is_nested:
+            raise CostmodelError(
+                f"{self._scope[-1][0] or 'the model'} computes with nested tensors, whose sizes differ by image: give "
+                "it padded ones (torch.nested.to_padded_tensor)"
+            )
 
     def _bind(self, tensor: Tensor, number: int) -> None:
         storage = _storage(tensor)
@@ -83,6 +105,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def lookup(self, tensor: Tensor) -> int:
         """The value that a tensor holds now; makes a leaf of one that was never seen."""
+        self._refuse_nested(tensor)
         storage = _storage(tensor)
         bound = getattr(tensor, "_costmodel_value", None)
         if bound is not None and bound[0] is not self._own:
@@ -135,6 +158,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if op.composite and op.packet not in CUSTOM:  # in inference mode operations arrive before they were taken apart
             with self:
                 return func.decompose(*args, **kwargs)
+        if op.packet in NUMBERS:
+            return self._on_numbers(func, op.packet, args, kwargs)
         inputs: list[int] = []
 
         def encode(argument: Any) -> Any:
@@ -160,7 +185,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._keep(tuple(bound.values()), tuple(coded.values()))
             if op.mutates:
                 self._save_from_writing((*args, *kwargs.values()))
-        crop = online and not self._full and op.packet == "aten.convolution"
+        if self._shapes_alone:
+            args, kwargs = self._without_values(args, kwargs)
+            bound = op.bind(args, kwargs)
+        crop = online and not self._full and not self._shapes_alone and op.packet == "aten.convolution"
         self._cropped |= crop
         out = cropped_convolution(*bound.values()) if crop else func(*args, **kwargs)
         if online and op.packet == "aten._local_scalar_dense":
@@ -183,6 +211,40 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Python is about to go on with these values: they have to be the model's own."""
         if self._cropped and any(self.online[i] for i in numbers):
             raise PathOfCropError
+
+    def _on_numbers(self, func: Any, packet: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """The result of an operator on integers, recorded as what is computed on the numbers that they stand for."""
+        out = func(*args, **kwargs)
+
+        def number_of(argument: Any) -> Any:
+            if not isinstance(argument, Tensor) or not argument.is_quantized:
+                return argument
+            plain = argument.dequantize()
+            bound = getattr(argument, "_costmodel_value", None)
+            if bound is not None and bound[0] is self._own:
+                self._bind(plain, self.lookup(argument))
+            return plain
+
+        numbers, named = [number_of(a) for a in args], {name: number_of(a) for name, a in kwargs.items()}
+        with self:
+            computed = NUMBERS[packet](*numbers, **named)
+            self._bind(out, self.lookup(computed))
+        return out
+
+    def _without_values(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Arguments of an operation that meets tensors without memory: those of the others that have sizes, too."""
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if not any(t.device.type == "meta" for t in tensors):
+            return args, kwargs
+
+        def without(tensor: Tensor) -> Tensor:
+            if tensor.device.type == "meta" or not tensor.dim():
+                return tensor
+            made = tensor.to("meta")
+            self._bind(made, self.lookup(tensor))
+            return made
+
+        return tree_map_only(Tensor, without, (args, dict(kwargs)))
 
     def _report_reading(self, op: Operator, bound: Mapping[str, Any], inputs: list[int]) -> None:
         if op.fn == "_local_scalar_dense":

@@ -120,6 +120,11 @@ def log_sum_exp(state: Lowering, value: Value, x: Any, dim: Any) -> None:
     )  # fmt: skip
 
 
+@counts("_euclidean_dist")
+def euclidean(state: Lowering, value: Value, x1: Any, x2: Any) -> None:
+    distances(state, value, x1, x2, 2)
+
+
 @counts("_cdist_forward")
 def distances(state: Lowering, value: Value, x1: Any, x2: Any, p: float) -> None:
     # y[i, j] = norm of x1[i] - x2[j]

@@ -54,16 +54,19 @@ _MISSING = object()
 RULES: dict[str, Rule] = {}
 
 
+def rule_of(function: Handler) -> Rule:
+    """The rule that a function is: what it reads are its parameters behind the state and the value."""
+    parameters = list(inspect.signature(function).parameters.values())[2:]
+    named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
+    needs = frozenset(p.name for p in named if p.default is p.empty)
+    return Rule(function, frozenset(p.name for p in named), needs, len(named) < len(parameters))
+
+
 def counts(*names: str) -> Callable[[Handler], Handler]:
     """Register the decorated function as the rule of these ATen functions."""
 
     def register(function: Handler) -> Handler:
-        parameters = list(inspect.signature(function).parameters.values())[2:]
-        named = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
-        rule = Rule(
-            function, frozenset(p.name for p in named), frozenset(p.name for p in named if p.default is p.empty),
-            len(named) < len(parameters),
-        )  # fmt: skip
+        rule = rule_of(function)
         for name in names:
             assert f"aten.{name}" not in RULES, name
             RULES[f"aten.{name}"] = rule

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from costmodel.trace.higher_order import follow_higher_order
 from costmodel.trace.recorder import Recorder
 
 
@@ -80,7 +81,24 @@ def backends(model: nn.Module) -> Iterator[None]:
             stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         if "torch._dynamo" in sys.modules:  # a compiled part can only be there if the compiler is
             stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(_uncompiled())
+        follow_higher_order()
         yield
+
+
+@contextlib.contextmanager
+def _uncompiled() -> Iterator[None]:
+    """What asks for compilation while it runs, as control flow of PyTorch does, runs as it is written."""
+    before = torch.compile
+
+    def compiled(model: Any = None, **_: Any) -> Any:
+        return model if model is not None else lambda function: function
+
+    torch.compile = compiled
+    try:
+        yield
+    finally:
+        torch.compile = before
 
 
 @contextlib.contextmanager

@@ -64,6 +64,7 @@ class Recording:
     outputs: tuple[int, ...]
     caveats: list[Caveat]
     kept: dict[int, Tensor]
+    shapes_alone: bool = False  # the model has no memory, so nothing was seen of its values
     recurrent: frozenset[str] = frozenset()  # paths of recurrent layers, whose first state is theirs to choose
 
     @property
@@ -74,7 +75,13 @@ class Recording:
 
 def sample(tensor: Tensor) -> Tensor | None:
     """A strided sample: the same places for every tensor of the same shape, so that samples of two values align."""
-    if tensor.layout != torch.strided or tensor.is_complex() or tensor.is_quantized or tensor.numel() == 0:
+    if (
+        tensor.device.type == "meta"
+        or tensor.layout != torch.strided
+        or tensor.is_complex()
+        or tensor.is_quantized
+        or tensor.numel() == 0
+    ):
         return None
     if tensor.numel() <= 2 * _SAMPLE_SIZE:
         return tensor.clone()
@@ -126,3 +133,11 @@ def written_number(value: Value) -> float | None:
     if value.leaf == "const" and value.sample is not None and value.sample.numel() == 1:
         made = value.sample.item()
     return float(made) if isinstance(made, (int, float)) else None
+
+
+def filled_with(value: Value) -> float | None:
+    """The number that the program filled a tensor with."""
+    name = "s" if value.fn == "scalar_tensor" else "fill_value" if "full" in value.fn else ""
+    fills = {"ones": 1.0, "ones_like": 1.0, "new_ones": 1.0, "zeros": 0.0, "zeros_like": 0.0, "new_zeros": 0.0}
+    found = value.args.get(name) if name else fills.get(value.fn)
+    return float(found) if isinstance(found, (int, float)) and value.operator.packet.startswith("aten.") else None

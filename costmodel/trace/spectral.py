@@ -160,15 +160,25 @@ def _ordered(state: Lowering, value: Value, comparisons: int) -> None:
     stated(state, value, *([] if done else [Row("compare", "other", comparisons, FLOAT_BITS, FLOAT_BITS)]))
 
 
-@counts("sort", "argsort", "msort")
+@counts("msort")
+def msort(state: Lowering, value: Value, x: Any) -> None:
+    sort(state, value, x, 0)
+
+
+@counts("sort", "argsort")
 def sort(state: Lowering, value: Value, x: Any, dim: int = -1, descending: bool = False, stable: Any = None) -> None:
     # by merging: n ceil(log2 n) comparisons at the most
     size, lanes = _lanes(value, state.shape(x), dim)
     _ordered(state, value, lanes * size * max(0, size - 1).bit_length())
 
 
-@counts("median", "nanmedian", "kthvalue", "mode")
-def rank(state: Lowering, value: Value, x: Any, dim: Any = None, k: int = 0) -> None:
+@counts("kthvalue")
+def kth(state: Lowering, value: Value, x: Any, k: int, dim: int = -1) -> None:
+    rank(state, value, x, dim)
+
+
+@counts("median", "nanmedian", "mode")
+def rank(state: Lowering, value: Value, x: Any, dim: Any = None) -> None:
     shape = state.shape(x)
     size, lanes = (numel(shape), 1) if dim is None else _lanes(value, shape, dim)
     _ordered(state, value, lanes * size * max(0, size - 1).bit_length())
@@ -191,7 +201,7 @@ def search(state: Lowering, value: Value, **arguments: Any) -> None:
 
 
 @counts("_unique2", "unique_dim", "unique_consecutive")
-def distinct(state: Lowering, value: Value, x: Any, sorted: bool = True, **results: Any) -> None:
+def distinct(state: Lowering, value: Value, x: Any, **results: Any) -> None:
     # in order, then each with the one before it
     size = numel(state.shape(x))
     _ordered(state, value, size * max(0, size - 1).bit_length() + max(0, size - 1))

@@ -64,7 +64,8 @@ def test_seven_billion_parameters_within_two_gigabytes(tmp_path: Path) -> None:
     (tmp_path / "decoder.py").write_text(DECODER)
     code = (
         "import costmodel, resource\nfrom costmodel.ledger.conventions import convention\n"
-        f"p = costmodel.profile({str(tmp_path / 'decoder.py') + ':Decoder'!r}, '1x16:int64', meta=True, use_cache=False)\n"
+        f"name = {str(tmp_path / 'decoder.py')!r} + ':Decoder'\n"
+        "p = costmodel.profile(name, '1x16:int64', meta=True, use_cache=False)\n"
         "print(p.parameters, convention('macs').count(p).number, p.deployed.total('unknown'),"
         " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -278,17 +278,17 @@ def test_a_constant_buffer_means_what_it_holds() -> None:
 
 
 def test_operations_without_a_rule_are_named_with_their_module() -> None:
-    model = nn.Sequential(collections.OrderedDict(first=linear(), odd=Net(lambda m, x: torch.fft.rfft(x).real)))
+    model = nn.Sequential(collections.OrderedDict(first=linear(), odd=Net(lambda m, x: torch.i0(x))))
     result = profile(model, torch.randn(1, 8))
     assert result.deployed.total("unknown") > 0
-    assert any(c.kind == "unknown_op" and c.module == "odd" and "fft" in c.message for c in result.caveats)
+    assert any(c.kind == "unknown_op" and c.module == "odd" and "i0" in c.message for c in result.caveats)
     assert result.deployed.total("mul") == 32
 
 
 def test_complex_products_are_not_counted_as_real_ones() -> None:
     model = Net(lambda m, x: torch.view_as_complex(x.view(1, 4, 2)) * m.w, w=nn.Parameter(torch.randn(4) * 1j))
     result = profile(model, torch.randn(1, 8))
-    assert result.deployed.by_kind() == {"unknown": 4}
+    assert result.deployed.by_kind() == {"mul": 16, "add": 8}
 
 
 def test_sparse_weights_are_reported_and_not_run_into() -> None:

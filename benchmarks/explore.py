@@ -70,9 +70,9 @@ def rates() -> dict[str, float]:
             ("ASIC", {"target": "xne", "mapping": samples}),
         ):
             sampled = read_space({"networks": [name], "targets": [target]})
-            (chunk,) = tasks.chunks(sampled)
+            (job,) = tasks.jobs(sampled, tasks.ledgers_of(sampled))
             found[f"{name}, {kind}, drawn and streamed front"] = rate(
-                tasks.SAMPLES_A_CHUNK, lambda s=sampled, c=chunk: tasks.run(s, c), 3
+                tasks.SAMPLES_A_CHUNK, lambda j=job: tasks.run(j), 3
             )
     for name, value in found.items():
         print(f"{name}: {value:.3g} designs per second", flush=True)

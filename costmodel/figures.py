@@ -32,6 +32,8 @@ __all__ = ["ENGINES", "by_component", "by_layer", "roofline", "side_by_side", "t
 ENGINES = ("matplotlib", "plotly")
 #: A ``matplotlib.figure.Figure`` or a ``plotly.graph_objects.Figure``.
 Figure: TypeAlias = Any
+#: Room for the label of an axis, as a share of the height of a figure.
+LABEL = 0.09
 #: A logarithmic axis is for values that differ by more than this.
 DECADE = 10.0
 
@@ -168,6 +170,11 @@ def _paper(info: Any, form: Any, order: tuple[int, ...] = ()) -> Figure:
 
     with styled("costmodel"):
         made = figure(Plot((Panel(info, form, order=order),)))
+        if form == "layers":  # alone, it has nothing below that says what stands on the axis
+            axes = made.axes[0]
+            box = axes.get_position()
+            axes.set_position((box.x0, box.y0 + LABEL, box.width, box.height - LABEL))
+            axes.set_xlabel("layer, in order of execution")
         made.draw_without_rendering()  # ticks take their style when they are first drawn
         return made
 

@@ -25,7 +25,8 @@ PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{3,}\b|\[|s3://|<|path/to|\bnet\.py|pac
 #: What a command may need that is not here: data to be fetched, files of the reader, hours.
 NEEDS = re.compile(
     r"--data (?!digits)|--plan|--checkpoint \S*(?:/|weights|best|abbnn\.)|--sweep|--resume|dashboard|train |results|"
-    r"\./|net\.onnx|timm|cache --clear|--target all|cifar|folding\.json|cnv\.json|old\.json|\.deployed|tokens=|report|calibrate|SPACE|space\.yaml|imagenet"
+    r"\./|net\.onnx|timm|cache --clear|--target all|cifar|"
+    r"folding\.json|cnv\.json|old\.json|\.deployed|tokens=|report|calibrate|SPACE|space\.yaml|imagenet"
 )
 
 

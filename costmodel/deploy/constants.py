@@ -103,6 +103,7 @@ class Constants:
         grid = self._grids.get(constant.id)
         if grid is None:
             sizes = _typical(np.abs(weight).reshape(len(weight), -1))
+            sizes[sizes == 0] = 1.0  # a filter of zeros has no size of its own
         else:
             rows = weight.reshape(len(weight) if grid.per_channel else 1, -1)
             sizes = np.array([_step(row, 1 << grid.bits) for row in rows]) * (0.5 if grid.kind != "int" else 1.0)

@@ -27,7 +27,8 @@ _MOST = 8
 _TRUTH = ("ge", "gt", "le", "lt", "eq", "ne", "heaviside", "logical_and", "logical_or", "logical_not", "logical_xor",
           "signbit")  # fmt: skip
 _MADE: dict[str, float | None] = {
-    "ones_like": 1.0, "new_ones": 1.0, "zeros_like": 0.0, "new_zeros": 0.0, "full_like": None, "new_full": None,
+    "ones": 1.0, "zeros": 0.0, "full": None, "ones_like": 1.0, "new_ones": 1.0, "zeros_like": 0.0, "new_zeros": 0.0,
+    "full_like": None, "new_full": None,
 }  # fmt: skip
 #: Functions of one operand, their other arguments by name.
 _MAPS: dict[str, Callable[..., float]] = {

@@ -118,6 +118,8 @@ def range_of(value: Value, operands: Operands) -> Range:
     if name in ("mul", "div", "add", "sub", "rsub"):
         mode, found = args.get("rounding_mode"), _combined(name, args, operands)
         return _rounded(mode, found) if mode else found
+    if "fake_quantize_per" in name:
+        return _quantised(args, operands)
     if name == "copysign":  # the magnitude of x, with the sign of the other
         size = _number(args["x"], given)
         return Range(-abs(size), abs(size), 2 * abs(size)) if size else _signs(args["x"], operands)
@@ -221,6 +223,15 @@ def _combined(name: str, args: Mapping[str, Any], operands: Operands) -> Range:
         return replace(shifted, low=shifted.low + by, high=shifted.high + by)
     step = x.step if x.step == y.step else 0.0  # sums of levels a step apart are a step apart
     return Range(x.low + y.low, x.high + y.high, step, sums=x.sums or y.sums)
+
+
+def _quantised(args: Mapping[str, Any], operands: Operands) -> Range:
+    """Of a quantiser whose number of levels stands in the call."""
+    zero, size = _number(args["zero_point"], operands.given), _number(args["scale"], operands.given)
+    if zero is None:
+        return VAGUE
+    levels = Range(float(args["quant_min"]) - zero, float(args["quant_max"]) - zero, 1.0)
+    return _times(levels, size) if size else scaled(levels, operands.many(args["scale"]))
 
 
 def _signs(size: Any, operands: Operands) -> Range:

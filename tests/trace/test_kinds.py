@@ -207,6 +207,12 @@ QUANTISERS = {
     "two sizes": (lambda net, w: torch.where(w > 0.5, 1.2, torch.where(w < -0.5, -0.7, 0.0)), "ternary*real+offset"),
     "a masked sign": (lambda net, w: w.sign() * (w.abs() > 0.7).float() * w.abs().mean(), "ternary*real"),
     "around the mean": (by_mean, "binary*real+offset"),
+    "fake quantisation": (
+        lambda net, w: torch.fake_quantize_per_channel_affine(
+            w, net.a.flatten(), torch.zeros(len(w), dtype=torch.int32), 0, -4, 3
+        ),
+        "int3*real",
+    ),
     "a copied sign": (lambda net, w: torch.copysign(w.abs().mean(1, keepdim=True), w), "binary*real"),
 }
 
@@ -429,3 +435,16 @@ def test_the_constants_behind_a_padded_sum_differ_only_next_to_its_borders():
         net = Sum((6, 8, 3, 3), lambda x, w, p=padding: F.conv2d(x, w, padding=p), lambda net, w: w.sign(), act).eval()
         sizes.append(profile(net, torch.randn(1, 8, 6, 6)).deployed.weight_bits())
     assert sizes[1] - sizes[0] == 6 * (9 - 1) * 32
+
+
+def test_a_filter_of_zeros_stays_one():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(4, 20))
+
+        def forward(self, x):
+            few = torch.clamp(torch.round(self.w * torch.tensor([[1.0], [0.0], [1.0], [1.0]])), -1, 1)
+            return F.linear(x.sign(), few * 0.7)
+
+    executed(Net().eval(), torch.randn(1, 20))

@@ -35,10 +35,19 @@ def classify(values: Tensor | None, axis: int | None = None) -> Domain:
         return grid_of_rows(rows) if axis is not None else FLOAT
     if not torch.isfinite(values).all():
         return FLOAT
+    if axis is not None and _are_equal(rows):
+        return _scaled("binary", 1, rows.abs().amax(1, keepdim=True), len(rows) > 1)
     # powers of two that differ by channel are a scale, not a kind
     by_channel = _per_channel(rows) if len(rows) > 1 else FLOAT
     found = by_channel if not by_channel.is_float else _classify_rows(values.reshape(1, -1))
     return grid_of_rows(rows) if found.is_float and axis is not None else found
+
+
+def _are_equal(rows: Tensor) -> bool:
+    """Whether each channel is one number, as a box filter is: its sum is one of its operands, and one product."""
+    first = rows[:, :1]
+    several = rows.shape[1] >= 4 and bool((first != 0).all())
+    return several and bool(((rows - first).abs() <= first.abs() * TOLERANCE).all())
 
 
 def _all_different(values: Tensor) -> bool:

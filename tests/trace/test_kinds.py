@@ -448,3 +448,21 @@ def test_a_filter_of_zeros_stays_one():
             return F.linear(x.sign(), few * 0.7)
 
     executed(Net().eval(), torch.randn(1, 20))
+
+
+@pytest.mark.parametrize("size", [1 / 9, 0.25, 1.0])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_filter_of_equal_weights_is_a_sum_and_one_product(size, groups):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("box", torch.full((4, 4 // groups, 3, 3), size))
+
+        def forward(self, x):
+            return F.conv2d(x, self.box, groups=groups, padding=1)
+
+    net, x = Net().eval(), torch.randn(1, 4, 5, 5)
+    made = profile(net, x).deployed
+    assert made.total("signflip") == 100 * 36 // groups
+    assert (made.total("mul"), made.total("shift_const")) == (100 * (size == 1 / 9), 100 * (size == 0.25))
+    executed(net, x)

@@ -200,9 +200,12 @@ def price(
 
 def _priced(profile: Profile, pricing: cache.Pricing) -> Ledger:
     """The ledger that an estimate is of."""
+    ledger, scale = profile.ledger(pricing.level), pricing.options.get("scale", "exact")
+    if scale == "exact":
+        return ledger
     from costmodel.ledger.scales import with_scale
 
-    return with_scale(profile.ledger(pricing.level), pricing.options.get("scale", "exact"))
+    return with_scale(ledger, scale)
 
 
 def compare(

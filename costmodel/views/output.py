@@ -7,10 +7,10 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from costmodel.views.latex import to_latex
 from costmodel.views.table import Table, to_csv, to_markdown
 from costmodel.views.text import to_text, use_color
 
@@ -33,7 +33,10 @@ def render(tables: Sequence[Table], format: str, document: Callable[[], Any] | N
         return to_json(document() if document is not None else {t.key: t.records() for t in tables})
     if format == "csv":
         return to_csv(tables[0])
-    one = {"table": lambda t: to_text(t, color), "markdown": to_markdown, "latex": to_latex}[format]
+    if format == "latex":
+        from costmodel.views.latex import to_latex as one
+    else:
+        one = to_markdown if format == "markdown" else partial(to_text, color=color)
     return "\n".join(one(t) for t in tables)
 
 

@@ -13,23 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from costmodel.deploy.absorb import absorb_into_thresholds, sink_chains
+from costmodel.deploy.absorb import absorb_into_thresholds
+from costmodel.deploy.defer import apply_units, defer_activation_scales, settle_operands, split_readers
 from costmodel.deploy.duplicates import share_duplicates
+from costmodel.deploy.lift import lift_thresholds
 from costmodel.deploy.offsets import move_offsets
 from costmodel.deploy.scales import (
     absorb_into_next_weights,
-    defer_activation_scales,
     fold_into_weights,
     merge_chains,
     split_biases,
 )
 from costmodel.deploy.signs import drop_before_signs, drop_positive_factors
-from costmodel.deploy.spelled import recognise_spellings
+from costmodel.deploy.sink import sink_chains, sink_joined
+from costmodel.deploy.spelled import drop_zeros, recognise_spellings
 from costmodel.deploy.thresholds import to_thresholds
 from costmodel.graph.node import Graph
 from costmodel.verb import callable_package
 
-__all__ = ["FIRST", "REPEATED", "deploy"]
+__all__ = ["FIRST", "LAST", "REPEATED", "deploy"]
 
 callable_package(__name__, "costmodel.trial:deploy")
 
@@ -37,9 +39,11 @@ callable_package(__name__, "costmodel.trial:deploy")
 FIRST: tuple[Callable[[Graph], Graph], ...] = (
     share_duplicates,
     recognise_spellings,
+    drop_zeros,
     split_biases,
     drop_positive_factors,
     to_thresholds,
+    apply_units,
 )
 #: What runs until nothing changes: every one of them removes a node or moves one towards the output.
 REPEATED: tuple[Callable[[Graph], Graph], ...] = (
@@ -48,16 +52,31 @@ REPEATED: tuple[Callable[[Graph], Graph], ...] = (
     move_offsets,
     drop_before_signs,
     absorb_into_thresholds,
-    fold_into_weights,
-    absorb_into_next_weights,
     sink_chains,
+    sink_joined,
+    lift_thresholds,
+    split_readers,
 )
+#: What takes up into weights the chains that no threshold takes: once the others find nothing, and then all again.
+LAST: tuple[Callable[[Graph], Graph], ...] = (fold_into_weights, absorb_into_next_weights)
 
 
 def deploy(graph: Graph) -> Graph:
     """Apply all exact rewrites."""
     for rewrite in FIRST:
         graph = rewrite(graph)
+    for _ in range(len(graph.nodes) + 2):
+        graph = _settled(graph)
+        before = graph.nodes
+        for rewrite in LAST:
+            graph = rewrite(graph)
+        if graph.nodes == before:
+            return settle_operands(graph)
+    raise RuntimeError(f"the rewrites of {graph.network} do not settle")
+
+
+def _settled(graph: Graph) -> Graph:
+    """The graph in which none of :data:`REPEATED` finds anything."""
     for _ in range(len(graph.nodes) + 2):
         before = graph.nodes
         for rewrite in REPEATED:

@@ -10,6 +10,7 @@ from costmodel.deploy import moves
 from costmodel.deploy.assembler import Assembler, builds, inherit
 from costmodel.deploy.cone import recoding_of, steps_of, thresholds_of
 from costmodel.deploy.constants import RESIDUE, TIED_RESIDUE, powers_of_two
+from costmodel.deploy.layout import places_of
 from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
@@ -17,7 +18,7 @@ from costmodel.graph.affine import chain_class, chain_per_channel, constant_clas
 from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Registered, Round, Threshold
 from costmodel.graph.charge import gate_kind, sign_by_sign
 from costmodel.graph.node import Node
-from costmodel.graph.operands import Constant, In
+from costmodel.graph.operands import In
 from costmodel.trace.custom import run_of
 
 
@@ -27,7 +28,7 @@ def affine(state: Assembler, node: Node) -> None:
     (source,) = node.inputs
     attrs = node.of(Affine)
     steps = attrs.steps
-    scale, bias = state.constants.chain(steps, len(node.shape), state.magnitude.get(source, 1.0), attrs.turned)
+    scale, bias = state.constants.chain(steps, len(node.shape), state.size, attrs.turned)
     scale, bias = scale * attrs.rescale, bias / attrs.unit
     tied = attrs.multiplier == "tied"
     kind = "pow2" if tied else chain_class(steps)
@@ -213,7 +214,7 @@ def move(state: Assembler, node: Node) -> None:
     filled: dict[str, Any] = {}
     if attrs.fill is not None:
         inputs, have, filled["fill"] = _with_fill(state, node, inputs, attrs.fill)
-    state.emit(node, "move", inputs, have, fn=attrs.fn, arguments=_listed(attrs.arguments), output=attrs.output,
+    state.emit(node, "move", inputs, have, fn=attrs.fn, arguments=moves.listed(attrs.arguments), output=attrs.output,
                traced=list(node.shape), **filled)  # fmt: skip
 
 
@@ -240,15 +241,10 @@ def _join_constants(state: Assembler, node: Node) -> None:
 
 def _take(state: Assembler, node: Node) -> None:
     """Elements at places that are known offline, along one dimension."""
-    fn, operands = node.of(Call).fn, node.of(Call).operands or ((), ())
-    axis, places = 0, None
-    if fn == "index_select":
-        axis, places = operands[1], operands[2]
-    elif fn == "index" and isinstance(operands[1], tuple):
-        given = [(k, place) for k, place in enumerate(operands[1]) if place is not None]
-        axis, places = given[0] if len(given) == 1 else (0, None)
-    if not isinstance(places, Constant) or len(places.shape) > 1 or not axis or operands[0] != In(0):
+    taken = places_of(node)
+    if taken is None:
         raise state.refuse(node, "it reads from computed places")
+    axis, places = taken
     index = state.constants.tensor(places)
     if index.ndim != 1:
         raise state.refuse(node, "it reads from computed places")
@@ -275,7 +271,3 @@ def _with_fill(
     if scaled != round(scaled) and have.fraction == 0:
         raise state.refuse(node, f"it puts {fill} beside integers")
     return inputs, have, round(scaled)
-
-
-def _listed(arguments: tuple[Any, ...]) -> list[Any]:
-    return [_listed(a) if isinstance(a, tuple) else a for a in arguments]

@@ -10,7 +10,6 @@ import numpy as np
 from costmodel.deploy.assembler import Assembler, builds
 from costmodel.deploy.constants import one_magnitude
 from costmodel.deploy.program import REAL, Array, Type
-from costmodel.deploy.scales import real_weights
 from costmodel.graph.attrs import Product
 from costmodel.graph.domain import Domain
 from costmodel.graph.node import Node
@@ -30,7 +29,7 @@ def sum_of_products(state: Assembler, node: Node) -> None:
         raise state.refuse(node, "it is a convolution whose weights depend on the input")
     weight = state.constants.oriented(node)
     if attrs.turn:
-        scale, _ = state.constants.chain(attrs.turn, len(node.shape))
+        scale, _ = state.constants.chain(attrs.turn, len(node.shape), state.size)
         turned = np.broadcast_to(np.where(scale.reshape(-1) < 0, -1.0, 1.0), (weight.shape[0],))
         weight = weight * turned.reshape((-1,) + (1,) * (weight.ndim - 1))
     if node.op == "linear" and weight.ndim != 2:
@@ -51,18 +50,14 @@ def sum_of_products(state: Assembler, node: Node) -> None:
         _real_sum(state, node, attrs, weight)
     if signs and attrs.a.is_one_bit and state.types[node.id].fraction == 0:
         state.levels_of[node.id] = attrs.n_terms
-    if node.inputs[0] in state.magnitude and not real_weights(node):  # applied behind the sum
-        state.magnitude[node.id] = state.magnitude[node.inputs[0]]
 
 
 def _product(state: Assembler, node: Node, attrs: Product) -> None:
     """Both factors depend on the input; the sizes of one-bit factors come behind the product."""
     if attrs.masked:
         raise state.refuse(node, "it is attention under a mask")
-    sizes = [state.magnitude.get(i, 1.0) for i in node.inputs]
     inputs = tuple(state.real(i) for i in node.inputs)
     state.emit(node, "matmul_real", inputs, REAL, products=_products(attrs), turned=attrs.turned)
-    state.magnitude[node.id] = sizes[0] * sizes[-1]
 
 
 def _signed_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> None:
@@ -92,17 +87,15 @@ def _real_sum(state: Assembler, node: Node, attrs: Product, weight: Array) -> No
     if "bias" in node.consts:
         bias = state.constants.array(node.consts["bias"], rank, channels=node.op == "conv")
     if attrs.pre:
-        scale, offset = state.constants.chain(attrs.pre, weight.ndim if node.op == "conv" else rank)
+        scale, offset = state.constants.chain(attrs.pre, weight.ndim if node.op == "conv" else rank, state.size)
         if any(step.has_bias for step in attrs.pre):  # W (a x + b) + c = (W a) x + (W b + c)
             added = (weight * _channels_in(offset, weight, node)).reshape(len(weight), -1).sum(1)
             added = added.reshape((1, -1) + (1,) * (rank - 2) if node.op == "conv" else (1,) * (rank - 1) + (-1,))
             bias = added if bias is None else bias + added
         weight = weight * _channels_in(scale, weight, node)
     weight = weight * attrs.unit_in
-    if real_weights(node):
-        weight = weight * state.magnitude.get(node.inputs[0], 1.0)
     if attrs.post:
-        scale, offset = state.constants.chain(attrs.post, rank)
+        scale, offset = state.constants.chain(attrs.post, rank, state.size)
         outputs = np.broadcast_to(scale.reshape(-1), (weight.shape[0],)) if scale.size > 1 else scale.reshape(-1)
         weight = weight * outputs.reshape((-1,) + (1,) * (weight.ndim - 1))
         bias = offset if bias is None else bias * scale + offset
@@ -158,7 +151,8 @@ def _emit(
                     "dilation": list(window.dilation), "groups": window.groups}  # fmt: skip
         if window.transposed:
             made = node.of(Product).results
-            geometry |= {"transposed": True, "results": math.prod(node.shape[1:]) if made is None else made}
+            each = math.prod(node.shape[1:]) if made is None else made // node.shape[0]  # of one of its images
+            geometry |= {"transposed": True, "results": each}
     elif node.of(Product).exchanged:
         raise state.refuse(node, "the constant is the first factor of the product")
     state.emit(node, op, (source,), type, arrays, **geometry, **params)

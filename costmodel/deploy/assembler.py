@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -116,6 +117,10 @@ class Assembler:
         """Type of wide values."""
         return REAL if self.fraction is None else Type("int", self.fraction)
 
+    def size(self, constant: Constant) -> float:
+        """What a constant is that is the size of values in units."""
+        return math.prod(self.magnitude.get(i, 1.0) for i in constant.sizes)
+
     def integer(self, value: int) -> bool:
         return self.types[value].kind != "real"
 
@@ -146,8 +151,8 @@ class Assembler:
 
 def inherit(state: Assembler, node: Node) -> None:
     """One-bit values that are moved or compared keep the size that their unit stands for."""
-    sizes = {state.magnitude.get(i) for i in node.inputs} - {None}
-    if len(sizes) > 1:
-        raise state.refuse(node, "it joins one-bit values of different size")
-    if sizes:
-        state.magnitude[node.id] = float(sizes.pop() or 1.0)
+    sizes = {state.magnitude.get(i) for i in node.inputs}
+    if len(sizes) == 1:  # values of several sizes are multiplied by these where they are read
+        size = sizes.pop()
+        if size is not None:
+            state.magnitude[node.id] = size

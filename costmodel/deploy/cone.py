@@ -109,6 +109,7 @@ class _Function:
         self.source = source_of(cone)
         inner.nodes = {**state.nodes, **{part.id: part for part in cone}}
         inner.types[self.source] = REAL
+        inner.magnitude = dict(state.magnitude)
         inner.magnitude[self.source] = state.magnitude.get(node.inputs[0], 1.0)
         inner._next = 1 + max(max(inner.nodes), state._next)
         for part in cone:

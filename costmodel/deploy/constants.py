@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from costmodel.deploy.moves import listed, move
 from costmodel.deploy.program import Array, Instruction
 from costmodel.deploy.sums import correlate
 from costmodel.errors import CostmodelError
-from costmodel.graph.affine import Step
+from costmodel.graph.affine import Laid, Part, Step
 from costmodel.graph.attrs import Product
 from costmodel.graph.domain import Domain
 from costmodel.graph.node import Graph, Node
@@ -21,6 +22,14 @@ from costmodel.graph.operands import Constant, Summed
 RESIDUE = 3e-6
 #: The same for a product of a few constants in single precision, as for scales that are tied to a stream.
 TIED_RESIDUE = 1e-5
+
+
+#: What a constant that is the size of values in units (its ``sizes``) is.
+Size = Callable[[Constant], float]
+
+
+def _unit(constant: Constant) -> float:
+    return 1.0
 
 
 class Constants:
@@ -112,14 +121,14 @@ class Constants:
         where = 1 if weight.ndim > 2 else rank - 1
         return compress(sizes.reshape(tuple(-1 if i == where else 1 for i in range(rank))))
 
-    def chain(self, steps: Sequence[Step], rank: int, act_scale: float = 1.0, turned: int = 0) -> tuple[Array, Array]:
-        """The one scale and one bias of a chain. ``act_scale`` stands in for the size of a one-bit step.
+    def chain(self, steps: Sequence[Step], rank: int, size: Size = _unit, turned: int = 0) -> tuple[Array, Array]:
+        """The one scale and one bias of a chain. ``size`` gives that of values in units.
 
         The scale of the first ``turned`` steps is given by its magnitude; biases behind it stay as they are.
         """
         if turned:
-            first, offset = self.chain(steps[:turned], rank, act_scale)
-            scale, bias = self.chain(steps[turned:], rank, act_scale)
+            first, offset = self.chain(steps[:turned], rank, size)
+            scale, bias = self.chain(steps[turned:], rank, size)
             return compress(scale * np.abs(first)), compress(scale * offset + bias)
         scale, bias = np.ones((1,) * rank), np.zeros((1,) * rank)
         for step in steps:
@@ -131,10 +140,14 @@ class Constants:
                 factor = 1.0 / np.sqrt(var + step.eps) * (1.0 if weight is None else weight)
                 scale, bias = scale * factor, (bias - mean) * factor + (0.0 if offset is None else offset)
                 continue
+            if step.parts:
+                by, plus = self._derived(step, rank, size)
+                scale, bias = scale * by, bias * by + plus
+                continue
             constant = step.constants[0]
             assert constant is not None
-            if constant.id < 0 and constant.literal is None:
-                value = np.full((1,) * rank, act_scale)
+            if constant.sizes:
+                value = np.full((1,) * rank, size(constant))
             elif step.tag == "weight_scale":
                 value = self.magnitudes(constant, rank)
             else:
@@ -151,6 +164,32 @@ class Constants:
                 case "rsub":
                     scale, bias = -scale, value - bias
         return compress(scale), compress(bias)
+
+    def _derived(self, step: Step, rank: int, size: Size) -> tuple[Array, Array]:
+        """Scale and bias of a step that is made of chains."""
+        if step.laid is None:
+            (part,) = step.parts
+            scale, bias = self.chain(part.steps, rank, size)
+            return (scale, np.zeros_like(scale)) if step.fn == "scale_of" else (np.ones_like(bias), bias)
+        scales, biases = zip(*(self._spread(part, size) for part in step.parts), strict=True)
+        return _in_rank(self._moved(step.laid, scales), rank), _in_rank(self._moved(step.laid, biases), rank)
+
+    def _spread(self, part: Part, size: Size) -> tuple[Array, Array]:
+        scale, bias = self.chain(part.steps, len(part.shape), size)
+        return np.broadcast_to(scale, part.shape), np.broadcast_to(bias, part.shape)
+
+    def _moved(self, laid: Laid, arrays: Sequence[Array]) -> Array:
+        params = {"fn": laid.fn, "arguments": listed(laid.arguments), "output": laid.output, "traced": laid.shape}
+        places = {} if laid.places is None else {"places": self.tensor(laid.places).astype(np.int64)}
+        return compress(move(Instruction("move", 0, (), laid.shape, params=params, arrays=places), list(arrays), None))
+
+
+def _in_rank(array: Array, rank: int) -> Array:
+    """One number for each channel on a tensor of another rank, along whose dimension 1 the channels lie as well."""
+    if array.ndim == rank:
+        return array
+    assert array.size == math.prod(array.shape[:2]), "what is laid on another rank differs by channel alone"
+    return array.reshape((*array.shape[:2], *(1 for _ in range(rank - 2)))) if array.ndim > 1 else array
 
 
 def one_magnitude(weight: Array) -> bool:

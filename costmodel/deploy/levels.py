@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from costmodel.graph.affine import Step
+from costmodel.graph.operands import Constant
 
 #: Two numbers of the program that differ by less than this part of a step are one: 0.1 + 0.2 is 0.3.
 _NEAR = 1e-9
@@ -84,8 +85,8 @@ def clamped(x: Levels, low: float | None, high: float | None) -> Levels:
 def chained(x: Levels, steps: Sequence[Step]) -> Levels:
     """``x`` behind a chain of scales and biases."""
     for step in steps:
-        constant = step.constants[0]
-        number = constant.literal if constant is not None else None
+        constant = step.constants[0] if step.constants else None
+        number = number_of(constant)
         if step.fn in ("mul", "div"):
             x = times(x, number if step.fn == "mul" else 1.0 / number) if number else ANY
         elif step.fn in ("add", "sub", "rsub"):
@@ -105,6 +106,13 @@ def chained(x: Levels, steps: Sequence[Step]) -> Levels:
         else:
             x = ANY
     return x
+
+
+def number_of(constant: Constant | None) -> float | None:
+    """The number that a constant is: of the program, or the integer that all of it was read to be."""
+    if constant is None or constant.literal is not None:
+        return None if constant is None else constant.literal
+    return None if constant.number is None else constant.number * constant.factor
 
 
 def times(x: Levels, factor: float) -> Levels:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from costmodel.deploy.levels import ANY, TRUTH, Levels, added, chained, clamped, either, gated, rounded
+from costmodel.deploy.levels import ANY, TRUTH, Levels, added, chained, clamped, either, gated, number_of, rounded
 from costmodel.graph.affine import Step, literal_step
 from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Compare, Round
 from costmodel.graph.domain import Domain
@@ -123,7 +123,7 @@ def _turns(node: Node) -> bool:
         case Round(fn=fn):
             return fn in ("round", "trunc")
         case Call(fn=fn) if node.op == "special":
-            return fn in ("tanh", "erf", "atan")
+            return fn in FUNCTIONS and FUNCTIONS[fn].odd
     return node.op in ("sign", "cast")
 
 
@@ -167,7 +167,7 @@ def _branch(operand: object, forms: Sequence[Form]) -> Form | None:
     """What a choice takes: a moving value, or a number of the program."""
     if isinstance(operand, In):
         return forms[operand.position]
-    number = operand.literal if isinstance(operand, Constant) else operand
+    number = number_of(operand) if isinstance(operand, Constant) else operand
     if not isinstance(number, (int, float)):
         return None
     return Form(constant=True, levels=Levels(float(number), float(number)))
@@ -200,13 +200,13 @@ def _levels(node: Node, forms: Sequence[Form]) -> Levels:
         case "cast":
             return x if node.domain.is_float or x.step else ANY
         case "minimum" | "maximum" if "bound" in node.consts:
-            number = node.consts["bound"].literal
+            number = number_of(node.consts["bound"])
             return ANY if number is None else clamped(x, *((None, number) if node.op == "minimum" else (number, None)))
     return ANY
 
 
 def _number(bound: object) -> float | None:
-    number = bound.literal if isinstance(bound, Constant) else bound
+    number = number_of(bound) if isinstance(bound, Constant) else bound
     return float(number) if isinstance(number, (int, float)) else None
 
 
@@ -214,16 +214,7 @@ def _direction(node: Node, forms: Sequence[Form]) -> int | None:
     (first, *rest) = forms
     match node.attrs:
         case Affine(steps=steps):
-            factors = [
-                1 if step.tag in ("weight_scale", "act_scale") else _sign(c)
-                for step in steps
-                for c in step.scale_constants
-                if c is not None
-            ]
-            if any(step.fn == "batch_norm" for step in steps) or 0 in factors:
-                return 0
-            turned = sum(step.fn == "rsub" for step in steps) + sum(sign < 0 for sign in factors)
-            return -first.direction if turned % 2 else first.direction
+            return first.direction * chain_sign(steps)
         case Compare(fn=fn, operands=operands):
             turn = COMPARISONS[fn].direction
             if rest or not turn:
@@ -246,8 +237,26 @@ def _direction(node: Node, forms: Sequence[Form]) -> int | None:
         return _common(first, rest[0]) if rest else first.direction
     if node.op == "prelu":
         slope = node.consts["slope"]
-        return first.direction if slope.literal is not None and slope.literal >= 0 else None
+        rising = slope.literal >= 0 if slope.literal is not None else _sign(slope) > 0
+        return first.direction if rising else None
     return first.direction if node.row.monotone and not rest else None
+
+
+def chain_sign(steps: Sequence[Step]) -> int:
+    """1 or -1 where the scale of a chain is known to have this sign in every element, else 0."""
+    sign = 1
+    for step in steps:
+        match step.fn:
+            case "laid" | "scale_of":
+                signs = {chain_sign(part.steps) for part in step.parts}
+                sign *= signs.pop() if len(signs) == 1 else 0
+            case "batch_norm":
+                return 0
+            case "rsub":
+                sign = -sign
+            case "mul" | "div" if step.tag not in ("weight_scale", "act_scale"):
+                sign *= 0 if step.constants[0] is None else _sign(step.constants[0])
+    return sign
 
 
 def _none_negative(options: Sequence[object]) -> bool:
@@ -272,5 +281,7 @@ def _sign(constant: Constant) -> int:
     """1 or -1 where that is known of every element, else 0."""
     if constant.literal is not None:
         return (constant.literal > 0) - (constant.literal < 0)
+    if constant.nonnegative and constant.factor > 0:
+        return 1
     domain: Domain = constant.domain
     return 1 if not domain.signed and domain.kind != "binary01" else 0

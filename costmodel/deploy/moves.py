@@ -85,6 +85,8 @@ def _part(i: Instruction, x: list[Array], part: int | str) -> Array:
 def moves_batch(i: Instruction) -> bool:
     """Whether the images of a batch do not stay apart along the first dimension."""
     name, arguments = i.params["fn"], i.params["arguments"]
+    if name in RESHAPES:
+        return not i.shape  # one number, where a batch gives one for each image
     match name:
         case "permute" | "movedim":
             return bool(arguments[1] and (arguments[1][0] if name == "permute" else 0 in (arguments[1], arguments[2])))
@@ -104,6 +106,11 @@ def moves_batch(i: Instruction) -> bool:
         case "repeat":
             return bool(arguments[1][0] != 1)
     return False
+
+
+def listed(arguments: tuple[Any, ...]) -> list[Any]:
+    """Arguments as an instruction has them."""
+    return [listed(a) if isinstance(a, tuple) else a for a in arguments]
 
 
 def _batched(value: Array, traced: tuple[int, ...]) -> tuple[int, ...]:

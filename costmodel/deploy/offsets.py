@@ -59,7 +59,7 @@ def _eligible(node: Node, table: dict[int, Node | GraphInput], readers: list[Nod
     few = levels.kind in ("binary", "binary01", "ternary", "int") and not levels.asymmetric and not levels.per_channel
     if not (isinstance(source, Node) and source.shape == node.shape and few and node.domain.asymmetric):
         return False
-    plain = all(step.fn != "batch_norm" and None not in step.constants for step in steps)
+    plain = all(step.fn != "batch_norm" and not step.parts and None not in step.constants for step in steps)
     uniform = plain and all(c is None or c.numel == 1 for s in steps if s.fn in ("mul", "div") for c in s.constants)
     return uniform and all(_takes(reader, node) for reader in readers)
 
@@ -86,7 +86,7 @@ def _scales(chain: Node) -> tuple[Step, ...]:
 def _has_size(chain: Node) -> bool:
     """Whether the chain multiplies by the size of the levels that it reads, as it does behind thresholds."""
     constants = (c for step in chain.of(Affine).steps for c in step.constants)
-    return any(c is not None and c.id < 0 and c.literal is None for c in constants)
+    return any(c is not None and c.sizes for c in constants)
 
 
 def _bias(node: Node, chain: Node) -> Step:

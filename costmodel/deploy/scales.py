@@ -3,8 +3,6 @@ r"""Move scales and biases to where they cost least.
 Passes over ``affine`` nodes. All are exact because a sum of products is linear:
 
 * *split*: the bias of an integer sum is a step behind it, where a threshold or a batch norm takes it up;
-* *defer*: :math:`\sum w (c u) = c \sum w u`: the step size of a one-bit or narrow activation moves behind the sum,
-  with the multiplication by it if the program has one;
 * *merge*: :math:`b_2 + a_2 (b_1 + a_1 x) = (b_2 + a_2 b_1) + (a_2 a_1) x`: a chain is one scale and one bias;
 * *fold*: the scale of a chain behind a convolution with real weights goes into those weights;
 * *absorb*: a scale in front of a convolution with real weights goes into those weights. Scaling commutes with moving
@@ -20,14 +18,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.graph.affine import Step, along_channels, chain_class, scale_only
-from costmodel.graph.attrs import Affine, Move, Product
-from costmodel.graph.domain import FLOAT, FLOAT_BITS, POW2_BITS, Domain
+from costmodel.deploy.layout import axis_of, drops_ones, onto
+from costmodel.graph.affine import (
+    Part,
+    Step,
+    along_channels,
+    bias_tags,
+    chain_class,
+    literal_step,
+    scale_only,
+    scale_tags,
+)
+from costmodel.graph.attrs import Affine, Move, Pool, Product
+from costmodel.graph.domain import FLOAT, Domain
 from costmodel.graph.node import Graph, Node, substitute
-from costmodel.graph.operands import Constant
 from costmodel.graph.vocabulary import Rewrite
-
-WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
 
 
 def split_biases(graph: Graph) -> Graph:
@@ -46,70 +51,6 @@ def split_biases(graph: Graph) -> Graph:
                              domain=FLOAT))  # fmt: skip
         fresh += 1
     return replace(graph, nodes=tuple(nodes))
-
-
-def defer_activation_scales(graph: Graph) -> Graph:
-    """Give every sum over scaled narrow activations that scale behind the sum.
-
-    Where the program multiplies by that scale itself, the multiplication moves; real weights take the scale in.
-    """
-    table = {node.id: node for node in graph.nodes}
-    users = graph.users()
-    fresh = graph.free_id()
-    names: dict[int, int] = {}
-    moved: dict[int, int] = {}  # multiplication that went behind a sum -> what it multiplied
-    nodes: list[Node] = []
-    rows: list[Rewrite] = []
-    for original in graph.nodes:
-        node = substitute((original,), names)[0]
-        attrs = node.attrs
-        if not isinstance(attrs, Product):
-            nodes.append(node)
-            continue
-        a, factors = attrs.a, [attrs.a] if node.row.weighted else [attrs.a, attrs.weight]
-        scales = [f.scale for f in factors if f.kind != "float" and f.scale != "one"]
-        if not scales:
-            nodes.append(node)
-            continue
-        units = [f if f.is_float else f.with_scale("one") for f in (a, attrs.weight)]
-        nodes.append(node.with_attrs(a=units[0], weight=attrs.weight if node.row.weighted else units[1]))
-        if real_weights(node):
-            continue
-        written = _scale_before(original, table, users, graph.outputs) if node.row.weighted else None
-        if written is not None:
-            moved[written.id] = written.inputs[0]
-            steps = written.of(Affine).steps
-        else:
-            kind = Domain("float", FLOAT_BITS, "real") if "real" in scales else Domain("pow2", POW2_BITS, "pow2")
-            steps = (Step("mul", (Constant(-1, (), kind),), "act_scale"),)
-        behind = replace(node, id=fresh, op="affine", inputs=(node.id,), consts={}, window=None, attrs=Affine(steps))
-        nodes.append(behind)
-        rows.append(rewrite_row("activation scale behind the sum", [written] if written else [], [behind], WHY_DEFER))
-        names[node.id] = fresh
-        fresh += 1
-    final = tuple(names.get(i, i) for i in graph.outputs)
-    kept = substitute((node for node in nodes if node.id not in moved), moved)
-    rows = [row for row in rows if row.removed]
-    return replace(graph, nodes=tuple(kept), outputs=final, rewrites=(*graph.rewrites, *rows))
-
-
-def _scale_before(
-    node: Node, table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
-) -> Node | None:
-    """The multiplication by one number that makes the operand of a sum, if nothing else reads what it makes."""
-    current, pooled = table.get(node.inputs[0]), False
-    while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
-        if isinstance(current.attrs, Affine):
-            steps = current.attrs.steps
-            alone = scale_only(steps) and not any(step.per_channel for step in steps)
-            # the largest of scaled values is the scaled largest only for a positive scale
-            rising = not pooled or all(c is not None and (c.literal or 0) > 0 for s in steps for c in s.constants)
-            return current if alone and rising and current.inputs[0] in table else None
-        pooled |= current.op == "max_pool"
-        if not current.row.selects or not _all_of_it(current):
-            return None
-        current = table.get(current.inputs[0])
-    return None
 
 
 def merge_chains(graph: Graph) -> Graph:
@@ -138,7 +79,11 @@ def merge_chains(graph: Graph) -> Graph:
 
 
 def fold_into_weights(graph: Graph) -> Graph:
-    """A scale behind real weights becomes part of them; its bias becomes the sum's bias."""
+    """A scale behind real weights becomes part of them; its bias becomes the sum's bias.
+
+    Behind a mean of their results the scale goes into the weights all the same, since means are linear; the bias stays
+    behind the mean, where it meets fewer elements, unless the sum adds one anyway.
+    """
     table = {node.id: node for node in graph.nodes}
     users = graph.users()
     names: dict[int, int] = {}
@@ -148,41 +93,98 @@ def fold_into_weights(graph: Graph) -> Graph:
     for original in graph.nodes:
         node = substitute((original,), names)[0]
         steps = node.attrs.steps if isinstance(node.attrs, Affine) else None
-        producer = _sum_before(node, steps, table, users, graph.outputs) if steps is not None else None
-        axis = 1 if producer is not None and producer.op == "conv" else len(node.shape) - 1
+        producer, terms = _sum_before(node, steps, table, users, graph.outputs) if steps is not None else (None, 1)
         alone = producer is not None and real_weights(producer) and not producer.of(Product).post
-        if producer is not None and alone and _along(node, axis):
-            folded = producer.with_attrs(post=steps)
-            why = "the scale goes into the real weights of the sum before it"
-            row = rewrite_row("scale into weights", [producer, node], [folded], why, producer.module)
-            if row.removed:
-                rows.append(row)
-            nodes[index[producer.id]] = table[producer.id] = folded
-            names[node.id] = node.inputs[0]
+        if producer is None or steps is None or not alone or not _along(node, 1 if terms else channels_of(producer)):
+            index[node.id] = len(nodes)
+            nodes.append(node)
+            table[node.id] = node
             continue
-        index[node.id] = len(nodes)
-        nodes.append(node)
-        table[node.id] = node
+        left: tuple[Step, ...] = ()
+        if terms:  # what is summed before the scale
+            laid = tuple(onto(step, len(producer.shape)) for step in steps)
+            part = (Part(laid, producer.shape),)
+            if scale_only(steps):
+                folded = laid
+            elif terms > 1 and _adds_bias(producer):
+                folded = (literal_step(float(terms)), *laid, literal_step(1.0 / terms))
+            elif chain_class(steps) == "one":
+                index[node.id] = len(nodes)
+                nodes.append(node)
+                table[node.id] = node
+                continue
+            else:
+                folded = (Step("scale_of", (), scale_tags(steps), parts=part),)
+                left = (Step("bias_of", (), bias_tags(steps), parts=(Part(steps, node.shape),)),)
+        else:
+            folded = steps
+        made = producer.with_attrs(post=folded)
+        nodes[index[producer.id]] = table[producer.id] = made
+        rest = [replace(node, attrs=Affine(left))] if left else []
+        why = "the scale goes into the real weights of the sum before it"
+        row = rewrite_row("scale into weights", [producer, node], [made, *rest], why, producer.module)
+        rows += [row] if row.removed else []
+        if rest:
+            index[node.id] = len(nodes)
+            nodes += rest
+            table[node.id] = rest[0]
+        else:
+            names[node.id] = node.inputs[0]
     outputs = tuple(names.get(i, i) for i in graph.outputs)
     return replace(graph, outputs=outputs).with_nodes(nodes, rows)
 
 
+def channels_of(producer: Node) -> int:
+    """The dimension of the output channels of a sum of products."""
+    return 1 if producer.op == "conv" else len(producer.shape) - 1
+
+
+def _adds_bias(producer: Node) -> bool:
+    """Whether a sum has a bias, so that another one needs no further addition."""
+    return "bias" in producer.consts or any(step.has_bias for step in producer.of(Product).pre)
+
+
 def _sum_before(
     node: Node, steps: tuple[Step, ...], table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
-) -> Node | None:
-    """The sum whose result a chain acts on, alone, seen through reshapes that leave the chain's channels in place."""
+) -> tuple[Node | None, int]:
+    """The sum whose result a chain acts on alone, and how many of its results are added up before; 0 for none.
+
+    Seen through reshapes that leave the chain's channels in place, and through means of channels of maps; 1 of it says
+    that windows differ in size, so that a bias cannot go back.
+    """
     constants = [c for step in steps for c in step.constants if c is not None]
-    current = table.get(node.inputs[0])
+    laid = any(step.parts for step in steps)
+    current, terms, axis = table.get(node.inputs[0]), 0, axis_of(steps, len(node.shape))
     while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
         if current.row.weighted:
-            return current
-        last = node.shape[-1:]
-        along_last = all(c.numel == 1 or (c.shape[-1:] == last and c.numel == last[0]) for c in constants)
-        source = table.get(current.inputs[0])
-        if current.op != "view" or not along_last or source is None or source.shape[-1:] != last:
-            return None
+            return (current, terms) if not terms or current.op == "conv" else (None, 0)
+        source = table.get(current.inputs[0]) if len(current.inputs) == 1 else None
+        if source is None or laid:
+            return None, 0
+        if isinstance(current.attrs, Pool) and not terms and axis in (None, 1) and _means(current, source):
+            terms = _terms(current)
+        elif not (terms == 0 and axis in (None, 1) and drops_ones(current, source.shape)):
+            last = node.shape[-1:]
+            along_last = all(c.numel == 1 or (c.shape[-1:] == last and c.numel == last[0]) for c in constants)
+            if current.op != "view" or terms or not along_last or source.shape[-1:] != last:
+                return None, 0
         current = source
-    return None
+    return None, 0
+
+
+def _means(pool: Node, source: Node) -> bool:
+    """Whether each channel is summed by itself."""
+    if pool.op != "mean":
+        return True
+    axes = tuple(a % len(source.shape) for a in pool.of(Pool).axes)
+    return bool(axes) and 0 not in axes and 1 not in axes
+
+
+def _terms(pool: Node) -> int:
+    attrs = pool.of(Pool)
+    padded = pool.window is not None and any(pool.window.padding)
+    equal = attrs.additions in (None, pool.numel * (attrs.count - 1))
+    return attrs.count if equal and not padded else 1
 
 
 def absorb_into_next_weights(graph: Graph) -> Graph:
@@ -197,7 +199,7 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     for node in graph.nodes:
         steps = node.attrs.steps if isinstance(node.attrs, Affine) else ()
         if steps and (chain_class(steps) != "one" or not scale_only(steps)):
-            target = _real_sum_after(node, steps, users, graph.outputs)
+            target = real_sum_after(node, steps, users, graph.outputs)
             if target is not None and (scale_only(steps) or target not in absorbed):
                 absorbed[target] = (*steps, *absorbed.get(target, ()))
                 names[node.id] = node.inputs[0]
@@ -215,22 +217,24 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     return graph.with_nodes(substitute(nodes, names), rows)
 
 
-def _real_sum_after(
+def real_sum_after(
     node: Node, steps: tuple[Step, ...], users: dict[int, list[Node]], outputs: tuple[int, ...]
 ) -> int | None:
     """The sum over real weights to which a scale can go, if it can go nowhere else."""
     uniform = not any(step.per_channel for step in steps)
     summed = len(node.shape) - 1  # dimension over which a matrix sums
-    unbiased, current = scale_only(steps), node
+    unbiased, current, near = scale_only(steps), node, True
     while current.id not in outputs and len(users[current.id]) == 1:
         (user,) = users[current.id]
         if user.row.weighted and real_weights(user):
-            if not (unbiased or _takes_biases(node, current, user)):
+            if not (unbiased or (near and _takes_biases(node, user))):
                 return None
             return user.id if uniform or _along(node, 1 if user.op == "conv" else summed) else None
-        if not user.row.linear or not (uniform or user.row.keeps_channels) or not _all_of_it(user):
+        near = near and drops_ones(user, current.shape)
+        kept = uniform or user.row.keeps_channels or drops_ones(user, current.shape)
+        if not user.row.linear or not kept or not all_of_it(user):
             return None
-        summed = 1 if user.op == "gap" else summed
+        summed = 1 if user.op == "gap" or drops_ones(user, current.shape) else summed
         current = user
     return None
 
@@ -244,16 +248,16 @@ def _only_moved(node: Node, target: int, users: dict[int, list[Node]]) -> bool:
     return True
 
 
-def _takes_biases(node: Node, current: Node, user: Node) -> bool:
+def _takes_biases(node: Node, user: Node) -> bool:
     """Whether the bias of a chain can go through a sum: directly in front of it, no padding, and no more additions."""
     padded = user.window is not None and (any(user.window.padding) or user.window.transposed)
     attrs = user.of(Product)
     has_bias = "bias" in user.consts or any(step.has_bias for step in (*attrs.post, *attrs.pre))
     fewer = has_bias or user.numel <= node.numel
-    return current is node and not padded and fewer and not node.of(Affine).turned
+    return not padded and fewer and not node.of(Affine).turned
 
 
-def _all_of_it(node: Node) -> bool:
+def all_of_it(node: Node) -> bool:
     """Whether a scale of the operand is one of the whole result: nothing stands next to it but zeros."""
     alone = len(node.inputs) == 1 and not node.consts
     return alone and not (isinstance(node.attrs, Move) and node.attrs.fill)
@@ -261,17 +265,7 @@ def _all_of_it(node: Node) -> bool:
 
 def _along(node: Node, axis: int) -> bool:
     """Whether all constants of a chain are single numbers or differ along dimension ``axis`` only."""
-    rank = len(node.shape)
-    for step in node.of(Affine).steps:
-        for constant in step.constants:
-            if constant is None or constant.numel == 1:
-                continue
-            varies = [rank - len(constant.shape) + k for k, size in enumerate(constant.shape) if size > 1]
-            if step.fn == "batch_norm":
-                varies = [1]
-            if varies != [axis]:
-                return False
-    return True
+    return axis_of(node.of(Affine).steps, len(node.shape)) in (axis, None)
 
 
 def real_weights(node: Node) -> bool:

@@ -3,7 +3,8 @@ r"""See an operation in what it was spelled as.
 * :math:`\max(x, 0) + a \min(x, 0) = \max(x, 0) - a \max(-x, 0) = \mathrm{prelu}_a(x)`, and so is
   :math:`\max(x, a x)` for :math:`0 \le a \le 1`;
 * a choice by :math:`x > c` is :math:`\max(x, c)` where it takes :math:`x` above and :math:`c` below, :math:`\min(x, c)`
-  the other way round, :math:`\mathrm{prelu}_a(x)` where it takes :math:`x` above zero and :math:`a x` below.
+  the other way round, :math:`\mathrm{prelu}_a(x)` where it takes :math:`x` above zero and :math:`a x` below;
+* a minimum and a maximum with numbers are a clamp, and what adds zero, as a zero point of 0, does nothing.
 
 Precondition: both branches read the same ``x``; of a PReLU, nothing else reads them.
 """
@@ -14,13 +15,15 @@ from dataclasses import replace
 from typing import Any
 
 from costmodel.deploy.account import rewrite_row
+from costmodel.deploy.levels import number_of
 from costmodel.graph.affine import literal_constant
 from costmodel.graph.attrs import NONE, Add, Affine, Choose, Clamp, Compare
-from costmodel.graph.node import Graph, Node
+from costmodel.graph.node import Graph, Node, substitute
 from costmodel.graph.operands import Constant, In
 from costmodel.graph.vocabulary import Rewrite
 
 WHY_PRELU = "max(x, 0) + a*min(x, 0) selects x or a*x by the sign of x"
+WHY_ZERO = "x + 0 is x"
 WHY_BOUND = "a choice between x and c by x > c is their maximum or minimum"
 
 
@@ -42,8 +45,45 @@ def recognise_spellings(graph: Graph) -> Graph:
             row = rewrite_row("rectifier or bound recognised", [node], [bounded], WHY_BOUND, node.module)
             rows += [row] if row.removed else []
             nodes[node.id] = node = bounded
+        if (both := _clamp_of_two(node, nodes, users, graph)) is not None:
+            nodes[node.id] = node = both
         result.append(node)
     return graph.with_nodes(result, rows)
+
+
+def drop_zeros(graph: Graph) -> Graph:
+    """Leave out what adds a number that is known to be zero."""
+    names: dict[int, int] = {}
+    rows: list[Rewrite] = []
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        steps = node.attrs.steps if isinstance(node.attrs, Affine) else ()
+        kept = tuple(step for step in steps if not (step.fn in ("add", "sub") and number_of(step.constants[0]) == 0.0))
+        if len(kept) < len(steps):
+            made = [node.with_attrs(steps=kept)] if kept else []
+            rows.append(rewrite_row("zero added", [node], made, WHY_ZERO, node.module))
+            names.update({} if kept else {node.id: node.inputs[0]})
+            nodes += made
+            continue
+        nodes.append(node)
+    outputs = tuple(names.get(i, i) for i in graph.outputs)
+    rows = [row for row in rows if row.removed]
+    return replace(graph, outputs=outputs).with_nodes(substitute(nodes, names), rows)
+
+
+def _clamp_of_two(node: Node, nodes: dict[int, Node], users: dict[int, list[Node]], graph: Graph) -> Node | None:
+    """A minimum of a maximum, or the other way round, with two numbers."""
+    inner = nodes.get(node.inputs[0]) if len(node.inputs) == 1 else None
+    if inner is None or {node.op, inner.op} != {"minimum", "maximum"} or len(inner.inputs) != 1:
+        return None
+    others = [user for user in users[inner.id] if user.id != node.id]
+    if any({reader.id for reader in users[user.id]} != {node.id} for user in others):
+        return None  # else it is the comparison that the choice was spelled with
+    bounds = {each.op: number_of(each.consts.get("bound")) for each in (node, inner)}
+    low, high = bounds["maximum"], bounds["minimum"]
+    if low is None or high is None or low > high or inner.id in graph.outputs:
+        return None
+    return replace(node, op="clamp", inputs=inner.inputs, consts={}, attrs=Clamp(low, high), tags=("clamp",))
 
 
 def _spelled_sum(node: Node, nodes: dict[int, Node]) -> tuple[int, Constant, list[Node]] | None:

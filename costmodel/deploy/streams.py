@@ -55,7 +55,7 @@ def normalise_streams(graph: Graph) -> Graph:
 def _scale(constants: Constants, node: Node, steps: tuple[Step, ...]) -> Array:
     """The scale of a chain; not a number where a real size of one-bit values is in it, which thresholds tell later."""
     real = any(step.tag == "act_scale" and step.scale_class == "real" for step in steps)
-    return constants.chain(steps, len(node.shape), np.nan if real else 1.0)[0]
+    return constants.chain(steps, len(node.shape), lambda constant: np.nan if real else 1.0)[0]
 
 
 def _groups(graph: Graph) -> dict[int, int]:

@@ -27,10 +27,10 @@ from dataclasses import replace
 
 from costmodel.deploy.absorb import source_of, threshold_attrs
 from costmodel.deploy.account import rewrite_row
-from costmodel.deploy.monotone import changes_once, levels_of
+from costmodel.deploy.monotone import Form, form_of, levels_of
 from costmodel.graph.affine import Step
 from costmodel.graph.attrs import NONE, Affine
-from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain
+from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain, Scale
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
 from costmodel.graph.operands import Constant
 from costmodel.graph.vocabulary import Rewrite
@@ -54,8 +54,8 @@ def to_thresholds(graph: Graph, bits: int = BITS) -> Graph:
     for root in reversed(graph.nodes):
         if root.id in inside or root.domain.kind not in _FEW or not root.row.elementwise:
             continue
-        if root.domain.per_channel and root.domain.scale != "one":
-            continue  # a size of each channel stays a scale; what it multiplies is looked at on its own
+        if root.domain.asymmetric or (root.domain.per_channel and root.domain.scale != "one"):
+            continue  # these stay a chain; what it acts on is looked at on its own
         cones = _cones(root, nodes, position, users, graph.outputs)
         one_bit = root.domain.is_one_bit
         source, cone = _largest(table, cones) if one_bit else _quantiser(table, cones, 1 << bits)
@@ -117,9 +117,14 @@ def _largest(
     for source, cone in reversed(cones):
         if table[source].shape != cone[-1].shape:  # each of its values meets several constants
             continue
-        if _recodes(table[source]) or changes_once(cone, source):
+        if _recodes(table[source]) or _decides(form_of(cone, source)):
             return source, cone
     return None, []
+
+
+def _decides(form: Form | None) -> bool:
+    """Whether a value that only rises or falls has two results, whatever is seen of them."""
+    return form is not None and (form.decision >= 0 or form.levels.count == 2)
 
 
 def _quantiser(
@@ -166,10 +171,7 @@ def _restore_scales(graph: Graph) -> Graph:
     users = graph.users()
     fresh = graph.free_id()
     names: dict[tuple[int, int], int] = {}  # (user, unit values) -> scaled values
-    units: set[int] = set()  # values that stand for some other size
-    for node in graph.nodes:
-        if _gives_units(node, units) and node.domain.scale != "one":
-            units.add(node.id)
+    units = units_of(graph)
     outputs = dict.fromkeys(graph.outputs)
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -179,7 +181,7 @@ def _restore_scales(graph: Graph) -> Graph:
             continue
         needing = [user for user in users[node.id] if not user.row.product and not _gives_units(user, units)]
         if needing or node.id in outputs:
-            step = Step("mul", (_scale_constant(node.domain),), "act_scale")
+            step = Step("mul", (_size_of(node),), "act_scale")
             nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs=Affine((step,)), tags=(),
                                  window=None, consts={}, inner=()))  # fmt: skip
             names.update({(user.id, node.id): fresh for user in needing})
@@ -190,6 +192,15 @@ def _restore_scales(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), outputs=final)
 
 
+def units_of(graph: Graph) -> set[int]:
+    """The values that are given as integers and stand for some other size."""
+    units: set[int] = set()
+    for node in graph.nodes:
+        if _gives_units(node, units) and node.domain.scale != "one":
+            units.add(node.id)
+    return units
+
+
 def _gives_units(node: Node, units: set[int]) -> bool:
     """Whether its few values come as integers, whatever size these stand for."""
     if node.inner:
@@ -198,6 +209,11 @@ def _gives_units(node: Node, units: set[int]) -> bool:
     return node.row.selects and node.domain.kind in _FEW and alike and units.issuperset(node.inputs)
 
 
-def _scale_constant(domain: Domain) -> Constant:
-    kind = Domain("pow2", POW2_BITS, "pow2") if domain.scale == "pow2" else Domain("float", FLOAT_BITS, "real")
-    return Constant(-1, (), kind)
+def _size_of(node: Node) -> Constant:
+    return size_constant((node.id,), node.domain.scale)
+
+
+def size_constant(nodes: tuple[int, ...], scale: Scale) -> Constant:
+    """The size that the values of these nodes stand for, of which ``scale`` is known."""
+    kind = Domain("pow2", POW2_BITS, "pow2") if scale == "pow2" else Domain("float", FLOAT_BITS, "real")
+    return Constant(-1, (), kind, sizes=nodes)

@@ -4,32 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from costmodel.graph.domain import classify_literal
 from costmodel.graph.operands import Constant, Window
 
 #: What a multiplication by a scale takes: nothing, a change of sign, a shift, or a real multiplication.
 ScaleClass = Literal["one", "sign", "pow2", "real"]
-_ORDER: tuple[ScaleClass, ...] = ("one", "sign", "pow2", "real")
+#: From what costs nothing to what costs most.
+SCALE_CLASSES: tuple[ScaleClass, ...] = ("one", "sign", "pow2", "real")
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A move of elements by the ATen function ``fn``, as :class:`~costmodel.graph.attrs.Move` has it.
+
+    ``shape`` is that of its result, ``places`` the elements that are taken where it takes some.
+    """
+
+    fn: str
+    arguments: tuple[Any, ...]
+    output: int
+    shape: tuple[int, ...]
+    places: Constant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chain, and the shape of what it acts on."""
+
+    steps: tuple[Step, ...]
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One operation of a chain, applied to ``x`` element by element.
 
-    ``fn`` is ``mul`` (x * c), ``div`` (x / c), ``add`` (x + c), ``sub`` (x - c), ``rsub`` (c - x) or ``batch_norm``
-    ((x - mean) / sqrt(var + eps) * weight + bias, constants in the order weight, bias, mean, var, None where absent).
+    Those that are made of chains, the ``parts``: ``laid`` is a chain for each operand of a move, behind that move
+    (:class:`Laid`) instead of in front of it; ``scale_of`` is the scale of a chain, ``bias_of`` its bias.
+
+    Else ``fn`` is ``mul`` (x * c), ``div`` (x / c), ``add`` (x + c), ``sub`` (x - c), ``rsub`` (c - x) or
+    ``batch_norm`` ((x - mean) / sqrt(var + eps) * weight + bias, constants in the order weight, bias, mean, var, None where absent).
     """
 
-    fn: Literal["mul", "div", "add", "sub", "rsub", "batch_norm"]
+    fn: Literal["mul", "div", "add", "sub", "rsub", "batch_norm", "laid", "scale_of", "bias_of"]
     constants: tuple[Constant | None, ...]
     tag: str
     eps: float = 0.0
+    parts: tuple[Part, ...] = ()
+    laid: Laid | None = None
 
     @property
     def scale_class(self) -> ScaleClass:
         match self.fn:
+            case "laid" | "scale_of":
+                return chain_class(self._inner)
             case "mul" | "div":
                 return constant_class(self.constants[0])
             case "rsub":
@@ -40,16 +70,26 @@ class Step:
                 return "one"
 
     @property
+    def _inner(self) -> tuple[Step, ...]:
+        return tuple(step for part in self.parts for step in part.steps)
+
+    @property
     def per_channel(self) -> bool:
+        if self.parts:
+            return len(self.parts) > 1 or any(step.per_channel for step in self._inner)
         return any(c is not None and c.numel > 1 for c in self.constants)
 
     @property
     def has_bias(self) -> bool:
-        return self.fn in ("add", "sub", "rsub", "batch_norm")
+        if self.fn == "laid":
+            return any(step.has_bias for step in self._inner)
+        return self.fn in ("add", "sub", "rsub", "batch_norm", "bias_of")
 
     @property
     def scale_constants(self) -> tuple[Constant | None, ...]:
         """Those that the scale is made of: the gain and the variance of a batch norm."""
+        if self.fn in ("laid", "scale_of"):
+            return tuple(c for step in self._inner for c in step.scale_constants)
         if self.fn == "batch_norm":
             weight, _, _, var = self.constants
             return weight, var
@@ -58,6 +98,8 @@ class Step:
     @property
     def bias_constants(self) -> tuple[Constant | None, ...]:
         """Those that the bias is made of: the bias and the mean of a batch norm."""
+        if self.fn in ("laid", "bias_of"):
+            return tuple(c for step in self._inner for c in step.bias_constants)
         if self.fn == "batch_norm":
             _, bias, mean, _ = self.constants
             return bias, mean
@@ -65,10 +107,14 @@ class Step:
 
     @property
     def scale_tag(self) -> str:
+        if self.parts:
+            return scale_tags(self._inner)
         return "bn_scale" if self.fn == "batch_norm" else self.tag
 
     @property
     def bias_tag(self) -> str:
+        if self.parts:
+            return bias_tags(self._inner)
         return "bn_bias" if self.fn == "batch_norm" else self.tag
 
 
@@ -99,7 +145,7 @@ def constant_class(constant: Constant | None) -> ScaleClass:
 
 def chain_class(steps: Iterable[Step]) -> ScaleClass:
     """What one multiplication by the product of all scales takes."""
-    return max((step.scale_class for step in steps), key=_ORDER.index, default="one")
+    return max((step.scale_class for step in steps), key=SCALE_CLASSES.index, default="one")
 
 
 def chain_per_channel(steps: Iterable[Step]) -> bool:

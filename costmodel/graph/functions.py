@@ -13,7 +13,8 @@ class Function:
     """A function that takes a table or a series on hardware.
 
     ``operands`` is the number of its operands; ``options`` are its other arguments. ``rising``: it never falls.
-    ``positive``: its result is greater than zero wherever it is a number to divide by.
+    ``positive``: its result is greater than zero wherever it is a number to divide by. ``odd``: f(-x) = -f(x), so that
+    zero stays zero.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Function:
     options: tuple[str, ...] = ()
     rising: bool = False
     positive: bool = False
+    odd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Comparison:
 
 _FUNCTIONS = (
     Function("sigmoid", rising=True, positive=True),
-    Function("tanh", rising=True),
+    Function("tanh", rising=True, odd=True),
     Function("exp", rising=True, positive=True),
     Function("exp2", rising=True, positive=True),
     Function("expm1", rising=True),
@@ -50,21 +52,21 @@ _FUNCTIONS = (
     Function("sqrt", rising=True, positive=True),
     Function("rsqrt", positive=True),
     Function("reciprocal"),
-    Function("erf", rising=True),
+    Function("erf", rising=True, odd=True),
     Function("erfc"),
-    Function("erfinv"),
-    Function("sin"),
+    Function("erfinv", odd=True),
+    Function("sin", odd=True),
     Function("cos"),
-    Function("tan"),
+    Function("tan", odd=True),
     Function("sinc"),
-    Function("sinh", rising=True),
+    Function("sinh", rising=True, odd=True),
     Function("cosh"),
-    Function("asin"),
+    Function("asin", odd=True),
     Function("acos"),
-    Function("atan", rising=True),
-    Function("asinh", rising=True),
+    Function("atan", rising=True, odd=True),
+    Function("asinh", rising=True, odd=True),
     Function("acosh"),
-    Function("atanh"),
+    Function("atanh", odd=True),
     Function("silu"),
     Function("mish"),
     Function("gelu", options=("approximate",)),

@@ -41,7 +41,10 @@ class Constant:
 
     ``id`` is its value in the recording (-1 for a literal), ``domain`` what its values are known to be, ``literal`` the
     number itself if it was written in the program, ``factor`` what the recorded value is multiplied by. ``shape``
-    leaves out dimensions along which the values only repeat. ``whole``: all elements were read, and are integers.
+    leaves out dimensions along which the values only repeat. ``whole``: all elements were read, and are integers;
+    ``number`` is the one that all of them are, None where they differ.
+    ``nonnegative``: by the operation that makes it none is below zero. ``sizes``: it is the size that the values of
+    these nodes stand for, which are given in units of it.
     """
 
     id: int
@@ -52,6 +55,9 @@ class Constant:
     factor: float = 1.0
     whole: bool = False
     summed: Summed | None = None
+    number: float | None = None
+    nonnegative: bool = False
+    sizes: tuple[int, ...] = ()
 
     @property
     def numel(self) -> int:

@@ -60,7 +60,11 @@ class Stores:
         return origin.tensor, origin.part
 
     def _steps(self, steps: Iterable[Step]) -> tuple[Hashable, ...]:
-        return tuple((step.fn, step.eps, step.tag, *map(self._operand, step.constants)) for step in steps)
+        return tuple(
+            (step.fn, step.eps, step.tag, step.laid, *map(self._operand, step.constants),
+             *((self._steps(part.steps), part.shape) for part in step.parts))
+            for step in steps
+        )  # fmt: skip
 
     def _operand(self, constant: Constant | None) -> Hashable:
         if constant is None or constant.literal is not None:

@@ -23,14 +23,16 @@ def trace(
     unless ``trained`` says that they mean what they hold. With ``values`` the graph keeps the constants' tensors,
     unperturbed and computed in full.
 
-    Raises whatever the model's own code raises.
+    Raises :class:`CostmodelError` for parameters that are no numbers, and whatever the model's own code raises.
     """
+    from costmodel.trace.finite import require_numbers
     from costmodel.trace.lower import lower
     from costmodel.trace.path import recorded
     from costmodel.trace.simplify import simplify
 
     while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
         model = cast("nn.Module", model.module)
+    require_numbers(model)
     recording, parameters = recorded(model, inputs, trained=trained, seed=seed)
     graph = lower(simplify(recording), name or type(model).__name__, parameters)
     if values and recording.shapes_alone:

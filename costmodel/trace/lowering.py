@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.graph.affine import Step, literal_constant
-from costmodel.graph.attrs import Affine, Clamp, Unknown
+from costmodel.graph.attrs import Affine, Call, Clamp, Unknown
 from costmodel.graph.domain import FLOAT, Domain, real
+from costmodel.graph.functions import FUNCTIONS
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
@@ -21,7 +22,16 @@ from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_o
 from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
 from costmodel.trace.rules import RULES
 from costmodel.trace.simplify import Simplified
-from costmodel.trace.values import Ref, Value, are_integers, distinct_shape, filled_with, signs_of, written_number
+from costmodel.trace.values import (
+    Ref,
+    Value,
+    are_integers,
+    distinct_shape,
+    filled_with,
+    one_integer,
+    signs_of,
+    written_number,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,10 +82,36 @@ class Lowering:
             shape = value.shape if axis is not None else distinct_shape(value)
             domain = self.weight_kind(argument, axis) if look else FLOAT
             kind = replace(real(float_bits(value)), why=domain.why) if domain.is_float else domain
-            return Constant(argument.id, shape, kind, path=value.path, whole=are_integers(value))
+            return Constant(argument.id, shape, kind, path=value.path, whole=are_integers(value),
+                            number=one_integer(value),
+                            nonnegative=self.is_nonnegative(argument.id))  # fmt: skip
         if isinstance(argument, (int, float)):
             return literal_constant(float(argument))
         return None
+
+    def is_nonnegative(self, number: int) -> bool:
+        """Whether a constant has no element below zero, whatever the parameters are that it is made of."""
+        value = self.simplified.recording.values[self.simplified.canonical[number]]
+        if value.output or value.leaf or value.operator.packet != f"aten.{value.fn}":
+            return False
+        x = value.args.get("x")
+        if value.fn == "pow" and isinstance(x, (int, float)):
+            return x > 0
+        if value.fn in ("abs", "exp", "exp2", "softplus", "sigmoid", "sqrt", "square"):
+            return True
+        if value.fn in (
+            "_to_copy",
+            "clone",
+            "view",
+            "reshape",
+            "_unsafe_view",
+            "detach",
+            "expand",
+            "squeeze",
+            "unsqueeze",
+        ):
+            return isinstance(x, Ref) and self.is_nonnegative(x.id)
+        return False
 
     def constant(self, argument: Any, axis: int | None = None, look: bool = True) -> Constant | None:
         operand = self.operand(argument, axis, look)
@@ -134,7 +170,7 @@ class Lowering:
         self.names[value.id] = number
         self._domains[number] = node.domain
         row = node.row
-        passes = row.moves or (isinstance(node.attrs, Clamp) and _around_zero(node.attrs))
+        passes = row.moves or _keeps_ties(node)
         self._sums[number] = all(self.is_sum(i) for i in inputs) if passes and inputs else row.sums
         return number
 
@@ -327,6 +363,14 @@ class Lowering:
 
 def _number(argument: Any) -> float:
     return float(argument) if isinstance(argument, (int, float)) else 0.0
+
+
+def _keeps_ties(node: Node) -> bool:
+    """Whether an operation leaves a zero a zero, and makes none of other numbers."""
+    if isinstance(node.attrs, Clamp):
+        return _around_zero(node.attrs)
+    fn = node.attrs.fn if isinstance(node.attrs, Call) and node.op == "special" else ""
+    return fn in FUNCTIONS and FUNCTIONS[fn].odd and FUNCTIONS[fn].rising
 
 
 def _around_zero(clamp: Clamp) -> bool:

@@ -125,6 +125,14 @@ def are_integers(value: Value) -> bool:
     return not sample.is_floating_point() or bool((sample == sample.round()).all())
 
 
+def one_integer(value: Value) -> float | None:
+    """The integer that all elements of a small constant are, if they are one."""
+    if not are_integers(value) or value.sample is None:
+        return None
+    first = float(value.sample.flatten()[0])
+    return first if bool((value.sample == first).all()) else None
+
+
 def written_number(value: Value) -> float | None:
     """The number that a tensor without dimensions was made of in the program, such as ``torch.tensor(0.5)``."""
     if value.shape or value.path or value.tensor_dtype.is_complex:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from costmodel.ledger.ledger import Ledger, Profile
 
-STEM = ("stem_conv", "fp_linear")
+#: Sums over real weights, and of two activations.
+REAL_SUMS = ("stem_conv", "fp_conv", "fp_linear", "matmul")
+#: What is multiplied by, by the tag of a charge, where it is not a sum.
+CAUSES: Mapping[str, str] = {
+    "weight_scale": "scales of weights", "act_scale": "sizes of activations", "bn_scale": "batch norms",
+    "const_mul": "constants of the program", "prelu": "slopes of PReLUs", "avgpool": "counts of pooling windows",
+    "gap": "counts of global means", "normalize": "statistics of the input", "gate": "other activations",
+    "resample": "weights of resampling", "activation": "activation functions",
+}  # fmt: skip
 
 
 def bare_weight_scales(ledger: Ledger) -> int:
@@ -23,21 +32,39 @@ def bare_weight_scales(ledger: Ledger) -> int:
 
 
 def hidden_multiplications(profile: Profile) -> str:
-    """The sentence about the weight scale of normaliser-free networks; empty where there is nothing to say."""
+    """The sentence about the weight scale of normaliser-free networks; empty where there is nothing to say.
+
+    Every multiplication that is left is named by its cause.
+    """
     ledger = profile.deployed
     hidden = bare_weight_scales(ledger)
     if not hidden:
         return ""
-    everything = ledger.total("mul")
-    tags = ledger.by_kind_and_tag()
-    ends = sum(tags.get(("mul", tag), 0) for tag in STEM)
-    others = everything - hidden - ends
-    rest = f", and {others:,} are elsewhere" if others else ""
+    sums, others = 0, Counter[str]()
+    for charge in ledger.charges:
+        tags = charge.tag.split("+")
+        if charge.kind != "mul":
+            continue
+        if charge.tag in REAL_SUMS:
+            sums += charge.count
+        elif "weight_scale" not in tags or "bn_scale" in tags:
+            others[" and ".join(CAUSES.get(tag, "other operations") for tag in tags if tag != "bias")] += charge.count
+    causes = [f"{sums:,} are in sums over real numbers"] * bool(sums)
+    causes.append(f"{hidden:,} scale the results of sums over binary weights by a real number per {_each(ledger)}")
+    causes += [f"{count:,} are by {cause}" for cause, count in others.most_common()]
+    listed = causes[0] if len(causes) == 1 else f"{', '.join(causes[:-1])}, and {causes[-1]}"
+    paper = " The A&B BNN paper does not count them." if profile.network.startswith("abbnn-") else ""
     return (
-        f"Of {everything:,} multiplications, {ends:,} are in the stem and the classifier, and {hidden:,} scale the "
-        f"outputs of binary convolutions by a real number per channel{rest}. No exact rewrite removes those scales; "
-        "the A&B BNN paper does not count them."
+        f"Of {ledger.total('mul'):,} multiplications, {listed}. No threshold takes these scales up: what reads the "
+        f"sums needs their size.{paper}"
     )
+
+
+def _each(ledger: Ledger) -> str:
+    """Whether the scales of binary weights differ by channel."""
+    bare = {c.layer for c in ledger.charges if c.kind == "mul" and "weight_scale" in c.tag.split("+")}
+    kinds = {"channel" if place.per_channel else "layer" for place in ledger.scales if place.layer in bare}
+    return " or ".join(sorted(kinds)) or "channel"
 
 
 def published(profile: Profile, show: Callable[[int], str], *conventions: str) -> list[str]:

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, per_image, run_batches
@@ -168,3 +169,47 @@ def test_whole_networks_flip_no_sign_at_24_bits(name):
     assert sum(flips for _, flips, _ in effect(made, "exact", 24, x).flips) == 0
     executed, ledger = counted(made, "exact", 24)
     assert executed == ledger
+
+
+class Frames(nn.Module):
+    """Several images in a batch of one, through transposed convolutions with gaps between their results."""
+
+    def __init__(self, kernel, stride):
+        super().__init__()
+        self.up, self.signs = nn.ConvTranspose2d(3, 4, kernel, stride), nn.Parameter(torch.randn(4, 2, 2, 2))
+
+    def forward(self, x):
+        batch, frames, *rest = x.shape
+        y = self.up(x.reshape(batch * frames, *rest))
+        y = nn.functional.conv_transpose2d(torch.sign(y + 0.1), torch.sign(self.signs), stride=3)
+        return y.reshape(batch, frames, *y.shape[1:])
+
+
+class OfOneNumber(nn.Module):
+    """A decision about one number of the image, whose dimensions are dropped, applies to all of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.register_buffer("limit", torch.tensor(0.3))
+
+    def forward(self, x):
+        y = self.linear(x)
+        return y * torch.sign(y.sum(1).squeeze() - self.limit)
+
+
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [(Frames(2, 2), (1, 3, 3, 5, 5)), (Frames(2, 3), (1, 2, 3, 4, 4)), (OfOneNumber(), (1, 4))],
+    ids=["transposed", "transposed with gaps", "one number"],
+)
+def test_what_batches_do_not_keep_apart_is_executed_and_counted_image_by_image(net, shape):
+    made = prepare(net.eval(), torch.randn(shape))
+    x = images(made, 3)
+    assert verify(made, x).exact
+    tally = Counter()
+    Executor(assemble(made.graph)).run(x, tally=tally)
+    charged = Counter()
+    for c in made.profile.deployed.charges:
+        charged[c.module, c.call, c.op, c.kind] += c.count
+    assert per_image(tally, 3) == charged

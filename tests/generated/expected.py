@@ -163,6 +163,8 @@ class Deployed:
                     chain = self._carry_out(source, chain)
                 self.chains[node.id] = self._settle(node, chain.over("mean").then(node))
             case "move":
+                if len(self.users[node.id]) > 1 and self._cut_before(source):
+                    self.features.add("a rectifier in front of a move that several read")
                 self.chains[node.id] = self._settle(
                     node, chain.over("move") if chain.through or not chain.empty else chain
                 )
@@ -194,6 +196,12 @@ class Deployed:
                 self.chains[node.id] = Chain(node.id)
         if node.id in self.outputs:
             self._carry_out(node, self.chains[node.id])
+
+    def _cut_before(self, node: Node) -> bool:
+        """Whether a rectifier or a bound that only thresholds need stands before some moves."""
+        while node.op == "move":
+            node = self.nodes[node.inputs[0]]
+        return node.op in ("cut", "prelu") and self.monotone[node.id]
 
     def _real_core(self, chain: Chain) -> bool:
         core = self.nodes[chain.core]
@@ -258,7 +266,9 @@ class Deployed:
         if len(self.users[node.id]) > 1 and self.wanted[node.id]:
             return self._carry_out(node, chain)
         if len(self.users[node.id]) > 1 and not self.decided[node.id] and not chain.empty:
-            self.features.add("several readers that each take it")
+            around = any(u.op in ("mean", "move", "concat") for u in self.users[node.id])
+            self.features.add("several readers, one behind a window or a move" if around
+                              else "several readers that each take it")  # fmt: skip
         return chain
 
     def _carry_out(self, node: Node, chain: Chain) -> Chain:

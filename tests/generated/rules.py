@@ -63,6 +63,21 @@ def several(s: Sketch) -> Node:
     return s.plus(s.sum(y, 8, "real", bias=True), read(s, y))
 
 
+def halved(s: Sketch) -> Node:
+    """A norm that a threshold takes, and real weights behind a mean."""
+    y = s.batch_norm(binary(s, signs(s, stem(s)), **REAL))
+    x = s.quantise(y, "binary")
+    return s.plus(s.sum(s.avg_pool(y), 8, "real", bias=True), binary(s, x, stride=2))
+
+
+def turned(s: Sketch) -> Node:
+    """A rectifier whose results two thresholds read in another order."""
+    u = signs(s, stem(s))
+    y = s.cut(s.plus(s.batch_norm(binary(s, u)), s.batch_norm(binary(s, u))), 1)
+    y = s.move(y, "{x}.flip(1)")
+    return s.plus(read(s, s.affine(y, bias=True)), read(s, s.affine(y, bias=True)))
+
+
 def shared_scale(s: Sketch) -> Node:
     """One chain that is read twice is carried out once."""
     y = s.batch_norm(binary(s, signs(s, stem(s)), **REAL))
@@ -152,6 +167,8 @@ RULES: dict[str, tuple[Build, ...]] = {
         lambda s: s.sum(s.quantise(s.batch_norm(s.global_mean(binary(s, signs(s, stem(s))))), "binary"), 10, "binary"),
     ),
     "several readers that each take it": (several,),
+    "several readers, one behind a window or a move": (halved,),
+    "a rectifier in front of a move that several read": (turned,),
     "a scale through a sum of signed numbers": (
         lambda s: binary(s, s.avg_pool(s.cut(stem(s), 1)), **REAL),
         lambda s: s.batch_norm(binary(s, s.affine(s.cut(stem(s), 1), "real"))),

@@ -19,13 +19,13 @@ RESIDUAL_NET = {("mul", "stem_conv"): STEM_18, ("mul", "fp_linear"): HEAD_18}
 EXPECTED: dict[str, dict[tuple[str, str], int]] = {
     "abbnn-reactnet18": {
         **RESIDUAL_NET, ("xnor", "binary_conv"): 1_676_279_808, ("popcount", "binary_conv"): 1_676_279_808,
-        ("mul", "weight_scale+const_mul"): 1_505_280, ("mul", "weight_scale"): 175_616,
+        ("mul", "weight_scale+const_mul"): 1_505_280, ("mul", "avgpool+weight_scale"): 175_616,
         ("shift_channel", "prelu"): 1_505_280, ("signflip", "fp_conv"): DOWN_18, ("compare", "binarize"): 1_680_896,
         ("add", "residual"): 1_505_280, ("add", "bias"): 3_011_560,
     },
     "abbnn-reactnet34": {
         **RESIDUAL_NET, ("xnor", "binary_conv"): 3_525_967_872, ("popcount", "binary_conv"): 3_525_967_872,
-        ("mul", "weight_scale+const_mul"): 2_759_680, ("mul", "weight_scale"): 175_616,
+        ("mul", "weight_scale+const_mul"): 2_759_680, ("mul", "avgpool+weight_scale"): 175_616,
         ("shift_channel", "prelu"): 2_759_680, ("signflip", "fp_conv"): DOWN_18,
     },
     "abbnn-reactneta": {

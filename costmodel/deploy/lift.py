@@ -1,0 +1,117 @@
+r"""A threshold in front of a move: :math:`[x_{\pi(i)} \ge T_i]` for the moved is :math:`[x_j \ge T_{\pi^{-1}(j)}]`.
+
+Each element is compared once, before or behind. In front of a reshape or a concatenation the threshold meets what made
+the elements, and takes up scales, biases and rectifiers that another layout hid from it; its own constants are laid as
+the elements were.
+
+Precondition: nothing but thresholds reads what the move makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from costmodel.deploy.absorb import threshold_attrs
+from costmodel.deploy.layout import axis_of
+from costmodel.graph.affine import Laid, Part, Step, scale_tags
+from costmodel.graph.attrs import Affine, Call, Clamp, Move, Threshold
+from costmodel.graph.domain import FLOAT
+from costmodel.graph.node import Graph, GraphInput, Node
+from costmodel.graph.operands import Constant
+
+
+def lift_thresholds(graph: Graph) -> Graph:
+    """Put thresholds in front of reshapes and concatenations behind which they stand."""
+    table = graph.by_id()
+    users = graph.users()
+    fresh = graph.free_id()
+    lifted: dict[int, list[Node]] = {}  # threshold -> those in front, and the move of what they give
+    for move in graph.nodes:
+        readers = users[move.id]
+        if not readers or move.id in graph.outputs or not _movable(move) or not _gains(move, table, users):
+            continue
+        made: dict[int, list[Node]] = {}
+        for reader in readers:
+            parts = _in_front(move, reader, table, fresh)
+            if parts is None:
+                break
+            made[reader.id] = parts
+            fresh += len(parts)
+        else:
+            lifted.update(made)
+    if not lifted:
+        return graph
+    return graph.with_nodes(part for node in graph.nodes for part in lifted.get(node.id, [node]))
+
+
+def _movable(move: Node) -> bool:
+    attrs = move.attrs
+    if not isinstance(attrs, Move) or move.consts or attrs.operands or attrs.fill is not None:
+        return False
+    return move.op in ("view", "concat")
+
+
+def _gains(move: Node, table: Mapping[int, Node | GraphInput], users: Mapping[int, list[Node]]) -> bool:
+    """Whether a threshold in front of the move meets something that it takes up, and that nothing else needs."""
+    if not all(reader.op == "threshold" for reader in users[move.id]):
+        return False
+    for i in move.inputs:
+        maker = table[i]
+        takes = isinstance(maker, Node) and (maker.row.monotone or maker.op == "prelu") and len(maker.inputs) == 1
+        if takes and all(user.id == move.id or user.op == "threshold" for user in users[i]):
+            return True
+    return False
+
+
+def _in_front(move: Node, threshold: Node, table: Mapping[int, Node | GraphInput], fresh: int) -> list[Node] | None:
+    """One threshold for each operand of the move, then the move under the name of the threshold."""
+    if move.inputs.count(move.inputs[0]) != 1 or len(set(move.inputs)) != len(move.inputs):
+        return None
+    parts: list[Node] = []
+    start = 0
+    axis = _joined_axis(move)
+    for i in move.inputs:
+        source = table[i]
+        if source.domain.is_one_bit:
+            return None
+        if move.op == "view":
+            back = Laid("view", (None,), 0, source.shape)
+        else:
+            if axis is None:
+                return None
+            back = Laid("narrow", (None, axis, start, source.shape[axis]), 0, source.shape)
+            start += source.shape[axis]
+        inner = [_laid(node, back, threshold.shape) for node in threshold.inner]
+        kept = tuple(node for node in inner if node is not None)
+        if len(kept) < len(inner):
+            return None
+        attrs = threshold_attrs(source, kept, threshold.of(Threshold).levels)
+        number = fresh + len(parts)
+        parts.append(replace(threshold, id=number, inputs=(i,), shape=source.shape, inner=kept, attrs=attrs))
+    behind = replace(move, id=threshold.id, inputs=tuple(part.id for part in parts), domain=threshold.domain)
+    return [*parts, behind]
+
+
+def _joined_axis(move: Node) -> int | None:
+    arguments = move.of(Move).arguments
+    axis = arguments[1] if len(arguments) > 1 else 0
+    return axis % len(move.shape) if isinstance(axis, int) and axis % len(move.shape) else None
+
+
+def _laid(node: Node, back: Laid, shape: tuple[int, ...]) -> Node | None:
+    """A part of a threshold on the operand of a move, its constants laid back; None where they cannot be."""
+    attrs = node.attrs
+    if isinstance(attrs, Affine):
+        if axis_of(attrs.steps, len(shape)) is not None:
+            count = max(c.numel for step in attrs.steps for c in step.constants if c is not None)
+            made = Constant(-4, (count,), FLOAT)
+            step = Step("laid", (made,), scale_tags(attrs.steps), parts=(Part(attrs.steps, shape),), laid=back)
+            attrs = replace(attrs, steps=(step,))
+        return replace(node, attrs=attrs, shape=back.shape)
+    operands: list[object] = [*node.consts.values()]
+    operands += (attrs.operands or ()) if isinstance(attrs, Call) else ()
+    operands += [attrs.low, attrs.high] if isinstance(attrs, Clamp) else []
+    if any(isinstance(c, Constant) and c.numel > 1 for c in operands):
+        return None
+    return replace(node, shape=back.shape)

@@ -26,6 +26,8 @@ from costmodel.graph.domain import FLOAT, Domain
 from costmodel.graph.node import Graph, Node, substitute
 from costmodel.graph.vocabulary import Rewrite
 
+WHY_SPLIT = "each of the readers takes the chain up, so that none of it is left"
+WHY_REAL = "what is multiplied by a scale that cannot move is a real number"
 WHY_DEFER = "a scale that all terms of a sum share multiplies the sum instead"
 Users = Mapping[int, list[Node]]
 
@@ -35,6 +37,7 @@ def apply_units(graph: Graph) -> Graph:
     units = units_of(graph)
     fresh = graph.free_id()
     names: dict[int, int] = {}
+    rows: list[Rewrite] = []
     nodes: list[Node] = []
     for original in graph.nodes:
         node = substitute((original,), names)[0]
@@ -51,10 +54,11 @@ def apply_units(graph: Graph) -> Graph:
             continue
         nodes.append(node)
         nodes.append(_behind(node, fresh, steps))
+        rows.append(rewrite_row("activation scale behind the sum", [], nodes[-1:], WHY_DEFER, node.module))
         names[node.id] = fresh
         fresh += 1
     final = tuple(names.get(i, i) for i in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=final)
+    return replace(graph, nodes=tuple(nodes), outputs=final, rewrites=(*graph.rewrites, *rows))
 
 
 def _levels(node: Node) -> list[tuple[int, Domain]]:
@@ -100,7 +104,7 @@ def defer_activation_scales(graph: Graph) -> Graph:
         moved[written.id] = written.inputs[0]
         behind = _behind(node, fresh, written.of(Affine).steps)
         nodes += [node, behind]
-        rows.append(rewrite_row("activation scale behind the sum", [written], [behind], WHY_DEFER))
+        rows.append(rewrite_row("activation scale behind the sum", [written, original], [node, behind], WHY_DEFER))
         names[node.id] = fresh
         fresh += 1
     if not moved:
@@ -165,6 +169,7 @@ def split_readers(graph: Graph) -> Graph:
     fresh = graph.free_id()
     nodes: list[Node] = []
     names: dict[tuple[int, int], int] = {}  # (reader, chain) -> its own copy
+    rows: list[Rewrite] = []
     for node in graph.nodes:
         renamed = {source: names[node.id, source] for source in node.inputs if (node.id, source) in names}
         node = substitute((node,), renamed)[0]
@@ -176,11 +181,13 @@ def split_readers(graph: Graph) -> Graph:
             continue
         if not all(_takes(node, reader, users, graph, table) for reader in readers):
             continue
+        copies = [node] * len(readers)
+        rows.append(rewrite_row("a chain for each of its readers", [node], copies, WHY_SPLIT, node.module))
         for reader in readers[1:]:
             nodes.append(replace(node, id=fresh))
             names[reader.id, node.id] = fresh
             fresh += 1
-    return replace(graph, nodes=tuple(nodes)) if names else graph
+    return replace(graph, nodes=tuple(nodes), rewrites=(*graph.rewrites, *rows)) if names else graph
 
 
 def _takes(node: Node, reader: Node, users: Users, graph: Graph, table: Mapping[int, Node]) -> bool:
@@ -209,10 +216,13 @@ def _takes(node: Node, reader: Node, users: Users, graph: Graph, table: Mapping[
 def settle_operands(graph: Graph) -> Graph:
     """What is multiplied by a scale that could not move is a real number, and no level any more."""
     units = units_of(graph)
-    nodes = []
-    for node in graph.nodes:
+    nodes, rows = [], []
+    for original in graph.nodes:
+        node = original
         for place, domain in _levels(node):
             if domain.scale != "one" and node.inputs[place] not in units:
                 node = _with_factor(node, place, FLOAT)
         nodes.append(node)
-    return replace(graph, nodes=tuple(nodes))
+        if node is not original:
+            rows.append(rewrite_row("real numbers", [original], [node], WHY_REAL, node.module))
+    return replace(graph, nodes=tuple(nodes), rewrites=(*graph.rewrites, *(row for row in rows if row.removed)))

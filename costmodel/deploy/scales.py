@@ -212,8 +212,10 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
         nodes.append(node)
     for k, node in enumerate(nodes):
         if node.id in absorbed:
-            attrs = node.of(Product)
+            attrs, old = node.of(Product), node
             nodes[k] = node.with_attrs(pre=(*absorbed[node.id], *attrs.pre), a=kinds.get(node.id, attrs.a))
+            row = rewrite_row("scale into next weights", [old], [nodes[k]], "what is left are levels", node.module)
+            rows += [row] if row.removed else []
     return graph.with_nodes(substitute(nodes, names), rows)
 
 

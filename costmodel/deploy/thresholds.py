@@ -38,6 +38,7 @@ from costmodel.graph.vocabulary import Rewrite
 WHY = "a function of one value with two results is a comparison with a threshold; positive scales and biases move it"
 WHY_LEVELS = "a quantiser of L levels is L - 1 comparisons; rounding, clamps, scales and biases are in their thresholds"
 _FEW = ("binary", "binary01", "ternary", "int")
+WHY_SIZE = "what adds levels to other values needs the size that they stand for"
 #: Quantisers of up to this many bits become comparisons.
 BITS = 4
 
@@ -173,6 +174,7 @@ def _restore_scales(graph: Graph) -> Graph:
     names: dict[tuple[int, int], int] = {}  # (user, unit values) -> scaled values
     units = units_of(graph)
     outputs = dict.fromkeys(graph.outputs)
+    rows: list[Rewrite] = []
     nodes: list[Node] = []
     for node in graph.nodes:
         renamed = {source: names[node.id, source] for source in node.inputs if (node.id, source) in names}
@@ -184,12 +186,13 @@ def _restore_scales(graph: Graph) -> Graph:
             step = Step("mul", (_size_of(node),), "act_scale")
             nodes.append(replace(node, id=fresh, op="affine", inputs=(node.id,), attrs=Affine((step,)), tags=(),
                                  window=None, consts={}, inner=()))  # fmt: skip
+            rows.append(rewrite_row("size of levels for other readers", [], nodes[-1:], WHY_SIZE, node.module))
             names.update({(user.id, node.id): fresh for user in needing})
             if node.id in outputs:
                 outputs[node.id] = fresh
             fresh += 1
     final = tuple(outputs[i] or i for i in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=final)
+    return replace(graph, nodes=tuple(nodes), outputs=final, rewrites=(*graph.rewrites, *rows))
 
 
 def units_of(graph: Graph) -> set[int]:

@@ -95,7 +95,8 @@ def fold_into_weights(graph: Graph) -> Graph:
         steps = node.attrs.steps if isinstance(node.attrs, Affine) else None
         producer, terms = _sum_before(node, steps, table, users, graph.outputs) if steps is not None else (None, 1)
         alone = producer is not None and real_weights(producer) and not producer.of(Product).post
-        if producer is None or steps is None or not alone or not _along(node, 1 if terms else channels_of(producer)):
+        axis = 1 if terms or (producer is not None and producer.op == "conv") else len(node.shape) - 1
+        if producer is None or steps is None or not alone or not _along(node, axis):
             index[node.id] = len(nodes)
             nodes.append(node)
             table[node.id] = node

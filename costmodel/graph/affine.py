@@ -45,7 +45,8 @@ class Step:
     (:class:`Laid`) instead of in front of it; ``scale_of`` is the scale of a chain, ``bias_of`` its bias.
 
     Else ``fn`` is ``mul`` (x * c), ``div`` (x / c), ``add`` (x + c), ``sub`` (x - c), ``rsub`` (c - x) or
-    ``batch_norm`` ((x - mean) / sqrt(var + eps) * weight + bias, constants in the order weight, bias, mean, var, None where absent).
+    ``batch_norm`` ((x - mean) / sqrt(var + eps) * weight + bias, constants in the order weight, bias, mean, var, None
+    where absent).
     """
 
     fn: Literal["mul", "div", "add", "sub", "rsub", "batch_norm", "laid", "scale_of", "bias_of"]

@@ -33,11 +33,14 @@ def render(tables: Sequence[Table], format: str, document: Callable[[], Any] | N
         return to_json(document() if document is not None else {t.key: t.records() for t in tables})
     if format == "csv":
         return to_csv(tables[0])
-    if format == "latex":
-        from costmodel.views.latex import to_latex as one
-    else:
-        one = to_markdown if format == "markdown" else partial(to_text, color=color)
-    return "\n".join(one(t) for t in tables)
+    one: Callable[[Table], str] = partial(to_text, color=color)
+    if format == "markdown":
+        one = to_markdown
+    elif format == "latex":
+        from costmodel.views.latex import to_latex
+
+        one = to_latex
+    return "\n".join(map(one, tables))
 
 
 def emit(

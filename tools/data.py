@@ -163,7 +163,7 @@ ARTEFACTS = (
 PRIMARY = {
     "costmodel/train/accuracy.jsonl": "accuracies measured by training: python -m costmodel.train.publish RUN",
     "costmodel/train/weights/*.safetensors": "trained weights: python -m costmodel.train.publish RUN --weights",
-    "costmodel/calibrate/fpga_units.csv": "units through Yosys: costmodel calibrate fpga --format csv -o FILE",
+    "costmodel/calibrate/fpga_units*.csv": "units through Yosys: costmodel calibrate fpga --format csv",
     "costmodel/validate/ground_truth.csv": "published measurements, each with its source",
 }
 

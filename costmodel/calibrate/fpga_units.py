@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -48,10 +47,6 @@ class Unit:
     tiny: tuple[Size, ...] = ()
     fixed: Mapping[str, int] | None = None
     flow: str = "default"
-
-    @property
-    def clocked(self) -> bool:
-        return self.computes is None
 
     def parameters(self, size: Size) -> dict[str, int]:
         return {**dict(zip(self.names, size, strict=True)), **(self.fixed or {})}
@@ -311,8 +306,3 @@ def batch(cases: Sequence[tuple[Unit, Size]]) -> str:
         lines.append(f"  u_{label} i_{label} ({', '.join(wires)});")
     modules = [wrapped(unit, size) for unit, size in cases]
     return "\n".join([*modules, f"module all_units ({', '.join(pins)});", *lines, "endmodule", ""])
-
-
-def priced(unit: Unit, size: Size, fabric: Fabric, impl: Impl, constants: Mapping[str, float]) -> dict[str, Any]:
-    """What the model says that a unit takes, by metric."""
-    return units.totals(unit.priced(size, fabric, impl), constants)

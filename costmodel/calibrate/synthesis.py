@@ -13,8 +13,10 @@ from types import MappingProxyType
 from costmodel.calibrate import yosys
 from costmodel.calibrate.fpga_units import BY_NAME, FILES, UNITS, Size, Unit, batch
 
-#: The table that is shipped.
+#: The table that is shipped, and the rows of a quick run on LUT6: a unit may take a LUT or two more or less by what
+#: else is in the run, so that a run is compared with one of the same units.
 SHIPPED = Path(__file__).parent / "fpga_units.csv"
+QUICK = Path(__file__).parent / "fpga_units_quick.csv"
 METRICS = ("lut", "ff", "carry", "dsp", "bram18")
 
 _XILINX = "synth_xilinx -family xc7 -top all_units -flatten -noiopad -noclkbuf"
@@ -146,6 +148,11 @@ def read(path: Path = SHIPPED) -> list[Row]:
     kinds = {f.name: int if f.name in METRICS else str for f in fields(Row)}
     with open(path, newline="", encoding="utf-8") as file:
         return [Row(**{n: kinds[n](v) for n, v in row.items()}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
+
+
+def shipped(quick: bool) -> list[Row]:
+    """The rows that a run is compared with."""
+    return [*read(SHIPPED), *(read(QUICK) if quick else ())]
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:

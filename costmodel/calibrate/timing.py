@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from costmodel.ledger.ledger import Layer, Ledger
+from costmodel.ledger.ledger import Ledger
 from costmodel.targets.cpu.work import Amount, Engine, amounts
 
 #: Fraction bits of the executor's stream.
@@ -239,8 +239,3 @@ def _built(name: str) -> tuple[Any, Any]:
 
     entry = registry.entry(name)
     return registry.build(name), make_inputs([InputSpec(entry.input_shape)], 0)
-
-
-def described(layer: Layer) -> str:
-    """How a layer is named in a table."""
-    return f"{layer.name or 'the network'} {layer.op}"

@@ -167,6 +167,16 @@ def test_laws_hold_at_sizes_that_were_held_out() -> None:
     assert max(errors) <= 0.15
 
 
+def test_the_quick_rows_are_those_of_the_table_but_for_a_few_luts_of_another_run() -> None:
+    quick = synthesis.read(synthesis.QUICK)
+    assert {row.key for row in quick} == {
+        (unit.name, "x".join(map(str, size)), "lut6") for unit, size in synthesis.cases(quick=True)
+    }
+    for row in quick:
+        assert abs(row.lut - rows()[row.key].lut) <= 2 and row.dsp == rows()[row.key].dsp, row
+    assert views.differences(quick, synthesis.shipped(quick=True)).rows == []
+
+
 def test_no_size_is_both_fitted_and_held_out() -> None:
     for unit in UNITS:
         assert not set(unit.sizes) & set(unit.held), unit.name

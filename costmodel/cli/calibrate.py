@@ -57,14 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its Liberty file, packed or not; asap7: combinational cells, inverters, flip-flops",
     )
     cpu = parser.add_argument_group("cpu: layers of networks timed on this machine")
-    cpu.add_argument("--engine", metavar="NAME", default="executor", help="executor (packed, default) or pytorch")
-    cpu.add_argument(
-        "--network",
-        action="append",
-        metavar="NAME",
-        default=[],
-        help="a network of the zoo to time; default: a handful",
-    )
+    cpu.add_argument("--runtime", metavar="NAME", default="executor", help="executor (packed, default) or pytorch")
+    options.add(cpu, "--network")
     cpu.add_argument("--rounds", type=options.COUNT, metavar="N", help="rounds over all networks (default: 4)")
     fit = parser.add_argument_group("fit: your measurements of a board refine its constants")
     options.add(fit, "--target")
@@ -144,7 +138,7 @@ def _cpu(args: argparse.Namespace) -> int:
     from costmodel.files import atomic_write
     from costmodel.targets.cpu.work import ENGINES
 
-    engine = next(e for e in ENGINES if e == name_of("engine", args.engine, ENGINES))
+    engine = next(e for e in ENGINES if e == name_of("runtime", args.runtime, ENGINES))
     networks = list(dict.fromkeys(args.network)) or list(machine.NETWORKS[engine])
     output = args.output or f"this-machine{'' if engine == 'executor' else '-' + engine}.yaml"
     _folder(output)

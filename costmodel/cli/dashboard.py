@@ -23,12 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network(parser)
     group = parser.add_argument_group("what else is yours")
     options.add(group, "--accuracies", "--sweep")
-    group.add_argument(
-        "--target", metavar="FILE", action="append", default=[], help="a target of your own: its YAML file (repeatable)"
-    )
-    group.add_argument(
-        "--data", metavar="SET", default="", help="data set of your networks, where no accuracy of theirs names one"
-    )
+    options.add(group, "--target", "--data")
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to serve (default: 127.0.0.1)")
     parser.add_argument(
         "--port", type=options.whole(0, 65535), default=8050, metavar="N", help="default: 8050; 0: any that is free"
@@ -51,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
         requests = options.requests(args) if args.models or args.named else []
         with progress() as announce:
-            own = brought.read(requests, args.target, args.accuracies, args.data, announce)
+            own = brought.read(requests, args.target, args.accuracies, args.data or "", announce)
     server = make_server(args.host, args.port, args.results, args.sweep, own)
     shown = "127.0.0.1" if args.host in ("0.0.0.0", "::") else args.host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{server.server_port}/"

@@ -148,6 +148,10 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         "metavar": "SET",
         "help": "data set: cifar10, cifar100, mnist, fashion-mnist, digits, or imagenet:DIR",
     }),
+    "--network": ((), {
+        "action": "append", "default": [], "metavar": "NAME",
+        "help": "a network of the zoo to time on this machine (repeatable; default: a handful)",
+    }),
     "--data-dir": ((), {"metavar": "DIR", "help": "folder of the data sets (default: $COSTMODEL_DATA)"}),
     "--members": ((), {
         "type": COUNT, "default": 20, "metavar": "N", "help": "members to print of each front (default: 20)",

@@ -30,10 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rows", action="store_true", help="every row with its estimate, not only the scores")
     parser.add_argument("--figures", metavar="DIR", help="draw estimates against measurements into a folder")
-    options.add(parser, "--target")
-    parser.add_argument(
-        "--network", action="append", metavar="NAME", default=[], help="here: a network of the zoo to time"
-    )
+    options.add(parser, "--target", "--network")
     options.add_output(parser)
 
 

@@ -54,7 +54,7 @@ def having(flag: str) -> list[str]:
 
 def test_networks_are_given_by_position_or_by_model_wherever_there_are_any() -> None:
     with_networks = having("--model")
-    assert set(with_networks) == {"profile", "compare", "fold", "deploy", "train", "report"}
+    assert set(with_networks) == {"profile", "compare", "fold", "deploy", "train", "report", "dashboard"}
     for verb in with_networks:
         (positional,) = [a for a in verb_parser(verb, load(verb))._actions if not a.option_strings]
         assert (positional.dest, positional.metavar, positional.nargs) == ("models", "MODEL", "*")

@@ -22,8 +22,24 @@ def pooled_sum(state: Assembler, node: Node) -> None:
 
 @builds("max_pool")
 def max_pool(state: Assembler, node: Node) -> None:
+    if _has_empty_window(node, state.nodes[node.inputs[0]].shape):
+        raise state.refuse(node, "a window lies in the padding alone, and its largest element is minus infinity")
     inherit(state, node)
     state.emit(node, "max_pool", node.inputs, state.types[node.inputs[0]], **_window(node))
+
+
+def _has_empty_window(node: Node, source: tuple[int, ...]) -> bool:
+    """Whether no tap of some window meets the map along one dimension: dilation can step over all of it."""
+    window = node.window
+    assert window is not None
+    rank = len(window.kernel)
+    for size, places, kernel, stride, padding, dilation in zip(
+        source[-rank:], node.shape[-rank:], window.kernel, window.stride, window.padding, window.dilation, strict=True
+    ):
+        taps = [range(place * stride - padding, size, dilation)[:kernel] for place in range(places)]
+        if any(not tap or tap[-1] < 0 for tap in taps):
+            return True
+    return False
 
 
 @builds("reduce")

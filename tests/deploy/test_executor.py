@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from costmodel.deploy.assemble import assemble
+from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, per_image, run_batches
 from costmodel.deploy.multipliers import SCALE_OPTIONS, replace_multipliers
 from costmodel.deploy.streams import multiplications_left
@@ -213,3 +214,11 @@ def test_what_batches_do_not_keep_apart_is_executed_and_counted_image_by_image(n
     for c in made.profile.deployed.charges:
         charged[c.module, c.call, c.op, c.kind] += c.count
     assert per_image(tally, 3) == charged
+
+
+def test_a_window_in_the_padding_alone_is_refused():
+    """Dilation steps over the whole of a narrow map: PyTorch's largest element is minus infinity there."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.MaxPool2d((1, 2), padding=(0, 1), dilation=2))
+    with pytest.raises(CannotRunError, match="padding alone"):
+        assemble(prepare(network.eval(), torch.randn(1, 3, 4, 1)).graph)
+    assemble(prepare(network.eval(), torch.randn(1, 3, 4, 3)).graph)

@@ -109,10 +109,10 @@ def reactnet() -> nn.Module:
     "XNOR-Net: norm, sign, the map K of mean magnitudes", (1, 3, 8, 8),
     # stem | norm | sign | sum, scale | abs, mean over 8 channels (7 adds, /8), 3x3 box filter, K times the result
     written=total(STEM, {"mul": 512, "add": 512}, {"compare": 512}, xnor(36864), {"mul": 512},
-                  {"signflip": 512, "add": 448, "shift_const": 64}, {"mul": 64 * 9, "add": 64 * 8}, {"mul": 512}),
-    # the norm has two readers, so it stays, in the stem's weights; the mean's 1/8 is in the box filter's
+                  {"signflip": 512, "add": 448, "shift_const": 64}, {"signflip": 64 * 9, "mul": 64}, {"mul": 512}),
+    # the norm has two readers, so it stays, in the stem's weights; the mean's 1/8 is in the box filter's one size
     deployed=total(STEM, {"add": 512}, {"compare": 512}, xnor(36864), {"mul": 512},
-                   {"signflip": 512, "add": 448}, {"mul": 64 * 9, "add": 64 * 8}, {"mul": 512}),
+                   {"signflip": 512, "add": 448}, {"signflip": 64 * 9, "mul": 64}, {"mul": 512}),
 )  # fmt: skip
 def xnornet() -> nn.Module:
     parts = {"stem": stem(), "bn": nn.BatchNorm2d(8), "conv": BinConv(8, 8, 3, padding=1, bias=False)}

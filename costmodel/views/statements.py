@@ -50,14 +50,11 @@ def hidden_multiplications(profile: Profile) -> str:
         elif "weight_scale" not in tags or "bn_scale" in tags:
             others[" and ".join(CAUSES.get(tag, "other operations") for tag in tags if tag != "bias")] += charge.count
     causes = [f"{sums:,} are in sums over real numbers"] * bool(sums)
-    causes.append(f"{hidden:,} scale the results of sums over binary weights by a real number per {_each(ledger)}")
+    causes.append(f"{hidden:,} scale sums over binary weights by a real number per {_each(ledger)}")
     causes += [f"{count:,} are by {cause}" for cause, count in others.most_common()]
     listed = causes[0] if len(causes) == 1 else f"{', '.join(causes[:-1])}, and {causes[-1]}"
     paper = " The A&B BNN paper does not count them." if profile.network.startswith("abbnn-") else ""
-    return (
-        f"Of {ledger.total('mul'):,} multiplications, {listed}. No threshold takes these scales up: what reads the "
-        f"sums needs their size.{paper}"
-    )
+    return f"Of {ledger.total('mul'):,} multiplications, {listed}. What reads these sums needs their size.{paper}"
 
 
 def _each(ledger: Ledger) -> str:

@@ -93,7 +93,7 @@ def test_csv_with_targets_adds_up_to_counts_and_costs(depth: list[str], capsys: 
 def test_the_hidden_multiplication_of_abbnn_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     document = answer(capsys, "--model", SMALL)
     tagged = sum(row["count"] for row in document["by_tag"] if row["kind"] == "mul" and "weight_scale" in row["tag"])
-    assert f"{tagged:,} scale the outputs of binary convolutions" in document["statement"]
+    assert f"{tagged:,} scale sums over binary weights" in document["statement"]
     _, out, _ = run(capsys, "--model", SMALL)
     assert f"{tagged:,}" in out and "does not count them" in " ".join(out.split())
 

@@ -112,7 +112,7 @@ def test_profile_states_the_hidden_multiplication(name: str, hidden: int, capsys
     made = costmodel.profile(name)
     assert bare_weight_scales(made.deployed) == hidden
     assert main(["profile", "--model", name, "--depth", "1"]) == 0
-    assert f"{hidden:,} scale the outputs of binary convolutions" in " ".join(capsys.readouterr().out.split())
+    assert f"{hidden:,} scale sums over binary weights" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_hidden_multiplications_are_those_that_batch_norm_used_to_cost() -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from costmodel.explore.front import Front, Member
 
-#: Exact fronts that ship with the package, a folder for each data set.
-SHIPPED = Path(__file__).parent.parent / "explore" / "results"
 #: Smallest and largest x, smallest and largest y, in units of the data.
 Box = tuple[float, float, float, float]
 if TYPE_CHECKING:
@@ -256,6 +254,8 @@ def _series(
 
 
 def open_folders(folders: list[Path]) -> list[Sweep]:
-    """The sweeps of the user, and after them the fronts that are shipped."""
-    shipped = [Sweep(f, f"exact fronts, {f.name}") for f in sorted(SHIPPED.glob("*")) if any(f.glob("front-*.parquet"))]
+    """The sweeps of the user, and after them the exact fronts that are shipped, a folder per data set."""
+    from costmodel.explore.reference import RESULTS
+
+    shipped = [Sweep(f, f"exact fronts, {f.name}") for f in sorted(RESULTS.glob("*")) if any(f.glob("front-*.parquet"))]
     return [*(Sweep(folder) for folder in folders), *shipped]

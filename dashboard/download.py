@@ -74,5 +74,5 @@ def trade_off(
     info: ScatterInfo, form: str, x_log: bool, y_log: bool, bars: str, series: Sequence[str], window: Window | None
 ) -> Any:
     """The figure as it is on the screen: the same series in the same colours, the same window."""
-    data = draw.trade_off(info, form, x_log=x_log, y_log=y_log, bars=bars, series=series, window=window)
-    return sent(data, f"trade-off.{form}")
+    figure = draw.trade_off_figure(info, x_log=x_log, y_log=y_log, bars=bars, series=series, window=window)
+    return sent(draw.as_file(figure, form), f"trade-off.{form}")

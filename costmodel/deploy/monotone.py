@@ -139,17 +139,10 @@ def _ternary(forms: Sequence[Form]) -> Form | None:
 
 def _chosen(node: Node, forms: Sequence[Form]) -> Form | None:
     """A choice by a decision: monotone if what is chosen above lies above what is chosen below."""
-    attrs = node.attrs
-    if not isinstance(attrs, Choose) or attrs.operands is None:
+    if not isinstance(node.attrs, Choose) or (branches := node.attrs.branches) is None:
         return None
-    match attrs.fn, attrs.operands:
-        case "where", (In() as place, above, below):
-            pass
-        case "masked_fill", (below, In() as place, above):
-            pass
-        case _:
-            return None
-    decided, high, low = forms[place.position], _branch(above, forms), _branch(below, forms)
+    place, above, below = branches
+    decided, high, low = forms[place], _branch(above, forms), _branch(below, forms)
     if high is None or low is None or not decided.levels.is_truth:
         return None
     if decided.direction < 0:

@@ -137,16 +137,10 @@ def _spelled_maximum(node: Node, nodes: dict[int, Node]) -> tuple[int, Constant,
 
 def _choice(node: Node, nodes: dict[int, Node]) -> tuple[int, Any, Any, Any, Node] | None:
     """x, the number it is compared with, what is taken above it and below, and the comparison."""
-    if not isinstance(node.attrs, Choose) or node.attrs.operands is None:
+    if not isinstance(node.attrs, Choose) or (branches := node.attrs.branches) is None:
         return None
-    match node.attrs.fn, node.attrs.operands:
-        case "where", (In() as place, above, below):
-            pass
-        case "masked_fill", (below, In() as place, above):
-            pass
-        case _:
-            return None
-    condition = nodes.get(node.inputs[place.position])
+    place, above, below = branches
+    condition = nodes.get(node.inputs[place])
     if condition is None or not isinstance(condition.attrs, Compare) or len(condition.inputs) != 1:
         return None
     fn, operands = condition.attrs.fn, condition.attrs.operands

@@ -10,6 +10,7 @@ from typing import Any
 
 from costmodel.graph.affine import Step
 from costmodel.graph.domain import Domain
+from costmodel.graph.operands import In
 from costmodel.graph.vocabulary import Kind, Row
 
 
@@ -136,6 +137,19 @@ class Choose(Call):
     """``static``: the choice is the same for every input."""
 
     static: bool = False
+
+    @property
+    def branches(self) -> tuple[int, Any, Any] | None:
+        """The place of the condition among the inputs, what is taken where it holds, and what where it does not.
+
+        None for a choice that is not by a condition of the node's inputs.
+        """
+        match self.fn, self.operands:
+            case "where", (In() as place, above, below):
+                return place.position, above, below
+            case "masked_fill", (below, In() as place, above):
+                return place.position, above, below
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,12 @@ from costmodel.graph.node import Graph, GraphInput
 from costmodel.graph.vocabulary import Caveat
 
 # Importing the rules registers them.
-from costmodel.trace import elementwise, normalise, observers, places, reductions, resample, spectral, sums, windows  # noqa: F401  # noqa: F401
+from costmodel.trace import elementwise, normalise, observers, places, reductions, resample, spectral, sums, windows  # noqa: F401
 from costmodel.trace.custom import CUSTOM
 from costmodel.trace.lowering import Lowering, float_bits
 from costmodel.trace.moves import MOVES, move
 from costmodel.trace.origins import first_states, origins
 from costmodel.trace.own import own_operation
-from costmodel.trace.possible import possible_values
-from costmodel.trace.ranges import REAL, VAGUE
 from costmodel.trace.rules import RULES, UncoveredError, rule_of
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.spectral import COMPLEX
@@ -46,10 +44,7 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             # A float input is whatever the caller made it; only a declared integer or boolean type is evidence.
             if value.tensor_dtype.is_floating_point:
                 domain = replace(real(float_bits(value)), why="the network's input")
-            state.inputs.append(GraphInput(value.id, value.path, value.shape, domain))
-            state.names[value.id] = value.id
-            state._domains[value.id] = domain
-            state.ranges[value.id] = REAL if domain.is_float else VAGUE
+            state.enter(GraphInput(value.id, value.path, value.shape, domain))
     for number in simplified.live:
         value = values[number]
         if value.leaf == "input":
@@ -58,10 +53,7 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             # What numpy gave back may be levels: there is no rule, so it is looked at.
             domain = simplified.domain(value.id)
             domain = real(float_bits(value)) if domain.is_float else domain
-            state.inputs.append(GraphInput(value.id, f"foreign{value.id}", value.shape, domain, foreign=True))
-            state.names[value.id] = value.id
-            state._domains[value.id] = domain
-            state.ranges[value.id] = REAL if domain.is_float else VAGUE
+            state.enter(GraphInput(value.id, f"foreign{value.id}", value.shape, domain, foreign=True))
             state.escaped.extend(i for i in value.inputs if simplified.online[i])
             message = (
                 "a tensor of unknown origin appears after values have left through numpy or Python; it is treated as "
@@ -70,10 +62,7 @@ def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
             if all(caveat.message != message for caveat in state.caveats):
                 state.caveats.append(Caveat("foreign", value.module, message))
             continue
-        values_of = possible_values(value, state.known)
-        if values_of is not None:
-            state.possible[number] = values_of
-        state.ranges[number] = state.range_of(value)
+        state.known.learn(value)
         packet = value.operator.packet
         rule = RULES.get(packet)
         if (

@@ -16,10 +16,9 @@ from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
 from costmodel.trace.elements import SAME
-from costmodel.trace.grids import with_levels
-from costmodel.trace.possible import Possible, domain_of_values, possible_values
-from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
-from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
+from costmodel.trace.known import Known
+from costmodel.trace.ranges import REAL, VAGUE
+from costmodel.trace.reasons import levels_by_rule, observed, real_by_rule
 from costmodel.trace.rules import RULES
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import (
@@ -27,9 +26,7 @@ from costmodel.trace.values import (
     Value,
     are_integers,
     distinct_shape,
-    filled_with,
     one_integer,
-    signs_of,
     written_number,
 )
 
@@ -49,18 +46,12 @@ class Lowering:
         self.inputs: list[GraphInput] = []
         self.names: dict[int, int] = {}
         self.escaped: list[int] = []
-        self.possible: dict[int, Possible] = {}
-        self.ranges: dict[int, Range] = {}
+        self.known = Known(simplified, unseen)
         self.caveats: list[Caveat] = list(simplified.recording.caveats)
         self._next = len(simplified.recording.values)
         self._domains: dict[int, Domain] = {}
-        self._unseen = unseen
         self._sums: dict[int, bool] = {}
-        self._constants: dict[tuple[int, bool], Possible | None] = {}
-        self._looked = 0
-        self._offline = False  # whether constants are being looked at
         self._readers: Counter[int] = Counter()
-        self._operands = Operands(self.range, self._bounds, self._many, self.shape, self._cut, self._share)
 
     # -- operands ----------------------------------------------------------------------------------------------------
 
@@ -80,7 +71,7 @@ class Lowering:
             if (number_written := written_number(value)) is not None and axis is None:
                 return literal_constant(number_written)
             shape = value.shape if axis is not None else distinct_shape(value)
-            domain = self.weight_kind(argument, axis) if look else FLOAT
+            domain = self.known.weight_kind(argument, axis) if look else FLOAT
             kind = replace(real(float_bits(value)), why=domain.why) if domain.is_float else domain
             return Constant(argument.id, shape, kind, path=value.path, whole=are_integers(value),
                             number=one_integer(value),
@@ -99,17 +90,7 @@ class Lowering:
             return x > 0
         if value.fn in ("abs", "exp", "exp2", "softplus", "sigmoid", "sqrt", "square"):
             return True
-        if value.fn in (
-            "_to_copy",
-            "clone",
-            "view",
-            "reshape",
-            "_unsafe_view",
-            "detach",
-            "expand",
-            "squeeze",
-            "unsqueeze",
-        ):
+        if value.fn in SAME:
             return isinstance(x, Ref) and self.is_nonnegative(x.id)
         return False
 
@@ -149,7 +130,14 @@ class Lowering:
         return self._sums.get(node, True)
 
     def shape(self, argument: Any) -> tuple[int, ...]:
-        return self.simplified.value(argument.id).shape if isinstance(argument, Ref) else ()
+        return self.known.shape(argument)
+
+    def enter(self, leaf: GraphInput) -> None:
+        """An input of the graph holds the value of its number; unless it is real, only its kind is known."""
+        self.inputs.append(leaf)
+        self.names[leaf.id] = leaf.id
+        self._domains[leaf.id] = leaf.domain
+        self.known.ranges[leaf.id] = REAL if leaf.domain.is_float else VAGUE
 
     # -- emission ----------------------------------------------------------------------------------------------------
 
@@ -181,173 +169,25 @@ class Lowering:
         real numbers where real numbers are computed with: however few of them one input shows, they are no levels. What
         remains is made of levels that no rule bounds, such as the result of a quantiser whose steps are parameters.
         """
-        found = self._by_rule(value.id)
+        found = self.known.by_rule(value.id)
         if found is not None:
             return found
         if value.tensor_dtype.is_floating_point and self._is_real(value):
             return replace(FLOAT, why=real_by_rule(self.simplified, value))
         found = replace(self.simplified.domain(value.id), why=observed(self.simplified, value))
-        if not found.is_float and self.ranges.get(value.id, REAL) == REAL:
-            self.ranges[value.id] = VAGUE  # what is computed of it is looked at as well
+        if not found.is_float and self.known.ranges.get(value.id, REAL) == REAL:
+            self.known.ranges[value.id] = VAGUE  # what is computed of it is looked at as well
         return found
-
-    def _by_rule(self, number: int) -> Domain | None:
-        value, values = self.simplified.recording.values[number], self.possible.get(number)
-        found = domain_of_values(values) if values is not None else None
-        if found is not None and values is not None:
-            return replace(found, why=of_values(self.simplified, value, values))
-        levels = self.ranges.get(number, REAL)
-        found = domain_of_range(levels)
-        return None if found is None else replace(found, why=of_range(self.simplified, value, levels))
-
-    def weight_kind(self, argument: Ref, axis: int | None) -> Domain:
-        """The kind of a constant: by the rule of its quantiser, with the scale that its values have; else observed."""
-        number = self.simplified.canonical[argument.id]
-        value = self.simplified.recording.values[number]
-        if number in self._unseen:
-            return self._unseen[number]
-        seen = self.simplified.domain(argument.id, axis)
-        if axis is None:
-            return seen
-        self._look_offline(number)
-        rule = self._by_rule(number)
-        if rule is not None and (
-            rule.scale == "one" or (value.sample is None and self.simplified.recording.shapes_alone)
-        ):
-            return rule
-        if rule is not None and replace(seen, scale="one", evidence=rule.evidence) == rule:
-            return replace(seen, why=rule.why)
-        fitted = with_levels(rule, value.sample, axis) if rule is not None and value.sample is not None else None
-        return fitted or replace(seen, why=observed(self.simplified, value))
 
     def _is_real(self, value: Value) -> bool:
         """Whether a value is a real number by rule: computed from such, or rounded from one without bounds."""
-        own = self.ranges.get(value.id, REAL)
+        own = self.known.ranges.get(value.id, REAL)
         if decides(value.fn):
             return own.step == 1.0 and not own.vague
         numbers = {self.simplified.canonical[i] for i in value.inputs}
         if any(self.domain_of(self.names[i]).is_float for i in numbers if self.simplified.online[i]):
             return True
         return not own.vague and value.operator.packet in RULES and value.fn not in _LOOKED_UP
-
-    def range_of(self, value: Value) -> Range:
-        """What a value can be by rule."""
-        found = range_of(value, self._operands)
-        return VAGUE if found == REAL and not value.tensor_dtype.is_floating_point else found
-
-    def _many(self, argument: Any) -> bool:
-        return isinstance(argument, Ref) and math.prod(self.shape(argument)) > 1
-
-    def _cut(self, value: Value) -> str:
-        """``maximum`` or ``minimum`` for a choice between x and c by whether x is above or below c."""
-        condition = value.args["condition"]
-        made = self.simplified.value(condition.id) if isinstance(condition, Ref) else None
-        if made is None or made.fn not in ("gt", "ge", "lt", "le") or "other" not in value.args:
-            return "where"
-
-        def code(argument: Any) -> Any:
-            return self.simplified.numbers[argument.id] if isinstance(argument, Ref) else argument
-
-        sides = [code(made.args["x"]), code(made.args["other"])]
-        chosen = [code(value.args["x"]), code(value.args["other"])]
-        if sorted(map(str, sides)) != sorted(map(str, chosen)):
-            return "where"
-        larger = (chosen == sides) == made.fn.startswith("g")
-        return "maximum" if larger else "minimum"
-
-    def _share(self, x: Any, other: Any) -> float:
-        """At least what share ``other`` is of the largest magnitude of ``x``, as quantisers divide by; 0 if of none."""
-        if not isinstance(x, Ref) or not isinstance(other, Ref):
-            return 0.0
-        share, value = 1.0, self.simplified.value(other.id)
-        for _ in range(16):
-            args = value.args
-            if value.fn in ("max", "amax") and not value.output:
-                size = self.simplified.value(args["x"].id)
-                same = size.fn == "abs" and self.simplified.numbers[size.args["x"].id] == self.simplified.numbers[x.id]
-                return share if same else 0.0
-            larger = value.fn == "clamp_min" or (value.fn == "add" and _number(args["other"]) > 0)
-            scaled = value.fn in ("mul", "div") and _number(args["other"]) > 0
-            if not (larger or scaled or value.fn in SAME):
-                return 0.0
-            if scaled:
-                share *= _number(args["other"]) ** (1 if value.fn == "mul" else -1)
-            value = self.simplified.value(args["x"].id)
-        return 0.0
-
-    def range(self, argument: Any) -> Range | None:
-        """The range of an argument: of a number itself, of a value by rule; None for a parameter."""
-        known = self.known(argument)
-        if known is not None and not known:
-            return EMPTY
-        if known is not None and len(known) == 1:
-            (number,) = known
-            return Range(number, number)
-        if not isinstance(argument, Ref):
-            return None
-        if known is not None and len(known) == 2:
-            low, high = sorted(known)
-            return Range(low, high, high - low)
-        number = self.simplified.canonical[argument.id]
-        found = self.ranges.get(number, REAL)
-        return found if self.simplified.online[number] or found.empty or self._serves(found) else None
-
-    def _bounds(self, argument: Any) -> Range | None:
-        """The range of an argument, of constants that are computed by the program as well."""
-        found = self.range(argument)
-        if found is None and isinstance(argument, Ref):
-            return self.ranges.get(self.simplified.canonical[argument.id])
-        return found
-
-    def _serves(self, constant: Range) -> bool:
-        """Whether the rule of a constant says something of what is made of it: masks and signs, and all of weights."""
-        return bool(constant.step) and (self._offline or (constant.plain and constant.levels > 0))
-
-    def known(self, argument: Any) -> Possible | None:
-        """The few values that an argument can take, if that is known."""
-        if isinstance(argument, (int, float)):
-            return frozenset((float(argument),))
-        if not isinstance(argument, Ref):
-            return None
-        number = self.simplified.canonical[argument.id]
-        if self.simplified.online[number]:
-            return self.possible.get(number)
-        self._look_offline(number)
-        key = (number, self._offline)
-        if key not in self._constants:
-            self._constants[key] = self._of_constant(number)
-        return self._constants[key]
-
-    def _of_constant(self, number: int) -> Possible | None:
-        found, value = self.possible.get(number), self.simplified.recording.values[number]
-        sample = value.sample
-        if sample is None and (filled := filled_with(value)) is not None:
-            return frozenset((filled,))
-        if sample is None or sample.numel() == 0 or (found is not None and not found):
-            return found
-        if self._offline and not value.leaf and sample.numel() > 1:  # what happened to become of weights is no rule
-            return found
-        first = float(sample[(0,) * sample.dim()])
-        if float(sample[(-1,) * sample.dim()]) == first and bool((sample == first).all()):
-            return frozenset((first,))
-        return signs_of(value, sample) if found is None and value.leaf else found
-
-    def _look_offline(self, number: int) -> None:
-        """What rules say of the values up to this one that do not depend on the input."""
-        simplified = self.simplified
-        if self._offline:
-            return
-        self._offline = True
-        for i in range(self._looked, number + 1):
-            value = simplified.recording.values[i]
-            self._looked = i + 1
-            if simplified.online[i] or value.leaf or simplified.canonical[i] != i:
-                continue
-            values = possible_values(value, self.known)
-            if values is not None:
-                self.possible[i] = values
-            self.ranges[i] = self.range_of(value)
-        self._offline = False
 
     def affine(self, value: Value, x: int, *steps: Step, **fields: Any) -> int:
         return self.emit(value, "affine", (x,), attrs=Affine(steps), **fields)
@@ -359,10 +199,6 @@ class Lowering:
         what = f"{value.module or 'the model'} runs {value.operator.name}: {reason}"
         message = f"{what}; its {math.prod(value.shape)} results are counted as unknown work"
         self.caveats.append(Caveat("unknown_op", value.module, message))
-
-
-def _number(argument: Any) -> float:
-    return float(argument) if isinstance(argument, (int, float)) else 0.0
 
 
 def _keeps_ties(node: Node) -> bool:

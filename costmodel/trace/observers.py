@@ -31,14 +31,14 @@ def observed_quantize(
 
 
 def _is_on(state: Lowering, argument: Any) -> bool:
-    known = state.known(argument)
+    known = state.known.values(argument)
     return known is None or bool(max(known))
 
 
 @counts("copysign")
 def copysign(state: Lowering, value: Value, x: Any, other: Any) -> None:
     # the sign of the second operand on the magnitude of the first; of one number alone it is a choice of two
-    magnitude, sign = state.known(x), state.operand(other)
+    magnitude, sign = state.known.values(x), state.operand(other)
     if isinstance(sign, int) and magnitude is not None and len(magnitude) == 1:
         size = abs(next(iter(magnitude)))
         above = state.emit(

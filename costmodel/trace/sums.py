@@ -40,7 +40,7 @@ def sum_of_products(
     if a.kind != "float" and b.kind not in ("float", "pow2") and not b.asymmetric:
         out = accumulator(n_terms, a, b)
         if a.scale == "one" and b.scale == "one":
-            state.ranges[value.id] = _sum_range(n_terms, a, b)
+            state.known.ranges[value.id] = _sum_range(n_terms, a, b)
     consts: dict[str, Constant] = {}
     if isinstance(weight, Constant):
         consts["weight"] = weight

@@ -25,19 +25,8 @@ _MARKERS = {"circle": "o", "square": "s", "triangle-up": "^", "diamond": "D", "t
             "star": "*", "hexagon": "h", "cross": "x", "right": ">", "left": "<", "up": "^", "down": "v"}  # fmt: skip
 
 
-def trade_off(
-    info: ScatterInfo,
-    form: str,
-    *,
-    x_log: bool,
-    y_log: bool,
-    bars: str = "front",
-    series: Sequence[str] = (),
-    window: tuple[float, float, float, float] | None = None,
-    size: tuple[float, float] = (7, 4.6),
-) -> bytes:
-    """The figure of a trade-off as a file; arguments are those of :func:`trade_off_figure`."""
-    figure = trade_off_figure(info, x_log=x_log, y_log=y_log, bars=bars, series=series, window=window, size=size)
+def as_file(figure: Figure, form: str) -> bytes:
+    """A figure as a file of one of ``FORMATS``, without a date, so that the same figure is the same bytes."""
     sink = io.BytesIO()
     metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[form]
     figure.savefig(sink, format=form, dpi=200, metadata=metadata)

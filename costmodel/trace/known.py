@@ -1,0 +1,195 @@
+"""What is known of each value by rule: the few values that it can take, or the range and the grid that it lies on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from costmodel.graph.domain import Domain
+from costmodel.trace.elements import SAME
+from costmodel.trace.grids import with_levels
+from costmodel.trace.possible import Possible, domain_of_values, possible_values
+from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
+from costmodel.trace.reasons import observed, of_range, of_values
+from costmodel.trace.simplify import Simplified
+from costmodel.trace.values import Ref, Value, filled_with, signs_of
+
+
+class Known:
+    """``possible`` and ``ranges`` are what rules say of the values so far, by number.
+
+    What depends on the input is told in the order of the program (:meth:`learn`); what does not is looked at where it
+    is asked for. ``unseen`` are the kinds of constants that have a shape and no values.
+    """
+
+    def __init__(self, simplified: Simplified, unseen: Mapping[int, Domain]) -> None:
+        self.simplified = simplified
+        self.possible: dict[int, Possible] = {}
+        self.ranges: dict[int, Range] = {}
+        self._unseen = unseen
+        self._constants: dict[tuple[int, bool], Possible | None] = {}
+        self._looked = 0
+        self._offline = False  # whether constants are being looked at
+        self._operands = Operands(self.range, self._bounds, self._many, self.shape, self._cut, self._share)
+
+    def shape(self, argument: Any) -> tuple[int, ...]:
+        return self.simplified.value(argument.id).shape if isinstance(argument, Ref) else ()
+
+    def learn(self, value: Value) -> None:
+        """Put down what the rule of an operation says of its result."""
+        values = possible_values(value, self.values)
+        if values is not None:
+            self.possible[value.id] = values
+        self.ranges[value.id] = self._range_of(value)
+
+    def by_rule(self, number: int) -> Domain | None:
+        """The kind of a value, where rules decide it."""
+        value, values = self.simplified.recording.values[number], self.possible.get(number)
+        found = domain_of_values(values) if values is not None else None
+        if found is not None and values is not None:
+            return replace(found, why=of_values(self.simplified, value, values))
+        levels = self.ranges.get(number, REAL)
+        found = domain_of_range(levels)
+        return None if found is None else replace(found, why=of_range(self.simplified, value, levels))
+
+    def weight_kind(self, argument: Ref, axis: int | None) -> Domain:
+        """The kind of a constant: by the rule of its quantiser, with the scale that its values have; else observed."""
+        number = self.simplified.canonical[argument.id]
+        value = self.simplified.recording.values[number]
+        if number in self._unseen:
+            return self._unseen[number]
+        seen = self.simplified.domain(argument.id, axis)
+        if axis is None:
+            return seen
+        self._look_offline(number)
+        rule = self.by_rule(number)
+        if rule is not None and (
+            rule.scale == "one" or (value.sample is None and self.simplified.recording.shapes_alone)
+        ):
+            return rule
+        if rule is not None and replace(seen, scale="one", evidence=rule.evidence) == rule:
+            return replace(seen, why=rule.why)
+        fitted = with_levels(rule, value.sample, axis) if rule is not None and value.sample is not None else None
+        return fitted or replace(seen, why=observed(self.simplified, value))
+
+    def _range_of(self, value: Value) -> Range:
+        """What a value can be by rule."""
+        found = range_of(value, self._operands)
+        return VAGUE if found == REAL and not value.tensor_dtype.is_floating_point else found
+
+    def _many(self, argument: Any) -> bool:
+        return isinstance(argument, Ref) and math.prod(self.shape(argument)) > 1
+
+    def _cut(self, value: Value) -> str:
+        """``maximum`` or ``minimum`` for a choice between x and c by whether x is above or below c."""
+        condition = value.args["condition"]
+        made = self.simplified.value(condition.id) if isinstance(condition, Ref) else None
+        if made is None or made.fn not in ("gt", "ge", "lt", "le") or "other" not in value.args:
+            return "where"
+
+        def code(argument: Any) -> Any:
+            return self.simplified.numbers[argument.id] if isinstance(argument, Ref) else argument
+
+        sides = [code(made.args["x"]), code(made.args["other"])]
+        chosen = [code(value.args["x"]), code(value.args["other"])]
+        if sorted(map(str, sides)) != sorted(map(str, chosen)):
+            return "where"
+        larger = (chosen == sides) == made.fn.startswith("g")
+        return "maximum" if larger else "minimum"
+
+    def _share(self, x: Any, other: Any) -> float:
+        """At least what share ``other`` is of the largest magnitude of ``x``, as quantisers divide by; 0 if of none."""
+        if not isinstance(x, Ref) or not isinstance(other, Ref):
+            return 0.0
+        share, value = 1.0, self.simplified.value(other.id)
+        for _ in range(16):
+            args = value.args
+            if value.fn in ("max", "amax") and not value.output:
+                size = self.simplified.value(args["x"].id)
+                same = size.fn == "abs" and self.simplified.numbers[size.args["x"].id] == self.simplified.numbers[x.id]
+                return share if same else 0.0
+            larger = value.fn == "clamp_min" or (value.fn == "add" and _number(args["other"]) > 0)
+            scaled = value.fn in ("mul", "div") and _number(args["other"]) > 0
+            if not (larger or scaled or value.fn in SAME):
+                return 0.0
+            if scaled:
+                share *= _number(args["other"]) ** (1 if value.fn == "mul" else -1)
+            value = self.simplified.value(args["x"].id)
+        return 0.0
+
+    def range(self, argument: Any) -> Range | None:
+        """The range of an argument: of a number itself, of a value by rule; None for a parameter."""
+        known = self.values(argument)
+        if known is not None and not known:
+            return EMPTY
+        if known is not None and len(known) == 1:
+            (number,) = known
+            return Range(number, number)
+        if not isinstance(argument, Ref):
+            return None
+        if known is not None and len(known) == 2:
+            low, high = sorted(known)
+            return Range(low, high, high - low)
+        number = self.simplified.canonical[argument.id]
+        found = self.ranges.get(number, REAL)
+        return found if self.simplified.online[number] or found.empty or self._serves(found) else None
+
+    def _bounds(self, argument: Any) -> Range | None:
+        """The range of an argument, of constants that are computed by the program as well."""
+        found = self.range(argument)
+        if found is None and isinstance(argument, Ref):
+            return self.ranges.get(self.simplified.canonical[argument.id])
+        return found
+
+    def _serves(self, constant: Range) -> bool:
+        """Whether the rule of a constant says something of what is made of it: masks and signs, and all of weights."""
+        return bool(constant.step) and (self._offline or (constant.plain and constant.levels > 0))
+
+    def values(self, argument: Any) -> Possible | None:
+        """The few values that an argument can take, if that is known."""
+        if isinstance(argument, (int, float)):
+            return frozenset((float(argument),))
+        if not isinstance(argument, Ref):
+            return None
+        number = self.simplified.canonical[argument.id]
+        if self.simplified.online[number]:
+            return self.possible.get(number)
+        self._look_offline(number)
+        key = (number, self._offline)
+        if key not in self._constants:
+            self._constants[key] = self._of_constant(number)
+        return self._constants[key]
+
+    def _of_constant(self, number: int) -> Possible | None:
+        found, value = self.possible.get(number), self.simplified.recording.values[number]
+        sample = value.sample
+        if sample is None and (filled := filled_with(value)) is not None:
+            return frozenset((filled,))
+        if sample is None or sample.numel() == 0 or (found is not None and not found):
+            return found
+        if self._offline and not value.leaf and sample.numel() > 1:  # what happened to become of weights is no rule
+            return found
+        first = float(sample[(0,) * sample.dim()])
+        if float(sample[(-1,) * sample.dim()]) == first and bool((sample == first).all()):
+            return frozenset((first,))
+        return signs_of(value, sample) if found is None and value.leaf else found
+
+    def _look_offline(self, number: int) -> None:
+        """What rules say of the values up to this one that do not depend on the input."""
+        simplified = self.simplified
+        if self._offline:
+            return
+        self._offline = True
+        for i in range(self._looked, number + 1):
+            value = simplified.recording.values[i]
+            self._looked = i + 1
+            if simplified.online[i] or value.leaf or simplified.canonical[i] != i:
+                continue
+            self.learn(value)
+        self._offline = False
+
+
+def _number(argument: Any) -> float:
+    return float(argument) if isinstance(argument, (int, float)) else 0.0

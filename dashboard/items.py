@@ -13,9 +13,6 @@ from costmodel.views.plots.scatter import Design
 if TYPE_CHECKING:
     from costmodel.train.records import Accuracy
 
-#: Attributes by which designs are filtered and coloured.
-ATTRIBUTES = ("family", "topology", "normaliser", "bits", "kind", "target", "network", "scope", "evidence")
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:

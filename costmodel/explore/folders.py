@@ -5,27 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.files import atomic_write
 
 
-class Folder(Protocol):
-    """A folder of files that are there whole or not at all. Names are relative, with ``/``."""
-
-    def read(self, name: str) -> bytes | None:
-        """The content of a file; None where it is not there or cannot be read."""
-
-    def write(self, name: str, data: bytes) -> str:
-        """Write a file and return its whole path; raises :class:`CostmodelError` where that fails."""
-
-    def names(self, under: str = "") -> list[str]:
-        """The names of all files in the folder, or in one below it."""
-
-
 class Local:
-    """A folder of this machine."""
+    """A folder of this machine. Names are relative, with ``/``; files are there whole or not at all.
+
+    ``read`` is None for a file that is not there or cannot be read; ``write`` returns the whole path and raises
+    :class:`CostmodelError` where it fails; ``names`` are those of all files in the folder, or in one below it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,7 +56,7 @@ class Local:
 
 
 class Remote:
-    """A folder that fsspec reaches; object stores show a file when all of it has arrived."""
+    """The same of a folder that fsspec reaches; object stores show a file when all of it has arrived."""
 
     def __init__(self, address: str) -> None:
         try:

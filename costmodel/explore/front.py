@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +17,13 @@ from costmodel.explore.members import Member as Member
 from costmodel.explore.members import members_of
 from costmodel.explore.space import DesignSpace
 from costmodel.explore.sweep import Group
-from costmodel.metrics import maximised, metric
+from costmodel.metrics import maximised
 from costmodel.noun import Noun
 
 #: Fronts up to this many members carry the folding of each; larger ones the command that finds it.
 FOLDINGS_UP_TO = 5000
 #: Columns of where an accuracy comes from, in fronts that are judged by it.
 EVIDENCE = ("data", "accuracy_kind", "epochs", "accuracy_source")
-
-
-class FrontPlot(NamedTuple):
-    """A front as a plot needs it: what is on the axes, the points [n], and for each its design and its series."""
-
-    title: str
-    x_label: str
-    y_label: str
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    series: tuple[str, ...]
-    text: tuple[str, ...]
-    x_maximised: bool
-    y_maximised: bool
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,19 +65,6 @@ class Front(Noun):
             raise UnknownNameError("objective", objective, self.objectives)
         pick = max if maximised(objective) else min
         return pick(self.members, key=lambda m: m.metrics[objective])
-
-    def plot(self, x: str, y: str) -> FrontPlot:
-        """The members in the plane of two objectives, one series for each network and target."""
-        for name in (x, y):
-            if name not in self.objectives:
-                raise UnknownNameError("objective", name, self.objectives)
-        order = sorted(self.members, key=lambda m: (m.metrics[x], m.metrics[y]))
-        return FrontPlot(
-            f"{self.name}: {self.kind} designs", metric(x).label, metric(y).label,
-            tuple(m.metrics[x] for m in order), tuple(m.metrics[y] for m in order),
-            tuple(f"{m.network} on {m.target}" for m in order), tuple(m.command for m in order),
-            maximised(x), maximised(y),
-        )  # fmt: skip
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path | str]:
         """``front-KIND.parquet`` and ``front-KIND.csv`` in a folder; each is written atomically."""

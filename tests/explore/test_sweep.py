@@ -309,15 +309,11 @@ def test_members_of_an_exact_front_carry_the_folding_and_the_line_that_makes_it(
     assert read_front(found.write(tmp_path / "out")[0]) == found
 
 
-def test_a_front_is_a_frame_and_data_for_a_plot(tmp_path, expected, space):
+def test_a_front_is_a_frame_and_names_its_best(tmp_path, expected, space):
     found = front_of(space, expected[0])
     frame = found.to_frame()
     assert len(frame) == len(found) == len(found.points())
     assert list(frame.columns[:6]) == ["id", "network", "target", "seconds_per_image", "lut", "bram18"]
-    plot = found.plot("seconds_per_image", "lut")
-    assert plot.x_label == "Time per image [s]"
-    assert list(plot.x) == sorted(plot.x)
-    assert len(plot.x) == len(plot.y) == len(plot.text) == len(found)
-    assert found.best("lut").metrics["lut"] == min(plot.y)
+    assert found.best("lut").metrics["lut"] == min(member.metrics["lut"] for member in found.members)
     with pytest.raises(CostmodelError, match="objective"):
-        found.plot("speed", "lut")
+        found.best("speed")

@@ -18,9 +18,6 @@ from costmodel.targets.load import list_targets, load_target
 from costmodel.targets.quantity import Interval, Quantity
 from costmodel.targets.spec import Target
 
-#: Resources over which the mean share of a device is limited, where it has them.
-MEAN_OF = ("bram18", "uram", "dsp")
-
 
 def usable(target: Target) -> dict[str, float]:
     """What timing closure leaves of each resource."""

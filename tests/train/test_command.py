@@ -179,9 +179,10 @@ def test_a_finished_run_is_reported_and_not_repeated(quick: Path, capsys: pytest
     assert main(arguments(quick, "--validation")) == 0
     first = capsys.readouterr().out
     assert "on the validation images" in first
-    before = time.monotonic()
-    assert main(arguments(quick, "--validation")) == 0
-    assert capsys.readouterr().out == first and time.monotonic() - before < 2
+    written = {path: path.stat().st_mtime_ns for path in (quick.parent / "runs").rglob("*.safetensors")}
+    assert written and main(arguments(quick, "--validation")) == 0
+    assert capsys.readouterr().out == first
+    assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
 @pytest.mark.parametrize(
@@ -248,8 +249,6 @@ def test_two_processes_never_train_in_one_folder(quick: Path, capsys: pytest.Cap
 
 def test_out_of_the_box_digits_reach_95_percent(tmp_path: Path) -> None:
     """The command of the README, whole: two steps of thirty epochs."""
-    began = time.process_time()
     assert main(["train", "abbnn", "--data", "digits", "--out", str(tmp_path), "--quiet"]) == 0
     accuracy = json.loads((tmp_path / "abbnn-reactnet6-digits-digits-s0" / "result.json").read_text())["result"]
     assert accuracy["accuracy"] >= 0.95 and accuracy["held_out"] == "test"
-    assert time.process_time() - began < 120

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 
 import pytest
@@ -257,16 +256,6 @@ def test_a_network_without_products_is_priced_too() -> None:
     assert bill.total("tops").value == 0
     assert bill.total("energy_J").value == 0
     assert bill.total("tops_per_watt").value == 0
-
-
-def test_a_second_target_on_the_same_ledger_takes_milliseconds() -> None:
-    targets = [load_target(name) for name in TECHNOLOGIES]
-    times = []
-    for target in targets * 3:
-        start = time.process_time()
-        estimate(NETWORK, target)
-        times.append(time.process_time() - start)
-    assert min(times[len(targets) :]) < 0.005
 
 
 def signs(c_in: int, c_out: int, first: bool = True) -> Ledger:

@@ -5,12 +5,14 @@
 >>> figures.trade_off(front, "seconds_per_image", "energy_J", engine="plotly").show()
 
 ``engine`` is ``matplotlib`` (a :class:`matplotlib.figure.Figure`, for papers; needs the extra ``reports``) or
-``plotly`` (a :class:`plotly.graph_objects.Figure`, for notebooks and pages; needs ``dashboard``).
+``plotly`` (a :class:`plotly.graph_objects.Figure`, for pages that react; needs ``dashboard``). A notebook shows both.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import CostmodelError, MissingExtraError, name_of
@@ -113,7 +115,7 @@ def trade_off(
         return _plotly(drawn(info, _light(), x_log=x_log, y_log=y_log))
     from costmodel.views.plots.draw import trade_off_figure
 
-    return trade_off_figure(info, x_log=x_log, y_log=y_log)
+    return _displayed(trade_off_figure(info, x_log=x_log, y_log=y_log))
 
 
 def roofline(estimate: Estimate, *, engine: str = "matplotlib") -> Figure:
@@ -127,7 +129,7 @@ def roofline(estimate: Estimate, *, engine: str = "matplotlib") -> Figure:
         return _plotly(_roofline(info))
     from costmodel.views.plots.draw import roofline_figure
 
-    return roofline_figure(info)
+    return _displayed(roofline_figure(info))
 
 
 def _roofline(info: RooflineInfo) -> dict[str, Any]:
@@ -176,7 +178,19 @@ def _paper(info: Any, form: Any, order: tuple[int, ...] = ()) -> Figure:
             axes.set_position((box.x0, box.y0 + LABEL, box.width, box.height - LABEL))
             axes.set_xlabel("layer, in order of execution")
         made.draw_without_rendering()  # ticks take their style when they are first drawn
-        return made
+        return _displayed(made)
+
+
+def _displayed(figure: Figure) -> Figure:
+    """The figure, which a notebook shows: matplotlib's own are shown only where pyplot made them."""
+    figure._repr_svg_ = partial(_svg, figure)
+    return figure
+
+
+def _svg(figure: Figure) -> str:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
 
 
 def _plotly(figure: dict[str, Any]) -> Figure:

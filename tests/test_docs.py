@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -12,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from costmodel.cli.main import VERBS, load, verb_parser
+from tools import notebooks
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-#: Pages whose code and commands are run from top to bottom in one folder.
-RUN = ["index.md", "concepts.md", *(f"tutorials/{p.name}" for p in sorted((ROOT / "docs/tutorials").glob("*.md")))]
+#: Pages whose code and commands are run from top to bottom in one folder, as the notebooks are.
+RUN = ["index.md", "concepts.md"]
+NOTEBOOKS = notebooks.notebooks()
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 #: Words that stand for something of the reader's.
@@ -28,6 +31,11 @@ NEEDS = re.compile(
     r"\./|net\.onnx|timm|cache --clear|--target all|cifar|"
     r"folding\.json|cnv\.json|old\.json|\.deployed|tokens=|report|calibrate|SPACE|space\.yaml|imagenet"
 )
+
+
+def text_of(page: Path) -> str:
+    """A page as Markdown."""
+    return notebooks.source(notebooks.read(page)) if page.suffix == ".ipynb" else page.read_text(encoding="utf-8")
 
 
 def commands(text: str) -> list[str]:
@@ -46,7 +54,8 @@ def examples() -> list[str]:
     return [re.split(r"\s{2,}", line)[0] for line in lines]
 
 
-SHOWN = sorted({c for page in (README, *DOCS) for c in commands(page.read_text(encoding="utf-8"))} | set(examples()))
+PAGES = (README, *DOCS, *NOTEBOOKS)
+SHOWN = sorted({c for page in PAGES for c in commands(text_of(page))} | set(examples()))
 
 
 @pytest.mark.parametrize("command", [c for c in SHOWN if not re.search(r"\.\.\.|\[", c)])
@@ -57,18 +66,18 @@ def test_every_command_of_docs_and_help_parses(command: str) -> None:
         verb_parser(verb, load(verb)).parse_intermixed_args(arguments)
 
 
-@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_of_a_page_lead_to_files(page: Path) -> None:
     made = ("reference/", "gallery/")
-    for target in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+    for target in LINK.findall(CODE.sub("", text_of(page))):
         path = os.path.relpath(page.parent / target, ROOT / "docs")
         assert path.startswith(made) or (page.parent / target).exists(), target
 
 
 def test_every_page_is_in_the_site() -> None:
     listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    for page in DOCS:
-        assert page.relative_to(ROOT / "docs").as_posix() in listed
+    for page in (*DOCS, *NOTEBOOKS):
+        assert page.relative_to(ROOT / "docs").with_suffix(".md").as_posix() in listed
 
 
 def test_the_reference_names_every_command_option_verb_metric_and_kind() -> None:
@@ -91,7 +100,7 @@ def test_the_reference_names_every_command_option_verb_metric_and_kind() -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
-def test_a_tutorial_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
+def test_a_page_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     python = ""
     for kind, body in CODE.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
@@ -108,6 +117,21 @@ def test_a_tutorial_runs_as_it_is_printed(page: str, tmp_path: Path) -> None:
                 words = [sys.executable, "-m", *shlex.split(command)]
                 done = subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
                 assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_tutorial_is_kept_without_outputs(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text == notebooks.stripped(json.loads(text), path.stem), "strip it: python -m tools.notebooks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_tutorial_runs(path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ipykernel", reason="pip install '.[docs]'")
+    pytest.importorskip("nbclient", reason="pip install '.[docs]'")
+    made = notebooks.run(path, tmp_path)
+    assert any(cell.get("outputs") for cell in made["cells"])
 
 
 @pytest.mark.slow

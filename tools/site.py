@@ -1,6 +1,7 @@
 """What the documentation site does not keep by hand: its reference pages and the pictures of its gallery.
 
-A hook of mkdocs (``mkdocs.yml``): ``make docs`` builds the site, checks its links, and fails where one leads nowhere.
+A hook of mkdocs (``mkdocs.yml``): ``make docs`` runs the tutorials, builds the site, checks its links, and fails where
+a cell of a tutorial fails or a link leads nowhere.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tools import notebooks
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -30,7 +33,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, path, content=text))
     for path, picture in pictures():
         files.append(File.generated(config, path, content=picture))
+    for path in notebooks.notebooks():
+        text, drawn = notebooks.page(path)
+        files.append(File.generated(config, f"tutorials/{path.stem}.md", content=text))
+        for name, svg in drawn.items():
+            files.append(File.generated(config, f"tutorials/{name}", content=svg))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """In the repository, tutorials are notebooks; here, pages."""
+    return notebooks.linked(markdown)
 
 
 def pages() -> dict[str, str]:

@@ -246,7 +246,7 @@ def _figures(network: Network, asked: str, given: Sequence[Accuracy], place: str
     data = dataset(asked) or _data(network.model, known, place)
     figures = [
         Figure(a.top1, a.kind, a.epochs, a.source, tuple((k, v) for k, v in sorted(a.options.items()) if k in CHANGING))
-        for a in sorted(known, key=lambda a: -_epochs(a.epochs))
+        for a in sorted(known, key=lambda a: (a not in given, -_epochs(a.epochs)))  # the user's own first
         if a.data == data
     ]
     return data, figures

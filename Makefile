@@ -9,7 +9,7 @@
 #   make data                                   what is derived from the sources and out of date, made again
 #   make data-check                             what is out of date, and by which change
 #   make mutants                                do the tests catch faults that are made on purpose?
-#   make docs                                   the documentation site, in build/site, its links checked
+#   make docs                                   the documentation site, in build/site: tutorials run, links checked
 #   make reports [OUT=build/reports]            reports of the shipped reference results, as PDF
 
 PYTHON    ?= python3
@@ -44,9 +44,9 @@ reports: $(VENV)/.installed-test
 	@$(REPORT) --target fpga --target arm --target asic -o $(OUT)/targets.pdf
 	@$(REPORT) --kind validation -o $(OUT)/validation.pdf
 
-# Strict: a link that leads nowhere is an error.
-docs: $(VENV)/.installed-test
-	@$(PIP) '.[docs]'
+# Strict: a cell of a tutorial that fails, or a link that leads nowhere, is an error.
+docs: $(VENV)/.installed
+	@$(PIP) --editable '.[docs]'
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "build/site/index.html"
 

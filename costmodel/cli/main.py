@@ -50,6 +50,10 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a tool whose reader
 INTERRUPTED = 130  # 128 + SIGINT
 #: Environment variable that lets what is not bad input through, with its traceback.
 DEBUG = "COSTMODEL_DEBUG"
+NO_TORCH = (
+    "torch is not installed: pip install torch. On Linux without a GPU, add --index-url "
+    "https://download.pytorch.org/whl/cpu for the build without CUDA, which is much smaller"
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,6 +102,8 @@ def _run(arguments: list[str]) -> int:
             raise  # --help, --version
         return _fail(f"the program was left with exit status {end.code!r}")
     except BaseException as error:  # a fault of this program: one line, and where it is on request
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            return _fail(NO_TORCH, error=error)
         import traceback
 
         frame = traceback.extract_tb(error.__traceback__)[-1]

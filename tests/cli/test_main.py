@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,12 @@ def test_a_wrong_command_line_is_answered_in_one_line(
     assert cli.main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_without_torch_the_error_says_how_to_get_it(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from costmodel.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", code, "profile", "tfc-w1a1"]
+    surroundings = {**os.environ, "COSTMODEL_CACHE": str(tmp_path)}
+    done = subprocess.run(words, capture_output=True, text=True, env=surroundings)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "pip install torch" in done.stderr and "whl/cpu" in done.stderr

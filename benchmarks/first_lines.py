@@ -1,10 +1,14 @@
-"""What each counter tells in its first 25 lines: torchinfo, fvcore, ptflops and costmodel on the same three networks.
+"""What each counter tells in its first 25 lines: torchinfo, fvcore, ptflops, larq and costmodel on the same networks.
 
-``python benchmarks/first_lines.py`` writes docs/other_counters.md. Each tool is asked as its own documentation asks it.
+    python benchmarks/first_lines.py --larq PYTHON
+
+writes docs/other_counters.md. Each tool is asked as its own documentation asks it. ``PYTHON`` is that of an environment
+with larq, which needs TensorFlow (``benchmarks/larq_summary.py`` says how it is made).
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -24,7 +28,7 @@ HEAD = """\
 # Other counters
 
 What each tool tells in its first {lines} lines about the same three networks, asked as its own documentation asks it.
-Lines are cut at {width} characters. Made by `python benchmarks/first_lines.py`.
+Lines are cut at {width} characters. Made by `python benchmarks/first_lines.py --larq PYTHON`.
 
 | | binary operations | shifts | what folds away | size of binary weights | hardware | intervals, sources |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -34,9 +38,9 @@ Lines are cut at {width} characters. Made by `python benchmarks/first_lines.py`.
 | larq's `summary` | MACs by bit width | no | no | packed | no | no |
 | costmodel | XNOR, popcount | three kinds | yes, each proved | packed | yes | yes |
 
-larq's `models.summary` is for Keras layers of its own, and so cannot read these networks. As documented
-([larq.dev](https://docs.larq.dev/larq/api/models/)) it lists for each layer its input and kernel precision, outputs,
-parameters by bit width, memory, and multiply-accumulates by bit width; `--convention larq` counts by its rule.
+larq's [`models.summary`](https://docs.larq.dev/larq/api/models/) is for Keras layers of its own and cannot read these
+networks: they are written down once more in its layers (`benchmarks/larq_summary.py`), where an A&B block has no mask
+and no powers of two. It tells products of one bit from others; they are those of `--convention larq`.
 
 A network that binarises inside of `forward` multiplies real numbers in PyTorch: whoever counts calls of `conv2d` sees a
 real convolution.
@@ -73,6 +77,14 @@ def ours(name: str) -> str:
     return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=surroundings).stdout
 
 
+def larq(python: str, name: str) -> tuple[str, str]:
+    """The version of larq in another environment, and what it prints about the network of that name."""
+    code = "from importlib.metadata import version; print(version('larq'))"
+    words = [[python, "-c", code], [python, str(Path(__file__).with_name("larq_summary.py")), name]]
+    number, summary = (subprocess.run(w, capture_output=True, encoding="utf-8", check=True).stdout for w in words)
+    return f"larq {number.strip()}", summary
+
+
 def first(text: str) -> str:
     """The first lines, cut where they are too long."""
     lines = [line.rstrip()[:WIDTH] for line in text.strip("\n").splitlines()]
@@ -81,6 +93,9 @@ def first(text: str) -> str:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--larq", metavar="PYTHON", required=True, help="the Python of an environment that has larq")
+    args = parser.parse_args()
     import torch
 
     import costmodel
@@ -95,6 +110,8 @@ def main() -> None:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
                 warnings.simplefilter("ignore")
                 answers[f"{counter} {version(counter)}"] = ask(model, inputs)
+        counter, summary = larq(args.larq, name)
+        answers[counter] = summary
         answers["costmodel"] = ours(name)
         for counter, text in answers.items():
             opened = "+" if counter == "costmodel" else ""

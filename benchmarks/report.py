@@ -2,9 +2,9 @@
 
     python benchmarks/report.py [--repeats 7]
 
-The report is of two networks on three targets. It is made once to fill a store of its own, then `--repeats` times in
-each format. The bar is 5 s for the PDF. Next to it stands what importing matplotlib and drawing nothing costs on this
-machine at this moment, as a yard-stick for its speed.
+The report is of two networks on three targets. It is made once to fill a store of its own (ledgers, estimates and
+figures), then `--repeats` times in each format. The bar is 5 s for the PDF. Next to it stands what importing matplotlib
+and drawing nothing costs on this machine at this moment, as a yard-stick for its speed.
 """
 
 from __future__ import annotations

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from costmodel.errors import CostmodelError, MissingExtraError
 from costmodel.files import atomic_write
 from costmodel.reports.content.blocks import Document
+
+if TYPE_CHECKING:
+    from costmodel.reports.figures.draw import Draw
 
 Format = Literal["pdf", "html", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -58,43 +60,54 @@ def check(path: str | os.PathLike[str], format: Format) -> None:
         raise CostmodelError(f"cannot write {final}: {error.strerror or error}. Give a writable path.") from error
 
 
-def render(document: Document, format: Format, paper: Paper = "a4") -> bytes:
-    """The bytes of the file; Markdown carries its figures inside of it."""
-    return _RENDERERS[format](document, paper)
+def render(document: Document, format: Format, paper: Paper = "a4", *, keep: bool = True) -> bytes:
+    """The bytes of the file; ``keep`` takes figures from the store and puts them there."""
+    if format == "latex":
+        from costmodel.reports.render.latex import latex
 
+        return latex(document).encode()
+    if format == "markdown":
+        from costmodel.reports.render.markdown import markdown
 
-def write(document: Document, path: str | os.PathLike[str], format: Format, paper: Paper = "a4") -> Path:
-    """Render, then write; ``path`` is what it was before if either fails."""
-    return atomic_write(path, render(document, format, paper))
+        return markdown(document).encode()
+    if format == "html":
+        from costmodel.reports.render.html import html
 
-
-def _pdf(document: Document, paper: Paper) -> bytes:
+        return html(document, _draw(keep)).encode()
     from costmodel.reports.render.pdf import pdf
 
-    return pdf(document, paper)
+    return pdf(document, paper, _draw(keep))
 
 
-def _html(document: Document, paper: Paper) -> bytes:
-    from costmodel.reports.render.html import html
+def write(
+    document: Document, path: str | os.PathLike[str], format: Format, paper: Paper = "a4", *, keep: bool = True
+) -> Path:
+    """Render, then write; ``path`` is what it was before if either fails.
 
-    return html(document).encode()
+    Markdown has a folder of figures next to it, ``NAME_files``, which is written first.
+    """
+    if format != "markdown":
+        return atomic_write(path, render(document, format, paper, keep=keep))
+    from costmodel.reports.render.markdown import files, markdown
+
+    final = Path(path)
+    figures = files(document, _draw(keep))
+    folder = final.with_name(f"{final.stem}_files")
+    text = markdown(document, folder.name).encode()
+    if figures:
+        if folder.exists() and not folder.is_dir():
+            raise CostmodelError(f"cannot write the figures of {final}: {folder} is no folder. Move it, or rename -o.")
+        folder.mkdir(exist_ok=True)
+    for name, data in figures.items():
+        atomic_write(folder / name, data)
+    return atomic_write(final, text)
 
 
-def _markdown(document: Document, paper: Paper) -> bytes:
-    from costmodel.reports.render.markdown import markdown
+def _draw(keep: bool) -> Draw:
+    if keep:
+        from costmodel.reports.figures.kept import svg
 
-    return markdown(document).encode()
+        return svg
+    from costmodel.reports.figures.draw import svg as anew
 
-
-def _latex(document: Document, paper: Paper) -> bytes:
-    from costmodel.reports.render.latex import latex
-
-    return latex(document).encode()
-
-
-_RENDERERS: dict[str, Callable[[Document, Paper], bytes]] = {
-    "pdf": _pdf,
-    "html": _html,
-    "markdown": _markdown,
-    "latex": _latex,
-}
+    return anew

@@ -7,7 +7,7 @@ import costmodel
 from costmodel.explore.front import read_front
 from costmodel.ledger.conventions import convention
 from costmodel.ledger.published import figures as published_figures
-from costmodel.targets import load_target
+from costmodel.targets import load_target, options_of
 from costmodel.targets.uncertainty import probability_cheaper
 from costmodel.train.given import read_accuracies
 from costmodel.train.records import accuracies
@@ -21,6 +21,7 @@ __all__ = [
     "costmodel",
     "load_target",
     "metadata",
+    "options_of",
     "permutations",
     "probability_cheaper",
     "published_figures",

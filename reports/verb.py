@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodel.errors import CostmodelError, name_of
+from costmodel.ledger.ledger import level_of
 from costmodel.reports import make, request
 from costmodel.reports.content.compose import KINDS, document
 from costmodel.reports.content.subject import gather
@@ -28,6 +29,7 @@ def report(
     arguments: Mapping[str, Mapping[str, Any]] | None = None,
     trained: bool = False,
     seed: int = 0,
+    level: str = "deployed",
     rivals: bool = True,
     accuracies: Sequence[str] = (),
     use_cache: bool = True,
@@ -50,6 +52,8 @@ def report(
         YYYY-MM-DD (default: ``SOURCE_DATE_EPOCH``, or today). The same input and date give the same bytes.
     ``checkpoints``, ``arguments``
         By network: its file of weights, the arguments of its factory.
+    ``level``
+        What is counted and priced: ``deployed``, or ``as_written``.
     ``rivals``
         Whether other published networks are in the trade-off.
     ``options``
@@ -71,11 +75,15 @@ def report(
     chosen = request.kind_of(wanted, names, on, sweeps)
     from costmodel.collector import without_collector
 
-    said = given if given is not None else _given(on, inputs, checkpoints, arguments, sweeps, accuracies, seed, options)
+    said = (
+        given
+        if given is not None
+        else _given(on, inputs, checkpoints, arguments, sweeps, accuracies, seed, level, options)
+    )
     with without_collector():
         subject = gather(
             names, on, inputs=list(inputs), checkpoints=dict(checkpoints or {}), arguments=dict(arguments or {}),
-            trained=trained, seed=seed, options=options,
+            trained=trained, seed=seed, options=options, level=level_of(level),
             command=request.command(chosen, form, day, models=names, given=said, rivals=rivals, paper=sheet),
             fronts=list(sweeps), rivals=rivals, accuracy_files=list(accuracies),
             kinds=("counts", "arm", "fpga", "asic") if chosen == "validation" and not on else (),
@@ -83,7 +91,7 @@ def report(
         )  # fmt: skip
         if announce:
             announce("drawing and typesetting")
-        return make.write(document(subject, chosen, day), path, form, sheet)
+        return make.write(document(subject, chosen, day), path, form, sheet, keep=use_cache)
 
 
 def _given(
@@ -94,6 +102,7 @@ def _given(
     sweeps: Sequence[str],
     accuracies: Sequence[str],
     seed: int,
+    level: str,
     options: Mapping[str, Any],
 ) -> dict[str, list[str]]:
     """The arguments as the command line takes them, by flag."""
@@ -106,4 +115,5 @@ def _given(
         "--target": list(targets), "--set": [f"{name}={value}" for name, value in options.items()],
         "--sweep": list(sweeps), "--accuracies": list(accuracies),
     }  # fmt: skip
-    return made | ({"--seed": [str(seed)]} if seed else {})
+    made |= {"--seed": [str(seed)]} if seed else {}
+    return made | ({} if level_of(level) == "deployed" else {"--level": ["as-written"]})

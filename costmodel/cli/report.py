@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network(parser)
     options.add_hardware(parser)
     group = parser.add_argument_group("the report")
-    options.add(group, "--sweep", "--accuracies")
+    options.add(group, "--level", "--sweep", "--accuracies")
     group.add_argument("--kind", choices=KINDS, help="default: by what is given")
     group.add_argument("--no-rivals", action="store_true", help="leave other published networks out of the trade-off")
     group = parser.add_argument_group("output")
@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
             args.output, networks, options.targets(args), kind=args.kind, sweeps=args.sweep, format=args.format,
             paper=args.paper, date=args.date, inputs=args.input, checkpoints=options.checkpoints(args, networks),
             arguments=options.arguments(args, networks), trained=args.trained, seed=args.seed,
-            rivals=not args.no_rivals, accuracies=args.accuracies, use_cache=not args.no_cache, announce=announce,
-            given=_given(args), **settings,
+            level=args.level, rivals=not args.no_rivals, accuracies=args.accuracies, use_cache=not args.no_cache,
+            announce=announce, given=_given(args), **settings,
         )  # fmt: skip
     print(f"wrote {path}", file=sys.stderr)
     return 0
@@ -66,4 +66,5 @@ def _given(args: argparse.Namespace) -> dict[str, list[str]]:
     given |= {flag: [str(value)] for flag, value in flags if value}
     given |= {"--scale": [args.scale]} if args.scale != "exact" else {}
     given |= {"--seed": [str(args.seed)]} if args.seed else {}
+    given |= {"--level": [args.level]} if args.level != "deployed" else {}
     return given

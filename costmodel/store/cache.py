@@ -1,4 +1,4 @@
-"""Profiles and estimates on disk, found again without importing torch or numpy and never served stale.
+"""Profiles, estimates and figures on disk, found again without importing torch or numpy and never served stale.
 
 An entry is found by a key over everything known beforehand that can change the answer: what the user asked for, the
 sources of the tracer, of the zoo and of the hardware models, the versions of Python and torch. The files that were seen
@@ -110,7 +110,23 @@ class Validation:
         return _hash({"validation": self.kind, "costmodel": parts})
 
 
-Question: TypeAlias = Request | Pricing | Validation
+@dataclass(frozen=True)
+class Drawing:
+    """All that decides how a figure looks: its data as text, the sources that draw it, and a file of the library that
+    says its version."""
+
+    name: str
+    data: str
+    sources: tuple[Path, ...]
+    version: Path
+
+    def key(self) -> str:
+        """sha256 over the data and all that draws it."""
+        version = _digest(self.version) if self.version.is_file() else ""
+        return _hash({"drawing": self.name, "data": self.data, "by": [_digests(*self.sources), version]})
+
+
+Question: TypeAlias = Request | Pricing | Validation | Drawing
 
 
 class Entry(msgspec.Struct):

@@ -73,19 +73,24 @@ def _joined(branch: Branch, above: tuple[str, ...] = ()) -> Branch:
     return replace(branch, path=path, children={child.path[-1]: child for child in children})
 
 
-def folded(branch: Branch, key: Callable[[Layer], Hashable], above: tuple[str, ...] = ()) -> Branch:
-    """The same tree with siblings in a row that are alike in one place: ``1-3``.
+def folded(
+    branch: Branch, key: Callable[[Layer], Hashable], above: tuple[str, ...] = (), *, apart: bool = False
+) -> Branch:
+    """The same tree with siblings in a row that are alike in one place: ``1-3``; with others between them: ``1,3,5``,
+    if ``apart``.
 
     Alike are those whose names differ in a number alone, and whose layers have the same ``key`` in the same places.
     """
     path = (*above, branch.path[-1]) if branch.path else ()
-    groups: list[list[Branch]] = []
+    groups: list[tuple[Hashable, list[Branch]]] = []
     for child in branch.children.values():
-        if groups and _signature(groups[-1][0], key) == _signature(child, key):
-            groups[-1].append(child)
+        signature = _signature(child, key)
+        found = [group for known, group in (groups if apart else groups[-1:]) if known == signature]
+        if found:
+            found[0].append(child)
         else:
-            groups.append([child])
-    children = [folded(_merged(group), key, path) for group in groups]
+            groups.append((signature, [child]))
+    children = [folded(_merged(group), key, path, apart=apart) for _, group in groups]
     return replace(branch, path=path, children={child.path[-1]: child for child in children})
 
 
@@ -103,9 +108,17 @@ def _merged(group: list[Branch]) -> Branch:
     for name, child in children.items():
         children[name] = replace(child, path=(*child.path[:-1], name), times=1)
     layers = [index for each in group for index in each.layers]
-    ends = zip(re.split(r"(\d+)", first.path[-1]), re.split(r"(\d+)", last.path[-1]), strict=True)
-    name = "".join(a if a == b else f"{a}-{b}" for a, b in ends)
+    pieces = zip(*(re.split(r"(\d+)", each.path[-1]) for each in group), strict=True)
+    name = "".join(map(_range, pieces))
     return replace(first, path=(*first.path[:-1], name), layers=layers, children=children, times=len(group))
+
+
+def _range(parts: tuple[str, ...]) -> str:
+    """The same piece of several names as one: ``1-3``, or ``1,3,5``."""
+    if len(set(parts)) == 1:
+        return parts[0]
+    row = [int(part) for part in parts]
+    return f"{row[0]}-{row[-1]}" if row == list(range(row[0], row[-1] + 1)) else ",".join(parts)
 
 
 def place(layer: Layer) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
-"""The first page: the answer in three sentences, and the table that it is read from."""
+"""The first page: the answer in a small table, and the larger one that it is read from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 from costmodel.graph.vocabulary import Kind
 from costmodel.ledger.conventions import convention
@@ -11,7 +13,7 @@ from costmodel.metrics import headlines
 from costmodel.reports.content import cells
 from costmodel.reports.content.bibliography import cite
 from costmodel.reports.content.blocks import Block, Items, Paragraph, Table, literal, section
-from costmodel.reports.content.sentences import sentences
+from costmodel.reports.content.sentences import DECIDED, EACH, certainty, decisive
 from costmodel.reports.content.subject import Hardware, Network, Subject
 from costmodel.views import numbers
 from costmodel.views.statements import hidden_multiplications
@@ -32,13 +34,81 @@ OPERATIONS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
 
 def answer(subject: Subject) -> list[Block]:
     """The first page below the title."""
-    blocks: list[Block] = [Paragraph(" ".join(sentences(subject)), "answer")]
-    blocks += [
+    said = [
         Paragraph(f"{literal(n.name)}: {literal(said)}", "note")
         for n in subject.networks
-        if (said := hidden_multiplications(n.profile))
+        if subject.level == "deployed" and (said := hidden_multiplications(n.profile))
     ]
-    return [*blocks, *headline(subject)]
+    return [lead(subject), *said, *headline(subject)]
+
+
+def lead(subject: Subject) -> Table:
+    """The answer as a small table: multiplications, the decisive metric of each target, and which network needs least.
+
+    Of more than :data:`EACH` networks the ends.
+    """
+    nets, many = subject.networks, len(subject.networks) > EACH
+    rows: list[Row] = []
+    api = [
+        f"[n.{subject.level}.total('mul') for n in nets]",
+        "[convention('paper-abbnn').count(n).total for n in nets]",
+    ]
+
+    def add(title: str, made: Sequence[cells.Cell | None], last: cells.Cell) -> None:
+        if many:
+            known = sorted((c.values[0], i) for i, c in enumerate(made) if c is not None and c.values)
+            ends = [known[0], known[-1]] if known else []
+            shown = [replace(c, text=f"{c.text} ({literal(nets[i].name)})") for _, i in ends if (c := made[i])]
+            rows.append(Row([cells.Cell(title), *(shown or [cells.EMPTY] * 2)]))
+        else:
+            rows.append(Row([cells.Cell(title), *(c or cells.EMPTY for c in made), last]))
+
+    strict = [n.ledger.total("mul") for n in nets]
+    by_paper = [convention("paper-abbnn").count(n.profile).total for n in nets]
+    add("**Multiplications, strict**", [cells.count(v) for v in strict], _fewer(subject, strict))
+    add("… as the A&B BNN paper counts", [cells.count(v) for v in by_paper], _fewer(subject, by_paper))
+    for j, hardware in enumerate(subject.hardware):
+        metric = decisive(hardware)
+        totals = [e.total(metric) if metric and metric in e.metrics() else None for e in hardware.estimates]
+        if not any(totals):
+            continue
+        shown = [None if v is None else cells.interval(metric, v) for v in totals]
+        last = shown[0][1] if len(nets) == 1 and shown[0] else _cheaper(hardware, metric)
+        add(f"{title_of(metric)} on {literal(hardware.target.name)}", [pair and pair[0] for pair in shown], last)
+        among = f"[e for e in t{j + 1} if {metric!r} in e.metrics()]"
+        api.append(f"[e.total({metric!r}) for e in {among}]")
+        if len(nets) > 1:
+            api.append(f"[probability_cheaper(a, b, {metric!r}) for a, b in permutations({among}, 2)]")
+    columns = [cells.column("", "left", prose=True)]
+    columns += [cells.column(name) for name in ("Least", "Most")] if many else grid(nets, False)
+    if not many:
+        columns.append(cells.column("Interval" if len(nets) == 1 else "Which needs least", "left", prose=len(nets) > 1))
+    notes = []
+    if len(nets) > 1 and not many and subject.hardware:
+        notes = ["In brackets how sure that is under the bounds of the constants that both share."]
+    if not subject.hardware:
+        notes = ["Counts are exact: they carry no interval."]
+    return Table("tab-lead", "The answer.", Grid("lead", "", columns, rows, notes=notes), tuple(api), lead=True)
+
+
+def _fewer(subject: Subject, values: Sequence[int | Fraction]) -> cells.Cell:
+    """The network that has the least of a count, where one has."""
+    least = [i for i, v in enumerate(values) if v == min(values)]
+    alone = len(least) == 1 and len(values) > 1
+    return cells.text(subject.networks[least[0]].name) if alone else cells.EMPTY
+
+
+def _cheaper(hardware: Hardware, metric: str) -> cells.Cell:
+    """The network that costs least, and with what probability less than the next, where they are told apart."""
+    from costmodel.targets.uncertainty import probability_cheaper
+
+    priced = sorted((e for e in hardware.estimates if metric in e.metrics()), key=lambda e: e.total(metric).value)
+    if len(priced) < 2:
+        return cells.EMPTY
+    p = probability_cheaper(priced[0], priced[1], metric)
+    if p < DECIDED:
+        return cells.Cell("not told apart", (p,))
+    return cells.Cell(f"{literal(priced[0].network)} ({certainty(p)})", (p,))
 
 
 def headline(subject: Subject) -> list[Block]:
@@ -51,14 +121,14 @@ def headline(subject: Subject) -> list[Block]:
         if any(cell.text for cell in made):
             rows.append(Row([cells.Cell(title), *spread([(cell, cells.EMPTY) for cell in made], priced)], style))
 
-    add("Multiplications, strict", [cells.count(n.profile.deployed.total("mul")) for n in nets], "bold")
+    add("Multiplications, strict", [cells.count(n.ledger.total("mul")) for n in nets], "bold")
     by_paper = [convention("paper-abbnn").count(n.profile).total for n in nets]
     add("Multiplications, as the A&B BNN paper counts", list(map(cells.count, by_paper)))
     for title, kinds in OPERATIONS:
-        add(title, [_nonzero(n.profile.deployed.total(*kinds)) for n in nets])
+        add(title, [_nonzero(n.ledger.total(*kinds)) for n in nets])
     by_ops = [convention("ops64").count(n.profile).total for n in nets]
     add("OPs (real + one-bit products / 64)", list(map(cells.count, by_ops)))
-    add("Weights and parameters", [cells.bits(n.profile.deployed.weight_bits()) for n in nets])
+    add("Weights and parameters", [cells.bits(n.ledger.weight_bits()) for n in nets])
     add("Top-1 accuracy, best known", [_accuracy(n) for n in nets])
     for hardware in subject.hardware:
         rows.append(Row([_place(hardware), *spread([(cells.EMPTY, cells.EMPTY)] * len(nets))], "title"))
@@ -69,12 +139,12 @@ def headline(subject: Subject) -> list[Block]:
                 rows.append(Row([cells.Cell(f"  {title_of(metric)}"), *spread(pairs)]))
         add("  Fits", [cells.Cell("yes" if e.fits else "**no**") for e in hardware.estimates])
     counted = [("mul",), *(kinds for _, kinds in OPERATIONS)]
-    api = [f"[n.deployed.total({', '.join(map(repr, kinds))}) for n in nets]" for kinds in counted]
+    api = [f"[n.{subject.level}.total({', '.join(map(repr, kinds))}) for n in nets]" for kinds in counted]
     api += [f"[convention({c!r}).count(n).total for n in nets]" for c in ("paper-abbnn", "ops64")]
-    api += ["[n.deployed.weight_bits() for n in nets]"]
+    api += [f"[n.{subject.level}.weight_bits() for n in nets]"]
     api += [subject.accuracies_of(net) for net in nets if net.best]
     api += [f"[e.totals() for e in t{j + 1}]" for j, _ in enumerate(subject.hardware)]
-    notes = ["Strict counts every multiplication that deployed inference executes."]
+    notes = [f"Strict counts every multiplication that {subject.words} executes."]
     if priced and len(nets) > BESIDE:
         notes[0] += " [[ref:tab-totals]] has the intervals."
     elif priced:
@@ -116,9 +186,7 @@ def spread(pairs: Sequence[tuple[cells.Cell, cells.Cell]], intervals: bool = Tru
 def multiplications(subject: Subject) -> list[Block]:
     """Which multiplications are left and why, and how printed figures differ."""
     nets = subject.networks
-    by_tag = [
-        {tag: n for (kind, tag), n in net.profile.deployed.by_kind_and_tag().items() if kind == "mul"} for net in nets
-    ]
+    by_tag = [{tag: n for (kind, tag), n in net.ledger.by_kind_and_tag().items() if kind == "mul"} for net in nets]
     tags = sorted({t for table in by_tag for t in table}, key=lambda t: (-max(table.get(t, 0) for table in by_tag), t))
     from costmodel.views.words import words
 
@@ -126,17 +194,17 @@ def multiplications(subject: Subject) -> list[Block]:
         Row([cells.Cell(words(t)), cells.Cell(f"`{t}`"), *(_nonzero(table.get(t, 0)) for table in by_tag)])
         for t in tags
     ]
-    totals = [cells.count(n.profile.deployed.total("mul")) for n in nets]
+    totals = [cells.count(n.ledger.total("mul")) for n in nets]
     columns = [
-        cells.column("Because of", "left", prose=True),
+        cells.column("What it is for", "left", prose=True),
         cells.column("Tag", "left"),
         *(cells.column(literal(n.name)) for n in nets),
     ]
-    api = ["[n.deployed.by_kind_and_tag() for n in nets]", "[n.deployed.total('mul') for n in nets]"]
+    api = [f"[n.{subject.level}.{what} for n in nets]" for what in ("by_kind_and_tag()", "total('mul')")]
     footer = [Row([cells.Cell("Total"), cells.EMPTY, *totals], "bold")]
     table = Table(
         "tab-mul",
-        "Multiplications of deployed inference, by what they are for.",
+        f"Multiplications of {subject.words}, by what they are for.",
         Grid("multiplications", "", columns, rows, footer),
         tuple(api),
     )

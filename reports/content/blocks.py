@@ -35,19 +35,22 @@ class Items:
     """A list of paragraphs with bullets."""
 
     texts: tuple[str, ...]
+    style: Literal["plain", "small"] = "plain"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A numbered table. ``grid`` holds the raw values, ``api`` the expressions that give each of them again.
 
-    An expression is Python in which the names ``costmodel`` and those of :mod:`costmodel.reports.names` are known.
+    An expression is Python in which the names ``costmodel`` and those of :mod:`costmodel.reports.names` are known; the
+    appendix lists them. ``lead`` marks the answer, which is set larger.
     """
 
     label: str
     caption: str
     grid: Grid
     api: tuple[str, ...]
+    lead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,11 @@ def check(document: Document) -> None:
                     wrong.append(f"the bibliography has no {span.text!r}")
     if wrong:
         raise CostmodelError("the report does not hold together: " + "; ".join(wrong))
+
+
+def below(blocks: Sequence[Block]) -> list[Block]:
+    """The same with every heading one level further down."""
+    return [Heading(b.text, b.level + 1) if isinstance(b, Heading) else b for b in blocks]
 
 
 def section(title: str, *blocks: Block | Sequence[Block] | None) -> list[Block]:

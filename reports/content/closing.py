@@ -1,4 +1,4 @@
-"""How the report is made again: command, versions, configuration, and the names in its expressions."""
+"""The appendix: how the report is made again, and where each of its numbers comes from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from costmodel.reports.content import cells
-from costmodel.reports.content.blocks import Bibliography, Block, Heading, Paragraph, Table, literal, section
+from costmodel.reports.content.blocks import Block, Figure, Items, Paragraph, Table, literal, section
 from costmodel.reports.content.subject import Subject
 from costmodel.views.table import Row
 from costmodel.views.table import Table as Grid
@@ -33,15 +33,24 @@ def reproduction(subject: Subject) -> list[Block]:
             Paragraph(literal(subject.command), "code"),
             made,
             _configuration(subject),
-            Heading("Names in the expressions", 2),
-            Paragraph(
-                "Below every table and figure stands the expression that gives its numbers. The names in it are:"
-            ),
-            *(Paragraph(literal(line), "code") for line in ["\n".join(subject.listing())]),
         ),
-        Heading("References"),
-        Bibliography(),
     ]
+
+
+def provenance(subject: Subject, blocks: Sequence[Block]) -> list[Block]:
+    """The expressions behind every table and figure of ``blocks``, and the names in them."""
+    said = [
+        f"[[ref:{b.label}]]: " + "; ".join(f"`{expression}`" for expression in b.api)
+        for b in blocks
+        if isinstance(b, (Table, Figure)) and b.api
+    ]
+    return section(
+        "Where the numbers come from",
+        Paragraph("Each number of this report is found again in Python. The names in the expressions are:"),
+        Paragraph(literal("\n".join(subject.listing())), "code"),
+        Paragraph("The numbers of each table and figure are in:"),
+        Items(tuple(said), "small"),
+    )
 
 
 def _configuration(subject: Subject) -> list[Block]:

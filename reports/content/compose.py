@@ -7,7 +7,16 @@ from typing import Literal, get_args
 
 from costmodel.reports.content import answer, closing, evidence, hardware, networks
 from costmodel.reports.content.bibliography import number
-from costmodel.reports.content.blocks import Block, Document, Paragraph, check, literal
+from costmodel.reports.content.blocks import (
+    Bibliography,
+    Block,
+    Document,
+    Heading,
+    Paragraph,
+    below,
+    check,
+    literal,
+)
 from costmodel.reports.content.sentences import join
 from costmodel.reports.content.subject import Subject
 
@@ -18,7 +27,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 def document(subject: Subject, kind: Kind, date: str) -> Document:
     """The report of one kind. ``date`` is ISO 8601. Raises :class:`CostmodelError` where a reference leads nowhere."""
     title, blocks = _KINDS[kind](subject)
-    blocks += closing.reproduction(subject)
+    behind = below(evidence.constants(subject)) if kind in ("network", "compare") and subject.hardware else []
+    behind += below(closing.reproduction(subject))
+    behind += below(closing.provenance(subject, [*blocks, *behind]))
+    blocks += [Heading("Appendix"), *behind, Heading("References"), Bibliography()]
     words = [n.name for n in subject.networks] + [h.target.name for h in subject.hardware]
     made = Document(title, _SUBTITLES[kind], date, tuple(blocks), ("costmodel", "binary neural networks", *words))
     made = number(made, closing.own_sources(subject))
@@ -30,7 +42,7 @@ def _network(subject: Subject) -> tuple[str, list[Block]]:
     blocks = [*answer.answer(subject), *answer.multiplications(subject), *hardware.accuracy(subject)]
     blocks += hardware.comparison(subject) or []
     blocks += networks.per_layer(subject) + hardware.energy(subject) + networks.traffic(subject)
-    blocks += networks.rewrites(subject) + evidence.validation(subject) + evidence.constants(subject)
+    blocks += networks.rewrites(subject) + (evidence.validation(subject) if subject.hardware else [])
     return _names(subject), blocks
 
 

@@ -15,6 +15,7 @@ from costmodel.validate import Report
 from costmodel.validate.figures import scatters
 from costmodel.validate.views import number
 from costmodel.views.bill import CONFIDENCE
+from costmodel.views.hardware import options
 from costmodel.views.table import Row
 from costmodel.views.table import Table as Grid
 
@@ -206,30 +207,22 @@ def all_constants(subject: Subject) -> list[Block]:
         blocks.append(Heading(literal(f"{target.name}: {target.title}"), 2))
         if target.description:
             blocks.append(Paragraph(literal(" ".join(target.description.split()))))
-        rows = [
-            Row(
-                [
-                    cells.text(n),
-                    cells.text(cells.plain(p.default)),
-                    cells.text("" if p.unit == "1" else p.unit),
-                    cells.text(p.description),
-                ]
-            )
-            for n, p in target.parameters.items()
-        ]
+        listed = options(target)
+        rows = [Row([cells.text(text) for text in listed.texts(row)]) for row in listed.rows]
         if rows:
             heads = [
-                cells.column("Choice", "left"),
+                cells.column("Option", "left"),
                 cells.column("Default"),
                 cells.column("Unit", "left"),
+                cells.column("Values", "left", prose=True),
                 cells.column("What it is", "left", prose=True),
             ]
             blocks.append(
                 Table(
                     f"tab-choices-{j}",
-                    f"Choices that {literal(target.name)} leaves to its user.",
+                    f"Options of {literal(target.name)}: what `--set` takes.",
                     Grid("choices", "", heads, rows),
-                    (f"load_target({hardware.given!r}).parameters",),
+                    (f"options_of(load_target({hardware.given!r}))",),
                 )
             )
         blocks.append(

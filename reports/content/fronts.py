@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from costmodel.explore.front import Front, Member
 from costmodel.metrics import maximised
@@ -20,7 +22,7 @@ from costmodel.views.table import Column, Row
 from costmodel.views.table import Table as Grid
 
 #: Members that a table lists, spread over the front; all are in the file.
-LISTED = 60
+LISTED = 40
 #: Members from which a figure shows more than the table.
 DRAWN = 3
 
@@ -93,23 +95,21 @@ def _front(index: int, front: Front, alone: bool) -> list[Block]:
     blocks.append(_members(index, front))
     if alone:
         blocks.append(Paragraph(f"{literal(front.guarantee[:1].upper() + front.guarantee[1:])}.", "note"))
-    best = dict.fromkeys((front.best(o).id, front.best(o).command) for o in front.objectives)
+    best: dict[str, list[str]] = {}
+    for o in front.objectives:
+        best.setdefault(front.best(o).command, []).append(numbers.metric_title(o))
     blocks += [
         Paragraph("The best design of each objective is made again by:"),
-        Items(tuple(f"design {number}: `{literal(command)}`" for number, command in best)),
+        Items(tuple(f"{join(titles)}: `{literal(command)}`" for command, titles in best.items())),
     ]
     return section(name_of(front)[:1].upper() + name_of(front)[1:], blocks)
 
 
 def _figure(index: int, front: Front) -> Figure:
+    named = _named(front)
     designs = [
-        Design(
-            str(m.id),
-            f"{m.network} on {m.target}",
-            f"{m.network} on {m.target}",
-            {o: Interval.exact(m.metrics[o]) for o in front.objectives},
-        )
-        for m in front.members
+        Design(str(m.id), name, name, {o: Interval.exact(m.metrics[o]) for o in front.objectives})
+        for m, name in zip(front.members, named, strict=True)
     ]
     pairs = list(pairwise(front.objectives))[:4]
     panels = tuple(Panel(scatter(designs, x, y), "trade-off", "") for x, y in pairs)
@@ -122,16 +122,20 @@ def _figure(index: int, front: Front) -> Figure:
     )
 
 
+def _named(front: Front) -> list[str]:
+    """What tells members apart in a figure: the network, and the target where the front has several."""
+    several = len({m.target for m in front.members}) > 1
+    return [f"{m.network} on {m.target}" if several else m.network for m in front.members]
+
+
 def _members(index: int, front: Front) -> Table:
     """The members, or so many of them, by the first objective; what all have in common is said in the caption."""
     order = sorted(front.members, key=lambda m: tuple(m.metrics[o] for o in front.objectives))
     step = max(1, -(-len(order) // LISTED))
     listed = order[::step]
     common, columns, made = _descriptions(front.members, listed)
-    rows: list[list[cells.Cell]] = [
-        [cells.Cell(str(m.id), (m.id,)), *words] for m, words in zip(listed, made, strict=True)
-    ]
-    heads = [cells.column("Design"), *columns]
+    rows: list[list[cells.Cell]] = [[cells.Cell(f"{i}"), *words] for i, words in enumerate(made, 1)]
+    heads = [cells.column("No."), *columns]
     for o in front.objectives:
         unit, amounts = cells.amounts(o, [m.metrics[o] for m in listed], digits=4)
         heads.append(cells.column(title_of(o) + (f" [{unit}]" if unit else "")))
@@ -157,7 +161,8 @@ def _descriptions(
     for title, of in (
         ("Network", lambda m: m.network),
         ("Target", lambda m: m.target),
-        ("Settings", lambda m: ", ".join(f"{k} {cells.plain(v)}" for k, v in m.settings.items())),
+        ("Settings", _settings),
+        ("PE×SIMD", lambda m: _folding(m.folding)),
     ):
         if len({of(m) for m in members}) == 1:
             common += [of(members[0])] if of(members[0]) else []
@@ -166,3 +171,34 @@ def _descriptions(
         for row, m in zip(shown, listed, strict=True):
             row.append(cells.text(of(m)))
     return common, columns, shown
+
+
+def _settings(member: Member) -> str:
+    """The options of a design, each in the unit that the target states: clock 150 MHz."""
+    units = _units(member.target)
+    said = []
+    for name, value in member.settings.items():
+        unit = units.get(name, "1")
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and unit != "1":
+            shown, (cell,) = cells.constants(unit, [float(value)])
+            said.append(f"{name} {cell.text} {shown}")
+        else:
+            said.append(f"{name} {cells.plain(value)}")
+    return ", ".join(said)
+
+
+@lru_cache
+def _units(target: str) -> dict[str, str]:
+    from costmodel.errors import CostmodelError
+    from costmodel.targets import load_target, options_of
+
+    try:
+        return {name: option.unit for name, option in options_of(load_target(target)).items()}
+    except CostmodelError:  # a file that is no longer there
+        return {}
+
+
+def _folding(folding: Mapping[str, Any] | None) -> str:
+    """The matrix units of a folding in their order, each as PE×SIMD."""
+    units = [unit for unit in (folding or {}).values() if isinstance(unit, Mapping) and "PE" in unit and "SIMD" in unit]
+    return " ".join(f"{unit['PE']}×{unit['SIMD']}" for unit in units)

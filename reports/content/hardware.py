@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 from costmodel.metrics import costs, headlines, leading
@@ -16,7 +17,7 @@ from costmodel.targets.quantity import Interval
 from costmodel.targets.uncertainty import probability_cheaper
 from costmodel.views import numbers
 from costmodel.views.plots import breakdown
-from costmodel.views.plots.scatter import Design, scatter
+from costmodel.views.plots.scatter import Design, ScatterInfo, scatter
 from costmodel.views.table import Row
 from costmodel.views.table import Table as Grid
 
@@ -55,10 +56,14 @@ def accuracy(subject: Subject) -> list[Block]:
                 beside.append(rival.name)
         if beside:
             without = "".join(f" if name != {r.name!r}" for r in subject.rivals if r.name not in beside)
-            cost = f"costmodel.profile(name).estimate({hardware.given!r}).total({metric!r})"
+            level = "" if subject.level == "deployed" else f", level={subject.level!r}"
+            cost = f"costmodel.profile(name).estimate({hardware.given!r}{level}).total({metric!r})"
             api.append(f"[{cost} for name in others{without}]")
         panels.append(Panel(scatter(designs, metric, "accuracy"), "trade-off", hardware.target.name, marked))
     if panels:
+        known_tops = [p.y.value for panel in panels if isinstance(panel.info, ScatterInfo) for p in panel.info.points]
+        if min(known_tops) < max(known_tops):
+            panels = [replace(panel, limits=(min(known_tops), max(known_tops))) for panel in panels]
         data = join(list(dict.fromkeys(DATA.get(n.dataset, n.dataset) for _, n in known if n.dataset)))
         caption = (
             f"Top-1 accuracy on {literal(data)} against cost: the networks of this report among others of the zoo "
@@ -217,10 +222,12 @@ def energy(subject: Subject) -> list[Block]:
         if not metric:
             continue
         split = [e.by_component(metric) if e.has(metric) else {} for e in hardware.estimates]
+        bounds = [v for parts in split if len(parts) > 1 for v in parts.values()]
+        limits = (min((v.low for v in bounds), default=0.0), max((v.high for v in bounds), default=0.0))
         for estimate, parts in zip(hardware.estimates, split, strict=True):
             if len(parts) > 1:  # one bar shows no split
                 title = f"{hardware.given}: {estimate.network}"
-                panels.append(Panel(breakdown.split(estimate, metric), "intervals", title))
+                panels.append(Panel(breakdown.split(estimate, metric), "intervals", title, limits=limits))
         having = "" if all(e.has(metric) for e in hardware.estimates) else f" if e.has({metric!r})"
         api.append(f"[e.by_component({metric!r}) for e in t{j + 1}{having}]")
         title = f"{title_of(metric)} on {literal(hardware.given)}: {literal(hardware.target.title)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel import api
 from costmodel.errors import CostmodelError, MissingExtraError
-from costmodel.ledger.ledger import Profile
+from costmodel.ledger.ledger import Ledger, Level, Profile
 from costmodel.store import cache
 from costmodel.train.given import read_accuracies
 from costmodel.train.records import Accuracy, accuracies, is_own, width_of
@@ -36,6 +36,12 @@ class Network:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     trained: bool = False
     seed: int = 0
+    level: Level = "deployed"
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the report counts: the network as deployed, or as it is written."""
+        return self.profile.ledger(self.level)
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -90,6 +96,12 @@ class Subject:
     rivals: tuple[Rival, ...] = ()
     fronts: tuple[tuple[str, Front], ...] = ()
     accuracy_files: tuple[str, ...] = ()
+    level: Level = "deployed"
+
+    @property
+    def words(self) -> str:
+        """What is counted, in a sentence."""
+        return "deployed inference" if self.level == "deployed" else "inference as written"
 
     def accuracies_of(self, network: Network) -> str:
         """The expression that says which accuracies of a network are known."""
@@ -115,6 +127,7 @@ class Subject:
         if self.accuracy_files:
             lines.append(f"given = read_accuracies({', '.join(map(repr, self.accuracy_files))})")
         extra = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        extra = extra if self.level == "deployed" else f", level={self.level!r}{extra}"
         for j, hardware in enumerate(self.hardware):
             for i, _ in enumerate(self.networks):
                 name = self.network_name(i)
@@ -145,6 +158,7 @@ def gather(
     kinds: Sequence[str] = (),
     rivals: bool = True,
     accuracy_files: Sequence[str] = (),
+    level: Level = "deployed",
     use_cache: bool = True,
     announce: Announce | None = None,
 ) -> Subject:
@@ -153,8 +167,9 @@ def gather(
     ``checkpoints`` has a file of weights for networks that are trained and ``arguments`` those of their factories, both
     by the name in ``models``. ``kinds`` are those whose scores are wanted besides those of the targets. ``rivals`` asks
     for the networks of the zoo with published accuracy on the same images; ``accuracy_files`` are accuracies of the
-    user's own (:mod:`costmodel.train.given`). Raises :class:`CostmodelError` for names that do not exist, before
-    anything that takes time.
+    user's own (:mod:`costmodel.train.given`). ``level`` is what is counted and priced.
+
+    Raises :class:`CostmodelError` for names that do not exist, before anything that takes time.
     """
     from costmodel.load.reference import resolve
     from costmodel.targets import load_target
@@ -171,6 +186,7 @@ def gather(
             inputs,
             (checkpoints or {}).get(m, ""),
             {"arguments": (arguments or {}).get(m, {}), "trained": trained, "seed": seed},
+            level,
             given,
             use_cache,
             say,
@@ -181,13 +197,21 @@ def gather(
     for name, target in zip(dict.fromkeys(targets), loaded, strict=True):
         bills = tuple(_priced(n, name, options or {}, use_cache, say) for n in found)
         hardware.append(Hardware(name, target, bills))
-    others = _rivals(found, hardware, use_cache, say) if rivals and hardware else ()
+    others = _rivals(found, hardware, level, use_cache, say) if rivals and hardware else ()
     scores = {
         kind: _scores(kind, use_cache, say)
         for kind in dict.fromkeys([*(t.kind for t in loaded), *(f.kind for _, f in read), *kinds])
     }
     return Subject(
-        found, tuple(hardware), scores, command, dict(options or {}), others, read, tuple(map(str, accuracy_files))
+        found,
+        tuple(hardware),
+        scores,
+        command,
+        dict(options or {}),
+        others,
+        read,
+        tuple(map(str, accuracy_files)),
+        level,
     )
 
 
@@ -196,6 +220,7 @@ def _network(
     inputs: Sequence[str],
     checkpoint: str,
     keywords: Mapping[str, Any],
+    level: Level,
     given: Sequence[Accuracy],
     use_cache: bool,
     say: Announce,
@@ -206,7 +231,7 @@ def _network(
     profile = api.profile(model, shapes or None, checkpoint=weights, **keywords, use_cache=use_cache, announce=say)
     width, options = width_of(keywords["arguments"]) if keywords["arguments"] else (None, None)
     known = tuple(accuracies(model, width, options, given=given))
-    network = Network(model, shapes, profile, known, "", checkpoint, **keywords)
+    network = Network(model, shapes, profile, known, "", checkpoint, level=level, **keywords)
     if own:
         return replace(network, dataset=network.best.data if network.best else "")
     from costmodel.zoo import registry
@@ -216,12 +241,12 @@ def _network(
 
 def _priced(network: Network, target: str, options: Mapping[str, Any], use_cache: bool, say: Announce) -> Estimate:
     request = api.make_request(network.given, network.inputs or None, **network.keywords)
-    pricing = cache.Pricing(request, target, options=dict(options))
+    pricing = cache.Pricing(request, target, network.level, dict(options))
     return api.price(pricing, use_cache=use_cache, announce=say)[1]
 
 
 def _rivals(
-    networks: Sequence[Network], hardware: Sequence[Hardware], use_cache: bool, say: Announce
+    networks: Sequence[Network], hardware: Sequence[Hardware], level: Level, use_cache: bool, say: Announce
 ) -> tuple[Rival, ...]:
     """Networks of the zoo that are published on the images of the first network; those that are priced by default."""
     from costmodel.zoo import registry
@@ -235,7 +260,7 @@ def _rivals(
             bills: list[Estimate | None] = []
             for h in hardware:
                 try:
-                    pricing = cache.Pricing(api.make_request(name), h.given)
+                    pricing = cache.Pricing(api.make_request(name), h.given, level)
                     bills.append(api.price(pricing, use_cache=use_cache, announce=say)[1])
                 except CostmodelError:  # a target that cannot price this network shows it on the others only
                     bills.append(None)

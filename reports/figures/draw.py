@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costmodel.errors import MissingExtraError
 from costmodel.metrics import Metric
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 #: Width of the text block on A4 and Letter with the margins of the template, in millimetres.
 WIDTH = 166.0
 INCH = 25.4
+#: Points from which they are drawn small, and the line of the front over them.
+CROWD = 500
+#: Characters of a label next to intervals; width of a character of the size of ticks in millimetres.
+LABEL, LETTER = 30, 1.35
 #: Millimetres left, right, above and below of the axes of each form, for labels and legends.
 MARGINS = {
     "layers": (9.0, 23.0, 5.5, 3.5),
-    "intervals": (31.0, 4.0, 5.0, 6.0),
+    "intervals": (0.0, 4.0, 5.0, 6.0),
     "trade-off": (14.5, 2.5, 5.0, 10.0),
     "agreement": (14.0, 4.0, 5.0, 9.0),
 }
@@ -63,6 +67,8 @@ STYLE: dict[str, Any] = {
     "axes.titleweight": "bold",
     "axes.titley": 1.0,  # else matplotlib measures every label to find a place for the title
 }
+#: What draws a figure under a name: :func:`svg`, or what has drawn it before.
+Draw: TypeAlias = Callable[[Plot, str], bytes]
 MARKERS = ("o", "s", "^", "D", "v", "p", "*", "h")
 
 
@@ -111,6 +117,11 @@ def figure(plot: Plot) -> Figure:
 def _box(panel: Panel, index: int, plot: Plot, size: tuple[float, float]) -> tuple[float, float, float, float]:
     """Where the axes lie, as shares of the figure; margins are fixed, as a layout engine would have to draw first."""
     left, right, top, bottom = MARGINS[panel.form]
+    if (
+        panel.form == "intervals"
+    ):  # as wide as the longest label of all panels, so that their axes stand below each other
+        labels = [label for p in plot.panels if isinstance(p.info, IntervalInfo) for label in p.info.labels]
+        left = min(4.0 + LETTER * min(max(map(len, labels), default=0), LABEL), 0.55 * size[0] / plot.columns)
     if panel.form == "trade-off":
         bottom += 3.2 * _legend_rows(panel)
     width = size[0] / plot.columns
@@ -134,16 +145,17 @@ def _layers(axes: Any, panel: Panel) -> None:
 
     info = panel.info
     assert isinstance(info, StackInfo)
-    places = {layer: at for at, layer in enumerate(panel.order)}
+    places = {layer: at for at, layer in enumerate(panel.order) if layer is not None}
     most = max(map(sum, zip(*info.series.values(), strict=True)), default=0.0)
+    most = panel.limits[1] if panel.limits else most
     factor, unit = _prefix(most, info.unit)
     _title(axes, (panel.title or info.title) + f" [{unit or 'count'}]")
     if info.empty:
         _nothing(axes)
         return
     fixed = colours(info.series, {**KIND_COLOURS, **ROLE_COLOURS})
-    edges = [at + 0.5 for at in range(len(places) + 1)]
-    base: Any = [0.0] * len(places)  # matplotlib types it as one number
+    edges = [at + 0.5 for at in range(len(panel.order) + 1)]
+    base: Any = [0.0] * len(panel.order)  # matplotlib types it as one number
     for name, values in _largest(info.series).items():
         top = list(base)
         for layer, value in zip(info.layers, values, strict=True):
@@ -161,7 +173,7 @@ def _layers(axes: Any, panel: Panel) -> None:
             )
         )
         base = top
-    axes.set(xlim=(0.5, len(places) + 0.5), ylim=(0.0, 1.05 * max(base)))
+    axes.set(xlim=(0.5, len(panel.order) + 0.5), ylim=(0.0, 1.05 * most / factor))
     axes.grid(axis="x", visible=False)
     axes.legend(
         loc="upper left",
@@ -185,17 +197,18 @@ def _largest(series: Any, most: int = 7) -> dict[str, tuple[float, ...]]:
 def _intervals(axes: Any, panel: Panel) -> None:
     info = panel.info
     assert isinstance(info, IntervalInfo)
-    factor, unit = _prefix(max(map(abs, info.high), default=0.0), info.unit)
+    low, high = panel.limits or (min(info.low, default=0.0), max(info.high, default=0.0))
+    factor, unit = _prefix(max(abs(low), abs(high)), info.unit)
     _title(axes, (panel.title or info.title) + (f" [{unit}]" if unit else ""))
     if not info.values:
         _nothing(axes)
         return
-    for i, (value, low, high) in enumerate(zip(info.values, info.low, info.high, strict=True)):
+    for i, (value, least, most) in enumerate(zip(info.values, info.low, info.high, strict=True)):
         colour = CYCLE[i % len(CYCLE)]
-        axes.plot([low / factor, high / factor], [i, i], color=colour, linewidth=1.4, solid_capstyle="butt")
+        axes.plot([least / factor, most / factor], [i, i], color=colour, linewidth=1.4, solid_capstyle="butt")
         axes.plot([value / factor], [i], MARKERS[i % len(MARKERS)], color=colour, markersize=3.6)
-    axes.set_yticks(range(len(info.labels)), [_short(label, 20) for label in info.labels])
-    least, most = min(0.0, *info.low) / factor, max(0.0, *info.high) / factor
+    axes.set_yticks(range(len(info.labels)), [_short(label, LABEL) for label in info.labels])
+    least, most = min(0.0, low) / factor, max(0.0, high) / factor
     axes.set(xlim=(1.05 * least, 1.05 * most or 1.0), ylim=(len(info.labels) - 0.5, -0.5))
     axes.grid(axis="y", visible=False)
 
@@ -212,7 +225,9 @@ def _trade_off(axes: Any, panel: Panel) -> None:
         (1.0, info.y.unit) if info.y.unit == "%" else _prefix(_middle([p.y.value for p in info.points]), info.y.unit)
     )
     xs, ys = info.steps()
-    axes.plot([x / fx for x in xs], [y / fy for y in ys], color=LIGHT.muted, linewidth=0.8, zorder=1)
+    crowded = len(info.points) > CROWD
+    line = {"color": LIGHT.ink, "zorder": 4} if crowded else {"color": LIGHT.muted, "zorder": 1}
+    axes.plot([x / fx for x in xs], [y / fy for y in ys], linewidth=0.8, **line)
     plain = [p for p in info.points if p.id not in panel.marked]
     table = colours([p.series for p in plain])
     single = len(table) == 1
@@ -224,9 +239,9 @@ def _trade_off(axes: Any, panel: Panel) -> None:
             [p.y.value / fy for p in part],
             MARKERS[k % len(MARKERS)],
             color=colour,
-            markersize=2.8,
+            markersize=1.2 if crowded else 2.8,
             linestyle="none",
-            label=None if single or panel.marked else _short(series, 30),
+            label=None if single or panel.marked else _short(series, int(_width(axes) / 1.35)),
             zorder=2,
         )
     for k, point in enumerate(p for p in info.points if p.id in panel.marked):
@@ -241,7 +256,7 @@ def _trade_off(axes: Any, panel: Panel) -> None:
             markersize=4.2,
             linewidth=0.9,
             capsize=1.5,
-            label=_short(point.label, 28),
+            label=_short(point.label, int(_width(axes) / 1.35)),
             zorder=3,
         )
     values = [p.x.value for p in info.points if p.x.value > 0]
@@ -254,6 +269,9 @@ def _trade_off(axes: Any, panel: Panel) -> None:
     if not panel.marked and min(heights) > 0 and max(heights) > 8 * min(heights):
         axes.set_yscale("log")
         _plain_ticks(axes.yaxis)
+    if panel.limits:
+        low, high = panel.limits
+        axes.set_ylim((low - 0.04 * (high - low)) / fy, (high + 0.04 * (high - low)) / fy)
     axes.set_xlabel(_label(info.x, x_unit))
     axes.set_ylabel(_label(info.y, y_unit))
     handles, _ = axes.get_legend_handles_labels()
@@ -301,6 +319,7 @@ def _agreement(axes: Any, panel: Panel) -> None:
             label=split,
         )
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+    axes.set_aspect("equal", adjustable="box")
     for axis in (axes.xaxis, axes.yaxis):
         _plain_ticks(axis)
     axes.set_xlabel(f"measured [{info.unit}]")

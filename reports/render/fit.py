@@ -15,8 +15,10 @@ NARROW, SMALLEST = 16, 6.0
 WIDE_HEAD, WIDE_CELL = 26, 36
 
 
-def fit(grid: Grid) -> tuple[list[int], float]:
+def fit(grid: Grid, wanted: float | None = None) -> tuple[list[int], float]:
     """The share of each column (0: as wide as it needs), and the size of type in points at which the table fits.
+
+    ``wanted`` is the size where there is room, in place of one by the number of columns and rows.
 
     A column that takes what it needs leaves nothing to the others, so where even the smallest type does not fit, all
     columns share.
@@ -24,6 +26,7 @@ def fit(grid: Grid) -> tuple[list[int], float]:
     shares = [_share(grid, i) for i in range(len(grid.columns))]
     needs = [float(NARROW) if share else length(grid, i) for i, share in enumerate(shares)]
     usual = 7.5 if len(needs) > 7 else 8.0 if len(needs) > 5 or len(grid.rows) > 40 else 9.0
+    usual = wanted or usual
     fits = (TEXT_WIDTH - CELL_INSET * len(needs)) / (CHARACTER * sum(needs))
     if fits >= SMALLEST:
         return shares, min(usual, math.floor(2 * fits) / 2)

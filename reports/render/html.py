@@ -17,22 +17,22 @@ from costmodel.reports.content.blocks import (
     plain,
     spans,
 )
-from costmodel.reports.figures.draw import svg
+from costmodel.reports.figures.draw import Draw, svg
 
 STYLE = """
 :root{--ink:#1b1f24;--muted:#57606a;--line:#b9c0c8;--accent:#00598c}
 body{margin:0 auto;max-width:52rem;padding:2.5rem 1.5rem 5rem;color:var(--ink);background:#fff;
 font:16px/1.5 "Libertinus Serif","Source Serif 4",Georgia,serif}
 header{border-bottom:1px solid var(--line);margin-bottom:1.5rem}h1{line-height:1.15;margin:.2rem 0}
-h2{color:var(--accent);margin-top:2.4rem}.sub,.note,figcaption .from,.from{color:var(--muted)}
+h2{color:var(--accent);margin-top:2.4rem}.sub,.note{color:var(--muted)}
 .answer{font-size:1.15rem}.warning{border-left:3px solid #d55e00;padding-left:.8rem}
 figure{margin:1.5rem 0;overflow-x:auto}figure img{width:100%}
 table{border-collapse:collapse;border-top:2px solid;border-bottom:2px solid;width:100%;font-size:.85rem;
 font-variant-numeric:tabular-nums}
 th{border-bottom:1px solid;text-align:left;vertical-align:bottom}td,th{padding:.12rem .45rem;vertical-align:top}
-td.r{white-space:nowrap}p,li,h1,h2,h3,.from{overflow-wrap:anywhere}
+td.r{white-space:nowrap}p,li,h1,h2,h3{overflow-wrap:anywhere}
 .r{text-align:right}tr.total td{border-top:1px solid;font-weight:bold}tr.bold td,tr.title td{font-weight:bold}
-tr.title td{padding-top:.5rem}.from,.small{font-size:.7rem}code,pre{font-size:.85em}
+tr.title td{padding-top:.5rem}.small{font-size:.7rem}code,pre{font-size:.85em}
 pre{border-left:2px solid var(--line);padding-left:.8rem;white-space:pre-wrap}a{color:var(--accent)}
 ol.refs{list-style:none;padding:0}ol.refs li{padding-left:2.5rem;text-indent:-2.5rem}ol.refs b{display:inline-block;
 width:2.5rem;text-indent:0;font-weight:normal}thead{display:table-header-group}
@@ -40,11 +40,11 @@ width:2.5rem;text-indent:0;font-weight:normal}thead{display:table-header-group}
 """
 
 
-def html(document: Document) -> str:
+def html(document: Document, draw: Draw = svg) -> str:
     """The report as one file. Raises :class:`MissingExtraError` without matplotlib."""
     numbers = {r.key: r.number for r in document.bibliography()}
     names = document.references()
-    body = "\n".join(_block(b, numbers, names) for b in document.blocks)
+    body = "\n".join(_block(b, numbers, names, draw) for b in document.blocks)
     title = _inline(document.title, numbers, names)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -58,7 +58,7 @@ def html(document: Document) -> str:
     )
 
 
-def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
+def _block(block: Block, numbers: dict[str, int], names: dict[str, str], draw: Draw) -> str:
     match block:
         case Heading():
             level = block.level + 1
@@ -68,12 +68,13 @@ def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
         case Paragraph():
             return f'<p class="{block.style}">{_inline(block.text, numbers, names)}</p>'
         case Items():
-            return "<ul>" + "".join(f"<li>{_inline(t, numbers, names)}</li>" for t in block.texts) + "</ul>"
+            small = ' class="small"' if block.style == "small" else ""
+            return f"<ul{small}>" + "".join(f"<li>{_inline(t, numbers, names)}</li>" for t in block.texts) + "</ul>"
         case Figure():
-            data = base64.b64encode(svg(block.plot, block.label)).decode()
+            data = base64.b64encode(draw(block.plot, block.label)).decode()
             return (
                 f'<figure id="{block.label}"><img alt="{escape(block.alt)}" src="data:image/svg+xml;base64,{data}">'
-                f"<figcaption><b>{names[block.label]}.</b> {_inline(block.caption, numbers, names)}{_from(block.api)}"
+                f"<figcaption><b>{names[block.label]}.</b> {_inline(block.caption, numbers, names)}"
                 "</figcaption></figure>"
             )
         case Table():
@@ -98,13 +99,8 @@ def _table(table: Table, numbers: dict[str, int], names: dict[str, str]) -> str:
     notes = "".join(f'<p class="note small">{_inline(n, numbers, names)}</p>' for n in grid.notes)
     return (
         f'<figure id="{table.label}"><figcaption><b>{names[table.label]}.</b> {_inline(table.caption, numbers, names)}'
-        f"</figcaption><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>{notes}"
-        f"{_from(table.api)}</figure>"
+        f"</figcaption><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>{notes}</figure>"
     )
-
-
-def _from(api: tuple[str, ...]) -> str:
-    return '<div class="from">From ' + "; ".join(f"<code>{escape(e)}</code>" for e in api) + "</div>" if api else ""
 
 
 def _entry(number: int, text: str, url: str) -> str:

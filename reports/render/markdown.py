@@ -1,9 +1,10 @@
-"""Markdown with pipe tables; figures are inside of the file as data, so that nothing goes lost on the way."""
+"""Markdown with pipe tables; its figures are files in a folder next to it."""
 
 from __future__ import annotations
 
-import base64
 import re
+from collections.abc import Mapping
+from urllib.parse import quote
 
 from costmodel.reports.content.blocks import (
     Bibliography,
@@ -17,18 +18,23 @@ from costmodel.reports.content.blocks import (
     plain,
     spans,
 )
-from costmodel.reports.figures.draw import svg
+from costmodel.reports.figures.draw import Draw, svg
 
 
-def markdown(document: Document) -> str:
-    """The report as Markdown. Raises :class:`MissingExtraError` without matplotlib."""
+def markdown(document: Document, folder: str = "report_files") -> str:
+    """The report as Markdown, whose figures are ``folder/LABEL.svg``: those that :func:`files` gives."""
     numbers = {r.key: r.number for r in document.bibliography()}
     names = document.references()
     head = f"# {_inline(document.title, numbers, names)}\n\n*{document.subtitle}, {document.date}*"
-    return "\n\n".join([head, *(_block(b, numbers, names) for b in document.blocks)]) + "\n"
+    return "\n\n".join([head, *(_block(b, numbers, names, folder) for b in document.blocks)]) + "\n"
 
 
-def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
+def files(document: Document, draw: Draw = svg) -> Mapping[str, bytes]:
+    """The figures by the names of their files. Raises :class:`MissingExtraError` without matplotlib."""
+    return {f"{figure.label}.svg": draw(figure.plot, figure.label) for figure in document.figures()}
+
+
+def _block(block: Block, numbers: dict[str, int], names: dict[str, str], folder: str) -> str:
     match block:
         case Heading():
             return f"{'#' * (block.level + 1)} {_inline(block.text, numbers, names)}"
@@ -41,9 +47,8 @@ def _block(block: Block, numbers: dict[str, int], names: dict[str, str]) -> str:
         case Items():
             return "\n".join(f"- {_inline(text, numbers, names)}" for text in block.texts)
         case Figure():
-            data = base64.b64encode(svg(block.plot, block.label)).decode()
             caption = f"**{names[block.label]}.** {_inline(block.caption, numbers, names)}"
-            return f"![{block.alt}](data:image/svg+xml;base64,{data})\n\n{caption}{_from(block.api)}"
+            return f"![{block.alt}]({quote(folder)}/{block.label}.svg)\n\n{caption}"
         case Table():
             return _table(block, numbers, names)
         case Bibliography():
@@ -66,11 +71,7 @@ def _table(table: Table, numbers: dict[str, int], names: dict[str, str]) -> str:
         bold = row.style in ("bold", "title")
         lines.append(line([f"**{c.replace('**', '').strip()}**" if bold and c else c.strip() for c in cells]))
     lines += [f"\n{_inline(note, numbers, names)}" for note in grid.notes]
-    return "\n".join(lines) + _from(table.api)
-
-
-def _from(api: tuple[str, ...]) -> str:
-    return "\n\nFrom " + "; ".join(f"`{e}`" for e in api) if api else ""
+    return "\n".join(lines)
 
 
 def _inline(text: str, numbers: dict[str, int], names: dict[str, str]) -> str:

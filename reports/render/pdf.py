@@ -21,7 +21,9 @@ from costmodel.reports.content.blocks import (
     plain,
     spans,
 )
-from costmodel.reports.figures.draw import svg
+from costmodel.reports.figures.data import parts
+from costmodel.reports.figures.draw import Draw, svg
+from costmodel.reports.figures.kept import fonts
 from costmodel.reports.render.fit import fit
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "report.typ"
@@ -30,6 +32,8 @@ Paper = Literal["a4", "letter"]
 STANDARDS = ("ua-1", "a-2a")
 #: Lines of a listing that fit the page in the size of code.
 CODE_COLUMNS = 96
+#: Characters of the title that a header of the smallest type holds; points of the answer's type.
+HEADER, LEAD = 150, 10.5
 #: Names up to this length are not broken in the answer.
 WHOLE_NAME = 32
 #: Behind these a name may go on in the next line; a file keeps its ending.
@@ -38,23 +42,22 @@ UNIT = re.compile(r"(?<=\d) (?=(?:[fpnµmkMG]?(?:J|s|W|Hz|bit|m²)|mm²|µm²|%|
 NUMBER = re.compile(r"[−+-]?[\d,.]+%?")
 
 
-def pdf(document: Document, paper: Paper = "a4") -> bytes:
+def pdf(document: Document, paper: Paper = "a4", draw: Draw = svg) -> bytes:
     """The report as accessible and archivable PDF (:data:`STANDARDS`), the same bytes for the same document.
 
     Raises :class:`MissingExtraError` without typst or matplotlib.
     """
-    return bytes(_compile(document, paper, format="pdf"))
+    return bytes(_compile(document, paper, draw, format="pdf"))
 
 
 def png(document: Document, paper: Paper = "a4", ppi: float = 80.0) -> list[bytes]:
     """The pages as pictures."""
-    pages = _compile(document, paper, format="png", ppi=ppi)
+    pages = _compile(document, paper, svg, format="png", ppi=ppi)
     return [pages] if isinstance(pages, bytes) else list(pages)
 
 
-def _compile(document: Document, paper: Paper, **options: Any) -> Any:
+def _compile(document: Document, paper: Paper, draw: Draw, **options: Any) -> Any:
     try:
-        import matplotlib as mpl
         import typst
     except ImportError as error:
         raise MissingExtraError("a PDF report", error.name or "typst", "reports") from error
@@ -63,14 +66,15 @@ def _compile(document: Document, paper: Paper, **options: Any) -> Any:
         "main.typ": TEMPLATE.read_bytes(),
         "document.json": json.dumps(_data(document), ensure_ascii=False).encode(),
     }
-    files |= {f"{f.label}.svg": svg(f.plot, f.label) for f in document.figures()}
+    for f in document.figures():
+        files |= {f"{f.label}-{i}.svg": draw(part, f"{f.label}-{i}") for i, part in enumerate(parts(f.plot))}
     if options["format"] == "pdf":
         options["pdf_standards"] = list(STANDARDS)
     try:
         made, warnings = typst.compile_with_warnings(
             files,
             sys_inputs={"paper": "us-letter" if paper == "letter" else "a4"},
-            font_paths=[str(Path(mpl.get_data_path()) / "fonts" / "ttf")],
+            font_paths=[str(fonts())],
             ignore_system_fonts=True,
             timestamp=int(moment.timestamp()),
             **options,
@@ -87,7 +91,8 @@ def _data(document: Document) -> dict[str, Any]:
     return {
         "title": _marked(document.title, numbers),
         "plain_title": plain(document.title),
-        "short_title": _cut(plain(document.title), 84),
+        "short_title": _cut(plain(document.title), HEADER),
+        "header_size": min(8.0, 8.0 * 100 / len(plain(document.title))),
         "subtitle": document.subtitle,
         "date": document.date,
         "keywords": list(document.keywords),
@@ -106,14 +111,14 @@ def _block(block: Block, numbers: dict[str, int]) -> dict[str, Any]:
             body = _marked(block.text, numbers)
             return {"kind": "paragraph", "style": block.style, "body": body, "leads": block.text.endswith(":")}
         case Items():
-            return {"kind": "items", "items": [_marked(text, numbers) for text in block.texts]}
+            return {"kind": "items", "style": block.style, "items": [_marked(text, numbers) for text in block.texts]}
         case Figure():
             return {
                 "kind": "figure",
                 "label": block.label,
                 "caption": _marked(block.caption, numbers),
                 "alt": block.alt,
-                "api": [breakable(e) for e in block.api],
+                "parts": len(parts(block.plot)),
             }
         case Table():
             return _table(block, numbers)
@@ -132,13 +137,12 @@ def _table(table: Table, numbers: dict[str, int]) -> dict[str, Any]:
         }
         for row in (*grid.rows, *grid.footer)
     ]
-    shares, size = fit(grid)
+    shares, size = fit(grid, LEAD if table.lead else None)
     return {
         "kind": "table",
         "size": size,
         "label": table.label,
         "caption": _marked(table.caption, numbers),
-        "api": [breakable(e) for e in table.api],
         "columns": [
             {"title": _marked(c.title, numbers, True), "align": c.align, "share": share}
             for c, share in zip(grid.columns, shares, strict=True)

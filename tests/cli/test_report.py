@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from costmodel.cli.main import main
+from costmodel.reports.content.compose import document
+from costmodel.reports.content.subject import gather
+from tests.reports.test_numbers import names, numbers_in
 
 SMALL = ["--model", "abbnn-reactnet6-digits", "--target", "fpga", "--no-rivals", "--date", "2026-01-31"]
 
@@ -27,6 +30,22 @@ def test_trained_weights_are_reported_on_and_named_in_the_command(tmp_path: Path
     plain, trained = ((tmp_path / name).read_text() for name in ("plain.md", "trained.md"))
     assert "--checkpoint abbnn-reactnet6-digits" in trained and "checkpoint='abbnn-reactnet6-digits'" in trained
     assert "--checkpoint" not in plain
+
+
+def test_a_report_as_written_counts_and_prices_what_is_written(tmp_path: Path) -> None:
+    subject = gather((SMALL[1],), ("fpga",), level="as_written", rivals=False, command="costmodel report")
+    made = document(subject, "network", "2026-01-31")
+    known = names(subject)
+    lead = made.tables()[0]
+    assert subject.networks[0].profile.as_written.total("mul") != subject.networks[0].profile.deployed.total("mul")
+    assert lead.grid.rows[0].values[1].values == (subject.networks[0].profile.as_written.total("mul"),)
+    for table in made.tables():
+        found = {n for expression in table.api for n in numbers_in(eval(expression, known))}
+        shown = {float(v) for row in (*table.grid.rows, *table.grid.footer) for c in row.values for v in c.values}
+        assert shown <= found, table.label
+    assert main(["report", *SMALL, "--level", "as-written", "-o", str(tmp_path / "r.md")]) == 0
+    text = (tmp_path / "r.md").read_text()
+    assert "--level as-written" in text and "level='as\\_written'" not in text and "level='as_written'" in text
 
 
 @pytest.mark.parametrize(

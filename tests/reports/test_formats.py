@@ -7,15 +7,18 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from costmodel.reports.content.blocks import Document
 from costmodel.reports.content.compose import document
-from costmodel.reports.content.subject import Subject
+from costmodel.reports.content.subject import Subject, gather
+from costmodel.reports.make import write
 from costmodel.reports.render.html import html
 from costmodel.reports.render.latex import latex
 from costmodel.reports.render.markdown import markdown
+from costmodel.targets import options_of
 from costmodel.targets.load import references
 
 
@@ -80,4 +83,20 @@ def test_latex_compiles_and_fits_the_text(subject: Subject, renamed: Subject, tm
 def test_all_formats_say_the_strict_count(report: Document) -> None:
     row = next(r for r in report.tables()[0].grid.rows if "strict" in str(r.values[0]))
     for text in (html(report), markdown(report), latex(report)):
-        assert all(str(cell) in text for cell in row.values[1:])
+        assert all(str(cell) in text for cell in row.values[1:] if cell.values)
+
+
+def test_markdown_has_its_figures_next_to_it(report: Document, tmp_path: Path) -> None:
+    write(report, tmp_path / "my report.md", "markdown", keep=False)
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (tmp_path / "my report.md").read_text())
+    assert len(shown) == len(report.figures())
+    assert {unquote(name) for name in shown} == {
+        f"my report_files/{p.name}" for p in (tmp_path / "my report_files").iterdir()
+    }
+
+
+def test_a_report_of_a_target_has_all_of_its_options() -> None:
+    subject = gather((), ("fpga", "asic"), command="costmodel report")
+    tables = {t.label: t for t in document(subject, "target", "2026-01-31").tables()}
+    for j, hardware in enumerate(subject.hardware):
+        assert [str(row.values[0]) for row in tables[f"tab-choices-{j}"].grid.rows] == list(options_of(hardware.target))

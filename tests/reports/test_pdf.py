@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pypdf
@@ -13,6 +14,7 @@ import pytest
 from costmodel.ledger.ledger import Ledger
 from costmodel.reports.content.blocks import Document, plain
 from costmodel.reports.content.compose import document
+from costmodel.reports.content.places import groups, places
 from costmodel.reports.content.subject import Subject, gather
 from costmodel.reports.render.fit import CELL_INSET, CHARACTER, TEXT_WIDTH, fit, widths
 from costmodel.reports.render.pdf import Paper, breakable, pdf, png
@@ -154,6 +156,60 @@ def test_a_table_of_many_layers_breaks_across_pages_and_repeats_its_head(subject
     assert sum("Operation" in page and "One-bit" in page for page in pages) > 2
 
 
+def test_no_page_but_the_last_is_blank_in_its_lowest_third(subject: Subject, report: Document) -> None:
+    """Figures stand next to their sections, and what does not fit leaves less than a third of a page to the next."""
+    from matplotlib.image import imread
+
+    validation = gather((), (), kinds=("counts", "arm", "fpga", "asic"), command="costmodel report")
+    target = gather((), ("fpga", "asic"), command="costmodel report")
+    for made in (report, document(validation, "validation", DATE), document(target, "target", DATE)):
+        for number, page in enumerate(png(made, "a4", 30.0)[:-1], 1):
+            pixels = np.asarray(imread(io.BytesIO(page)))[..., :3]
+            body = pixels[: round(len(pixels) * (297 - 22) / 297)]  # without the footer
+            lowest = np.flatnonzero((body < 0.8).any(axis=(1, 2))).max()
+            assert lowest > len(pixels) * (22 + 253 * 2 / 3) / 297, f"{made.title}, page {number}"
+
+
+def test_panels_that_are_compared_have_equal_axes(report: Document) -> None:
+    for label in ("fig-layers", "fig-traffic", "fig-energy", "fig-accuracy"):
+        panels = [p for f in report.figures() if f.label.startswith(label) for p in f.plot.panels]
+        spans = {p.title.split(":")[0] if label != "fig-traffic" else "": p.limits for p in panels}
+        for panel in panels:
+            title = panel.title.split(":")[0] if label != "fig-traffic" else ""
+            assert panel.limits == spans[title], label
+
+
+def test_every_layer_stands_in_one_row_and_networks_that_are_alike_share_it(subject: Subject) -> None:
+    ledgers = [n.profile.deployed for n in subject.networks]
+    assert groups(ledgers) == [(0, 1)]
+    busy = [set(ledger.by_layer()) for ledger in ledgers]
+    found = places(ledgers, busy)
+    for k, wanted in enumerate(busy):
+        shown = [i for row in found.rows for i in row.layers[k]]
+        assert sorted(shown) == sorted(wanted)
+        assert [i for i in found.orders[k] if i is not None] == sorted(wanted)
+    numbers = sorted(n for row in found.rows for n in row.numbers)
+    assert numbers == list(range(1, len(found.orders[0]) + 1))
+    assert len(found.rows) < len(found.orders[0])
+
+
+def test_a_figure_that_was_drawn_before_comes_from_the_store(
+    report: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from costmodel.reports.figures import draw, kept
+
+    monkeypatch.setenv("COSTMODEL_CACHE", str(tmp_path))
+    figure = report.figures()[0]
+    first = kept.svg(figure.plot, figure.label)
+    assert first == draw.svg(figure.plot, figure.label)
+    monkeypatch.setattr(draw, "svg", lambda *_: pytest.fail("it was drawn again"))
+    assert kept.svg(figure.plot, figure.label) == first
+    monkeypatch.undo()
+    monkeypatch.setenv("COSTMODEL_CACHE", str(tmp_path))
+    other = replace(figure.plot, height=figure.plot.height + 1)
+    assert kept.svg(other, figure.label) != first
+
+
 def test_a_network_without_layers_and_without_targets_has_a_report(subject: Subject) -> None:
     network = subject.networks[0]
     empty = Ledger(network.name, "deployed", (), (), ())
@@ -177,7 +233,9 @@ def _deeper(profile):  # type: ignore[no-untyped-def]
     n = len(ledger.layers)
     times = 200 // n + 1
     layers = tuple(
-        replace(la, index=la.index + k * n, module=f"{la.module}.copy{k}") for k in range(times) for la in ledger.layers
+        replace(la, index=la.index + k * n, module=f"{la.module}.{'x' * (k + 1)}")
+        for k in range(times)
+        for la in ledger.layers
     )
     charges = tuple(replace(c, layer=c.layer + k * n) for k in range(times) for c in ledger.charges)
     return replace(profile, deployed=replace(ledger, layers=layers, charges=charges))

@@ -25,19 +25,31 @@ def trace(
 
     Raises :class:`CostmodelError` for parameters that are no numbers, and whatever the model's own code raises.
     """
+    import torch
+
+    while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
+        model = cast("nn.Module", model.module)
+    # What watches the calls of torch watches those of the model, which are recorded with the watching switched on.
+    with torch._C.DisableTorchFunction():
+        return _traced(model, inputs, name or type(model).__name__, trained, seed, values)
+
+
+def _traced(model: nn.Module, inputs: Any, network: str, trained: bool, seed: int, values: bool) -> Graph:
+    from costmodel.errors import CostmodelError
     from costmodel.trace.finite import require_numbers
+    from costmodel.trace.hollow import UnseenError
     from costmodel.trace.lower import lower
     from costmodel.trace.path import recorded
     from costmodel.trace.simplify import simplify
 
-    while type(model).__name__ in ("DataParallel", "DistributedDataParallel"):
-        model = cast("nn.Module", model.module)
     require_numbers(model)
-    recording, parameters = recorded(model, inputs, trained=trained, seed=seed)
-    graph = lower(simplify(recording), name or type(model).__name__, parameters)
+    try:
+        recording, parameters = recorded(model, inputs, trained=trained, seed=seed, look="kinds")
+        graph = lower(simplify(recording), network, parameters)
+    except UnseenError:  # a kind that no rule decides
+        recording, parameters = recorded(model, inputs, trained=trained, seed=seed)
+        graph = lower(simplify(recording), network, parameters)
     if values and recording.shapes_alone:
-        from costmodel.errors import CostmodelError
-
         raise CostmodelError("a model on the meta device has no weights to deploy: build it on the CPU")
     if values:
         exact, _ = recorded(model, inputs, trained=True, seed=seed, keep_values=True)

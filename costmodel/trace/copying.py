@@ -35,10 +35,14 @@ def private_copy(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
                     memo[id(tensor)] = nn.Parameter(_shared(tensor.detach()), tensor.requires_grad)
                 elif not tensor.is_leaf:  # what autograd made, such as the weight of a weight_norm, refuses copies
                     memo[id(tensor)] = tensor.detach().clone()
-    copied = _to_cpu(deep_copy(model, memo))
+    copied = deep_copy(model, memo)
+    tensors = (*copied.parameters(), *copied.buffers())
+    # Weights on an accelerator are fetched; weights that were never made (device ``meta``) stay what they are.
+    if any(t.device.type not in ("cpu", "meta") for t in tensors):
+        copied = copied.cpu()
+        tensors = (*copied.parameters(), *copied.buffers())
     with contextlib.suppress(NotImplementedError):  # some exported programs know no mode
         copied.eval()
-    tensors = (*copied.parameters(), *copied.buffers())
     if any(is_lazy(t) for t in tensors):
         with torch.no_grad():
             copied(*args, **kwargs)
@@ -121,9 +125,3 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield from (item for item in value if isinstance(item, Tensor))
     elif isinstance(value, dict):
         yield from (item for item in value.values() if isinstance(item, Tensor))
-
-
-def _to_cpu(model: nn.Module) -> nn.Module:
-    """Weights on an accelerator are fetched; weights that were never made (device ``meta``) stay what they are."""
-    devices = {t.device.type for t in (*model.parameters(), *model.buffers())}
-    return model.cpu() if devices - {"cpu", "meta"} else model

@@ -256,10 +256,10 @@ def _constant_zero(state: Lowering, constant: Constant) -> float | None:
 @counts("sign", "sgn")
 def sign(state: Lowering, value: Value, x: Any) -> None:
     source = node_of(state, x)
-    domain = state.simplified.domain(value.id)
     # torch.sign(0) is 0: a sum of integers can tie, and a ±1 datapath picks a side. Elsewhere a zero is meant, as in
     # the sign of a rectified value.
-    meant = domain.kind in ("ternary", "binary01") and not state.is_sum(source)
+    domain = None if state.is_sum(source) else state.simplified.domain(value.id)
+    meant = domain is not None and domain.kind in ("ternary", "binary01")
     state.emit(value, "sign", (source,), tags=("binarize",), domain=domain if meant else None)
 
 

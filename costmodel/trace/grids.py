@@ -23,6 +23,8 @@ MAX_LEVELS = 256
 _OFF_GRID = 2e-3
 #: Elements of a row that show its step; the others only have to lie on it.
 _LOOK = 64
+#: Elements that show real numbers: one of 255 grids holds fourteen of them by chance once in 10^30.
+_GLANCE = 16
 #: Elements beyond three a row that have to lie on its levels: real numbers do so once in 10^14.
 _WITNESSES = 6
 _SEEN = (replace(BINARY, evidence="observed"), replace(TERNARY, evidence="observed"))
@@ -31,18 +33,23 @@ _SEEN = (replace(BINARY, evidence="observed"), replace(TERNARY, evidence="observ
 def grid_of_rows(rows: Tensor) -> Domain:
     """The kind of weights ``[channels, terms]`` that are real numbers as a whole; ``FLOAT`` if they stay it."""
     rows = rows.float() if rows.dtype != torch.float64 else rows
+    if _shows_real_numbers(rows[0]):
+        return FLOAT
     low, high = rows.aminmax(dim=1)
     size = torch.maximum(low.abs(), high.abs())
     alive = high - low > TOLERANCE * size  # a filter of one number shows no levels
-    if not bool(alive.any()):
-        return FLOAT
-    first = rows[int(alive.int().argmax()), :_LOOK]  # a few elements tell real numbers
-    if not bool(((first == first.min()) | (first == first.max()) | (first == 0)).all()) and _steps(first[None]) is None:
+    if not bool(alive.any()) or _shows_real_numbers(rows[int(alive.int().argmax())]):
         return FLOAT
     rows, low, high, size = rows[alive], low[alive], high[alive], size[alive]
     if int(((rows != 0).sum(1) - 3).clamp(min=0).sum()) < _WITNESSES:
         return FLOAT
     return _two_or_three(rows, low, high, size) or _integers(rows, low, high) or FLOAT
+
+
+def _shows_real_numbers(row: Tensor) -> bool:
+    """Whether a few elements of a channel are more than three numbers and lie on no grid: then all of it does not."""
+    few = row[:_GLANCE]
+    return len(set(few.tolist()) - {0.0}) > 2 and _steps(few[None]) is None
 
 
 def with_levels(kind: Domain, values: Tensor, axis: int) -> Domain | None:

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from costmodel.graph.domain import Domain
+from costmodel.graph.domain import FLOAT, Domain
 from costmodel.trace.elements import SAME
 from costmodel.trace.grids import with_levels
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
-from costmodel.trace.reasons import observed, of_range, of_values
+from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value, filled_with, signs_of
+from costmodel.trace.weights import is_affine
 
 
 class Known:
@@ -32,7 +33,6 @@ class Known:
         self._constants: dict[tuple[int, bool], Possible | None] = {}
         self._looked = 0
         self._offline = False  # whether constants are being looked at
-        self._operands = Operands(self.range, self._bounds, self._many, self.shape, self._cut, self._share)
 
     def shape(self, argument: Any) -> tuple[int, ...]:
         return self.simplified.value(argument.id).shape if isinstance(argument, Ref) else ()
@@ -59,7 +59,11 @@ class Known:
         number = self.simplified.canonical[argument.id]
         value = self.simplified.recording.values[number]
         if number in self._unseen:
-            return self._unseen[number]
+            self._look_offline(number)
+            rule = self.by_rule(number)
+            return replace(self._unseen[number], why=rule.why if rule else levels_by_rule(self.simplified, value))
+        if not value.seen and axis is not None and is_affine(self.simplified, value, axis):
+            return replace(FLOAT, why=real_by_rule(self.simplified, value))
         seen = self.simplified.domain(argument.id, axis)
         if axis is None:
             return seen
@@ -76,7 +80,8 @@ class Known:
 
     def _range_of(self, value: Value) -> Range:
         """What a value can be by rule."""
-        found = range_of(value, self._operands)
+        operands = Operands(self.range, self._bounds, self._many, self.shape, self._cut, self._share)
+        found = range_of(value, operands)
         return VAGUE if found == REAL and not value.tensor_dtype.is_floating_point else found
 
     def _many(self, argument: Any) -> bool:
@@ -164,6 +169,8 @@ class Known:
 
     def _of_constant(self, number: int) -> Possible | None:
         found, value = self.possible.get(number), self.simplified.recording.values[number]
+        if not value.seen:  # made of parameters: what became of them is no rule
+            return found
         sample = value.sample
         if sample is None and (filled := filled_with(value)) is not None:
             return frozenset((filled,))

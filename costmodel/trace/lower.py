@@ -36,14 +36,15 @@ _NOT_COMPLEX = rule_of(_refuse)
 
 def lower(simplified: Simplified, network: str, parameters: int) -> Graph:
     """Build the graph of the live values."""
-    state = Lowering(simplified, network, unseen(simplified) if simplified.recording.shapes_alone else {})
     values = simplified.recording.values
+    ruled = simplified.recording.shapes_alone or not all(v.seen or simplified.online[v.id] for v in values)
+    state = Lowering(simplified, network, unseen(simplified) if ruled else {})
     for value in values:  # inputs keep their order even if one is not used
         if value.leaf == "input":
-            domain = simplified.domain(value.id)
             # A float input is whatever the caller made it; only a declared integer or boolean type is evidence.
-            if value.tensor_dtype.is_floating_point:
-                domain = replace(real(float_bits(value)), why="the network's input")
+            declared = not value.tensor_dtype.is_floating_point
+            domain = simplified.domain(value.id) if declared else real(float_bits(value))
+            domain = domain if declared else replace(domain, why="the network's input")
             state.enter(GraphInput(value.id, value.path, value.shape, domain))
     for number in simplified.live:
         value = values[number]

@@ -30,29 +30,31 @@ _WHOLE = frozenset({"view", "permute", "cast", "expand"})
 
 def origins(simplified: Simplified) -> Mapping[int, Origin]:
     """For every value that does not depend on the input: the tensor that it is, or is a part of."""
-    values, numbers = simplified.recording.values, simplified.numbers
-    found: dict[int, Origin] = {}
+    values, numbers, found = simplified.recording.values, simplified.numbers, dict[int, Origin]()
+    offline = [value.id for value in values if not simplified.online[value.id]]
+    return {number: _origin(simplified, numbers[number], found) for number in offline}
 
-    def origin(number: int) -> Origin:
-        known = found.get(number)
-        if known is None:
-            value = values[number]
-            moved = _moved(simplified, value)
-            if moved is not None:
-                known = origin(numbers[moved])
-                if _kind(value) == "slice" and known != NOWHERE:
-                    known = Origin(known.tensor, number)
-            elif _function(value) in _FILLS and not value.inputs:
-                known = NOWHERE
-            elif _state(simplified, value) is not None:
-                bias = _PRODUCTS[_function(value)][2]
-                known = origin(numbers[value.args[bias].id]) if bias else NOWHERE
-            else:
-                known = Origin(number)
-            found[number] = known
+
+def _origin(simplified: Simplified, number: int, found: dict[int, Origin]) -> Origin:
+    """The origin of the value of a number; ``found`` are those so far."""
+    known = found.get(number)
+    if known is not None:
         return known
-
-    return {value.id: origin(numbers[value.id]) for value in values if not simplified.online[value.id]}
+    value = simplified.recording.values[number]
+    moved = _moved(simplified, value)
+    if moved is not None:
+        known = _origin(simplified, simplified.numbers[moved], found)
+        if _kind(value) == "slice" and known != NOWHERE:
+            known = Origin(known.tensor, number)
+    elif _function(value) in _FILLS and not value.inputs:
+        known = NOWHERE
+    elif _state(simplified, value) is not None:
+        bias = _PRODUCTS[_function(value)][2]
+        known = _origin(simplified, simplified.numbers[value.args[bias].id], found) if bias else NOWHERE
+    else:
+        known = Origin(number)
+    found[number] = known
+    return known
 
 
 def first_states(simplified: Simplified) -> Iterator[Node]:

@@ -1,8 +1,8 @@
 """The recording of a model on the path that the model itself takes.
 
-As long as Python reads no value that depends on the input, every run takes the same path: convolutions are computed on
-a crop, and parameters are moved away from degenerate values. As soon as it does, the run is made again in full; and
-where the moved parameters lead another way, the model's own values decide.
+As long as Python reads no value that depends on the input, every run takes the same path, whatever is computed of such
+values, and parameters are moved away from degenerate ones. As soon as it does, the run is made again in full; and where
+the moved parameters lead another way, the model's own values decide.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from costmodel.trace.copying import private_copy
 from costmodel.trace.inputs import arguments
 from costmodel.trace.perturb import perturb
 from costmodel.trace.record import record
-from costmodel.trace.recorder import PathOfCropError
+from costmodel.trace.recorder import Look, OwnPathError
 from costmodel.trace.values import Recording
 
 if TYPE_CHECKING:
@@ -24,31 +24,32 @@ if TYPE_CHECKING:
 
 
 def recorded(
-    model: nn.Module, inputs: Any, *, trained: bool, seed: int, keep_values: bool = False
+    model: nn.Module, inputs: Any, *, trained: bool, seed: int, keep_values: bool = False, look: Look = "crops"
 ) -> tuple[Recording, int]:
     """The recording of a private copy of ``model``, and how many numbers its parameters hold.
 
-    With ``keep_values`` it is made in full and holds the tensors of its constants. Every run starts from the same state
-    of the generator of random numbers.
+    ``look`` says what is computed of values that depend on the input. With ``keep_values`` all are, and it holds the
+    tensors of its constants. Every run starts from the same state of the generator of random numbers.
     """
     state = torch.get_rng_state()
 
-    def run(full: bool, trained: bool) -> tuple[Recording, int]:
+    def run(look: Look, trained: bool) -> tuple[Recording, int]:
         torch.set_rng_state(state)
         args, kwargs = arguments(model, inputs)
-        private = private_copy(model, args, kwargs)
+        with torch._C._EnableTorchFunction():  # copying may run code of the model's
+            private = private_copy(model, args, kwargs)
         count = sum(p.numel() for p in private.parameters())
         if not trained:
             perturb(private, seed)
-        return record(private, args, kwargs, keep_values=keep_values, full=full), count
+        return record(private, args, kwargs, keep_values=keep_values, look=look), count
 
     try:
-        found, parameters = run(keep_values, trained)
-    except PathOfCropError:
-        found, parameters = run(True, trained)
+        found, parameters = run("full" if keep_values else look, trained)
+    except OwnPathError:
+        found, parameters = run("full", trained)
     if trained or not any(caveat.kind == "branch" for caveat in found.caveats):
         return found, parameters
-    own, _ = run(True, True)
+    own, _ = run("full", True)
     if own.program == found.program:
         return found, parameters
     message = (

@@ -40,8 +40,10 @@ def _has_values(tensor: Tensor) -> bool:
 
 def _perturb_parameter(tensor: Tensor, signs: Tensor, jitter: Tensor) -> None:
     part = sample(tensor)
-    if part is not None and part.min() < 0.0 < part.max():
-        return  # a few values show it: neither constant nor of one sign
+    if part is not None:
+        least, most = part.aminmax()
+        if float(least) < 0.0 < float(most):
+            return  # a few values show it: neither constant nor of one sign
     low, high = (bound.item() for bound in tensor.aminmax())
     if low == high:
         _jitter(tensor, low, jitter)

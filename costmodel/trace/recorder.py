@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 import torch
 from torch import Tensor
@@ -13,16 +14,21 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from costmodel.errors import CostmodelError
 from costmodel.graph.vocabulary import Called, Caveat
+from costmodel.trace.confirmed import look_at_weights
 from costmodel.trace.crop import cropped_convolution
 from costmodel.trace.custom import CUSTOM
-from costmodel.trace.domains import confirm
+from costmodel.trace.hollow import FIRST, UnseenError, layouts, made
 from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
 from costmodel.trace.packed import NUMBERS
-from costmodel.trace.values import Ref, Value, sample
+from costmodel.trace.values import LARGE, UNSEEN, Ref, Value, sample
+
+#: What a run computes of what depends on the input: nothing, so that rules alone decide kinds; convolutions on a crop,
+#: so that values are genuine and only their places are not; everything.
+Look = Literal["kinds", "crops", "full"]
 
 
-class PathOfCropError(BaseException):
-    """Python is about to read a value that was computed on a crop: the path that it takes may be another one.
+class OwnPathError(BaseException):
+    """Python is about to read a value that is not the model's own: the path that it takes may be another one.
 
     No :class:`Exception`, so that the model's own code does not catch it.
     """
@@ -31,21 +37,25 @@ class PathOfCropError(BaseException):
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that executes each operation and appends what it made to :attr:`values`."""
 
-    def __init__(self, paths: Mapping[int, str], keep_values: bool, full: bool, shapes_alone: bool = False) -> None:
+    def __init__(self, paths: Mapping[int, str], keep_values: bool, look: Look, shapes_alone: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Value] = []
         self.caveats: list[Caveat] = []
         self.kept: dict[int, Tensor] = {}
         self.escaped: list[int] = []
         self._paths = paths  # id of a parameter or buffer -> its path
-        self._keep_values, self._full, self._shapes_alone = keep_values, full, shapes_alone
+        self._keep_values, self._shapes_alone = keep_values, shapes_alone
+        self._look: Look = "full" if shapes_alone else look
         self._own = object()  # tensors outlive a recording: what another one wrote on them means nothing here
         self._by_storage: dict[int, tuple[int, weakref.ref[Tensor]]] = {}
         self._written: dict[int, int] = {}  # storage -> the value that last wrote into it
         self._scope: list[tuple[str, int]] = [("", 0)]
         self.online: list[bool] = []
         self.called: Called | None = None
-        self._cropped = False
+        self._stored: set[int] = set()  # large parameters and buffers, and views of them
+        self._own_path = True  # whether all values so far are the model's own, at their places
+        self.inside = False  # whether an operation is being recorded: what reads tensors now is not the model's code
+        self.ended: BaseException | None = None  # why this run cannot tell; the model's own code may have caught it
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -69,6 +79,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         value.module, value.call = self._scope[-1]
         self._finish(value, tensor)
         self.online[value.id] = leaf in ("input", "foreign")
+        if leaf == "param" and tensor.numel() > LARGE:
+            self._stored.add(value.id)
         return value.id
 
     def add_whole(self, name: str, inputs: list[Tensor], outputs: list[Tensor]) -> None:
@@ -82,13 +94,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             value.module, value.call = self._scope[-1]
             self._finish(value, tensor)
 
-    def _finish(self, value: Value, tensor: Tensor, identity: bool = False) -> None:
+    def _finish(self, value: Value, tensor: Tensor, identity: bool = False, seen: bool = True) -> None:
         self._refuse_nested(tensor)
         value.shape = tuple(tensor.shape)
         value.tensor_dtype = tensor.dtype
         self.values.append(value)
         self.online.append(any(self.online[i] for i in value.inputs))
-        value.sample = self.values[value.inputs[0]].sample if identity else sample(tensor)
+        if not seen or not all(self.values[i].seen for i in value.inputs):
+            value.sample = UNSEEN
+        else:
+            value.sample = self.values[value.inputs[0]].sample if identity else sample(tensor)
         self._bind(tensor, value.id)
 
     def _refuse_nested(self, tensor: Tensor) -> None:
@@ -153,32 +168,34 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     # -- dispatch ----------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        # What watches the model's calls of torch need not watch those of the recorder.
+        outer, self.inside = self.inside, True
+        try:
+            with torch._C.DisableTorchFunction():
+                return self._dispatch(func, args, kwargs or {})
+        finally:
+            self.inside = outer
+
+    def _dispatch(self, func: Any, args: Any, kwargs: Any) -> Any:
         op = operator(func)
         if op.composite and op.packet not in CUSTOM:  # in inference mode operations arrive before they were taken apart
             with self:
                 return func.decompose(*args, **kwargs)
         if op.packet in NUMBERS:
+            if self._look == "kinds":
+                self._end(UnseenError("integers are computed as the numbers that they stand for"))
             return self._on_numbers(func, op.packet, args, kwargs)
         inputs: list[int] = []
-
-        def encode(argument: Any) -> Any:
-            if isinstance(argument, Tensor):
-                number = self.lookup(argument)
-                inputs.append(number)
-                return Ref(number)
-            if isinstance(argument, (list, tuple)):
-                return tuple(encode(a) for a in argument)
-            return argument
-
         bound = op.bind(args, kwargs)
-        coded = {name: encode(argument) for name, argument in bound.items()}
+        coded = {name: self._encode(argument, inputs) for name, argument in bound.items()}
         if op.shape_only:
             inputs.clear()
         elif op.overwrites and isinstance(coded["x"], Ref):
             inputs.remove(coded["x"].id)
         online = any(self.online[i] for i in inputs)
-        if online and op.data_dependent:
+        if op.data_dependent and not online:
+            self.reading(inputs)
+        elif op.data_dependent:
             self._report_reading(op, bound, inputs)
         if self._keep_values:
             if online:
@@ -188,13 +205,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._shapes_alone:
             args, kwargs = self._without_values(args, kwargs)
             bound = op.bind(args, kwargs)
-        crop = online and not self._full and not self._shapes_alone and op.packet == "aten.convolution"
-        self._cropped |= crop
-        out = cropped_convolution(*bound.values()) if crop else func(*args, **kwargs)
+        out, seen = self._run(func, op, bound, args, kwargs, online)
         if online and op.packet == "aten._local_scalar_dense":
             return out
         if online:
-            self._look_at_weights(op, bound, coded)
+            look_at_weights(self.values, self.online, op, bound, coded)
         outs = out if isinstance(out, (tuple, list)) else (out,)
         for index, tensor in enumerate(outs):
             if not isinstance(tensor, Tensor):
@@ -202,15 +217,71 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             value = Value(len(self.values), op, coded, tuple(inputs), index)
             value.module, value.call = self._scope[-1]
             value.called = self.called
-            self._finish(value, tensor, op.identity)
+            self._finish(value, tensor, op.identity, seen)
+            if func.is_view and any(i in self._stored for i in inputs):
+                self._stored.add(value.id)
             if op.mutates:
                 self._written[_storage(tensor)] = value.id
         return out
 
+    def _encode(self, argument: Any, inputs: list[int]) -> Any:
+        """An argument with its tensors as the values that they hold, which are put into ``inputs``."""
+        if isinstance(argument, Tensor):
+            number = self.lookup(argument)
+            inputs.append(number)
+            return Ref(number)
+        if isinstance(argument, (list, tuple)):
+            return tuple([self._encode(a, inputs) for a in argument])
+        return argument
+
+    def _run(
+        self, func: Any, op: Operator, bound: Mapping[str, Any], args: Any, kwargs: Any, online: bool
+    ) -> tuple[Any, bool]:
+        """The results of an operation, computed as far as this run looks at values, and whether they are."""
+        if self._look == "kinds":
+            return self._run_for_kinds(func, op, bound, args, kwargs, online)
+        if self._look == "crops" and online and op.packet == "aten.convolution":
+            self._own_path = False
+            return cropped_convolution(*bound.values()), True
+        return self._computed(func, op, args, kwargs), True
+
+    def _run_for_kinds(
+        self, func: Any, op: Operator, bound: Mapping[str, Any], args: Any, kwargs: Any, online: bool
+    ) -> tuple[Any, bool]:
+        tensors = [leaf for leaf in tree_leaves(tuple(bound.values())) if isinstance(leaf, Tensor)]
+        numbers = [self.lookup(tensor) for tensor in tensors] if not op.shape_only else []
+        seen = all(self.values[i].seen for i in numbers)
+        stored = any(i in self._stored for i in numbers)
+        found = layouts(func, op.packet, bound) if online or stored or not seen else None
+        if found is not None:
+            if found[0] is FIRST and (online or not seen):
+                self._own_path = False
+                return args[0], False
+            if found[0] is not FIRST and (online or not seen or any(math.prod(f.shape) > LARGE for f in found)):
+                self._own_path = False
+                results = tuple(made(layout) for layout in found)
+                return (results if len(results) > 1 else results[0]), False
+        placed = any(not tensor.is_floating_point() for tensor in tensors)
+        if not seen and not func.is_view and (placed or not online):
+            self._end(UnseenError(f"{op.name} goes on with what was not computed"))
+        return self._computed(func, op, args, kwargs), seen
+
+    def _computed(self, func: Any, op: Operator, args: Any, kwargs: Any) -> Any:
+        if op.packet.startswith("aten."):
+            return func(*args, **kwargs)
+        with torch._C._EnableTorchFunction():  # a user's own code
+            return func(*args, **kwargs)
+
+    def _end(self, error: BaseException) -> NoReturn:
+        self.ended = error
+        raise error
+
     def reading(self, numbers: Iterable[int]) -> None:
         """Python is about to go on with these values: they have to be the model's own."""
-        if self._cropped and any(self.online[i] for i in numbers):
-            raise PathOfCropError
+        if not self._own_path and any(self.online[i] for i in numbers):
+            self._end(OwnPathError())
+        if not all(self.values[i].seen for i in numbers):
+            self._end(UnseenError("Python reads a number that is made of parameters"))
 
     def _on_numbers(self, func: Any, packet: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """The result of an operator on integers, recorded as what is computed on the numbers that they stand for."""
@@ -276,21 +347,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         where = self.values[number].module or "the network"
         return f"the result of {' of '.join(names)} in {where}" if names else f"a value of {where}"
 
-    def _look_at_weights(self, op: Operator, bound: Mapping[str, Any], coded: Mapping[str, Any]) -> None:
-        """What a sample takes for quantised is confirmed on the whole tensor: one odd channel makes it real."""
-        for name in _CONSTANTS.get(op.packet, ()):
-            if not isinstance(coded[name], Ref):
-                continue
-            value = self.values[coded[name].id]
-            if value.whole is None and not self.online[value.id] and value.sample is not None:
-                tensor: Tensor = bound[name]
-                axis, part = channel_axis(bound, name), value.sample
-                if name == "weight" and bound["transposed"] and bound["groups"] > 1:
-                    tensor, axis = by_filter(tensor, bound["groups"]), 0
-                    part = sample(tensor)
-                if tensor.numel() > part.numel() or part is not value.sample:
-                    value.whole = confirm(tensor, part, axis)
-
     def _keep(self, args: Any, coded: Any) -> None:
         for argument, code in zip(args, coded, strict=True):
             if isinstance(code, Ref):
@@ -308,28 +364,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 _LEAF = Operator("leaf", "leaf", "leaf", (), ())
-#: Where an operation takes constants whose kind decides what it costs.
-_CONSTANTS = {
-    "aten.convolution": ("weight",), "aten.addmm": ("mat1", "mat2"), "aten.mm": ("x", "mat2"),
-    "aten.bmm": ("x", "mat2"), "aten.baddbmm": ("mat1", "mat2"), "aten.mv": ("x", "mat2"), "aten.mul": ("x", "other"),
-    "aten.div": ("other",),
-}  # fmt: skip
-
-
-def channel_axis(bound: Mapping[str, Any], name: str) -> int | None:
-    """The dimension of a constant operand along which each output channel may have a scale of its own."""
-    if name == "weight":
-        return 1 if bound["transposed"] else 0
-    if "other" in bound:
-        return None
-    return bound[name].dim() - 1 if name == "mat2" else 0  # columns of the right factor, rows of the left one
-
-
-def by_filter(weight: Tensor, groups: int) -> Tensor:
-    """The weights ``[i, o / groups, *kernel]`` of a transposed convolution as ``[o, i / groups, *kernel]``."""
-    inputs, outputs, *kernel = weight.shape
-    turned = weight.reshape(groups, inputs // groups, outputs, *kernel).transpose(1, 2)
-    return turned.reshape(groups * outputs, inputs // groups, *kernel)
 
 
 def _storage(tensor: Tensor) -> int:

@@ -133,16 +133,17 @@ def _live(values: list[Value], canonical: list[int], online: list[bool], outputs
 
 
 def _key(value: Value, numbers: list[int]) -> Any:
-    def code(argument: Any) -> Any:
-        if isinstance(argument, Ref):
-            return ("value", numbers[argument.id])
-        if isinstance(argument, tuple):
-            return tuple(code(a) for a in argument)
-        if isinstance(argument, (int, float, bool, str)) or argument is None:
-            return (type(argument).__name__, argument)
-        return ("other", str(argument))
+    return (value.operator.name, value.output, tuple([_code(a, numbers) for a in value.args.values()]), value.shape)
 
-    return (value.operator.name, value.output, tuple(code(a) for a in value.args.values()), value.shape)
+
+def _code(argument: Any, numbers: list[int]) -> Any:
+    if isinstance(argument, Ref):
+        return ("value", numbers[argument.id])
+    if isinstance(argument, tuple):
+        return tuple([_code(a, numbers) for a in argument])
+    if isinstance(argument, (int, float, bool, str)) or argument is None:
+        return (type(argument).__name__, argument)
+    return ("other", str(argument))
 
 
 def _single_atom(form: Form | None) -> int | None:

@@ -54,9 +54,11 @@ def escapes(recorder: Recorder) -> Iterator[None]:
         original = originals[name]
 
         def leaving(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if recorder.inside:
+                return original(self, *args, **kwargs)
             number = recorder.lookup(self)
+            recorder.reading((number,))
             if recorder.online[number]:
-                recorder.reading((number,))
                 recorder.escaped.append(number)
                 recorder.caveat("foreign", f"a value that depends on the input leaves torch through .{name}()")
             return original(self, *args, **kwargs)

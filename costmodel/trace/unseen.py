@@ -1,23 +1,29 @@
-"""Kinds of constants that have no values, because the model has no memory: by rule alone, from what makes them.
+"""Kinds of constants whose values were not computed, or that have no memory: by rule alone, from what makes them.
 
 A sign is ±1 whatever it is the sign of; times a number it is ±s, times a number per channel ±s_c; two to a whole power
-is a power of two; a rounded and bounded value lies on its grid. What no rule decides is real.
+is a power of two; a rounded and bounded value lies on its grid. Without memory, what no rule decides is real. Elsewhere
+it has to be computed and looked at, and so has what is scaled by numbers whose values say more of them than a rule.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from costmodel.graph.domain import BINARY, FLOAT, POW2_BITS, Domain, Scale
+import torch
+from torch import Tensor
+
+from costmodel.graph.domain import BINARY, FLOAT, POW2_BITS, TERNARY, Domain, Scale
 from costmodel.trace.moves import MOVES
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value, filled_with
 
 _POW2 = Domain("pow2", POW2_BITS, "pow2", evidence="rule")
+#: The kind of an argument by rule; None where its values say more.
+Kind = Callable[[Any], Domain | None]
 _KEPT = ("clone", "detach", "alias", "lift_fresh", "contiguous")
 
 
@@ -30,15 +36,23 @@ def unseen(simplified: Simplified) -> Mapping[int, Domain]:
     def known(argument: Any) -> Possible | None:
         if isinstance(argument, (int, float)):
             return frozenset((float(argument),))
-        return possible.get(simplified.canonical[argument.id]) if isinstance(argument, Ref) else None
+        if not isinstance(argument, Ref):
+            return None
+        number = simplified.canonical[argument.id]
+        filled = filled_with(values[number]) if number not in possible else None
+        return possible.get(number) if filled is None else frozenset((filled,))
 
     def many(argument: Any) -> bool:
         return isinstance(argument, Ref) and math.prod(values[argument.id].shape) > 1
 
-    def kind(argument: Any) -> Domain:
-        if isinstance(argument, Ref):
-            return found.get(simplified.canonical[argument.id], FLOAT)
-        return _POW2 if _is_power(argument) else FLOAT
+    def kind(argument: Any) -> Domain | None:
+        if not isinstance(argument, Ref):
+            return _POW2 if _is_power(argument) else FLOAT
+        number = simplified.canonical[argument.id]
+        value = values[number]
+        if number in found or not value.seen or value.sample is None:
+            return found.get(number, FLOAT)
+        return None if _is_special(value.sample) else FLOAT
 
     def whole(argument: Any) -> bool:
         made = values[simplified.canonical[argument.id]] if isinstance(argument, Ref) else None
@@ -49,7 +63,7 @@ def unseen(simplified: Simplified) -> Mapping[int, Domain]:
         if (
             value.leaf
             or simplified.online[number]
-            or value.sample is not None
+            or (value.seen and value.sample is not None)
             or simplified.canonical[number] != number
         ):
             continue
@@ -64,39 +78,63 @@ def unseen(simplified: Simplified) -> Mapping[int, Domain]:
     return found
 
 
-def _by_rule(value: Value, kind: Any, many: Any, whole: Any) -> Domain | None:
+def _by_rule(value: Value, kind: Kind, many: Any, whole: Any) -> Domain | None:
     args = value.args
     if not value.operator.packet.startswith("aten."):
         return None
     if value.operator.packet in MOVES or value.fn in _KEPT:
-        return kind(args.get("x"))  # type: ignore[no-any-return]
+        return kind(args.get("x"))
     if value.fn in ("mul", "div"):
-        for a, b in ((args["x"], args["other"]), (args["other"], args["x"])):
-            domain = kind(a)
-            if domain.is_one_bit or domain.kind in ("ternary", "int"):
-                return _times(domain, kind(b), many(b))
-            if value.fn == "div":
-                break
-        both = [kind(args[name]) for name in ("x", "other")]
-        return _POW2 if all(d.kind == "pow2" for d in both) else None
+        return _product(value, kind(args["x"]), kind(args["other"]), many)
     if value.fn == "exp2":
         return _POW2 if whole(args["x"]) else None
-    if value.fn == "copysign" and isinstance(args["x"], Ref):
-        scale: Scale = "pow2" if kind(args["x"]).kind == "pow2" else "real"
+    size = kind(args["x"]) if value.fn in ("copysign", "abs") else None
+    if size is not None and value.fn == "copysign" and isinstance(args["x"], Ref):
+        scale: Scale = "pow2" if size.kind == "pow2" else "real"
         return replace(BINARY, scale=scale, per_channel=many(args["x"]), evidence="rule")
-    if value.fn == "abs" and kind(args["x"]).kind == "pow2":
-        return kind(args["x"])  # type: ignore[no-any-return]
-    return None
+    return size if size is not None and size.kind == "pow2" else None
+
+
+def _product(value: Value, x: Domain | None, other: Domain | None, many: Any) -> Domain | None:
+    """The kind of ``x * other`` or ``x / other``."""
+    if x is None or other is None:
+        return None
+    if x.is_one_bit or x.kind in ("ternary", "int"):
+        return _times(x, other, many(value.args["other"]))
+    if value.fn == "mul" and (other.is_one_bit or other.kind in ("ternary", "int")):
+        return _times(other, x, many(value.args["x"]))
+    return _POW2 if x.kind == other.kind == "pow2" else None
 
 
 def _times(domain: Domain, factor: Domain, many: bool) -> Domain | None:
-    """A value of few levels times a constant, which scales it; times another such value it is one by its bits."""
-    if factor.is_one_bit and factor.scale == "one":
-        return domain
+    """A value of few levels times a constant, which scales it; times another of one bit, which turns it or masks it."""
+    if factor.is_one_bit:
+        return _turned(domain, factor)
+    if factor.kind in ("ternary", "int"):
+        return None
     if domain.scale != "one":
         return replace(domain, scale="real", per_channel=domain.per_channel or many, evidence="rule")
     return replace(domain, scale="pow2" if factor.kind == "pow2" else "real", per_channel=many, evidence="rule")
 
 
+def _turned(domain: Domain, factor: Domain) -> Domain | None:
+    if domain.kind == "int" and factor.kind == "binary":  # levels above zero alone are none below
+        return None
+    masked = {domain.kind, factor.kind} == {"binary", "binary01"}
+    made = replace(TERNARY, scale=domain.scale, per_channel=domain.per_channel) if masked else domain
+    scale: Scale = made.scale if factor.scale == "one" else factor.scale if made.scale == "one" else "real"
+    return replace(made, scale=scale, per_channel=made.per_channel or factor.per_channel, evidence="rule")
+
+
 def _is_power(number: Any) -> bool:
     return isinstance(number, (int, float)) and number != 0 and math.frexp(abs(number))[0] == 0.5
+
+
+def _is_special(sample: Tensor) -> bool:
+    """Whether numbers are more than real ones: integers, powers of two, or one number throughout."""
+    size = sample.abs().flatten().double()
+    size = size[size != 0]
+    if not size.numel() or bool((size == size.round()).all()):
+        return True
+    mantissa, _ = torch.frexp(size)
+    return bool((mantissa == 0.5).all()) or (size.numel() > 1 and bool((size == size[0]).all()))

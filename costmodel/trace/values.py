@@ -13,10 +13,20 @@ from torch import Tensor
 
 from costmodel.graph.domain import Domain
 from costmodel.graph.vocabulary import Called, Caveat
+from costmodel.trace.hollow import UnseenError
 from costmodel.trace.operator import Operator
 
 #: Elements kept of each value, about.
 _SAMPLE_SIZE = 2048
+#: Elements up to which all of a value are kept.
+LARGE = 2 * _SAMPLE_SIZE
+
+
+class _Unseen:
+    """In place of the sample of what was not computed."""
+
+
+UNSEEN = _Unseen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Value:
     """
 
     __slots__ = (
-        "args", "call", "called", "id", "inputs", "leaf", "module", "operator", "output", "path", "sample", "shape",
+        "_sample", "args", "call", "called", "id", "inputs", "leaf", "module", "operator", "output", "path", "shape",
         "tensor_dtype", "whole",
     )  # fmt: skip
 
@@ -47,8 +57,24 @@ class Value:
         self.called: Called | None = None
         self.leaf = ""  # "input", "param", "const" or "foreign"; "" for a computed value
         self.path = ""  # of a parameter, buffer or input
-        self.sample: Tensor | None = None
+        self._sample: Tensor | _Unseen | None = None
         self.whole: Domain | None = None  # kind of a large constant that was looked at in full
+
+    @property
+    def sample(self) -> Tensor | None:
+        """What is kept of its numbers, None for none; :class:`UnseenError` where they were not computed."""
+        if isinstance(self._sample, _Unseen):
+            raise UnseenError(f"a result of {self.operator.name}")
+        return self._sample
+
+    @sample.setter
+    def sample(self, seen: Tensor | _Unseen | None) -> None:
+        self._sample = seen
+
+    @property
+    def seen(self) -> bool:
+        """Whether its numbers were computed."""
+        return not isinstance(self._sample, _Unseen)
 
     @property
     def fn(self) -> str:
@@ -83,7 +109,7 @@ def sample(tensor: Tensor) -> Tensor | None:
         or tensor.numel() == 0
     ):
         return None
-    if tensor.numel() <= 2 * _SAMPLE_SIZE:
+    if tensor.numel() <= LARGE:
         return tensor.clone()
     return tensor[_sample_index(tensor.shape)].clone()
 
@@ -119,8 +145,10 @@ def distinct_shape(value: Value) -> tuple[int, ...]:
 
 def are_integers(value: Value) -> bool:
     """Whether all elements of a small constant, such as the zero points of a quantiser, are integers."""
+    if not 0 < math.prod(value.shape) <= LARGE:
+        return False
     sample = value.sample
-    if sample is None or not 0 < sample.numel() == math.prod(value.shape) <= 4096 or sample.is_complex():
+    if sample is None or sample.is_complex():
         return False
     return not sample.is_floating_point() or bool((sample == sample.round()).all())
 

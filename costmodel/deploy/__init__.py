@@ -16,7 +16,7 @@ from collections.abc import Callable
 from costmodel.deploy.absorb import absorb_into_thresholds
 from costmodel.deploy.defer import apply_units, defer_activation_scales, settle_operands, split_readers
 from costmodel.deploy.duplicates import share_duplicates
-from costmodel.deploy.lift import lift_thresholds
+from costmodel.deploy.lift import lift_thresholds, sink_functions
 from costmodel.deploy.offsets import move_offsets
 from costmodel.deploy.scales import (
     absorb_into_next_weights,
@@ -55,6 +55,7 @@ REPEATED: tuple[Callable[[Graph], Graph], ...] = (
     sink_chains,
     sink_joined,
     lift_thresholds,
+    sink_functions,
     split_readers,
 )
 #: What takes up into weights the chains that no threshold takes: once the others find nothing, and then all again.

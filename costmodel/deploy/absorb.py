@@ -35,7 +35,7 @@ def absorb_into_thresholds(graph: Graph) -> Graph:
         source = table[node.inputs[0]]
         if source.domain.is_one_bit or source.shape != node.shape:
             continue
-        if not all(isinstance(r, Node) and r.op == "threshold" and _fits(node, r) for r in current):
+        if not all(isinstance(r, Node) and r.op == "threshold" and fits_into(node, r) for r in current):
             continue
         for reader in current:
             assert isinstance(reader, Node)
@@ -47,7 +47,8 @@ def absorb_into_thresholds(graph: Graph) -> Graph:
     return graph.with_nodes(nodes, (row for row in reversed(rows) if row.removed)) if rows else graph
 
 
-def _fits(node: Node, threshold: Node) -> bool:
+def fits_into(node: Node, threshold: Node) -> bool:
+    """Whether what a threshold compares is still a comparison with ``node`` in front of it."""
     return changes_once(_joined(node, threshold), node.inputs[0])
 
 

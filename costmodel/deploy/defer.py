@@ -18,7 +18,7 @@ from dataclasses import replace
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.layout import moves_channels
 from costmodel.deploy.scales import all_of_it, real_sum_after, real_weights
-from costmodel.deploy.sink import leads_to_thresholds
+from costmodel.deploy.sink import leads_to_thresholds, sunk
 from costmodel.deploy.thresholds import size_constant, units_of
 from costmodel.graph.affine import SCALE_CLASSES, Step, chain_class, scale_only
 from costmodel.graph.attrs import Affine, Product
@@ -202,7 +202,10 @@ def _takes(node: Node, reader: Node, users: Users, graph: Graph, table: Mapping[
     if moved and leads_to_thresholds(reader, users, graph, sums=moves_channels(reader)):
         return True
     if real_sum_after(node, steps, alone, graph.outputs) is not None:
-        return scale_only(steps) or "bias" in reader.consts or bool(reader.numel <= node.numel)
+        return True
+    chain = sunk(node, reader, table, alone, graph)
+    if chain is not None and users[reader.id] and reader.id not in graph.outputs:
+        return all(_takes(chain, behind, users, graph, table) for behind in users[reader.id])
     if not isinstance(reader.attrs, Product) or (not reader.row.weighted and len(set(reader.inputs)) < 2):
         return False
     places = [k for k, i in enumerate(reader.inputs) if i == node.id]

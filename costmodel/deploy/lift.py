@@ -1,8 +1,12 @@
-r"""A threshold in front of a move: :math:`[x_{\pi(i)} \ge T_i]` for the moved is :math:`[x_j \ge T_{\pi^{-1}(j)}]`.
+r"""Thresholds and what they take up meet across a move.
+
+A threshold in front of a move: :math:`[x_{\pi(i)} \ge T_i]` for the moved is :math:`[x_j \ge T_{\pi^{-1}(j)}]`.
 
 Each element is compared once, before or behind. In front of a reshape or a concatenation the threshold meets what made
 the elements, and takes up scales, biases and rectifiers that another layout hid from it; its own constants are laid as
 the elements were.
+
+A function of each element that is the same for all passes a move as well, towards the thresholds behind it.
 
 Precondition: nothing but thresholds reads what the move makes.
 """
@@ -12,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.deploy.absorb import threshold_attrs
+from costmodel.deploy.absorb import fits_into, threshold_attrs
 from costmodel.deploy.layout import axis_of
 from costmodel.graph.affine import Laid, Part, Step, scale_tags
 from costmodel.graph.attrs import Affine, Call, Clamp, Move, Threshold
@@ -45,6 +49,73 @@ def lift_thresholds(graph: Graph) -> Graph:
     return graph.with_nodes(part for node in graph.nodes for part in lifted.get(node.id, [node]))
 
 
+def sink_functions(graph: Graph) -> Graph:
+    """Put functions behind the moves that lead to thresholds alone, one for each of these moves: they take all up."""
+    table = graph.by_id()
+    users = graph.users()
+    fresh = graph.free_id()
+    swapped: dict[int, list[Node]] = {}
+    for function in graph.nodes:
+        readers = users[function.id]
+        moves = [reader for reader in readers if reader.row.moves and not reader.row.joins]
+        if not moves or function.id in graph.outputs or not _is_function(function, table):
+            continue
+        if not all(_taken(function, reader, table, users, graph.outputs) for reader in readers):
+            continue
+        source = table[function.inputs[0]].domain
+        swapped[function.id] = [function] if len(moves) < len(readers) else []
+        for move in moves:
+            behind = replace(function, id=move.id, inputs=(fresh,), shape=move.shape)
+            swapped[move.id] = [replace(move, id=fresh, inputs=function.inputs, domain=source), behind]
+            fresh += 1
+    if not swapped:
+        return graph
+    return graph.with_nodes(part for node in graph.nodes for part in swapped.get(node.id, [node]))
+
+
+def _is_function(node: Node, table: Mapping[int, Node | GraphInput]) -> bool:
+    """Whether a node is one function of each element, the same for all."""
+    if not (node.row.monotone and node.row.elementwise) or len(node.inputs) != 1 or node.consts or node.op == "cast":
+        return False
+    source = table[node.inputs[0]]
+    return not isinstance(node.attrs, Affine) and not source.domain.is_one_bit and source.shape == node.shape
+
+
+def _taken(
+    function: Node, reader: Node, table: Mapping[int, Node | GraphInput], users: Mapping[int, list[Node]],
+    outputs: tuple[int, ...],
+) -> bool:  # fmt: skip
+    """Whether thresholds take up a function in front of this reader, wherever its elements are moved to."""
+    if reader.op == "threshold":
+        return fits_into(function, replace(reader, inputs=(function.id,)))
+    behind = users[reader.id]
+    if not behind or reader.id in outputs or not reader.row.selects or not reader.row.moves or reader.consts:
+        return False
+    if reader.row.joins:
+        return _lifted(reader, table, users) is not None and all(
+            _taken(function, r, table, users, outputs) for r in behind
+        )
+    filled = isinstance(reader.attrs, Move) and reader.attrs.fill is not None
+    if len(reader.inputs) != 1 or filled or reader.numel > function.numel or reader.op == "recode":
+        return False
+    return all(_taken(function, r, table, users, outputs) for r in behind)
+
+
+def _lifted(move: Node, table: Mapping[int, Node | GraphInput], users: Mapping[int, list[Node]]) -> list[Node] | None:
+    """The thresholds that come to stand in front of a move, where nothing else is behind it and behind moves there."""
+    found: list[Node] = []
+    for reader in users[move.id] if _movable(move) else ():
+        thresholds = [reader] if reader.op == "threshold" else _lifted(reader, table, users) or []
+        parts = [_in_front(move, threshold, table, 0) for threshold in thresholds]
+        if not parts:
+            return None
+        for part in parts:
+            if part is None:
+                return None
+            found += part[:-1]
+    return found or None
+
+
 def _movable(move: Node) -> bool:
     attrs = move.attrs
     if not isinstance(attrs, Move) or move.consts or attrs.operands or attrs.fill is not None:
@@ -54,11 +125,17 @@ def _movable(move: Node) -> bool:
 
 def _gains(move: Node, table: Mapping[int, Node | GraphInput], users: Mapping[int, list[Node]]) -> bool:
     """Whether a threshold in front of the move meets something that it takes up, and that nothing else needs."""
-    if not all(reader.op == "threshold" for reader in users[move.id]):
-        return False
+    return all(reader.op == "threshold" for reader in users[move.id]) and _meets(move, table, users)
+
+
+def _meets(move: Node, table: Mapping[int, Node | GraphInput], users: Mapping[int, list[Node]]) -> bool:
     for i in move.inputs:
         maker = table[i]
-        takes = isinstance(maker, Node) and (maker.row.monotone or maker.op == "prelu") and len(maker.inputs) == 1
+        if not isinstance(maker, Node):
+            continue
+        if _movable(maker) and users[i] == [move] and _meets(maker, table, users):
+            return True
+        takes = (maker.row.monotone or maker.op == "prelu") and len(maker.inputs) == 1
         if takes and all(user.id == move.id or user.op == "threshold" for user in users[i]):
             return True
     return False

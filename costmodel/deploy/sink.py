@@ -57,6 +57,17 @@ def sink_chains(graph: Graph) -> Graph:
     return graph.with_nodes((swapped.get(n.id, n) for n in graph.nodes), rows)
 
 
+def sunk(
+    node: Node, reader: Node, table: Mapping[int, Node], users: Mapping[int, list[Node]], graph: Graph
+) -> Node | None:
+    """A chain where it would stand behind a window or a move that alone read it; None where it would stay."""
+    producer = table.get(node.inputs[0])
+    if not _worth(node, reader, producer, users, graph):
+        return None
+    behind = _behind(node, reader, producer, users, graph)
+    return behind[2] if behind is not None and behind[0] is None else None
+
+
 def _worth(node: Node, reader: Node, producer: Node | None, users: Mapping[int, list[Node]], graph: Graph) -> bool:
     """Whether a chain is better off behind this reader: it multiplies fewer elements there, or what takes it up."""
     windowed = reader.row.pool or _sums(reader)

@@ -75,6 +75,8 @@ class Known:
             return rule
         if rule is not None and replace(seen, scale="one", evidence=rule.evidence) == rule:
             return replace(seen, why=rule.why)
+        if rule is not None and value.whole is not None and _same_levels(rule, value.whole):
+            return replace(value.whole, evidence=rule.evidence, why=rule.why)  # a sample may miss channels
         fitted = with_levels(rule, value.sample, axis) if rule is not None and value.sample is not None else None
         return fitted or replace(seen, why=observed(self.simplified, value))
 
@@ -196,6 +198,11 @@ class Known:
                 continue
             self.learn(value)
         self._offline = False
+
+
+def _same_levels(a: Domain, b: Domain) -> bool:
+    """Whether two kinds differ in the size of a step alone."""
+    return (a.kind, a.bits, a.signed, a.asymmetric) == (b.kind, b.bits, b.signed, b.asymmetric)
 
 
 def _number(argument: Any) -> float:

@@ -15,7 +15,7 @@ from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_o
 from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value, filled_with, signs_of
-from costmodel.trace.weights import is_affine
+from costmodel.trace.weights import is_affine, scales_lie_along
 
 
 class Known:
@@ -58,7 +58,7 @@ class Known:
         """The kind of a constant: by the rule of its quantiser, with the scale that its values have; else observed."""
         number = self.simplified.canonical[argument.id]
         value = self.simplified.recording.values[number]
-        if number in self._unseen:
+        if self._is_ruled(number, axis):
             self._look_offline(number)
             rule = self.by_rule(number)
             return replace(self._unseen[number], why=rule.why if rule else levels_by_rule(self.simplified, value))
@@ -79,6 +79,13 @@ class Known:
             return replace(value.whole, evidence=rule.evidence, why=rule.why)  # a sample may miss channels
         fitted = with_levels(rule, value.sample, axis) if rule is not None and value.sample is not None else None
         return fitted or replace(seen, why=observed(self.simplified, value))
+
+    def _is_ruled(self, number: int, axis: int | None) -> bool:
+        """Whether a constant that was not computed has a kind, and one scale for each of these channels if several."""
+        domain, simplified = self._unseen.get(number), self.simplified
+        if domain is None or not domain.per_channel or simplified.recording.shapes_alone:
+            return domain is not None
+        return scales_lie_along(simplified, simplified.recording.values[number], axis)
 
     def _range_of(self, value: Value) -> Range:
         """What a value can be by rule."""

@@ -20,6 +20,7 @@ from costmodel.trace.moves import MOVES
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value, filled_with
+from costmodel.trace.weights import along
 
 _POW2 = Domain("pow2", POW2_BITS, "pow2", evidence="rule")
 #: The kind of an argument by rule; None where its values say more.
@@ -58,6 +59,10 @@ def unseen(simplified: Simplified) -> Mapping[int, Domain]:
         made = values[simplified.canonical[argument.id]] if isinstance(argument, Ref) else None
         return made is not None and made.fn in ("round", "floor", "ceil", "trunc")
 
+    def by_channel(argument: Any, of: tuple[int, ...]) -> bool:
+        shape = values[argument.id].shape if isinstance(argument, Ref) else ()
+        return math.prod(shape) <= 1 or along(shape, of, 0)
+
     for value in values:
         number = value.id
         if (
@@ -72,37 +77,38 @@ def unseen(simplified: Simplified) -> Mapping[int, Domain]:
         if few is not None:
             possible[number] = few
         domain = domain_of_values(few) if few is not None else None
-        domain = domain or _by_rule(value, kind, many, whole)
+        domain = domain or _by_rule(value, kind, many, whole, lambda given, of=value.shape: by_channel(given, of))
         if domain is not None and not domain.is_float:
             found[number] = domain
     return found
 
 
-def _by_rule(value: Value, kind: Kind, many: Any, whole: Any) -> Domain | None:
+def _by_rule(value: Value, kind: Kind, many: Any, whole: Any, by_channel: Any) -> Domain | None:
     args = value.args
     if not value.operator.packet.startswith("aten."):
         return None
     if value.operator.packet in MOVES or value.fn in _KEPT:
         return kind(args.get("x"))
     if value.fn in ("mul", "div"):
-        return _product(value, kind(args["x"]), kind(args["other"]), many)
+        return _product(value, kind(args["x"]), kind(args["other"]), many, by_channel)
     if value.fn == "exp2":
         return _POW2 if whole(args["x"]) else None
     size = kind(args["x"]) if value.fn in ("copysign", "abs") else None
-    if size is not None and value.fn == "copysign" and isinstance(args["x"], Ref):
+    if size is not None and value.fn == "copysign" and isinstance(args["x"], Ref) and by_channel(args["x"]):
         scale: Scale = "pow2" if size.kind == "pow2" else "real"
         return replace(BINARY, scale=scale, per_channel=many(args["x"]), evidence="rule")
     return size if size is not None and size.kind == "pow2" else None
 
 
-def _product(value: Value, x: Domain | None, other: Domain | None, many: Any) -> Domain | None:
+def _product(value: Value, x: Domain | None, other: Domain | None, many: Any, by_channel: Any) -> Domain | None:
     """The kind of ``x * other`` or ``x / other``."""
     if x is None or other is None:
         return None
-    if x.is_one_bit or x.kind in ("ternary", "int"):
-        return _times(x, other, many(value.args["other"]))
-    if value.fn == "mul" and (other.is_one_bit or other.kind in ("ternary", "int")):
-        return _times(other, x, many(value.args["x"]))
+    levels = ("binary", "binary01", "ternary", "int")
+    for few, factor, name in ((x, other, "other"), (other, x, "x")):
+        if few.kind in levels and (name == "other" or value.fn == "mul"):
+            placed = factor.kind in levels or by_channel(value.args[name])
+            return _times(few, factor, many(value.args[name])) if placed else None
     return _POW2 if x.kind == other.kind == "pow2" else None
 
 

@@ -119,6 +119,8 @@ class Deployed:
                 return False
             case "affine" | "move" | "mean":
                 return self.wanted[user.id]
+            case "max_pool" if self._on_the_way(node)[0] != "channel":  # one positive number
+                return self.wanted[user.id] and not self.monotone[user.id]
             case "cut" | "max_pool" | "prelu":
                 return not self.monotone[user.id]
             case "concat":
@@ -171,7 +173,7 @@ class Deployed:
             case "max_pool":
                 self.rows["compare"] += node.attrs["compares"]
                 self.chains[node.id] = chain.over("max pool")
-                if not self.monotone[node.id]:
+                if not self.monotone[node.id] and chain.per_channel:
                     self._carry_out(source, chain)
                     self.chains[node.id] = Chain(node.id)
             case "concat":

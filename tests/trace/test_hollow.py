@@ -167,3 +167,40 @@ def test_weights_are_not_computed_where_rules_decide_their_kind():
                             look="kinds")  # fmt: skip
     large = [v for v in recording.values if v.seen and not v.leaf and math.prod(v.shape) > 4096]
     assert {v.fn for v in large} <= {"select", "t", "detach"}  # views of parameters
+
+
+class Scaled(nn.Module):
+    """Binary weights times a tensor of another shape, which no channel of them shares."""
+
+    def __init__(self, shape, turned=False):
+        super().__init__()
+        self.weight, self.scale = nn.Parameter(torch.randn(64, 64, 3, 3)), nn.Parameter(torch.rand(shape) + 0.5)
+        self.turned = turned
+
+    def forward(self, x):
+        weight = torch.where(self.weight >= 0, 1.0, -1.0) * self.scale
+        return F.conv2d(x, weight.transpose(0, 1) if self.turned else weight, padding=1)
+
+
+@pytest.mark.parametrize("shape", [(64, 1, 1, 1), (1, 64, 1, 1), (64, 64, 3, 3), (3, 3), (1,), (64, 64, 1, 1)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_shape_of_a_scale_decides_whether_it_is_one(shape, turned):
+    x = torch.randn(1, 64, 8, 8)
+    made = costmodel.profile(Scaled(shape, turned), x)
+    assert (made.as_written.by_kind(), made.deployed.by_kind()) == account(Scaled(shape, turned), x, "crops")
+    free = made.deployed.total("mul") <= 64 * 8 * 8
+    assert free == (shape == (1,) or (shape == (64, 1, 1, 1) and not turned) or (shape == (1, 64, 1, 1) and turned))
+
+
+def test_the_scale_of_a_channel_that_a_sample_misses_is_a_scale():
+    class Periodic(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(32, 32, 3, 3))
+
+        def forward(self, x):
+            scale = 2.0 ** -torch.arange(32).remainder(3).view(-1, 1, 1, 1)
+            return F.conv2d(x, torch.where(self.weight >= 0, 1.0, -1.0) * scale)
+
+    made = costmodel.profile(Periodic(), torch.randn(1, 32, 6, 6))
+    assert made.deployed.total("shift_channel") == 32 * 4 * 4

@@ -18,7 +18,7 @@ from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.layout import axis_of, lay, moves_channels, relaid
 from costmodel.deploy.monotone import rises
 from costmodel.deploy.scales import channels_of, real_weights
-from costmodel.graph.affine import Part, Step, literal_step
+from costmodel.graph.affine import Part, Step, chain_class, literal_step
 from costmodel.graph.attrs import Affine, Move, Pool, Product, Reduce
 from costmodel.graph.domain import FLOAT
 from costmodel.graph.node import Graph, Node
@@ -83,7 +83,7 @@ def _worth(node: Node, reader: Node, producer: Node | None, users: Mapping[int, 
         reader, users, graph, merging=not folds, maxima=maxima, sums=sums
     ):
         return True
-    return windowed and not folds
+    return windowed and not folds and chain_class(node.of(Affine).steps) != "one"
 
 
 def leads_to_thresholds(

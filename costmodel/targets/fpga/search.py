@@ -31,6 +31,8 @@ FORMED = 20
 #: Of a share of the device, and of a part of a resource: what counts as rounding.
 SHARE_ERROR = 1e-9
 PART_ERROR = 1e-3
+#: To which share of what is allowed the closest design is found, where none is within the limits.
+NEAR = 0.005
 _SCALES = np.array([PARTS_OF_ONE[name] for name in RESOURCES], dtype=np.float64)
 
 
@@ -109,18 +111,32 @@ def cheapest(design: Design, limits: Limits, slowest: float, goal: Goal = "lut")
 
 
 def closest(design: Design, limits: Limits, slowest: float) -> Found:
-    """A design that is fast enough and exceeds the limits by little, where nothing stays within them."""
+    """Where nothing that is fast enough stays within the limits: the design that exceeds them least.
+
+    What is exceeded is the largest share of what is allowed, to :data:`NEAR` of it: limits are widened by halves.
+    """
     at = int(np.searchsorted(design.intervals, slowest, "right")) - 1
     search = _Search(design, limits, "lut")
-    search.any_at(at)
-    return Found(tuple(search.nearest[1].tolist()), at, 0.0, False)
+    if (found := search.any_at(at)) is not None:
+        return Found(tuple(found.tolist()), at, 0.0, search.settled)
+    low, (over, choices) = 0.0, search.nearest
+    while over - low > NEAR:
+        middle = (low + over) / 2
+        wider = _Search(design, limits, "lut", middle)
+        found = wider.any_at(at)
+        if found is None:
+            low = middle
+        else:
+            over, choices = float(search.excess(found, at).max()), found
+    return Found(tuple(choices.tolist()), at, 0.0, False)
 
 
 class _Search:
-    def __init__(self, design: Design, limits: Limits, goal: Goal) -> None:
+    def __init__(self, design: Design, limits: Limits, goal: Goal, wider: float = 0.0) -> None:
         self.design, self.settled = design, True
         self.nearest: tuple[float, Ints] = np.inf, np.zeros(0, dtype=np.int64)
         self.rows, self.bounds = limits.rows()
+        self.bounds = self.bounds + wider
         self.goal = goal_weights(goal, limits.device)
         self.pool: list[Floats] = []  # prices that proved something, and may prove it of other intervals
         self.intervals: dict[int, Relaxed] = {}

@@ -91,15 +91,6 @@ def read_header(path: str | os.PathLike[str]) -> Mapping[str, Any]:
         raise CostmodelError(f"{path} is not a deployed network: {error}. {ADVICE}") from error
 
 
-def is_packed(path: str | os.PathLike[str]) -> bool:
-    """Whether the file says that it is a deployed network."""
-    try:
-        read_header(path)
-    except CostmodelError:
-        return False
-    return True
-
-
 def binary_weights(program: Program) -> int:
     """How many weights of one bit the program holds."""
     return sum(i.arrays["signs"].size for i in program.instructions if "signs" in i.arrays)

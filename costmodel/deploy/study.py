@@ -92,8 +92,7 @@ class Effect:
     """A program against the same network in double precision, on the same images.
 
     ``flips`` lists (module, decisions that differ, decisions). ``error`` is the root mean square difference of the
-    logits over the standard deviation of the exact ones, ``max_error`` the largest difference. Accuracies are None
-    without labels.
+    logits over the standard deviation of the exact ones. Accuracies are None without labels.
     """
 
     option: str
@@ -101,7 +100,6 @@ class Effect:
     images: int
     flips: tuple[tuple[str, int, int], ...]
     error: float
-    max_error: float
     agreement: float
     accuracy: float | None = None
     exact_accuracy: float | None = None
@@ -250,7 +248,7 @@ def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | Non
     right = [None if labels is None else float((_classes(x) == labels).mean()) for x in (given, exact_logits)]
     return Effect(
         option, fraction_bits, count, tuple((modules[k], f, n) for k, (f, n) in flips.items()),
-        float(np.sqrt((difference**2).mean())) / spread, float(np.abs(difference).max()),
+        float(np.sqrt((difference**2).mean())) / spread,
         float((_classes(given) == _classes(exact_logits)).mean()), right[0], right[1], widest,
     )  # fmt: skip
 

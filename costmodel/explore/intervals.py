@@ -33,10 +33,6 @@ class Membership:
     possible: Mask
     share: NDArray[np.float64] | None = None
 
-    @property
-    def probable(self) -> Mask:
-        return self.nominal & ~self.certain
-
 
 def membership(
     value: ArrayLike, low: ArrayLike, high: ArrayLike, *, maximise: Directions = False, draws: ArrayLike | None = None

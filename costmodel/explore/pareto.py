@@ -133,27 +133,6 @@ class FrontStream:
         self._blocks += 1
 
 
-def epsilon_front(
-    points: ArrayLike, epsilon: float | Sequence[float], ids: ArrayLike | None = None, *, maximise: Directions = False
-) -> PointSet:
-    """A small subset such that every point is within a factor ``1 + epsilon`` of a kept one in every objective.
-
-    Objectives must be positive. One point is kept in every non-dominated box of a logarithmic grid whose sides are
-    ``1 + epsilon`` (Papadimitriou and Yannakakis, 2000): kept <= (1 + epsilon) * other for minimised objectives.
-    """
-    whole = front(points, ids, maximise=maximise)
-    eps = np.broadcast_to(np.asarray(epsilon, dtype=np.float64), whole.points.shape[1:])
-    if np.any(eps <= 0) or np.any(whole.points <= 0):
-        raise CostmodelError(
-            f"an epsilon front needs positive objectives and epsilon; the least objective is {whole.points.min():g} "
-            f"and epsilon {eps.min():g}. Shift the objectives, or use front()"
-        )
-    signs = _checked(whole.points, maximise)[1]
-    boxes = np.floor(signs * np.log(whole.points) / np.log1p(eps))
-    keep = nondominated(boxes)
-    return PointSet(whole.points[keep], whole.ids[keep])
-
-
 def hypervolume(points: ArrayLike, reference: Sequence[float], *, maximise: Directions = False) -> float:
     """Volume that the points dominate, bounded by ``reference`` [d]."""
     import moocore

@@ -279,11 +279,3 @@ def stored_bits(rows: Iterable[Traffic], width: Callable[[int], int] = int) -> i
         parts = tensors.setdefault(row.stored, {})
         parts[row.part] = max(parts.get(row.part, 0), bits)
     return alone + sum(max(parts.pop(-1, 0), sum(parts.values())) for parts in tensors.values())
-
-
-def merge_counts(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Sum of equal keys, in order of first appearance."""
-    table: dict[str, int] = {}
-    for key, count in rows:
-        table[key] = table.get(key, 0) + count
-    return table

@@ -28,8 +28,6 @@ PARTS = {
     "compute": "computing", "memory": "memory", "operators": "the element-wise operators", "calls": "calls of kernels",
     "overhead": "overhead of the runtime", "pipeline": "the pipeline",
 }  # fmt: skip
-#: Kinds that have no row of their own above.
-OTHERS = {"compare": "comparisons", "lut": "table look-ups", "special": "functions (exp, ...)"}
 #: Caveats that are said at once; more are left to --explain.
 CAVEATS = 3
 FLOAT_BITS = 32

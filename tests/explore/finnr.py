@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from costmodel.targets.fpga.choices import Unit, divisors, unit
+from costmodel.targets.fpga.choices import RESOURCES, Design, Unit, divisors, unit
 
 
 def bram18(width, depth):
@@ -55,3 +55,11 @@ def random_unit(rng, name, choices, dsp=False) -> Unit:
         widths[0],
         widths[1],
     )
+
+
+def independent(units):
+    """A design whose streams cost nothing and whose pipeline has nothing but these units."""
+    least = max(int(u.cycles.min()) for u in units)
+    intervals = np.unique(np.concatenate([u.cycles for u in units]))
+    intervals = intervals[intervals >= least]
+    return Design(tuple(units), intervals, np.zeros((len(intervals), len(RESOURCES)), dtype=np.int64))

@@ -7,9 +7,9 @@ import pytest
 from costmodel.errors import CostmodelError
 from costmodel.explore.compose import Objectives, compose, rebuild
 from costmodel.explore.pareto import nondominated
-from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, URAM, Design, Link, independent, unit
+from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, URAM, Design, Link, unit
 
-from .finnr import matrix_unit, random_unit
+from .finnr import independent, matrix_unit, random_unit
 
 
 def brute_force(design, columns, max_bram=None, max_dsp=None):

@@ -7,9 +7,8 @@ from costmodel.explore.dataflow import space
 from costmodel.explore.evaluators import metrics_of, metrics_of_all
 from costmodel.explore.space import read_space
 from costmodel.explore.tables import FoldingTables, draw, unrank
-from costmodel.targets.fpga.choices import independent
 
-from .finnr import random_unit
+from .finnr import independent, random_unit
 from .test_compose import NETWORKS
 
 

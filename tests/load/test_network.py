@@ -79,7 +79,7 @@ def test_a_bug_of_ours_is_not_blamed_on_the_user(user_net: Path, monkeypatch: py
     from costmodel.ledger import ledger
 
     def buggy(*_: object, **__: object) -> None:
-        ledger.merge_counts(3)  # type: ignore[arg-type]
+        ledger.stored_bits(3)  # type: ignore[arg-type]
 
     monkeypatch.setattr("costmodel.deploy.profile.profile", buggy)
     with pytest.raises(TypeError):

@@ -171,14 +171,6 @@ def costs(resources: Mapping[str, Any], shape: tuple[int, ...]) -> Ints:
     return cost
 
 
-def independent(units: Sequence[Unit]) -> Design:
-    """A design whose streams cost nothing and whose pipeline has nothing but these units."""
-    least = max(int(u.cycles.min()) for u in units) if units else 0
-    intervals = np.unique(np.concatenate([u.cycles for u in units])) if units else np.zeros(0, dtype=np.int64)
-    intervals = intervals[intervals >= least]
-    return Design(tuple(units), intervals, np.zeros((len(intervals), len(RESOURCES)), dtype=np.int64))
-
-
 def divisors(n: int) -> list[int]:
     """All divisors of ``n``, ascending."""
     low = [k for k in range(1, int(n**0.5) + 1) if n % k == 0]

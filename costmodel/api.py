@@ -57,12 +57,12 @@ def profile(
         Tensors (one, a tuple, a dictionary of keyword arguments, or a tuple of these two), or their shapes as text
         (``"1x3x224x224"``, or a sequence of such). Networks of the zoo and ONNX files know theirs.
     ``arguments``, ``argv``, ``checkpoint``
-        Handed to the factory; what its code finds as its command line; weights to load. Only for a model that is named.
+        Handed to the factory; what its code finds as its command line; weights to load. Only for a named network.
     ``trained``
         Read parameters literally: a slope that is exactly 1/4 is a shift. Otherwise initial values prove nothing.
     ``meta``
         Make no weights: what a network costs follows from shapes, and kinds from rules and from a checkpoint. A module
-        on the device ``meta`` is counted in this way as well. Only for a model that is named.
+        on the device ``meta`` is counted in this way as well. Only for a network that is named.
     ``use_cache``
         Whether a named model may be answered from the store of earlier profiles.
     ``announce``
@@ -77,7 +77,7 @@ def profile(
         return answer(request, use_cache=use_cache, announce=announce)
     if arguments or argv or checkpoint:
         raise CostmodelError(
-            "'arguments', 'argv' and 'checkpoint' are for a model that is named; build and load the module first"
+            "'arguments', 'argv' and 'checkpoint' are for a network that is named; build and load the module first"
         )
     given = inputs_of_module(inputs, seed)
     with noting() as notes:
@@ -111,7 +111,7 @@ def make_request(
 ) -> cache.Request:
     """What is asked about a model that is named; raises :class:`CostmodelError` where it cannot be found."""
     if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
-        raise CostmodelError("for a model that is named, give inputs as text, such as '1x3x224x224'")
+        raise CostmodelError("for a network that is named, give inputs as text, such as '1x3x224x224'")
     specs = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
     reference = resolve(model, arguments, argv)
     path = shipped.find(checkpoint) if checkpoint else None
@@ -242,6 +242,9 @@ def compare(
     if not networks:
         raise CostmodelError("no network given: name one or more, or give their profiles")
     chosen = level_of(level)
+    _check(inputs)
+    if options and not targets:
+        raise CostmodelError(f"{', '.join(options)} acts on a target: give targets as well")
     on: Sequence[Any] = targets if isinstance(targets, (list, tuple)) else [targets]
     settings = options if scale == "exact" else {**options, "scale": scale}
     profiles: list[Profile] = []
@@ -264,6 +267,11 @@ def compare(
     return Comparison(tuple(profiles), tuple(map(tuple, estimates)), chosen)
 
 
+def _check(inputs: str | Sequence[str] | None) -> None:
+    """Refuse what is no input, also where every network knows its own."""
+    parse_inputs([inputs] if isinstance(inputs, str) else list(inputs or ()))
+
+
 def _own(network: str, inputs: str | Sequence[str] | None) -> str | Sequence[str] | None:
     """The input of a network that knows none."""
     return inputs if ":" in network else None
@@ -276,7 +284,7 @@ def default_inputs(reference: Reference) -> tuple[InputSpec, ...]:
 
         return inputs_of(reference.path)
     if reference.kind != "zoo":
-        raise CostmodelError(f"model {reference.text!r} needs its input's shape: --input 1x3x224x224")
+        raise CostmodelError(f"network {reference.text!r} needs its input's shape: --input 1x3x224x224")
     from costmodel.zoo import registry
 
     shape = registry.entry(reference.name).input_shape

@@ -15,7 +15,7 @@ import io
 import os
 import sys
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from costmodel.errors import CostmodelError, UnknownNameError
 
@@ -182,6 +182,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise CostmodelError(f"{message.removeprefix('argument ')}. See: {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """A value that is none of the choices is named with the nearest, as any other name."""
+        if action.choices is not None and value not in action.choices:
+            of = "/".join(action.option_strings) or action.dest
+            known = [str(choice) for choice in action.choices]
+            advice = f"Choose from {', '.join(known)}. See: {self.prog} --help"
+            raise UnknownNameError(f"value of {of}", str(value), known, advice)
 
 
 def load(verb: str) -> ModuleType:

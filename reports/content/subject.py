@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel import api
-from costmodel.errors import CostmodelError, MissingExtraError
+from costmodel.errors import CostmodelError, MissingExtraError, name_of
 from costmodel.ledger.ledger import Ledger, Level, Profile
+from costmodel.load.inputs import parse_inputs
 from costmodel.store import cache
 from costmodel.train.given import read_accuracies
 from costmodel.train.records import Accuracy, accuracies, is_own, width_of
@@ -175,6 +176,9 @@ def gather(
     from costmodel.targets import load_target
 
     say = announce or (lambda _: None)
+    parse_inputs(list(inputs))
+    for name in (*(checkpoints or {}), *(arguments or {})):
+        name_of("network of the report", name, models)
     given = read_accuracies(*accuracy_files)
     read = tuple(_front(file) for path in fronts for file in _front_files(path))
     loaded = [load_target(name) for name in dict.fromkeys(targets)]

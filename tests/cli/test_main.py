@@ -141,7 +141,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     [
         (["profile", "--modle", "abbnn"], "unknown option '--modle'. Did you mean --model"),
         (["report", "abbnn"], "the following arguments are required: -o/--output. See: costmodel report --help"),
-        (["profile", "--model", "abbnn", "--format", "xml"], "--format: invalid choice: 'xml'"),
+        (["profile", "--model", "abbnn", "--format", "xml"], "unknown value of --format 'xml'"),
         (["--nonsense"], "unrecognized arguments: --nonsense. See: costmodel --help"),
     ],
 )

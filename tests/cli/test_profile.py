@@ -209,7 +209,7 @@ WRONG = [
     (["--model", SMALL, "--target", "{bad_yaml}"], "bad.yaml"),
     (["--model", "{net}:build", "--input", "1x4x40x40"], r"expected input\[1, 4, 40, 40\] to have 3 channels"),
     (["--model", SMALL, "--depth", "0"], "from 1 to"),
-    (["--model", SMALL, "--format", "html"], "invalid choice"),
+    (["--model", SMALL, "--format", "html"], "unknown value of --format"),
     ([], "no network given"),
 ]
 

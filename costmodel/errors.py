@@ -10,7 +10,7 @@ class CostmodelError(Exception):
 
 
 class UnknownNameError(CostmodelError):
-    """A model, target, recipe or convention that does not exist."""
+    """A network, target, recipe or convention that does not exist."""
 
     def __init__(self, what: str, given: str, known: Iterable[str], advice: str = "") -> None:
         import difflib

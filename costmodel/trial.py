@@ -149,7 +149,7 @@ def deploy(
         return attempt(request, say)
     if arguments or checkpoint:
         raise CostmodelError(
-            "'arguments' and 'checkpoint' are for a model that is named; build and load the module first"
+            "'arguments' and 'checkpoint' are for a network that is named; build and load the module first"
         )
     from costmodel.load.running import user_code
 

@@ -74,7 +74,7 @@ def test_wrong_inputs(model: object, inputs: object, said: str) -> None:
 
 
 def test_checkpoints_and_arguments_are_for_named_models(tmp_path: Path) -> None:
-    with pytest.raises(CostmodelError, match="for a model that is named"):
+    with pytest.raises(CostmodelError, match="for a network that is named"):
         costmodel.profile(net(), "1x1x6x6", arguments={"width": 2})
 
 

@@ -76,11 +76,11 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     }),
     "--model-argv": ((), {
         "metavar": "ARGS", "default": "",
-        "help": "what the model's own code finds on its command line, such as '--depth 20' (default: nothing)",
+        "help": "what the network's own code finds on its command line, such as '--depth 20' (default: nothing)",
     }),
     "--timeout": ((), {
         "type": number(0, above=True), "metavar": "SECONDS", "default": 300.0,
-        "help": "how long each step of the model's own code may take (default: 300)",
+        "help": "how long each step of the network's own code may take (default: 300)",
     }),
     "--input": ((), {
         "metavar": "SHAPE", "action": "append", "default": [],

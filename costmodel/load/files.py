@@ -26,7 +26,7 @@ def network(reference: Reference) -> Any:
 
         return load(path)
     members = _members(path)
-    with user_code(f"model {reference.text!r} cannot be read"):
+    with user_code(f"network {reference.text!r} cannot be read"):
         if any(name.endswith(("models/model.json", "/archive_format")) for name in members):
             return _exported(path, members)
         if any(name.endswith("/constants.pkl") for name in members):

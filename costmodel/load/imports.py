@@ -42,7 +42,7 @@ def import_file(path: Path, text: str, argv: tuple[str, ...]) -> ModuleType:
     while True:
         before = set(sys.modules)
         try:
-            with user_code(f"model {text!r}: importing {path} failed", argv):
+            with user_code(f"network {text!r}: importing {path} failed", argv):
                 return _import(path, level)
         except CostmodelError as failed:
             _forget(set(sys.modules) - before)
@@ -234,4 +234,4 @@ def _missing(text: str, path: Path, name: str, cause: BaseException | None) -> s
     if not isinstance(cause, ModuleNotFoundError):
         advice = "Set PYTHONPATH to the folder of the module that is meant."
     what = f"{describe(cause)}. " if cause is not None else ""
-    return f"model {text!r}: {what}{name} was looked for on the path and in {looked}. {advice}"
+    return f"network {text!r}: {what}{name} was looked for on the path and in {looked}. {advice}"

@@ -23,16 +23,16 @@ def factory(reference: Reference) -> Any:
     module = _import(reference)
     if reference.called:
         raise CostmodelError(
-            f"model {reference.text!r} is a call; name the factory alone, and give its arguments with --model-args"
+            f"network {reference.text!r} is a call; name the factory alone, and give its arguments with --model-args"
         )
     found: Any = module
     for name in reference.factory.split("."):
         found = getattr(found, name, None)
     if found is None:
-        raise CostmodelError(f"model {reference.text!r}: {reference.path} defines no {reference.factory!r}")
+        raise CostmodelError(f"network {reference.text!r}: {reference.path} defines no {reference.factory!r}")
     if not callable(found):  # a network can be called as well
         raise CostmodelError(
-            f"model {reference.text!r}: {reference.factory} is a {type(found).__name__}; expected a function or "
+            f"network {reference.text!r}: {reference.factory} is a {type(found).__name__}; expected a function or "
             "class that returns a torch.nn.Module"
         )
     return found
@@ -51,21 +51,23 @@ def build(reference: Reference) -> nn.Module:
     if reference.kind == "zoo":
         from costmodel.zoo import registry
 
-        with user_code(f"model {reference.text!r} with {_call(given) or 'no arguments'}"):
+        with user_code(f"network {reference.text!r} with {_call(given) or 'no arguments'}"):
             return registry.build(reference.name, **given)
     if reference.called:
         names = {**vars(_import(reference)), "Namespace": SimpleNamespace}
-        with user_code(f"model {reference.text!r} failed", reference.command):
+        with user_code(f"network {reference.text!r} failed", reference.command):
             model = eval(reference.factory, names)
     else:
         model = factory(reference)
         if not isinstance(model, nn.Module):
             make = model
-            with user_code(f"model {reference.text!r}: {reference.factory}({_call(given)}) failed", reference.command):
+            with user_code(
+                f"network {reference.text!r}: {reference.factory}({_call(given)}) failed", reference.command
+            ):
                 model = make(**given)
     if not isinstance(model, nn.Module):
         raise CostmodelError(
-            f"model {reference.text!r}: {reference.factory} returned {_what(model)}; expected a torch.nn.Module"
+            f"network {reference.text!r}: {reference.factory} returned {_what(model)}; expected a torch.nn.Module"
         )
     return model
 
@@ -109,7 +111,7 @@ def _import(reference: Reference) -> ModuleType:
 
     with torch.random.fork_rng(devices=[]):
         if reference.kind == "module":
-            with user_code(f"model {reference.text!r}: importing {reference.name} failed", reference.command):
+            with user_code(f"network {reference.text!r}: importing {reference.name} failed", reference.command):
                 return importlib.import_module(reference.name)
         from costmodel.load.imports import import_file
 

@@ -83,19 +83,21 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, argv: Sequenc
     """
     given = dict(arguments or {})
     if not text.strip():
-        raise CostmodelError(f"no model given. {EXPECTED}")
+        raise CostmodelError(f"no network given. {EXPECTED}")
     place, factory = _split(text)
     if not factory:
         if Path(text).suffix in {*FILES, *FOREIGN}:
             return _network_file(text, Path(text).expanduser(), given)
         if text.endswith(".py") or "/" in text or text.endswith(":"):
-            raise CostmodelError(f"model {text!r} names no factory. {_offer(text, Path(place))}{EXPECTED}")
+            raise CostmodelError(f"network {text!r} names no factory. {_offer(text, Path(place))}{EXPECTED}")
         return _zoo(text, given)
     root = _root(factory)
     if root is None or not place:
-        raise CostmodelError(f"model {text!r}: {factory!r} is not the name of a factory, nor a call of one. {EXPECTED}")
+        raise CostmodelError(
+            f"network {text!r}: {factory!r} is not the name of a factory, nor a call of one. {EXPECTED}"
+        )
     if not all(part.isidentifier() for part in factory.split(".")) and given:
-        raise CostmodelError(f"model {text!r} is a call that has its arguments: leave out --model-args")
+        raise CostmodelError(f"network {text!r} is a call that has its arguments: leave out --model-args")
     if place.endswith(".py") or "/" in place:
         made = _file(text, Path(place).expanduser(), factory, root, given)
     else:
@@ -127,11 +129,11 @@ def _root(factory: str) -> str | None:
 
 def _network_file(text: str, path: Path, arguments: dict[str, Any]) -> Reference:
     if not path.is_file():
-        raise CostmodelError(f"model {text!r}: there is no file {path}. {EXPECTED}")
+        raise CostmodelError(f"network {text!r}: there is no file {path}. {EXPECTED}")
     if path.suffix in FOREIGN:
-        raise CostmodelError(f"model {text!r}: {FOREIGN[path.suffix].format(path=path)}")
+        raise CostmodelError(f"network {text!r}: {FOREIGN[path.suffix].format(path=path)}")
     if arguments:
-        raise CostmodelError(f"model {text!r} is a file and takes no --model-args")
+        raise CostmodelError(f"network {text!r} is a file and takes no --model-args")
     kind: Any = FILES[path.suffix]
     return Reference(text, kind, path.name, "", path.resolve())
 
@@ -176,7 +178,7 @@ def _file(text: str, path: Path, factory: str, root: str, arguments: dict[str, A
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
         there = f" {path.parent} holds: {', '.join(near[:8])}." if near else ""
-        raise CostmodelError(f"model {text!r}: there is no file {path}.{there} {EXPECTED}")
+        raise CostmodelError(f"network {text!r}: there is no file {path}.{there} {EXPECTED}")
     _require(text, path, root)
     return Reference(text, "file", path.stem, factory, path.resolve(), arguments)
 
@@ -185,7 +187,7 @@ def _module(text: str, module: str, factory: str, root: str, arguments: dict[str
     path = module_file(module)
     if path is None:
         raise CostmodelError(
-            f"model {text!r}: no module {module!r} can be imported. Install its package, set PYTHONPATH, or give "
+            f"network {text!r}: no module {module!r} can be imported. Install its package, set PYTHONPATH, or give "
             f"path/to/file.py:{factory}."
         )
     if path.suffix == ".py":

@@ -50,7 +50,7 @@ def _traced(model: nn.Module, inputs: Any, network: str, trained: bool, seed: in
         recording, parameters = recorded(model, inputs, trained=trained, seed=seed)
         graph = lower(simplify(recording), network, parameters)
     if values and recording.shapes_alone:
-        raise CostmodelError("a model on the meta device has no weights to deploy: build it on the CPU")
+        raise CostmodelError("a network on the meta device has no weights to deploy: build it on the CPU")
     if values:
         exact, _ = recorded(model, inputs, trained=True, seed=seed, keep_values=True)
         _same_program(recording, exact)
@@ -63,6 +63,6 @@ def _same_program(a: Any, b: Any) -> None:
 
     if a.program != b.program:
         raise CostmodelError(
-            "the model runs different operations for different parameter values, so its constants cannot be matched to "
-            "its graph. Pass trained=True (--trained) to trace it with its own values."
+            "the network runs different operations for different parameter values, so its constants cannot be matched "
+            "to its graph. Pass trained=True (--trained) to trace it with its own values."
         )

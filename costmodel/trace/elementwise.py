@@ -369,4 +369,4 @@ def _call(state: Lowering, value: Value) -> None:
 
 @counts("native_dropout", "bernoulli", "rand_like", "randn_like")
 def dropout(state: Lowering, value: Value, **arguments: Any) -> None:
-    raise UncoveredError("it is random: the model was not in eval mode or draws numbers at inference")
+    raise UncoveredError("it is random: the network was not in eval mode or draws numbers at inference")

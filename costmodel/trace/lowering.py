@@ -196,7 +196,7 @@ class Lowering:
         inputs = tuple(dict.fromkeys(self.names[self.simplified.canonical[i]] for i in value.inputs
                                      if self.simplified.online[self.simplified.canonical[i]]))  # fmt: skip
         self.emit(value, "unknown", inputs, attrs=Unknown(reason))
-        what = f"{value.module or 'the model'} runs {value.operator.name}: {reason}"
+        what = f"{value.module or 'the network'} runs {value.operator.name}: {reason}"
         message = f"{what}; its {math.prod(value.shape)} results are counted as unknown work"
         self.caveats.append(Caveat("unknown_op", value.module, message))
 

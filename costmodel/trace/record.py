@@ -105,7 +105,7 @@ def _unread(recorder: Recorder) -> list[int]:
     read = {i for value in recorder.values for i in value.inputs}
     ends = [v.id for v in recorder.values if not v.leaf and recorder.online[v.id] and v.id not in read]
     if ends:
-        message = "the model returns no tensor; every result that no operation reads is taken for an output"
+        message = "the network returns no tensor; every result that no operation reads is taken for an output"
         recorder.caveats.append(Caveat("note", "", message))
     return ends
 

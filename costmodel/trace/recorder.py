@@ -109,8 +109,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _refuse_nested(self, tensor: Tensor) -> None:
         if tensor.is_nested:
             raise CostmodelError(
-                f"{self._scope[-1][0] or 'the model'} computes with nested tensors, whose sizes differ by image: give "
-                "it padded ones (torch.nested.to_padded_tensor)"
+                f"{self._scope[-1][0] or 'the network'} computes with nested tensors, whose sizes differ by image: "
+                "give it padded ones (torch.nested.to_padded_tensor)"
             )
 
     def _bind(self, tensor: Tensor, number: int) -> None:

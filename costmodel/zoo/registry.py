@@ -76,7 +76,7 @@ def entry(name: str) -> Entry:
     """
     resolved = _aliases().get(name, name)
     if resolved not in _entries():
-        raise UnknownNameError("model", name, [*_entries(), *_aliases()], "See all with: costmodel models")
+        raise UnknownNameError("network", name, [*_entries(), *_aliases()], "See all with: costmodel models")
     return _entries()[resolved]
 
 

@@ -98,7 +98,7 @@ def _tables(out):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no-such-network"], "unknown model"),
+        (["no-such-network"], "unknown network"),
         (["missing.safetensors"], "cannot read"),
         (["abbnn-digits", "--checkpoint", "missing.safetensors"], "no checkpoint"),
         (["abbnn-digits", "--data", "cifar10", "--data-dir", "/nowhere"], "cifar"),

@@ -51,7 +51,7 @@ def test_a_report_as_written_counts_and_prices_what_is_written(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "abbn", "-o", "{}/r.pdf"], "unknown model 'abbn'"),
+        (["--model", "abbn", "-o", "{}/r.pdf"], "unknown network 'abbn'"),
         (["--model", "abbnn", "--target", "fpgaa", "-o", "{}/r.pdf"], "unknown target 'fpgaa'"),
         (["--model", "abbnn", "-o", "{}/none/r.pdf"], "there is no folder"),
         (["--model", "abbnn", "-o", "{}"], "expected a name that ends in"),

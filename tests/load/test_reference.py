@@ -54,7 +54,7 @@ def test_top_level_names_are_read_by_parsing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no model given"),
+        ("", "no network given"),
         ("abnn", "Did you mean abbnn"),
         ("no/such/file.py:build", "there is no file"),
         ("no_such_package.net:build", "can be imported"),

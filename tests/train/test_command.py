@@ -192,7 +192,7 @@ def test_a_finished_run_is_reported_and_not_repeated(quick: Path, capsys: pytest
         (["train", "abbnn"], "no data set given"),
         (["train", "abbnn", "--data", "cifar10", "--data-dir", "/nowhere"], "no cifar10 in /nowhere"),
         (["train", "abbnn", "--data", "cifar11"], "has no form for 'cifar11'"),
-        (["train", "abnn", "--data", "digits"], "unknown model 'abnn'"),
+        (["train", "abnn", "--data", "digits"], "unknown network 'abnn'"),
         (["train", "abbnn", "--data", "digits", "--recipe", "digit"], "unknown recipe 'digit'. Did you mean digits"),
         (["train", "abbnn", "--data", "digits", "--recipe", "beyond"], "learns from a teacher: give --teacher"),
         (["train", "abbnn", "--data", "digits", "--epochs", "3,x"], "--epochs 3,x: expected a number"),

@@ -78,7 +78,7 @@ WRONG = [
     ("network,acuracy\n", "Did you mean accuracy"),
     ("network,data\n", "no column accuracy"),
     ("network,accuracy,accuracy\n", "twice"),
-    ("network,accuracy\nabbn,90\n", "line 2: unknown model 'abbn'"),
+    ("network,accuracy\nabbn,90\n", "line 2: unknown network 'abbn'"),
     ("network,accuracy\n,90\n", "no network"),
     ("network,accuracy\nnet.py:biuld,90\n", "Did you mean build"),
     ("network,accuracy\nmissing.py:build,90\n", "no file missing.py"),

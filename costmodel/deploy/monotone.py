@@ -6,8 +6,8 @@ the forms of its operands, never from values that were seen:
 * an affine map, a clamp, a rounding, a rectifier, a comparison with a constant and a rising function such as
   :math:`\tanh` keep a monotone operand monotone, in the same direction or the opposite one;
 * sums, minima and maxima of operands that move in one direction move in that direction;
-* what reads nothing but one decision (a sign or a comparison of a monotone operand) has two values and changes where
-  the decision does, whatever is computed from it.
+* what reads nothing but one decision (a sign or a comparison of a monotone operand, or else two levels) has two values
+  and changes where the decision does, whatever is computed from it.
 
 * a magnitude moves with the distance of its operand from zero, and a value that takes the sign of the same operand
   times one that never falls with that distance, and is never negative, is monotone: a ternary value is spelled so;
@@ -93,7 +93,7 @@ def _form(node: Node, given: Sequence[Form | None]) -> Form | None:
     special = _ternary(forms) if node.op == "mul" else _chosen(node, forms) if node.op == "where" else None
     if special is not None:
         return special
-    if node.op == "abs" and forms[0].even < 0:
+    if node.op == "abs" and forms[0].even < 0 and forms[0].decision < 0:
         return Form(1, levels=Levels(0.0), even=forms[0].odd)
     even, turn = moving[0].even, moving[0].turn
     if any(form.even != even for form in moving):
@@ -109,8 +109,9 @@ def _form(node: Node, given: Sequence[Form | None]) -> Form | None:
     if direction == 0:
         direction, turn = 1, node.id
     odd = -1 if even >= 0 else forms[0].odd if len(forms) == 1 and _turns(node) else node.id
-    decides = node.row.decides and (node.op != "sign" or node.domain.kind == "binary")
-    return Form(direction, turn, False, node.id if decides else -1, _levels(node, forms), odd, even)
+    levels = _levels(node, forms)
+    decides = levels.count == 2 or (node.row.decides and (node.op != "sign" or node.domain.kind == "binary"))
+    return Form(direction, turn, False, node.id if decides else -1, levels, odd, even)
 
 
 def _turns(node: Node) -> bool:

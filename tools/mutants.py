@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import hashlib
 import importlib
 import os
 import random
@@ -126,7 +127,8 @@ def sample(items: Iterable[WorkItem], path: Path, count: int, seed: str) -> set[
 
 def session(module: str, tree: Path, count: int, seed: int) -> Path:
     """The faults of a module as cosmic-ray keeps them; those not drawn are marked as skipped."""
-    config, database = FOLDER / f"{tree.name}.toml", FOLDER / f"{tree.name}.{seed}.{count}.sqlite"
+    text = hashlib.sha256((tree / module).read_bytes()).hexdigest()[:8]  # faults are places in this text
+    config, database = FOLDER / f"{tree.name}.toml", FOLDER / f"{tree.name}.{seed}.{count}.{text}.sqlite"
     config.write_text(
         f'[cosmic-ray]\nmodule-path = "{module}"\ntimeout = {WAITING}\nexcluded-modules = []\n'
         'test-command = ""\n[cosmic-ray.distributor]\nname = "local"\n'

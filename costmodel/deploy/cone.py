@@ -26,6 +26,7 @@ from costmodel.graph.node import Node
 #: Sources beyond this are not looked at; every published network stays far inside.
 _FAR = 2.0**100
 _PROBES = 33
+_LEAST = float(np.finfo(np.float64).smallest_subnormal)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,10 @@ def _change(above: Callable[[Array], Array], low: Array) -> tuple[Array, Array]:
         same = above(_number(middle)) == at_low
         a = np.where(same, middle, a)
         b = np.where(same, b, middle)
-    limits: Array = np.where(rising, _number(b), _number(a))
+    last = _number(a)
+    # signbit tells -0.0 from 0.0, which a comparison does not: it takes both for 0.0.
+    last = np.where((last == 0.0) & np.signbit(last), -_LEAST, last)
+    limits: Array = np.where(rising, _number(b), last)
     changes = at_low != at_high
     constant = np.where(at_high, -np.inf, np.inf)
     return np.where(changes, limits, constant), np.where(changes, rising, True)

@@ -15,8 +15,11 @@ Values = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Made:
-    """``run(x, w)`` of values [1, 8, n] and parameters [8, 1]. ``direction``: 1 never falls, -1 never rises, 0 one of
-    both in each channel, None where nothing is promised. ``text`` is how it is spelled."""
+    """``run(x, w)`` of values [1, 8, n] and parameters [8, 1], or [n, 8] and [8].
+
+    ``direction``: 1 never falls, -1 never rises, 0 one of both in each channel, None where nothing is promised.
+    ``text`` is how it is spelled.
+    """
 
     run: Values
     direction: int | None
@@ -69,12 +72,12 @@ COMPARE: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
 }
 
 
-def monotone(draw: random.Random, depth: int) -> Made:
-    """A function that only rises or only falls."""
+def monotone(draw: random.Random, depth: int, joins: bool = True) -> Made:
+    """A function that only rises or only falls; without ``joins`` each operation of it has one operand."""
     if depth == 0:
         return X
-    inner = monotone(draw, depth - 1)
-    kind = draw.choice(["rising", "rising", "falling", "two", "two", "channels"])
+    inner = monotone(draw, depth - 1, joins)
+    kind = draw.choice(["rising", "rising", "falling", "channels", *(["two", "two"] if joins else [])])
     if kind == "two":
         other = monotone(draw, draw.randrange(depth))
         if other.direction and inner.direction:
@@ -85,7 +88,9 @@ def monotone(draw: random.Random, depth: int) -> Made:
         run: dict[str, Values] = {
             "times w": lambda x, w: inner.run(x, w) * w + 0.1,
             "over w": lambda x, w: inner.run(x, w) / w,
-            "norm": lambda x, w: F.batch_norm(inner.run(x, w), w[:, 0], w[:, 0].square() + 0.5, w[:, 0], w[:, 0]),
+            "norm": lambda x, w: F.batch_norm(
+                inner.run(x, w), w.flatten(), w.flatten().square() + 0.5, w.flatten(), w.flatten()
+            ),
         }
         return Made(run[turn], 0, f"{turn}({inner.text})")
     name = draw.choice(sorted(RISING if kind == "rising" else FALLING))

@@ -39,8 +39,7 @@ TOPS = ("arch_specs", "dashboard", "reports")
 
 REWRITES = (
     "tests/deploy/test_forms.py tests/deploy/test_monotone.py tests/deploy/test_cones.py tests/deploy/test_absorb.py "
-    "tests/deploy/test_thresholds.py tests/deploy/test_levels.py tests/generated/test_rules.py "
-    "tests/generated/test_relations.py tests/deploy/test_rewrites.py tests/generated/test_execution.py"
+    "tests/deploy/test_thresholds.py tests/deploy/test_levels.py"
 )
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {

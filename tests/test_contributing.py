@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -15,8 +16,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TOPS = ("arch_specs", "dashboard", "reports")
-#: The first line of an example says which file it makes, in which table of a file it is a row, or to which it is added.
-HEAD = re.compile(r"^# (?P<file>[\w./-]+)(, in (?P<table>\w+)|, (?P<end>at the end))?$")
+#: The first line of an example says which file it makes, in which table (or list of imports) of a file it is a row, or
+#: to which it is added.
+HEAD = re.compile(r"^# (?P<file>[\w./-]+)(, (in|imported from) (?P<table>[\w.]+)|, (?P<end>at the end))?$")
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ def carry_out(title: str, package: Path) -> list[str]:
             path.write_text(example.text)
             continue
         lines = path.read_text().splitlines(keepends=True)
-        opens = re.compile(rf"\s*{example.table}\b.* = [\[({{]$")
+        module = "." in example.table
+        opens = re.compile(rf"from {example.table} import \($" if module else rf"\s*{example.table}\b.* = [\[({{]$")
         (start,) = (i for i, line in enumerate(lines) if opens.match(line.rstrip()))
         path.write_text("".join([*lines[: start + 1], example.text, *lines[start + 1 :]]))
-    return [example.file for example in examples()[title]]
+    return list(dict.fromkeys(example.file for example in examples()[title]))
 
 
 def run(package: Path, *words: str, code: str = "") -> str:
@@ -119,7 +122,7 @@ def test_a_network_is_one_row(package: Path) -> None:
 
 
 def test_an_operation_that_is_counted_is_one_function(package: Path) -> None:
-    assert carry_out("An operation", package) == ["costmodel/trace/reductions.py"]
+    assert carry_out("An operation that is counted", package) == ["costmodel/trace/reductions.py"]
     code = (
         "import torch\n"
         "from torch import nn\n"
@@ -131,6 +134,62 @@ def test_an_operation_that_is_counted_is_one_function(package: Path) -> None:
         "print(made.total('unknown'), made.by_kind_and_tag()[('add', 'other')])"
     )
     assert run(package, code=code).split() == ["0", "4"]
+
+
+def test_an_operation_that_runs_is_five_files_and_no_set_of_names(package: Path) -> None:
+    touched = set(carry_out("An operation that is run", package))
+    assert touched == {
+        "costmodel/graph/attrs.py", "costmodel/graph/ops.py", "costmodel/graph/charge.py",
+        "costmodel/trace/reductions.py", "costmodel/deploy/windows.py",
+    }  # fmt: skip
+    code = (
+        "import numpy as np, torch\n"
+        "from collections import Counter\n"
+        "from torch import nn\n"
+        "from costmodel.deploy.assemble import assemble\n"
+        "from costmodel.deploy.executor import Executor\n"
+        "from costmodel.deploy.study import prepare\n"
+        "import costmodel\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(5, 7)\n"
+        "    def forward(self, x):\n"
+        "        return torch.logcumsumexp(self.fc(x), 1)\n"
+        "made = prepare(Net().eval(), torch.randn(1, 5))\n"
+        "assert made.profile.deployed.total('unknown') == 0 and made.profile.deployed.total('special') == 18\n"
+        "x = np.random.default_rng(0).normal(size=(4, 5))\n"
+        "tally = Counter()\n"
+        "(y,) = Executor(assemble(made.graph)).run(x, tally=tally)\n"
+        "want = made.model.double()(torch.as_tensor(x)).detach().numpy()\n"
+        "assert np.allclose(y, want, rtol=1e-12)\n"
+        "assert sum(n for key, n in tally.items() if key[3] == 'special') == 4 * 18\n"
+        "for target in ('asic', 'fpga', 'arm'):\n"
+        "    assert costmodel.estimate(made.profile, target).totals()\n"
+    )
+    run(package, code=code)
+
+
+def test_a_block_is_a_class_and_its_name(package: Path) -> None:
+    assert carry_out("A block", package) == [
+        "costmodel/zoo/blocks.py", "costmodel/zoo/topology.py", "costmodel/zoo/catalog.py",
+    ]  # fmt: skip
+    code = (
+        "import costmodel\n"
+        "for variant in ('abbnn', 'bnfree', 'bn'):\n"
+        "    made = costmodel.profile(f'{variant}-clamped18-cifar10')\n"
+        "    plain = costmodel.profile(f'{variant}-bireal18-cifar10')\n"
+        "    assert variant != 'bn' or made.parameters == plain.parameters\n"
+        "    assert made.as_written.total('compare') > plain.as_written.total('compare')\n"
+    )
+    run(package, code=code)
+
+
+def test_an_output_format_is_a_function_and_a_row(package: Path) -> None:
+    assert carry_out("An output format", package) == ["costmodel/views/tabs.py", "costmodel/views/__init__.py"]
+    rows = run(package, "profile", "abbnn-reactnet6-digits", "--by", "kind", "--format", "tabs").splitlines()
+    plain = run(package, "profile", "abbnn-reactnet6-digits", "--by", "kind", "--format", "csv").splitlines()
+    assert [row.split("\t") for row in rows[: len(plain)]] == list(csv.reader(plain))
 
 
 def test_a_metric_is_one_row_and_where_it_is_computed(package: Path) -> None:
@@ -147,7 +206,18 @@ def test_a_metric_is_one_row_and_where_it_is_computed(package: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", sorted({"A board", "A core", "A technology", "A network", "A metric", "An operation"})
+    "title",
+    [
+        "A board",
+        "A core",
+        "A technology",
+        "A network",
+        "A block",
+        "An operation that is counted",
+        "An operation that is run",
+        "A metric",
+        "An output format",
+    ],
 )
 def test_every_promised_example_is_there(title: str) -> None:
     assert examples()[title]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from costmodel.deploy.assembler import Assembler, builds, inherit
 from costmodel.deploy.program import REAL, Array, Type
-from costmodel.graph.attrs import Norm, Pool, Reduce, Softmax
+from costmodel.deploy.tally import OPS
+from costmodel.graph.attrs import Norm, Pool, Reduce
 from costmodel.graph.node import Node
 
 
@@ -76,12 +78,15 @@ def norm(state: Assembler, node: Node) -> None:
                charged=[attrs.gain, attrs.shift])  # fmt: skip
 
 
-@builds("softmax")
-def softmax(state: Assembler, node: Node) -> None:
-    attrs = node.of(Softmax)
-    if attrs.axis % len(node.shape) == 0:
+@builds("plain")
+def plain(state: Assembler, node: Node) -> None:
+    """What runs in double precision: its attributes are numbers, and those of the instruction ``NAME_real``."""
+    name, attrs = f"{node.op}_real", asdict(node.attrs)
+    if name not in OPS:
+        raise state.refuse(node, "there is no executable form of it")
+    if "axis" in attrs and attrs["axis"] % len(node.shape) == 0:
         raise state.refuse(node, "it goes over the images of a batch")
-    state.emit(node, "softmax_real", (state.real(node.inputs[0]),), REAL, axis=attrs.axis, log=attrs.log)
+    state.emit(node, name, tuple(state.real(i) for i in node.inputs), REAL, **attrs)
 
 
 def _wide(state: Assembler, source: int) -> int:

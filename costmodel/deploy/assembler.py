@@ -20,7 +20,7 @@ class CannotRunError(CostmodelError):
 
 #: Translates a node into instructions.
 Builder: TypeAlias = "Callable[[Assembler, Node], Any]"
-#: Operation -> its builder; ``move`` and ``elementwise`` are those of operations that have none of their own.
+#: Operation -> its builder; ``move``, ``elementwise`` and ``plain`` are for operations that have none of their own.
 BUILDERS: dict[str, Builder] = {}
 
 
@@ -41,8 +41,8 @@ def builder_of(node: Node) -> Builder | None:
     row = node.row
     if not row.executable:
         return None
-    common = "move" if row.moves else "elementwise" if row.elementwise else ""
-    return BUILDERS.get(node.op) or BUILDERS.get(common)
+    common = "move" if row.moves else "elementwise" if row.elementwise else "plain"
+    return BUILDERS.get(node.op) or BUILDERS[common]
 
 
 class Assembler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 import os
 import sys
@@ -11,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from costmodel.views.table import Table, to_csv, to_markdown
-from costmodel.views.text import to_text, use_color
+from costmodel.views import FORMATS
+from costmodel.views.table import Table
+from costmodel.views.text import use_color
 
 #: What stands for characters that an encoding does not have.
 PLAIN = str.maketrans(
@@ -31,16 +33,11 @@ def render(tables: Sequence[Table], format: str, document: Callable[[], Any] | N
     """
     if format == "json":
         return to_json(document() if document is not None else {t.key: t.records() for t in tables})
-    if format == "csv":
-        return to_csv(tables[0])
-    one: Callable[[Table], str] = partial(to_text, color=color)
-    if format == "markdown":
-        one = to_markdown
-    elif format == "latex":
-        from costmodel.views.latex import to_latex
-
-        one = to_latex
-    return "\n".join(map(one, tables))
+    module, _, name = FORMATS[format].partition(":")
+    one: Callable[[Table], str] = getattr(importlib.import_module(f"costmodel.views.{module}"), name)
+    if format == "table":
+        one = partial(one, color=color)
+    return "\n".join(map(one, tables[:1] if format == "csv" else tables))
 
 
 def emit(

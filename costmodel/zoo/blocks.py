@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -179,3 +181,8 @@ class PairBlock(nn.Module):
         residual: Tensor = x if self.shortcut is None else self.shortcut(u)
         y: Tensor = self.conv2(self.sign2(self.conv1(u)))
         return (y if self.alpha == 1.0 else y * self.alpha) + residual
+
+
+#: Block of a topology -> what makes one unit of it, of ``(spec, rules, writes=..., reads=...)``; "bnn" is made of
+#: pairs.
+BLOCKS: dict[str, Callable[..., nn.Module]] = {"react": partial(Unit, react=True), "bireal": partial(Unit, react=False)}

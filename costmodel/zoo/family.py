@@ -13,7 +13,7 @@ from typing import get_args
 from torch import Tensor, nn
 
 from costmodel.errors import CostmodelError
-from costmodel.zoo.blocks import PairBlock, Rules, Unit
+from costmodel.zoo.blocks import BLOCKS, PairBlock, Rules
 from costmodel.zoo.entries import DATASETS
 from costmodel.zoo.layers import ScaleMode, SlopeMode, StreamScale
 from costmodel.zoo.topology import TOPOLOGIES, Shortcut, UnitSpec, mobilenet_units, resnet_units, scaled
@@ -77,9 +77,10 @@ def _stem(top_name: str, rules: Rules, dataset: str, c_in: int, c_out: int, prel
 
 
 def _unit_stage(
-    specs: list[UnitSpec], rules: Rules, react: bool, writes: StreamScale | None, reads: StreamScale | None
+    specs: list[UnitSpec], rules: Rules, block: str, writes: StreamScale | None, reads: StreamScale | None
 ) -> nn.Sequential:
-    return nn.Sequential(*(Unit(s, rules, react, writes, reads if i == 0 else None) for i, s in enumerate(specs)))
+    make = BLOCKS[block]
+    return nn.Sequential(*(make(s, rules, writes=writes, reads=reads if i == 0 else None) for i, s in enumerate(specs)))
 
 
 def _check(option: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -145,13 +146,13 @@ def build(
         stream = StreamScale() if scale == "tied" else None
         streams.extend([stream] if stream else [])
         for specs in mobilenet_units(top, width, rules.alpha):
-            stages.append(_unit_stage(specs, rules, react, stream, None))
+            stages.append(_unit_stage(specs, rules, top.block, stream, None))
     else:
         before = None
         for specs in resnet_units(top, width, rules.alpha, down):
             stream = StreamScale() if scale == "tied" else None
             streams.extend([stream] if stream else [])
-            stages.append(_unit_stage(specs, rules, react, stream, before))
+            stages.append(_unit_stage(specs, rules, top.block, stream, before))
             before = stream
     head = nn.PReLU(widths[-1]) if prelu else None
     return BinaryNet(stem, streams, stages, head, nn.Linear(widths[-1], num_classes or classes))

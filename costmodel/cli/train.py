@@ -7,7 +7,7 @@ import argparse
 from costmodel.cli import options
 from costmodel.views.output import emit
 
-HELP = "train a network, resume it, and record its accuracy"
+HELP = "Train a network, resume it, and record its accuracy."
 
 EXAMPLES = """\
 examples:

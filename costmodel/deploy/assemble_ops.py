@@ -269,5 +269,5 @@ def _with_fill(
         return inputs, have, fill
     scaled = fill / size * 2.0**have.fraction
     if scaled != round(scaled) and have.fraction == 0:
-        raise state.refuse(node, f"it puts {fill} beside integers")
+        raise state.refuse(node, f"it puts {fill} next to integers")
     return inputs, have, round(scaled)

@@ -238,7 +238,7 @@ class Foldings:
         return np.array([design.price(row, int(t))[1] for row, t in zip(whole, at, strict=True)])
 
     def _timed(self, first: Ints, interval: Ints, clocked: Ints, clock: float) -> dict[str, Any]:
-        """Latency and energy of an image [n], from the lines of the bill; no energy where the target has no power.
+        """Latency and energy per image [n], from the lines of the bill; no energy where the target has no power.
         ``clocked`` [n, 5] are costs of designs that are priced for their energy."""
         space = self.space
         of = reals(clocked.reshape(-1, len(RESOURCES))).T

@@ -12,7 +12,7 @@ from costmodel.files import atomic_write
 
 
 class Local:
-    """A folder of this machine. Names are relative, with ``/``; files are there whole or not at all.
+    """A folder of this machine. Names are relative, with ``/``; files appear atomically.
 
     ``read`` is None for a file that is not there or cannot be read; ``write`` returns the whole path and raises
     :class:`CostmodelError` where it fails; ``names`` are those of all files in the folder, or in one below it.

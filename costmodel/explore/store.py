@@ -1,4 +1,4 @@
-"""Results of a sweep in a folder: Parquet parts that appear whole or not at all, and a manifest of the space.
+"""Results of a sweep in a folder: Parquet parts that appear atomically, and a manifest of the space.
 
 DIR/manifest.json           the space, the version of the format and of the models
 DIR/parts/part-*.parquet    one chunk each: its front in the first row group, what is kept next to it in the others, and

@@ -211,7 +211,7 @@ def _bits(layer: Layer) -> tuple[int, int]:
 
 
 def fvcore_items(profile: Profile) -> Iterable[Item]:
-    """What fvcore has a handler for, at its weights; the calls that the program made decide, as there.
+    """What fvcore has a rule for, at its weights; the calls that the program made decide, as there.
 
     Products of convolutions, linear layers and matrices, one each; an einsum as numpy counts it. Norms are five per
     element and four without gain; batch norm is two, and one without gain. Bilinear interpolation and grid sampling

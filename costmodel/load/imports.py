@@ -1,4 +1,4 @@
-"""Importing a user's file as its author's own scripts would: relative imports, and modules beside it or above it.
+"""Importing a user's file as its author's own scripts would: relative imports, and modules next to it or above it.
 
 Published repositories are no packages. A file imports its neighbours relatively though no folder has an
 ``__init__.py``, or by names that lie in the repository's root, which the author's script put on the path by where it

@@ -47,15 +47,15 @@ def accuracy(subject: Subject) -> list[Block]:
             continue
         marked = tuple(d.id for d in designs)
         api.append(f"[e.total({metric!r}) for e in t{j + 1}]")
-        beside = []
+        fuller = []
         for rival in subject.rivals:
             bill = rival.estimates[j]
             if bill is not None and metric in bill.metrics():
                 values = {"accuracy": Interval.exact(rival.top1), metric: bill.total(metric)}
                 designs.append(Design(rival.name, rival.name, "published", values, "published"))
-                beside.append(rival.name)
-        if beside:
-            without = "".join(f" if name != {r.name!r}" for r in subject.rivals if r.name not in beside)
+                fuller.append(rival.name)
+        if fuller:
+            without = "".join(f" if name != {r.name!r}" for r in subject.rivals if r.name not in fuller)
             level = "" if subject.level == "deployed" else f", level={subject.level!r}"
             cost = f"costmodel.profile(name).estimate({hardware.given!r}{level}).total({metric!r})"
             api.append(f"[{cost} for name in others{without}]")
@@ -191,7 +191,7 @@ def comparison(subject: Subject) -> list[Block] | None:
 
 
 def _totals(subject: Subject) -> Table:
-    """Totals that have intervals, one network below the other, where they do not fit beside each other."""
+    """Totals that have intervals, one network below the other, where they do not fit next to each other."""
     rows: list[Row] = []
     for hardware in subject.hardware:
         totals = [(e.network, e.totals()) for e in hardware.estimates]

@@ -331,3 +331,14 @@ def test_a_quantiser_is_named_by_what_it_was_made_of() -> None:
         graph = passed(lambda net, y, run=run: net.sums(run(net, y)), *FIRST[:6])
         found = [row.name for row in graph.rewrites]
         assert name in found or (name.startswith("sign") and "mask layer and scale into threshold" in found), found
+
+
+def test_where_a_larger_function_is_no_quantiser_a_smaller_one_is_looked_for() -> None:
+    """One value meets eight constants: what is read at one place is no quantiser, what was added is one of eight."""
+    run: Function = lambda net, y: net.sums(torch.round((y[:, :1] + net.w).clamp(0, 3)))  # noqa: E731
+    found = deployed(run)
+    (cut,) = thresholds(found.graph)
+    assert cut.of(Threshold).levels == 4
+    (source,) = (node for node in found.graph.nodes if node.id == cut.inputs[0])
+    assert isinstance(source.attrs, Affine)
+    same(found, run)

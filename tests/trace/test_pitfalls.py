@@ -53,7 +53,7 @@ class NumpyDetour(nn.Module):
         return self.second(y)
 
 
-def test_a_numpy_detour_loses_neither_what_is_before_nor_what_is_after_it() -> None:
+def test_a_way_through_numpy_loses_neither_what_is_before_nor_what_is_after_it() -> None:
     result = profile(NumpyDetour(), torch.randn(1, 3, 6, 6))
     assert result.deployed.total("mul") == 8 * 3 * 9 * 16 + 8 * 8 * 16
     assert {c.kind for c in result.caveats} == {"foreign"}

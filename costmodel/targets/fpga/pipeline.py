@@ -184,7 +184,7 @@ def _rearranged(stage: Stage, simd: int, fold: Fold, style: Style) -> Parts:
 
 
 def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
-    """Channels that a pooling unit takes in a cycle: all of a pixel where they are one bit wide, else as many as its
+    """Channels that a pooling unit takes per cycle: all of a pixel where they are one bit wide, else as many as its
     interval asks for."""
     w = stage.window
     assert w is not None
@@ -263,7 +263,7 @@ def link_groups(
 def _stream(
     produced: int, carried: int, consumed: int, depth: int, bits: int, impl: Impl, fabric: Fabric
 ) -> tuple[Parts, ...]:
-    """Converters and buffers of one stream, through which ``bits`` pass in an image."""
+    """Converters and buffers of one stream, through which ``bits`` pass per image."""
     found = [] if produced == carried else [_width_converter(produced, carried, impl, bits)]
     found.append(_fifo(carried, max(1, min(depth, ceil_div(bits, carried))), "input", fabric))
     if consumed != carried:

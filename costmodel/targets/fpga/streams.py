@@ -75,7 +75,7 @@ def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output", fabric: F
 
 
 def width_converter(width_in: Any, width_out: Any, impl: Impl, bits: Any = 1) -> tuple[Part, ...]:
-    """Shift register of the wider of two streams, where they differ; ``bits`` pass through it in an image."""
+    """Shift register of the wider of two streams, where they differ; ``bits`` pass through it per image."""
     differ = where(width_in == width_out, 0, 1)
     wide = differ * maximum(width_in, width_out)
     return (

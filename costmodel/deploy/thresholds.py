@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from costmodel.deploy.absorb import source_of, threshold_attrs
 from costmodel.deploy.account import rewrite_row
-from costmodel.deploy.monotone import Form, form_of, levels_of
+from costmodel.deploy.monotone import form_of, levels_of
 from costmodel.graph.affine import Step
 from costmodel.graph.attrs import NONE, Affine
 from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain, Scale
@@ -118,14 +118,10 @@ def _largest(
     for source, cone in reversed(cones):
         if table[source].shape != cone[-1].shape:  # each of its values meets several constants
             continue
-        if _recodes(table[source]) or _decides(form_of(cone, source)):
+        form = form_of(cone, source)
+        if _recodes(table[source]) or (form is not None and form.decision >= 0):
             return source, cone
     return None, []
-
-
-def _decides(form: Form | None) -> bool:
-    """Whether a value that only rises or falls has two results, whatever is seen of them."""
-    return form is not None and (form.decision >= 0 or form.levels.count == 2)
 
 
 def _quantiser(

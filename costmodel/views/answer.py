@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from costmodel.graph.domain import FLOAT_BITS
 from costmodel.ledger.ledger import Ledger, Profile
 from costmodel.metrics import costs as cost_names
 from costmodel.metrics import headlines
@@ -30,7 +31,6 @@ PARTS = {
 }  # fmt: skip
 #: Caveats that are said at once; more are left to --explain.
 CAVEATS = 3
-FLOAT_BITS = 32
 COLUMNS = (Column("what", "", "left"), Column("value", ""), Column("note", "", "left", prose=True))
 INTERVALS = (Column("what", "", "left"), Column("value", ""), Column("interval", "", "left", prose=True), COLUMNS[-1])
 

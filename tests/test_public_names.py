@@ -59,6 +59,7 @@ WRONG: dict[str, tuple[Ask, str]] = {
     "report(networks)": (lambda has: costmodel.report(has.path, "tfc-w1a", "pynq-z2"), SMALL),
     "report(targets)": (lambda has: costmodel.report(has.path, SMALL, "pynq-z3"), "pynq-z2"),
     "report(kind)": (lambda has: costmodel.report(has.path, SMALL, kind="netwrk"), "network"),
+    "report(level)": (lambda has: costmodel.report(has.path, SMALL, level="deploy"), "deployed"),
     "report(format)": (lambda has: costmodel.report(has.path, SMALL, format="pfd"), "pdf"),
     "report(paper)": (lambda has: costmodel.report(has.path, SMALL, paper="a44"), "a4"),
     "report(options)": (lambda has: costmodel.report(has.path, SMALL, "pynq-z2", clok=3), "clock"),

@@ -125,6 +125,14 @@ def test_a_tutorial_is_kept_without_outputs(path: Path) -> None:
     assert text == notebooks.stripped(json.loads(text), path.stem), "strip it: python -m tools.notebooks"
 
 
+def test_a_page_shows_what_a_cell_prints_in_one_piece_and_without_colours() -> None:
+    pieces = [("stdout", "\x1b[1mone\x1b[0m"), ("stderr", " noted"), ("stdout", " two\n")]
+    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+    for source, shown in (("%%sh\nls", "one noted two"), ("print(1)", "one two")):
+        cell = {"cell_type": "code", "source": source, "outputs": outputs}
+        assert [p for o in notebooks.outputs(cell) for p in notebooks.printed(o)] == [f"```text\n{shown}\n```"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_tutorial_runs(path: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LINK = re.compile(r"(\]\([\w./-]+)\.ipynb(\)|#)")
 
 
@@ -75,7 +76,10 @@ def run(path: Path, folder: Path | None = None) -> dict[str, Any]:
     notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     with tempfile.TemporaryDirectory() as scratch:
         where = {"metadata": {"path": str(folder or scratch)}}
-        client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=where)
+        quiet = ["--IPKernelApp.log_level=ERROR"]  # it says of every kernel that its port is not encrypted
+        client = NotebookClient(
+            notebook, timeout=PATIENCE, kernel_name="python3", resources=where, extra_arguments=quiet
+        )
         made: dict[str, Any] = client.execute(env=surroundings)
     return made
 
@@ -86,15 +90,13 @@ def page(path: Path) -> tuple[str, dict[str, str]]:
     parts, pictures = [], {}
     for place, cell in enumerate(run(path)["cells"]):
         parts.append(_cell(cell))
-        for number, output in enumerate(cell.get("outputs", ())):
-            shell = "".join(cell["source"]).startswith(SHELL)
-            drawn = (output.get("data") or {}).get("image/svg+xml")
-            if drawn:
+        for number, output in enumerate(outputs(cell)):
+            if drawn := (output.get("data") or {}).get("image/svg+xml"):
                 name = f"{path.stem}-{place}-{number}.svg"
                 pictures[name] = "".join(drawn)
                 parts.append(f"![What the code above draws]({name})")
-            elif output.get("name") != "stderr" or shell:
-                parts += _printed(output)
+            else:
+                parts += printed(output)
     parts.insert(1, f'<a href="{path.name}" download>This page as a notebook</a>')
     return "\n\n".join(parts) + "\n", pictures
 
@@ -114,13 +116,29 @@ def _cell(cell: dict[str, Any]) -> str:
     return f"```python\n{text}\n```"
 
 
-def _printed(output: dict[str, Any]) -> Iterator[str]:
+def outputs(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outputs of a cell, what it printed in one piece: with the notes of commands, without warnings of Python."""
+    made: list[dict[str, Any]] = []
+    shell = "".join(cell["source"]).startswith(SHELL)
+    for output in cell.get("outputs", ()):
+        if output["output_type"] != "stream":
+            made.append(dict(output))
+        elif output["name"] == "stderr" and not shell:
+            continue
+        elif made and made[-1]["output_type"] == "stream":
+            made[-1]["text"] += "".join(output["text"])
+        else:
+            made.append({"output_type": "stream", "text": "".join(output["text"])})
+    return made
+
+
+def printed(output: dict[str, Any]) -> Iterator[str]:
     data = output.get("data") or {}
     if html := "".join(data.get("text/html", "")):
         without = re.sub(r"<style.*?</style>|\n\s*(?=\n)", "", html, flags=re.DOTALL)
         yield f'<div class="output">{without.strip()}</div>'
     elif text := "".join(output.get("text", "") or data.get("text/plain", "")).strip("\n"):
-        yield f"```text\n{text}\n```"
+        yield f"```text\n{_COLOUR.sub('', text)}\n```"
 
 
 def main(given: list[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from costmodel.metrics import costs, headlines, leading
 from costmodel.reports.content import cells
@@ -21,6 +21,8 @@ from costmodel.views.plots.scatter import Design, ScatterInfo, scatter
 from costmodel.views.table import Row
 from costmodel.views.table import Table as Grid
 
+#: Up to so many networks each is set against each.
+PAIRS = 3
 #: How the literature writes the names of data sets.
 DATA = {"imagenet": "ImageNet", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST"}
 
@@ -148,16 +150,21 @@ def comparison(subject: Subject) -> list[Block] | None:
     if panels and len(subject.networks) > BESIDE:
         blocks.append(_totals(subject))
     rows, odds_api = [], []
+    many = len(subject.networks) > PAIRS
     for j, hardware in enumerate(subject.hardware):
-        for metric in costs():
-            having = [metric in e.metrics() for e in hardware.estimates]
-            if sum(having) > 1:
-                among = f"t{j + 1}" if all(having) else f"[e for e in t{j + 1} if {metric!r} in e.metrics()]"
-                odds_api.append(f"[probability_cheaper(a, b, {metric!r}) for a, b in permutations({among}, 2)]")
-            for a, b in combinations(range(len(subject.networks)), 2):
+        for metric in [decisive(hardware)] if many else costs():
+            having = [i for i, e in enumerate(hardware.estimates) if metric in e.metrics()]
+            if len(having) < 2:
+                continue
+            among = (
+                f"t{j + 1}"
+                if len(having) == len(subject.networks)
+                else f"[e for e in t{j + 1} if {metric!r} in e.metrics()]"
+            )
+            odds_api.append(f"[probability_cheaper(a, b, {metric!r}) for a, b in permutations({among}, 2)]")
+            ranked = sorted(having, key=lambda i: hardware.estimates[i].total(metric).value)
+            for a, b in pairwise(ranked) if many else combinations(having, 2):
                 ea, eb = hardware.estimates[a], hardware.estimates[b]
-                if metric not in ea.metrics() or metric not in eb.metrics():
-                    continue
                 p = probability_cheaper(ea, eb, metric)
                 first, second, q = (a, b, p) if p >= 0.5 else (b, a, probability_cheaper(eb, ea, metric))
                 shown = certainty(q) if q > 0.5 else "50 %: no difference"
@@ -180,13 +187,12 @@ def comparison(subject: Subject) -> list[Block] | None:
             cells.column("costs less than", "left", prose=True),
             cells.column("with probability"),
         ]
+        said = "Which network is cheaper." + (" In the order of cost, each against the next." if many else "")
         notes = [
             "Constants that both designs share are drawn once for both. 50 % says that they do not tell the designs "
             "apart. The probability covers the constants' bounds, not the structure of the model."
         ]
-        blocks.append(
-            Table("tab-odds", "Which network is cheaper.", Grid("odds", "", heads, rows, notes=notes), tuple(odds_api))
-        )
+        blocks.append(Table("tab-odds", said, Grid("odds", "", heads, rows, notes=notes), tuple(odds_api)))
     return section("Comparison", blocks)
 
 

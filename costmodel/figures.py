@@ -21,13 +21,14 @@ from costmodel.metrics import metric as row_of
 from costmodel.targets.comparison import Comparison
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval
+from costmodel.views.numbers import show
 from costmodel.views.plots import breakdown
 from costmodel.views.plots.roofline import RooflineInfo
 from costmodel.views.plots.roofline import roofline as roofline_of
 from costmodel.views.plots.scatter import Design, scatter
 
 if TYPE_CHECKING:
-    from costmodel.explore.front import Front
+    from costmodel.explore.front import Front, Member
 
 __all__ = ["ENGINES", "by_component", "by_layer", "roofline", "side_by_side", "trade_off"]
 
@@ -99,7 +100,7 @@ def trade_off(
         default = ("latency_s", "energy_J")
     else:
         designs = [
-            Design(f"{m.id}", m.command, f"{m.network} on {m.target}",
+            Design(f"{m.id}", _named(m), f"{m.network} on {m.target}",
                    {name: Interval.exact(value) for name, value in m.metrics.items()})
             for m in front.members
         ]  # fmt: skip
@@ -116,6 +117,12 @@ def trade_off(
     from costmodel.views.plots.draw import trade_off_figure
 
     return _displayed(trade_off_figure(info, x_log=x_log, y_log=y_log))
+
+
+def _named(member: Member) -> str:
+    """What tells a design of a front from others: its options, else its network."""
+    said = [f"{k} {show(v) if isinstance(v, (int, float)) else v}" for k, v in member.settings.items()]
+    return ", ".join(said) or member.network
 
 
 def roofline(estimate: Estimate, *, engine: str = "matplotlib") -> Figure:

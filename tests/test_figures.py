@@ -81,3 +81,15 @@ def test_what_has_no_figure_is_said() -> None:
         figures.by_component(made().estimates[0][0], engine="bokeh")
     with pytest.raises(CostmodelError, match="no design has both"):
         figures.trade_off(made(), "lut", "energy_J")
+
+
+def test_a_notebook_shows_a_figure_and_a_design_is_named_by_its_options() -> None:
+    (front,) = costmodel.explore(
+        {"networks": ["abbnn-digits"], "targets": [{"target": "asic-7nm", "outputs": [16, 64]}],
+         "objectives": ["seconds_per_image", "area_mm2"]},
+        engine="serial",
+    )  # fmt: skip
+    figure = figures.trade_off(front)
+    assert figure._repr_svg_().lstrip().startswith("<?xml")
+    assert {text.get_text() for text in figure.axes[0].texts} <= {"outputs 16", "outputs 64"}
+    assert figure.axes[0].texts

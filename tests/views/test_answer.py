@@ -77,7 +77,8 @@ def test_several_targets_stand_in_one_table_a_row_each(capsys: pytest.CaptureFix
         "profile abbnn-digits --target asic --explain", "profile abbnn-digits --convention fvcore", "models",
         "models --describe", "models *digits --accuracy", "targets",
         "targets fpga", "targets asic", "compare abbnn-digits bn-digits bnfree-digits --conventions --target fpga",
-        "fold tfc --target pynq-z2", "fold tfc --target pynq-z2 --front", "train --recipes", "cache",
+        "fold tfc --target pynq-z2", "fold tfc --target pynq-z2 --front", "train --recipes", "cache", "validate asic",
+        "validate asic --rows",
     ],
 )  # fmt: skip
 def test_no_line_is_wider_than_the_terminal(

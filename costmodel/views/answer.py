@@ -171,10 +171,17 @@ def _mostly(ledger: Ledger) -> str:
 
 
 def _binary(ledger: Ledger, kinds: dict[str, int]) -> list[Row]:
-    """XNOR and AND with their popcounts, as a share of all products."""
+    """XNOR and AND with their popcounts, and the share of products that are made of them, of several where a factor has
+    several bits."""
     macs = sum(layer.macs for layer in ledger.layers)
     xnor, both = kinds.get("xnor", 0), kinds.get("and", 0)
-    share = f"{100 * (xnor + both) / macs:.1f}% of {macs:,} products are binary" if macs else ""
+    by_layer = ledger.by_layer()
+    done = {layer.index: by_layer[layer.index].get("xnor", 0) + by_layer[layer.index].get("and", 0)
+            for layer in ledger.layers}  # fmt: skip
+    binary = sum(min(layer.macs, done[layer.index]) for layer in ledger.layers)
+    several = any(0 < layer.macs < done[layer.index] for layer in ledger.layers)
+    made = "binary, or sums of binary ones" if several else "binary"
+    share = f"{100 * binary / macs:.1f}% of {macs:,} products are {made}" if macs else ""
     if macs and not xnor + both:
         share = f"none of {macs:,} products is binary"
     rows = [Row(["XNOR and popcount", xnor, share])]

@@ -88,3 +88,23 @@ def test_no_line_is_wider_than_the_terminal(
     assert main(command.split()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if width(line) > columns] == []
+
+
+def test_a_product_of_several_bits_is_one_product() -> None:
+    import torch
+    from torch import nn
+
+    class TwoBits(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.head = nn.Parameter(torch.randn(4, 8)), nn.Linear(4, 2, bias=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            levels = torch.clamp(x, 0, 1).mul(3).round()
+            return self.head(nn.functional.linear(levels, self.weight.sign()))
+
+    made = costmodel.profile(TwoBits().eval(), torch.randn(1, 8))
+    operations = made.deployed.total("xnor", "and")
+    assert operations > 32  # of 32 products
+    (row,) = (row for row in answer.needs(made, made.deployed).rows if row.values[0] == "XNOR and popcount")
+    assert row.values[2] == "80.0% of 40 products are binary, or sums of binary ones"

@@ -69,7 +69,7 @@ class Caveat:
 
     kind: Literal[
         "unknown_op", "registered", "foreign", "branch", "alias_write", "uncalled", "data_swap", "nondeterministic",
-        "note",
+        "batch", "note",
     ]  # fmt: skip
     module: str
     message: str

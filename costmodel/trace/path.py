@@ -2,7 +2,8 @@
 
 As long as Python reads no value that depends on the input, every run takes the same path, whatever is computed of such
 values, and parameters are moved away from degenerate ones. As soon as it does, the run is made again in full; and where
-the moved parameters lead another way, the model's own values decide.
+the moved parameters lead another way, the model's own values decide. A number that Python takes and never looks at
+(:mod:`costmodel.trace.late`) is not read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from costmodel.trace.copying import private_copy
 from costmodel.trace.inputs import arguments
 from costmodel.trace.perturb import perturb
 from costmodel.trace.record import record
-from costmodel.trace.recorder import Look, OwnPathError
+from costmodel.trace.recorder import LateNumberError, Look, OwnPathError
 from costmodel.trace.values import Recording
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def recorded(
     """
     state = torch.get_rng_state()
 
-    def run(look: Look, trained: bool) -> tuple[Recording, int]:
+    def run(look: Look, trained: bool, late: bool) -> tuple[Recording, int]:
         torch.set_rng_state(state)
         args, kwargs = arguments(model, inputs)
         with torch._C._EnableTorchFunction():  # copying may run code of the model's
@@ -41,15 +42,22 @@ def recorded(
         count = sum(p.numel() for p in private.parameters())
         if not trained:
             perturb(private, seed)
-        return record(private, args, kwargs, keep_values=keep_values, look=look), count
+        return record(private, args, kwargs, keep_values=keep_values, look=look, late=late), count
 
-    try:
-        found, parameters = run("full" if keep_values else look, trained)
-    except OwnPathError:
-        found, parameters = run("full", trained)
+    def followed(look: Look, trained: bool) -> tuple[Recording, int]:
+        late = True
+        while True:
+            try:
+                return run(look, trained, late)
+            except OwnPathError:
+                look = "full"
+            except LateNumberError:
+                late = False
+
+    found, parameters = followed("full" if keep_values else look, trained)
     if trained or not any(caveat.kind == "branch" for caveat in found.caveats):
         return found, parameters
-    own, _ = run("full", True)
+    own, _ = followed("full", True)
     if own.program == found.program:
         return found, parameters
     message = (

@@ -23,8 +23,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from costmodel.graph.vocabulary import Caveat
+from costmodel.trace.batch import batch_of_its_own
 from costmodel.trace.calls import calls
-from costmodel.trace.recorder import Look, Recorder
+from costmodel.trace.late import LateNumber, value_of
+from costmodel.trace.recorder import LateNumberError, Look, Recorder
 from costmodel.trace.surroundings import backends, escapes, scopes
 from costmodel.trace.values import Recording, Value
 
@@ -36,8 +38,12 @@ def record(
     *,
     keep_values: bool = False,
     look: Look = "crops",
+    late: bool = False,
 ) -> Recording:
-    """Run ``model(*args, **kwargs)`` once and record it. The model may be changed by its own code; pass a copy."""
+    """Run ``model(*args, **kwargs)`` once and record it. The model may be changed by its own code; pass a copy.
+
+    With ``late`` a number that Python takes counts as read where it looks at it: see :mod:`costmodel.trace.late`.
+    """
     modules = list(model.named_modules())
     module_paths: dict[int, str] = {}
     for path, module in modules:
@@ -45,7 +51,7 @@ def record(
     stored = [*model.named_parameters(), *model.named_buffers()]
     tensor_paths = {id(t): path for path, t in stored}
     shapes_alone = any(t.device.type == "meta" for _, t in stored)
-    recorder = Recorder(tensor_paths, keep_values, look, shapes_alone)
+    recorder = Recorder(tensor_paths, keep_values, look, shapes_alone, late)
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(backends(model))
@@ -59,7 +65,7 @@ def record(
         stack.enter_context(calls(recorder))
         stack.enter_context(recorder)
         stack.enter_context(torch._C._EnableTorchFunction())
-        result = model(*args, **kwargs)
+        result = _result(recorder, model, args, kwargs)
     if recorder.ended is not None:  # the model's own code has caught it
         raise recorder.ended
     returned = [recorder.lookup(t) for t in tensors_in(result)]
@@ -67,12 +73,26 @@ def record(
         returned = _unread(recorder)
     # What Python read, to branch on it or to compute with it, is needed as much as what is returned.
     outputs = (*returned, *(i for i in dict.fromkeys(recorder.escaped) if i not in returned))
+    recorder.require_unseen(outputs)
+    recorder.over = True
+    several = batch_of_its_own(recorder.values, recorder.online, returned)
+    if several is not None:
+        recorder.caveats.insert(0, several)
     recorder.caveats.extend(_idle_modules(modules, called, recorder.values))
     recurrent = (module_paths[id(m)] for _, m in modules if isinstance(m, (nn.RNNBase, nn.RNNCellBase)))
     if shapes_alone:
         message = "counted from shapes alone: weights that no rule makes binary or puts on a grid are real numbers"
         recorder.caveats.append(Caveat("note", "", message))
     return Recording(recorder.values, outputs, recorder.caveats, recorder.kept, shapes_alone, frozenset(recurrent))
+
+
+def _result(recorder: Recorder, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    try:
+        return model(*args, **kwargs)
+    except Exception as error:
+        if recorder.took_late:  # what is no number may be what failed
+            raise LateNumberError from error
+        raise
 
 
 def tensors_in(structure: Any) -> Iterator[Tensor]:
@@ -84,6 +104,9 @@ def _walk(item: Any, seen: set[int]) -> Iterator[Tensor]:
     for leaf in tree_flatten(item)[0]:
         if isinstance(leaf, Tensor):
             yield leaf
+            continue
+        if type(leaf) is LateNumber:  # a number that is returned is read
+            value_of(leaf)
             continue
         if id(leaf) in seen or leaf is None or isinstance(leaf, (str, bytes, int, float, type, nn.Module)):
             continue

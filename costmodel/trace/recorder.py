@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn
 
 import torch
@@ -18,6 +18,7 @@ from costmodel.trace.confirmed import look_at_weights
 from costmodel.trace.crop import cropped_convolution
 from costmodel.trace.custom import CUSTOM
 from costmodel.trace.hollow import FIRST, UnseenError, layouts, made
+from costmodel.trace.late import LateNumber
 from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
 from costmodel.trace.packed import NUMBERS
 from costmodel.trace.values import LARGE, UNSEEN, Ref, Value, sample
@@ -34,10 +35,16 @@ class OwnPathError(BaseException):
     """
 
 
+class LateNumberError(BaseException):
+    """A number that was not looked at is needed all the same: it has to be one from the beginning."""
+
+
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Dispatch mode that executes each operation and appends what it made to :attr:`values`."""
 
-    def __init__(self, paths: Mapping[int, str], keep_values: bool, look: Look, shapes_alone: bool = False) -> None:
+    def __init__(
+        self, paths: Mapping[int, str], keep_values: bool, look: Look, shapes_alone: bool = False, late: bool = False
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Value] = []
         self.caveats: list[Caveat] = []
@@ -53,6 +60,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.online: list[bool] = []
         self.called: Called | None = None
         self._stored: set[int] = set()  # large parameters and buffers, and views of them
+        self._late, self._taking = late, False
+        self.took_late = self.over = False  # whether there are such numbers, which outlive the run
+        self._unseen: list[int] = []  # what numbers that nobody looked at were written into
         self._own_path = True  # whether all values so far are the model's own, at their places
         self.inside = False  # whether an operation is being recorded: what reads tensors now is not the model's code
         self.ended: BaseException | None = None  # why this run cannot tell; the model's own code may have caught it
@@ -160,8 +170,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._finish(value, tensor)
         return value.id
 
-    def caveat(self, kind: Any, message: str) -> None:
-        caveat = Caveat(kind, self._scope[-1][0], message)
+    def caveat(self, kind: Any, message: str, module: str | None = None) -> None:
+        caveat = Caveat(kind, self._scope[-1][0] if module is None else module, message)
         if caveat not in self.caveats:
             self.caveats.append(caveat)
 
@@ -193,6 +203,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif op.overwrites and isinstance(coded["x"], Ref):
             inputs.remove(coded["x"].id)
         online = any(self.online[i] for i in inputs)
+        if self._taking and op.packet == "aten._local_scalar_dense":
+            return func(*args, **kwargs)
         if op.data_dependent and not online:
             self.reading(inputs)
         elif op.data_dependent:
@@ -283,6 +295,50 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not all(self.values[i].seen for i in numbers):
             self._end(UnseenError("Python reads a number that is made of parameters"))
 
+    def read(self, numbers: tuple[int, ...], module: str) -> None:
+        """Python looks at a number that these values made, in ``module``: what it does next may depend on it."""
+        if self.over:
+            return
+        self.reading(numbers)
+        self.escaped.extend(numbers)
+        message = (
+            f"the program reads {self._described(numbers[0])}, which depends on the input (.item(), bool() or a "
+            "branch): the cost is that of the path this input takes"
+        )
+        self.caveat("branch", message, module)
+
+    def item(self, tensor: Tensor, taken: Callable[[Tensor], Any]) -> Any:
+        """The number of a tensor: one that is looked at later, if ever, where it depends on the input."""
+        kind = tensor.dtype
+        if not self._late or self.inside or kind == torch.bool or kind.is_complex or tensor.numel() != 1:
+            return taken(tensor)
+        number = self.lookup(tensor)
+        if not self.online[number] or tensor.is_meta:
+            return taken(tensor)
+        self._taking = self.took_late = True
+        try:
+            return LateNumber(taken(tensor), (number,), self, self._scope[-1][0])
+        finally:
+            self._taking = False
+
+    def filled(self, tensor: Tensor, numbers: tuple[int, ...]) -> None:
+        """A number that these values made was written into a tensor, and nobody looked at it."""
+        number = self.add_leaf(tensor, "foreign", "", tuple(dict.fromkeys((*numbers, self.lookup(tensor)))))
+        self._written[_storage(tensor)] = number
+        self._unseen.append(number)
+
+    def require_unseen(self, outputs: Iterable[int]) -> None:
+        """Raise :class:`LateNumberError` where an output is made of a number that nobody looked at."""
+        if not self._unseen:
+            return
+        needed, stack = set[int](), list(outputs)
+        while stack:
+            if (number := stack.pop()) not in needed:
+                needed.add(number)
+                stack.extend(self.values[number].inputs)
+        if not needed.isdisjoint(self._unseen):
+            raise LateNumberError
+
     def _on_numbers(self, func: Any, packet: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """The result of an operator on integers, recorded as what is computed on the numbers that they stand for."""
         out = func(*args, **kwargs)
@@ -319,13 +375,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _report_reading(self, op: Operator, bound: Mapping[str, Any], inputs: list[int]) -> None:
         if op.fn == "_local_scalar_dense":
-            self.reading(inputs)
-            self.escaped.extend(inputs)
-            self.caveat(
-                "branch",
-                f"the program reads {self._described(inputs[0])}, which depends on the input (.item(), bool() or a "
-                "branch): the cost is that of the path this input takes",
-            )
+            self.read(tuple(inputs), self._scope[-1][0])
         elif op.fn != "index" or any(t is not None and t.dtype == torch.bool for t in bound["indices"]):
             self.reading(inputs)
             self.caveat(

@@ -65,11 +65,18 @@ def escapes(recorder: Recorder) -> Iterator[None]:
 
         return leaving
 
+    taken = Tensor.item
+
+    def item(self: Tensor) -> Any:
+        return recorder.item(self, taken)
+
     try:
         for name in names:
             setattr(Tensor, name, watch(name))
+        Tensor.item = item  # type: ignore[method-assign, assignment]
         yield
     finally:
+        Tensor.item = taken  # type: ignore[method-assign]
         for name in names:
             setattr(Tensor, name, originals[name])
 

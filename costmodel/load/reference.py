@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.load import foreign
 
 if TYPE_CHECKING:
     import ast
@@ -24,19 +25,6 @@ EXPECTED = (
 )
 #: Suffixes of files that hold a network, and what reads them.
 FILES = {".onnx": "onnx", ".pt2": "export", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
-#: Suffixes of files that no part of this program reads, and the way here from them.
-KERAS = (
-    "a Keras file can hold code and is not read. Convert it in an environment of its own (pip install tensorflow-cpu "
-    'tf_keras tf2onnx; larq if it has such layers): python -c "import tf2onnx, tf_keras; tf2onnx.convert.from_keras('
-    "tf_keras.models.load_model('{path}'), opset=13, output_path='net.onnx')\", then give --model net.onnx"
-)
-FOREIGN = {
-    ".h5": KERAS, ".hdf5": KERAS, ".keras": KERAS,
-    ".tflite": "a TFLite file is not read. Convert it: python -m tf2onnx.convert --tflite {path} --output net.onnx",
-    ".pb": "a TensorFlow graph is not read. Convert it: python -m tf2onnx.convert --saved-model DIR --output net.onnx",
-    ".safetensors": "a .safetensors file holds weights and no network: give it as --checkpoint of its network",
-    ".ckpt": "a .ckpt file holds weights and no network: give it as --checkpoint of its network",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ class Reference:
 
 def is_zoo(text: str) -> bool:
     """Whether ``text`` is the name of a network of the zoo, as far as its spelling says."""
-    return ":" not in text and Path(text).suffix not in {*FILES, *FOREIGN, ".py"}
+    return ":" not in text and Path(text).suffix not in {*FILES, *foreign.SUFFIXES, ".py"}
 
 
 def resolve(text: str, arguments: Mapping[str, Any] | None = None, argv: Sequence[str] = ()) -> Reference:
@@ -86,7 +74,7 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, argv: Sequenc
         raise CostmodelError(f"no network given. {EXPECTED}")
     place, factory = _split(text)
     if not factory:
-        if Path(text).suffix in {*FILES, *FOREIGN}:
+        if Path(text).suffix in {*FILES, *foreign.SUFFIXES}:
             return _network_file(text, Path(text).expanduser(), given)
         if text.endswith(".py") or "/" in text or text.endswith(":"):
             raise CostmodelError(f"network {text!r} names no factory. {_offer(text, Path(place))}{EXPECTED}")
@@ -130,8 +118,8 @@ def _root(factory: str) -> str | None:
 def _network_file(text: str, path: Path, arguments: dict[str, Any]) -> Reference:
     if not path.is_file():
         raise CostmodelError(f"network {text!r}: there is no file {path}. {EXPECTED}")
-    if path.suffix in FOREIGN:
-        raise CostmodelError(f"network {text!r}: {FOREIGN[path.suffix].format(path=path)}")
+    if path.suffix in foreign.SUFFIXES:
+        raise CostmodelError(f"network {text!r}: {foreign.way_from(path)}")
     if arguments:
         raise CostmodelError(f"network {text!r} is a file and takes no --model-args")
     kind: Any = FILES[path.suffix]
@@ -145,7 +133,9 @@ def factories(path: Path) -> list[str]:
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
-        raise CostmodelError(f"{path}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from error
+        line = f", line {error.lineno}" if error.lineno else ""
+        text = f": {error.text.strip()}" if error.text else ""
+        raise CostmodelError(f"{path}{line}: {error.msg}{text}") from error
     except (OSError, ValueError) as error:
         raise CostmodelError(f"cannot read {path}: {error}") from error
     return list(_names(tree.body))

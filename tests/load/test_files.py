@@ -110,3 +110,39 @@ def test_code_in_an_exported_program_is_not_run(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(CostmodelError, match=r"Python and not only tensors|bad\.pt2"):
         costmodel.profile("bad.pt2", "1x3x12x12", use_cache=False)
     assert not Path("HACKED").exists()
+
+
+KERAS_3, KERAS_2 = "m.export('net.onnx', format='onnx')", "tf2onnx.convert.from_keras("
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "said", "not_said"),
+    [
+        ("net.keras", "3.15.1", KERAS_3, KERAS_2),
+        ("net.keras", "2.15.0", KERAS_2, KERAS_3),
+        ("net.h5", "3.15.1", KERAS_3, KERAS_2),
+        ("net.h5", "2.21.0", KERAS_2, KERAS_3),
+    ],
+)
+def test_the_way_from_a_keras_file_is_that_of_the_version_that_wrote_it(
+    name: str, version: str, said: str, not_said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    if name == "net.keras":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.json", f'{{"keras_version": "{version}", "date_saved": "2026-01-01@00:00:00"}}')
+    else:  # as HDF5 has it: names of attributes first, what they hold behind
+        path.write_bytes(b"\x89HDF\r\n\x1a\n keras_version\0" + b"\0" * 1200 + version.encode() + b"\0")
+    with pytest.raises(CostmodelError, match=f"a file of Keras {version}") as caught:
+        costmodel.profile(str(path), "1x3")
+    assert said in str(caught.value) and not_said not in str(caught.value)
+    command = str(caught.value).partition('python -c "')[2].partition('", then give net.onnx')[0]
+    compile(command, "command", "exec")
+    assert repr(str(path)) in command
+
+
+def test_a_keras_file_that_does_not_say_its_version_has_both_ways(tmp_path: Path) -> None:
+    (tmp_path / "net.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(CostmodelError) as caught:
+        costmodel.profile(str(tmp_path / "net.h5"), "1x3")
+    assert KERAS_3 in str(caught.value) and KERAS_2 in str(caught.value)

@@ -56,6 +56,10 @@ NETWORKS: dict[tuple[str, str], dict[str, int]] = {
         {"mul": 2_020_352, "add": 2_359_808, "compare": 1_040_384, "xnor": 547_356_672, "shift_const": 28_672},
     ("ReCU/cifar/models_imagenet/resnet.py:resnet18_1w1a", IMAGENET): {"xnor": R18},
     ("RBNN/cifar/models_cifar/resnet.py:resnet20_1w1a", CIFAR): {"xnor": 40_108_032},
+    ("Efficient-Computing/BinaryNetworks/AdaBin/cifar10/nets/resnet20.py:resnet20_1w1a", CIFAR):
+        {"xnor": 40_108_032, "popcount": 40_108_032},
+    # the stem on 96 planes of its input, and the first bit of each activation; the second pass is of two bits
+    ("FracBNN/model/fracbnn_cifar10.py:resnet20(batch_size=1)", CIFAR): {"xnor": 14_155_776 + 40_108_032},
 }  # fmt: skip
 ZOO, DATA = "qonnx_model_zoo/models", "qonnx/src/qonnx/data/onnx"
 #: file below FOLDER -> multiply-accumulates, and bit operations (sum of products times both widths) where widths agree

@@ -46,6 +46,7 @@ def profile(
     meta: bool = False,
     name: str = "",
     use_cache: bool = True,
+    timeout: float | None = None,
     announce: Announce | None = None,
 ) -> Profile:
     """What ``model`` does at inference, as exact counts.
@@ -65,22 +66,27 @@ def profile(
         on the device ``meta`` is counted in this way as well. Only for a network that is named.
     ``use_cache``
         Whether a named model may be answered from the store of earlier profiles.
+    ``timeout``
+        Seconds that each step of the model's own code may take (importing, building, running), in the main thread of
+        a system with timers. None: no limit.
     ``announce``
         Called with one line before each step that takes time.
 
     Raises :class:`CostmodelError` when the model cannot be found, built or run.
     """
+    running.require_timer(timeout)
     if isinstance(model, str):
         request = make_request(
             model, inputs, arguments=arguments, argv=argv, checkpoint=checkpoint, trained=trained, seed=seed, meta=meta
         )
-        return answer(request, use_cache=use_cache, announce=announce)
+        with running.limited(timeout):
+            return answer(request, use_cache=use_cache, announce=announce)
     if arguments or argv or checkpoint:
         raise CostmodelError(
             "'arguments', 'argv' and 'checkpoint' are for a network that is named; build and load the module first"
         )
     given = inputs_of_module(inputs, seed)
-    with noting() as notes:
+    with noting() as notes, running.limited(timeout):
         made = _trace(model, given, name or type(model).__name__, trained, seed)
     return _with_notes(made, notes)
 
@@ -154,7 +160,7 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
             checkpoints.load_checkpoint(model, request.checkpoint)
         say(f"tracing {request.reference.title} on {', '.join(map(str, request.inputs))}")
         inputs = make_inputs(request.inputs, request.seed)
-        made = _trace(model, inputs, request.reference.title, request.trained, request.seed, request.reference.command)
+        made = _of_one_image(request, model, inputs)
     made = _with_notes(made, notes)
     if use_cache:
         cache.store(request, made.network, made, files)
@@ -315,6 +321,25 @@ def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int, c
     with running.user_code(f"{name} does not run on an input of {shapes}", command), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a deprecation in the user's model is not what was asked about
         return traced(model, inputs, name=name, trained=trained, seed=seed)
+
+
+def _of_one_image(request: cache.Request, model: nn.Module, inputs: Any) -> Profile:
+    """The profile of a network that is named; where its factory fixes how many images it takes, that is said."""
+    from costmodel.load.network import batch_argument
+
+    reference = request.reference
+    try:
+        made = _trace(model, inputs, reference.title, request.trained, request.seed, reference.command)
+    except CostmodelError as error:
+        advice = batch_argument(reference, str(error.__cause__)) if error.__cause__ is not None else ""
+        if not advice:
+            raise
+        raise CostmodelError(f"{error}. Build it for a batch of 1{advice}") from error.__cause__
+    said = (
+        replace(c, message=c.message + batch_argument(reference, c.message)) if c.kind == "batch" else c
+        for c in made.caveats
+    )
+    return replace(made, caveats=tuple(said))
 
 
 def _with_notes(made: Profile, notes: Mapping[str, int]) -> Profile:

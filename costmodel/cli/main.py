@@ -64,9 +64,18 @@ def main(argv: list[str] | None = None) -> int:
     # its end would take a fifth of the time of an answer from the store.
     gc.set_threshold(200_000, 20, 20)
     try:
-        return _run(sys.argv[1:])
+        status = _run(sys.argv[1:])
+        _leave(status)
+        return status
     finally:
         gc.freeze()
+
+
+def _leave(status: int) -> None:
+    """A thread or a hook of the user's code does not keep the process from ending."""
+    running = sys.modules.get("costmodel.load.running")
+    if running is not None:
+        running.leave(status)
 
 
 def _run(arguments: list[str]) -> int:
@@ -162,7 +171,17 @@ def dispatch(arguments: list[str]) -> int:
         values = given if isinstance(action, argparse._AppendAction) else [given]
         if action.nargs is None and [] in (values or ()):
             raise CostmodelError(f"{'/'.join(action.option_strings)}: expected a value, and not --")
-    return int(module.run(args) or 0)
+    with _limited(getattr(args, "timeout", None)):
+        return int(module.run(args) or 0)
+
+
+def _limited(seconds: float | None) -> contextlib.AbstractContextManager[None]:
+    """How long each step of a user's code may take, where a verb runs such code."""
+    if seconds is None:
+        return contextlib.nullcontext()
+    from costmodel.load.running import limited
+
+    return limited(seconds)
 
 
 def _check_options(verb: str, parser: argparse.ArgumentParser, arguments: list[str]) -> None:

@@ -222,10 +222,8 @@ def model(args: argparse.Namespace) -> str:
 def requests(args: argparse.Namespace) -> list[Request]:
     """What is asked about each of the networks given."""
     from costmodel import api
-    from costmodel.load import running
     from costmodel.load.reference import is_zoo
 
-    running.limit(args.timeout)
     names, argv = models(args), words(args.model_argv, "--model-argv")
     factory, weights = arguments(args, names), checkpoints(args, names)
     # An input is for the networks that know none; among those of the zoo alone it is for all.

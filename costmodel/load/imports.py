@@ -18,8 +18,10 @@ from pathlib import Path
 from types import ModuleType
 
 from costmodel.errors import CostmodelError
+from costmodel.load.failures import describe
 from costmodel.load.notes import note
-from costmodel.load.running import describe, user_code
+from costmodel.load.packages import install
+from costmodel.load.running import user_code
 
 #: Folders above a file in which a missing module is looked for.
 _ABOVE = 5
@@ -230,7 +232,7 @@ def _folders(path: Path) -> Iterator[Path]:
 
 def _missing(text: str, path: Path, name: str, cause: BaseException | None) -> str:
     looked = ", ".join(str(folder) for folder in _folders(path))
-    advice = f"Install the package that has it (pip install {name.split('.')[0]}), or set PYTHONPATH to its folder."
+    advice = f"{install(name)}."
     if not isinstance(cause, ModuleNotFoundError):
         advice = "Set PYTHONPATH to the folder of the module that is meant."
     what = f"{describe(cause)}. " if cause is not None else ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import inspect
+import re
 from collections.abc import Mapping
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,9 @@ from costmodel.load.running import user_code
 
 if TYPE_CHECKING:
     from torch import nn
+
+#: Names of arguments that say how many images a network is built for, next to those that speak of a batch.
+_BATCH = ("bs", "bsz", "n", "N", "B", "num_images", "n_images")
 
 
 def factory(reference: Reference) -> Any:
@@ -70,6 +76,22 @@ def build(reference: Reference) -> nn.Module:
             f"network {reference.text!r}: {reference.factory} returned {_what(model)}; expected a torch.nn.Module"
         )
     return model
+
+
+def batch_argument(reference: Reference, said: str) -> str:
+    """Advice where something is ``said`` of a number of images that an argument of the factory fixes; else "".
+
+    The argument is one whose name speaks of a batch, or whose default is a number that is said.
+    """
+    if reference.kind not in ("file", "module") or reference.called:
+        return ""
+    with contextlib.suppress(CostmodelError, TypeError, ValueError):
+        numbers = {int(number) for number in re.findall(r"(?<!\d)\d+(?!\d)", said.replace(",", "")) if len(number) < 9}
+        for name, parameter in inspect.signature(factory(reference)).parameters.items():
+            value = reference.arguments.get(name, parameter.default)
+            if type(value) is int and value > 1 and value in numbers and ("batch" in name.lower() or name in _BATCH):
+                return f": --model-args {name}=1"
+    return ""
 
 
 class Settings(dict[str, Any]):

@@ -6,35 +6,60 @@ Whatever it raises becomes one :class:`CostmodelError` with the line that raised
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import io
 import os
-import re
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from costmodel.errors import CostmodelError
+from costmodel.load.failures import advice, describe, is_ours
 
 
 class _NoEnd(BaseException):
     """A user's code took too long: no ``Exception``, which it might catch."""
 
 
-#: Seconds that each stretch of a user's code may take; None for no limit. The command line sets it.
+#: Seconds that each stretch of a user's code may take; None for no limit.
 _limit: float | None = None
 _depth = 0
+#: Whether a user's code ran in this process, and seconds that what it left for the end may take.
+_ran = False
+_AT_EXIT = 5.0
 _lock = threading.RLock()
 
 
-def limit(seconds: float | None) -> None:
-    """Let each stretch of a user's code take ``seconds`` at most; in the main thread of a system with timers."""
+@contextlib.contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Meanwhile each stretch of a user's code may take ``seconds`` at most; None leaves what holds already.
+
+    The limit is a timer of the system, so it holds in the main thread where there are such timers, and code that is
+    not Python ends when it comes back to Python.
+    """
     global _limit
-    _limit = seconds
+    before = _limit
+    _limit = before if seconds is None else seconds
+    try:
+        yield
+    finally:
+        _limit = before
+
+
+def require_timer(seconds: float | None) -> None:
+    """Raise :class:`CostmodelError` for a limit that would not hold: here, or at all."""
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise CostmodelError(f"timeout={seconds!r}: expected a number of seconds above 0")
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        raise CostmodelError(
+            f"timeout={seconds:g} works in the main thread of Linux and macOS: leave it out, or run the network in a "
+            "process of its own"
+        )
 
 
 @contextlib.contextmanager
@@ -47,43 +72,79 @@ def user_code(what: str, argv: Sequence[str] = ()) -> Iterator[None]:
     """
     from costmodel.load.cuda import on_the_cpu  # imports torch
 
+    global _ran
+    _ran = True
     process = os.getpid()
     try:
         with _surroundings(argv), _ending(), on_the_cpu():
             yield
-    except (CostmodelError, KeyboardInterrupt, MemoryError, GeneratorExit):
+    except (CostmodelError, KeyboardInterrupt, MemoryError):
         raise
     except _NoEnd as error:
         raise CostmodelError(f"{what}: {error}") from error
     except BaseException as error:
-        if _is_ours(error):
+        if is_ours(error):
             raise
-        raise CostmodelError(f"{what}: {describe(error)}{_advice(error)}") from error
+        raise CostmodelError(f"{what}: {describe(error)}{advice(error)}") from error
     finally:
         if os.getpid() != process:  # what it forked must not give a second answer
             os._exit(0)
 
 
+def leave(status: int) -> None:
+    """What a user's code left for the end of the process: done within seconds, away from the answer, or not at all.
+
+    Ends the process with ``status`` where a thread of that code would keep it from ending.
+    """
+    global _ran
+    if not _ran:
+        return
+    _ran = False
+    complain, sys.unraisablehook = sys.unraisablehook, lambda _: None  # who was stopped would say so
+    try:
+        with limited(_AT_EXIT), _surroundings(), _ending():
+            atexit._run_exitfuncs()
+    except BaseException:  # the answer is given; what fails here is theirs
+        pass
+    finally:
+        sys.unraisablehook = complain
+    if any(t.is_alive() and not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(status)
+
+
 @contextlib.contextmanager
-def _surroundings(argv: Sequence[str]) -> Iterator[None]:
+def _surroundings(argv: Sequence[str] = ()) -> Iterator[None]:
     """Its own command line and standard error for standard output, also where it is written to by number."""
     global _depth
     with _lock:
         _depth += 1
         outermost = _depth == 1
-    aside = _Aside()
-    before, complain = sys.argv, argparse.ArgumentParser.error
+    aside, told = _Aside(sys.stderr), sys.stderr
+    before, complain, end = sys.argv, argparse.ArgumentParser.error, os._exit
+    process = os.getpid()
+
+    def ended(status: int) -> NoReturn:
+        if os.getpid() != process:
+            end(status)
+        raise SystemExit(status)  # else the process would end without an answer, and as if it had given one
+
     saved = _redirect() if outermost else None
     sys.argv = list(argv) or before[:1]
     argparse.ArgumentParser.error = _refuse  # type: ignore[method-assign]  # its usage names this program
+    os._exit = ended
     try:
         with contextlib.redirect_stdout(aside):
             yield
     finally:
         if aside.begun:
-            aside.write("\n")
-        sys.argv = before
+            with contextlib.suppress(OSError, ValueError):
+                aside.write("\n")
+        sys.argv, sys.stderr = before, told
         argparse.ArgumentParser.error = complain  # type: ignore[method-assign]
+        os._exit = end
         if saved is not None:
             os.dup2(saved, 1)
             os.close(saved)
@@ -96,18 +157,22 @@ class _Aside(io.TextIOBase):
 
     begun = False  # a line that has no end, such as a prompt
 
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
     def write(self, text: str) -> int:
         self.begun = not text.endswith("\n") if text else self.begun
-        return sys.stderr.write(text)
+        self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        self._stream.flush()
 
     def close(self) -> None:
         """Nothing: it is not theirs."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
+        return getattr(self._stream, name)
 
 
 def _redirect() -> int | None:
@@ -136,7 +201,10 @@ def _ending() -> Iterator[None]:
     def stop(*_: Any) -> NoReturn:
         frame = sys._getframe(1)
         place = f"{frame.f_code.co_filename}, line {frame.f_lineno}"
-        raise _NoEnd(f"no end after {seconds:g} seconds (at {place}). --timeout {10 * seconds:g} gives it more")
+        raise _NoEnd(
+            f"no end after {seconds:g} seconds (at {place}). --timeout {10 * seconds:g} (in Python timeout=...) gives "
+            "it more"
+        )
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again, should what was stopped have caught it
@@ -149,48 +217,3 @@ def _ending() -> Iterator[None]:
 
 def _refuse(self: argparse.ArgumentParser, message: str) -> NoReturn:
     raise SystemExit(message)
-
-
-def _advice(error: BaseException) -> str:
-    """What to do about an error that has a usual cause."""
-    message = str(error)
-    if isinstance(error, SystemExit):
-        return ". It reads a command line of its own: give it one with --model-argv '...'"
-    if isinstance(error, (RuntimeError, NotImplementedError)) and "meta tensor" in message:
-        return ". It reads a value, and there are none: leave out --meta, or build it off the device meta"
-    found = re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)", message)
-    if isinstance(error, TypeError) and found and "forward" not in message:
-        names = re.findall(r"'(\w+)'", found[1])
-        given = " ".join(f"{name}=..." for name in names)
-        return f". Give it --model-args {given}, or name the call itself: file.py:factory(...)"
-    if isinstance(error, OSError) and type(error).__name__ in ("URLError", "HTTPError", "ConnectionError", "gaierror"):
-        return ". It wants to fetch something: run it where it can, or ask its factory for a network without weights"
-    return ""
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether the innermost line is of this package and not one that calls the user's code, nor of the zoo."""
-    own = Path(__file__).parents[1]
-    callers = (
-        Path(__file__),
-        *(own / "load" / f"{name}.py" for name in ("network", "imports", "cuda")),
-        own / "trace" / "record.py",
-    )
-    frames = traceback.extract_tb(error.__traceback__)
-    place = Path(frames[-1].filename) if frames else Path()
-    return place.is_relative_to(own) and not place.is_relative_to(own / "zoo") and place not in callers
-
-
-def describe(error: BaseException) -> str:
-    """Type, message and the innermost line outside of installed packages, on one line."""
-    message = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    own = str(Path(__file__).parents[1])
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename and not frame.filename.startswith(("<frozen", own, sys.base_prefix))
-    ]
-    if frames:
-        text += f" (at {frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line or '?'})"
-    return text

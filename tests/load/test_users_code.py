@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from torch import nn
 import costmodel
 from costmodel.cli.main import main
 from costmodel.errors import CostmodelError
+from costmodel.load import running
 from costmodel.load.network import build
 from costmodel.load.reference import resolve
 
@@ -198,6 +203,34 @@ def test_each_failure_says_which_spelling_works(name: str, said: str, tmp_path: 
         build(resolve(f"{path}:{name}"))
 
 
+BATCHES = {  # what the argument is called, and where it goes -> what is said
+    "broadcast": ("batch_size", "self.conv(x) + self.rows", "makes 16 images of .* for a batch of 1"),
+    "broadcast by another name": ("bs", "self.conv(x) + self.rows", "makes 16 images of .* for a batch of 1"),
+    "a view": ("batch_size", "nn.functional.linear(self.conv(x).view(len(self.rows), -1), torch.ones(4, 288))",
+               "16x18 and 288x4.*Build it for a batch of 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BATCHES)
+def test_a_batch_that_a_factory_fixes_is_said_with_the_spelling_for_one_image(how: str, tmp_path: Path) -> None:
+    name, does, said = BATCHES[how]
+    path = write(
+        tmp_path,
+        net="import torch\nfrom torch import nn\nclass Net(nn.Module):\n"
+        "    def __init__(self, rows):\n        super().__init__()\n"
+        "        self.conv, self.rows = nn.Conv2d(3, 8, 3, bias=False), torch.ones(rows, 8, 6, 6)\n"
+        f"    def forward(self, x):\n        return {does}\n"
+        f"def build({name}=16): return Net({name})\n",
+    )
+    try:
+        text = " ".join(c.message for c in costmodel.profile(f"{path}:build", "1x3x8x8", use_cache=False).caveats)
+    except CostmodelError as error:
+        text = str(error)
+    assert re.search(f"{said}: --model-args {name}=1", text), text
+    made = costmodel.profile(f"{path}:build", "1x3x8x8", arguments={name: 1}, use_cache=False)
+    assert made.deployed.total("mul") >= PRODUCTS and not made.caveats
+
+
 # -- inputs -----------------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +283,18 @@ HABITS = {
     "hang": ("time.sleep(60)", 2, "no end after 1 seconds"),
     "hang and catch": ("while True:\n        try: time.sleep(60)\n        except Exception: pass", 2, "no end after 1"),
     "recurse": ("build()", 2, "RecursionError"),
+    "end the process": ("os._exit(0)", 2, "SystemExit: 0"),
+    "raise what is told to generators": ("raise GeneratorExit", 2, "GeneratorExit"),
+    "raise what cannot be said": (
+        "raise type('Mute', (Exception,), {'__str__': lambda s: 1 / 0})()",
+        2,
+        "failed: Mute (at",
+    ),
+    "raise a novel": ("raise ValueError('x' * 10**6)", 2, "xxx... (at"),
+    "raise colours": ("raise ValueError('\\x1b[31mred')", 2, "ValueError: ?[31mred"),
+    "read a file from elsewhere": ("open('settings.yaml')", 2, "That is looked for in"),
+    "import what is missing": ("import yaml_of_nobody", 2, "pip install yaml_of_nobody"),
+    "lose standard error": ("sys.stderr = None", 0, ""),
     "cuda": ("torch.zeros(1).cuda()", 0, ""),
     "warn": ("import warnings; warnings.warn('deprecated')", 0, ""),
     "another thread": (
@@ -284,6 +329,72 @@ def test_a_factory_ends_in_an_answer_or_in_one_line(
     else:
         (line,) = [line for line in err.splitlines() if line.startswith("costmodel: error: ")]
         assert out == "" and said in line
+
+
+LEFT = {
+    "a thread that does not end": "threading.Thread(target=time.sleep, args=(1e6,)).start()",
+    "a hook that does not end": "atexit.register(time.sleep, 1e6)",
+    "a hook that prints": "atexit.register(print, 'goodbye')",
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_what_a_factory_leaves_for_the_end_changes_nothing(what: str, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        net="import atexit, threading, time\nfrom torch import nn\n"
+        f"def build():\n    {LEFT[what]}\n    return nn.Conv2d(3, 8, 3, bias=False)\n",
+    )
+    options = ["--input", "1x3x8x8", "--format", "json", "--no-cache"]
+    command = [sys.executable, "-m", "costmodel", "profile", f"{path}:build", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert json.loads(done.stdout)["totals"]["deployed"]["mul"] == PRODUCTS
+
+
+HANGS = {
+    "while it is imported": "while True: pass\ndef build(): ...",
+    "while it is built": "def build():\n    while True: pass",
+    "while it runs": "class Net(nn.Module):\n    def forward(self, x):\n        while True: pass\nbuild = Net",
+}
+
+
+@pytest.mark.parametrize("when", HANGS)
+def test_code_that_does_not_end_is_ended_from_python_too(when: str, tmp_path: Path) -> None:
+    path = write(tmp_path, net=f"from torch import nn\n{HANGS[when]}\n")
+    with pytest.raises(CostmodelError, match=r"no end after 0\.5 seconds"):
+        costmodel.profile(f"{path}:build", "1x3x8x8", use_cache=False, timeout=0.5)
+
+
+def test_the_limit_holds_for_one_profile_alone_and_where_it_can(tmp_path: Path) -> None:
+    class Slow(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.3)
+            return super().forward(x)
+
+    with pytest.raises(CostmodelError, match=r"no end after 0\.1 seconds"):
+        costmodel.profile(Slow(3, 8, 3, bias=False), "1x3x8x8", timeout=0.1)
+    assert costmodel.profile(Slow(3, 8, 3, bias=False), "1x3x8x8").deployed.total("mul") == PRODUCTS
+    for wrong in (0, -1, "soon", True):
+        with pytest.raises(CostmodelError, match="expected a number of seconds above 0"):
+            costmodel.profile(nn.ReLU(), "1x3x8x8", timeout=wrong)  # type: ignore[arg-type]
+    said: list[str] = []
+
+    def elsewhere() -> None:
+        try:
+            costmodel.profile(nn.ReLU(), "1x3x8x8", timeout=1)
+        except CostmodelError as error:
+            said.append(str(error))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert "works in the main thread" in said[0]
+
+
+def test_a_limit_of_the_command_line_ends_with_the_command(tmp_path: Path) -> None:
+    path = write(tmp_path, net=LAYER)
+    assert main(["profile", f"{path}:layer", "--input", "1x3x8x8", "--no-cache", "--timeout", "60"]) == 0
+    assert running._limit is None
 
 
 RESULTS = {

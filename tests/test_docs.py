@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,17 @@ NEEDS = re.compile(
     r"\./|net\.onnx|timm|cache --clear|--target all|cifar|"
     r"folding\.json|cnv\.json|old\.json|\.deployed|tokens=|report|calibrate|SPACE|space\.yaml|imagenet"
 )
+
+
+#: Commands that run on files of the reader's, which :func:`reader` has.
+READER = re.compile(
+    r"^costmodel (report (?!--kind val)|fold .*(json|folding)|targets \./|"
+    r"explore (space|SPACE)\.yaml (--count|-o results)|"
+    r"profile .*(--folding|my_chip|this-machine|(my/|path/to/|my_)net\.py)|calibrate (cpu --network|fit)|"
+    r"validate here .*--network|models .*(mine\.csv|cifar10)|compare quicknet my/net)"
+)
+#: Clusters, and 10^7 points.
+AWAY = re.compile(r"dask|keep-points|--within")
 
 
 def text_of(page: Path) -> str:
@@ -148,4 +160,79 @@ def test_every_command_that_needs_nothing_of_the_readers_runs(command: str, tmp_
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     words = [sys.executable, "-m", *shlex.split(command)]
     done = subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+
+
+NET = """
+import torch
+from torch import nn
+
+
+class Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return torch.where(x >= 0, 1.0, -1.0)
+
+
+class BinaryConv(nn.Conv2d):
+    def forward(self, x):
+        return self._conv_forward(Sign.apply(x), Sign.apply(self.weight), self.bias)
+
+
+def build(width=1):
+    channels = max(int(16 * width), 1)
+    return nn.Sequential(
+        nn.Conv2d(3, channels, 3, bias=False), nn.BatchNorm2d(channels), BinaryConv(channels, 32, 3, bias=False),
+        nn.BatchNorm2d(32), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+    )
+"""
+SPACE = """
+networks: [tfc-w1a1]
+targets: [{target: pynq-z2}]
+objectives: [seconds_per_image, lut]
+"""
+
+
+def ran(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    words = [sys.executable, "-m", *shlex.split(command)]
+    return subprocess.run(words, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=900)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the commands of the documentation take for the reader's: networks, targets, results."""
+    folder = tmp_path_factory.mktemp("reader")
+    (target,) = re.findall(
+        r"```yaml\n# arch_specs/fpga/.*?\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
+    )
+    files = {
+        **dict.fromkeys(("net.py", "my/net.py", "my_net.py", "path/to/net.py"), NET),
+        **dict.fromkeys(("my_chip.yaml", "my-device.yaml"), target), "space.yaml": SPACE, "SPACE.yaml": SPACE,
+        "mine.csv": "network,options,data,accuracy\ncnv-w1a1,,cifar10,84.1\nnet.py:build,width=16,cifar10,80\n",
+        "measurements.csv": "network,metric,value,unit,options,id\nquicknet,latency,31.5,ms,,run1\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    networks = "--network tfc-w1a1 --network sfc-w1a1 --network lfc-w1a1"
+    for command in (
+        "costmodel fold cnv-w1a1 --target pynq-z2 --json folding.json",
+        "costmodel explore space.yaml -o results --engine serial",
+        f"costmodel calibrate cpu {networks} --rounds 1 -o this-machine.yaml",
+    ):
+        done = ran(command, folder)
+        assert done.returncode == 0, done.stderr
+    for name in ("cnv.json", "old.json"):
+        shutil.copy(folder / "folding.json", folder / name)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [c for c in SHOWN if READER.search(c) and not AWAY.search(c) and "..." not in c])
+def test_every_command_on_files_of_the_readers_runs(command: str, reader: Path, tmp_path: Path) -> None:
+    here = shutil.copytree(reader, tmp_path / "here")
+    if re.search(r"explore .* -o results$", command):
+        shutil.rmtree(here / "results")
+    done = ran(command, here)
     assert done.returncode == 0, done.stderr

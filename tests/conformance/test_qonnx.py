@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -122,6 +123,40 @@ def test_one_layer_costs_what_qonnx_says(shape_b: tuple[int, ...], bits: tuple[i
     assert macs(made) == theirs[f"op_mac_{names[0]}_{names[1]}"]
     assert convention("qonnx-bops").count(made).total == Fraction(bits[0] * bits[1] * macs(made))
     assert made.as_written.bits_moved("weight") == bits[1] * theirs[f"mem_w_{names[1]}"]
+
+
+#: Files that qonnx installs with itself, and whether its own tidying takes them.
+FILES = {
+    "bsd300x3-espcn/nn_resize/quant_model.onnx": True,
+    "bsd300x3-espcn/subpixel/quant_model.onnx": True,
+    "eltwise_chanlast_testcase.onnx": True,
+    "matmul_update/sdp.onnx": True,
+    "mnist-conv/model.onnx": False,
+    "residual_block_clean.onnx": True,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(importlib.util.find_spec("qonnx") is None, reason="qonnx is not installed")
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_qonnx_cost_what_it_says(name: str, tmp_path: Path) -> None:
+    import qonnx
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.util.cleanup import cleanup_model
+    from qonnx.util.inference_cost import inference_cost
+
+    path = Path(qonnx.__file__).parent / "data/onnx" / name
+    if not path.is_file():
+        pytest.skip("this qonnx is installed without its files")
+    tidy = path
+    if FILES[name]:
+        tidy = tmp_path / "tidy.onnx"
+        cleanup_model(ModelWrapper(str(path)), override_inpsize=1).save(str(tidy))
+    cost = inference_cost(str(tidy), discount_sparsity=False, preprocess=FILES[name])
+    theirs = cost.get("total_cost", cost)
+    made = costmodel.profile(str(path), use_cache=False)
+    assert macs(made) == sum(count for key, count in theirs.items() if key.startswith("op_mac_"))
+    assert convention("qonnx-bops").count(made).number == theirs["total_bops"]
 
 
 def test_a_matrix_product_of_two_activations_has_no_weights() -> None:

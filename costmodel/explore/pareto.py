@@ -1,8 +1,9 @@
 """Pareto fronts of large point sets: exact, chunked, in little memory.
 
-The exact method is ``moocore`` (O(n log n) for two and three objectives, O(n log^(d-2) n) above). Before it, two
-filters discard points that are certainly dominated: a few strong pivots for cloud-like sets, and a grid that remembers
-the best last objective below every cell for dense ones. Neither changes the answer.
+The exact method is ``moocore``, O(n log n), for two and three objectives and for small sets; above, bitmaps of cells of
+points, 64 comparisons at once. Before it, two filters discard points that are certainly dominated: strong pivots for
+cloud-like sets, and a grid that remembers the best last objective below every cell for dense ones. None of them changes
+the answer.
 
 Fronts are associative: ``front(A + B) = front(front(A) + front(B))``; :func:`merge` keeps the lowest id of equal
 points, so the ids too do not depend on the order of merging.
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costmodel.errors import CostmodelError
-from costmodel.explore import _filters
+from costmodel.explore import _bitmaps, _filters
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -31,6 +32,9 @@ _CHUNK = 1 << 17
 _DENSE = 1 << 18
 _SAMPLE = 16384
 _PIVOTS = 48
+#: Where a sample has a larger front than this, in more than four objectives, many pivots are asked by bitmaps.
+_FEW = 64
+_MANY = 1024
 
 
 def nondominated(points: ArrayLike, *, maximise: Directions = False, keep_weakly: bool = False) -> Mask:
@@ -54,13 +58,13 @@ def nondominated(points: ArrayLike, *, maximise: Directions = False, keep_weakly
     if left == n and d <= 3:
         left = _chunk_stage(array, signs, keep, keep_weakly)
     if left == n:
-        return _exact(_minimised(array, signs), keep_weakly)
+        return _last(_minimised(array, signs), keep_weakly)
     survivors, end = np.empty((left, d)), 0
     for at, block in _blocks(array, signs):
         kept = block[keep[at : at + len(block)]]
         survivors[end : end + len(kept)] = kept
         end += len(kept)
-    keep[keep] = _exact(survivors, keep_weakly)
+    keep[keep] = _last(survivors, keep_weakly)
     return keep
 
 
@@ -126,8 +130,9 @@ class FrontStream:
         if not len(array):
             return
         if self._blocks & (self._blocks - 1) == 0 and len(array) > 1:
-            self._pivots = _pivots(_minimised(array if self.best is None else np.concatenate([array, self.best.points]),
-                                              signs))  # fmt: skip
+            both = _minimised(array if self.best is None else np.concatenate([array, self.best.points]), signs)
+            finite = both[np.isfinite(both).all(axis=1)]
+            self._pivots = _pivots(finite, _members(finite)) if len(finite) else finite
         fresh = front(array, ids, maximise=self.maximise)
         self.best = fresh if self.best is None else merge(self.best, fresh, maximise=self.maximise)
         self._blocks += 1
@@ -193,14 +198,25 @@ def _exact(points: Floats, keep_weakly: bool) -> Mask:
     return np.asarray(moocore.is_nondominated(points, keep_weakly=keep_weakly), dtype=np.bool_)
 
 
-def _pivots(sample: Floats) -> Floats:
-    """Up to ``_PIVOTS`` members of the sample's front, each chosen to dominate most of what the earlier ones leave."""
-    finite = sample[np.isfinite(sample).all(axis=1)]
-    if not len(finite):
-        return sample[:0]
+def _last(points: Floats, keep_weakly: bool) -> Mask:
+    """The exact method for what the filters leave."""
+    if points.shape[1] > 3 and len(points) > _SMALL and not np.isnan(np.min(points)):
+        mask = _bitmaps.front_mask(points, keep_weakly)
+        if mask is not None:
+            return mask
+    return _exact(points, keep_weakly)
+
+
+def _members(finite: Floats) -> Floats:
+    """The front of finite points, those first that dominate the largest part of their box."""
     members = finite[_exact(finite, keep_weakly=False)]
     volume = np.prod(finite.max(axis=0) - members, axis=1)
-    members = members[np.argsort(-volume, kind="stable")[: 4 * _PIVOTS]]
+    return np.asarray(members[np.argsort(-volume, kind="stable")])
+
+
+def _pivots(finite: Floats, members: Floats) -> Floats:
+    """Up to ``_PIVOTS`` of the members, each chosen to dominate most of what the earlier ones leave."""
+    members = members[: 4 * _PIVOTS]
     probe = finite[:: max(1, len(finite) // 2048)]
     covers = np.ones((len(members), len(probe)), dtype=np.bool_)
     for j in range(finite.shape[1]):
@@ -218,16 +234,24 @@ def _pivots(sample: Floats) -> Floats:
 
 def _pivot_stage(array: NDArray[np.number], signs: Floats, keep: Mask) -> int:
     sample = _minimised(array[:: max(1, len(array) // _SAMPLE)], signs)
-    pivots = _pivots(sample)
-    probe = np.empty(len(sample[::4]), dtype=np.bool_)
-    if not len(pivots):
+    finite = sample[np.isfinite(sample).all(axis=1)]
+    if not len(finite):
         return len(array)
-    # Where pivots leave more than a tenth, the grid is the faster filter.
-    if _filters.drop_dominated_by(pivots, np.ascontiguousarray(sample[::4]), probe) > 0.1 * len(probe):
+    members = _members(finite)
+    probe = np.ascontiguousarray(sample[::4])
+    probe_keep = np.empty(len(probe), dtype=np.bool_)
+    many = _bitmaps.pivots_of(members[:_MANY], finite) if array.shape[1] > 4 and len(members) > _FEW else None
+    pivots = _pivots(finite, members) if many is None else members[:0]
+
+    def drop(points: Floats, kept: Mask) -> int:
+        return _filters.drop_dominated_by(pivots, points, kept) if many is None else many.drop(points, kept)
+
+    if many is None and not len(pivots):
         return len(array)
-    return sum(
-        _filters.drop_dominated_by(pivots, block, keep[at : at + len(block)]) for at, block in _blocks(array, signs)
-    )
+    # Where few pivots leave more than a tenth, the grid is the faster filter; so are many where they leave most.
+    if drop(probe, probe_keep) > (0.1 if many is None else 0.8) * len(probe):
+        return len(array)
+    return sum(drop(block, keep[at : at + len(block)]) for at, block in _blocks(array, signs))
 
 
 def _grid_stage(array: NDArray[np.number], signs: Floats, keep: Mask, left: int) -> int:

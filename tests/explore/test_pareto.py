@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from costmodel.errors import CostmodelError
-from costmodel.explore import _filters, pareto
+from costmodel.explore import _bitmaps, _filters, pareto
 from costmodel.explore.intervals import membership
 from costmodel.explore.pareto import FrontStream, front, hypervolume, merge, nondominated, reduce
 
@@ -18,6 +18,7 @@ def eager_filters(monkeypatch):
     monkeypatch.setattr(pareto, "_DENSE", 16)
     monkeypatch.setattr(pareto, "_CHUNK", 512)
     monkeypatch.setattr(pareto, "_SAMPLE", 1024)
+    monkeypatch.setattr(pareto, "_FEW", 1)
 
 
 def random_set(rng, kind, n, d):
@@ -53,6 +54,43 @@ def test_masks_are_those_of_moocore(eager_filters, kind, d):
 def test_masks_are_those_of_moocore_at_the_real_thresholds(kind, d):
     points = random_set(np.random.default_rng(d), kind, 400_000 if d < 4 else 280_000, d)
     assert np.array_equal(nondominated(points), moocore.is_nondominated(points))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 70), st.integers(1, 7)),
+        elements=st.sampled_from([-np.inf, -1e300, -1.0, -0.0, 0.0, 5e-324, 0.1, 0.1 + 2**-56, 1.0, 1e300, np.inf]),
+    ),
+    st.booleans(),
+)
+def test_bitmaps_are_brute_force_with_ties_duplicates_and_infinities(points, keep_weakly):
+    mask = _bitmaps.front_mask(points, keep_weakly)
+    assert mask is None or mask.tolist() == brute_force(points, keep_weakly).tolist()
+
+
+def brute_force(points, keep_weakly):
+    less, better = (points[:, None] <= points[None]).all(-1), (points[:, None] < points[None]).any(-1)
+    keep = ~(less & better).any(axis=0)
+    if not keep_weakly:
+        keep &= ~np.triu((points[:, None] == points[None]).all(-1), 1).any(axis=0)
+    return keep
+
+
+@pytest.mark.parametrize("keep_weakly", [False, True])
+@pytest.mark.parametrize("kind", ["uniform", "shell", "ties", "heavy", "constant", "doubled", "one cell"])
+@pytest.mark.parametrize("d", [2, 4, 6])
+def test_bitmaps_of_many_cells_are_moocore(kind, d, keep_weakly):
+    rng = np.random.default_rng(d)
+    n = 5 * _bitmaps._BLOCK + 17
+    points = random_set(rng, "shell" if kind == "doubled" else kind, n, d)
+    if kind == "doubled":  # equal points in different cells as well
+        points = np.repeat(points[: n // 3], 3, axis=0)[rng.permutation(n // 3 * 3)]
+    if kind == "one cell":  # nothing tells the codes apart
+        points = np.concatenate([np.tile(rng.random(d), (n, 1)), [np.ones(d), -np.ones(d)]])
+    expected = moocore.is_nondominated(points, keep_weakly=keep_weakly)
+    assert np.array_equal(_bitmaps.front_mask(points, keep_weakly), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint16])

@@ -142,8 +142,14 @@ def _sums_dense(a, b, low1, low2, n1, n2):  # type: ignore[no-untyped-def]
                 if second[j] <= room:
                     cell = np.uint64(start + key[j])
                     value[cell] = min(value[cell], least + add[j])
-    lower, m = np.full(n2, FAR), 0
     out = np.empty((min(n1 * n2, a.shape[0] * b.shape[0]), 3), np.int64)
+    return out[: _listed(value, low1, low2, n1, n2, out)].copy()
+
+
+@njit(cache=True, nogil=True)
+def _listed(value, low1, low2, n1, n2, out):  # type: ignore[no-untyped-def]
+    """Write the front of a table of n1 by n2 least values into ``out``; return how many rows it has."""
+    lower, m = np.full(n2, FAR), 0
     for p in range(n1):
         run = FAR
         for q in range(n2):
@@ -153,7 +159,7 @@ def _sums_dense(a, b, low1, low2, n1, n2):  # type: ignore[no-untyped-def]
                 m += 1
             run = min(run, v, lower[q])
             lower[q] = run
-    return out[:m].copy()
+    return m
 
 
 @njit(cache=True, nogil=True)
@@ -186,29 +192,80 @@ def gather(rows, starts, source, cost, able, group, n_groups, cap1, cap2, scale)
 
     ``rows`` and ``starts`` are a ragged list of fronts; ``group`` [c] is ascending. Returns a ragged list.
     """
-    out_starts = np.zeros(n_groups + 1, np.int64)
-    size = 0
-    for k in range(group.shape[0]):
-        if able[k]:
-            size += starts[source[k] + 1] - starts[source[k]]
-    all_rows = np.empty((size, 3), np.int64)
-    out = np.empty((size, 3), np.int64)
-    filled, c = 0, 0
+    least, most = np.zeros(starts.shape[0] - 1, np.int64), np.zeros(starts.shape[0] - 1, np.int64)
+    for s in range(least.shape[0]):
+        if starts[s] < starts[s + 1]:
+            least[s], most[s] = rows[starts[s], 1], rows[starts[s], 1]
+        for r in range(starts[s], starts[s + 1]):
+            least[s], most[s] = min(least[s], rows[r, 1]), max(most[s], rows[r, 1])
+    fronts, out_starts = [np.empty((0, 3), np.int64)], np.zeros(n_groups + 1, np.int64)
+    begin = 0
     for g in range(n_groups):
-        count = 0
-        while c < group.shape[0] and group[c] == g:
-            if able[c]:
-                for r in range(starts[source[c]], starts[source[c] + 1]):
-                    k1, k2 = rows[r, 0] + cost[c, 0], rows[r, 1] + cost[c, 1]
-                    if k1 > cap1:
-                        break
-                    if k2 <= cap2:
-                        all_rows[count, 0], all_rows[count, 1], all_rows[count, 2] = k1, k2, rows[r, 2] + cost[c, 2]
-                        count += 1
-            c += 1
-        filled += _front(all_rows[:count], scale, out[filled:])
-        out_starts[g + 1] = filled
-    return out[:filled].copy(), out_starts
+        end = begin
+        while end < group.shape[0] and group[end] == g:
+            end += 1
+        size, low1, high1, low2, high2 = 0, FAR, -FAR, FAR, -FAR
+        for c in range(begin, end):
+            s = source[c]
+            if able[c] and starts[s] < starts[s + 1]:
+                size += starts[s + 1] - starts[s]
+                low1, high1 = (
+                    min(low1, rows[starts[s], 0] + cost[c, 0]),
+                    max(high1, rows[starts[s + 1] - 1, 0] + cost[c, 0]),
+                )
+                low2, high2 = min(low2, least[s] + cost[c, 1]), max(high2, most[s] + cost[c, 1])
+        n1, n2 = min(high1, cap1) - low1 + 1, min(high2, cap2) - low2 + 1
+        if size and n1 > 0 and n2 > 0:
+            bounds = (rows, starts, source, cost, able, begin, end, cap1, cap2)
+            if scale == 0.0 and n1 * n2 <= min(4 * size, _CELLS):
+                front = _union_dense(*bounds, low1, low2, n1, n2)
+            else:
+                front = _union_listed(*bounds, size, scale)
+            fronts.append(front)
+            out_starts[g + 1] = front.shape[0]
+        out_starts[g + 1] += out_starts[g]
+        begin = end
+    out = np.empty((out_starts[n_groups], 3), np.int64)
+    filled = 0
+    for front in fronts:
+        out[filled : filled + front.shape[0]] = front
+        filled += front.shape[0]
+    return out, out_starts
+
+
+@njit(cache=True, nogil=True)
+def _union_dense(rows, starts, source, cost, able, begin, end, cap1, cap2, low1, low2, n1, n2):  # type: ignore[no-untyped-def]
+    """The front of a union through a table of n1 by n2 cells: for each pair of keys the least value."""
+    value = np.full(n1 * n2, FAR)
+    for c in range(begin, end):
+        if able[c]:
+            key1, key2, add = cost[c, 0] - low1, cost[c, 1] - low2, cost[c, 2]
+            for r in range(starts[source[c]], starts[source[c] + 1]):
+                p, q = rows[r, 0] + key1, rows[r, 1] + key2
+                if p >= n1:
+                    break
+                if q < n2:
+                    cell = np.uint64(p * n2 + q)
+                    value[cell] = min(value[cell], rows[r, 2] + add)
+    out = np.empty((n1 * n2, 3), np.int64)
+    return out[: _listed(value, low1, low2, n1, n2, out)].copy()
+
+
+@njit(cache=True, nogil=True)
+def _union_listed(rows, starts, source, cost, able, begin, end, cap1, cap2, size, scale):  # type: ignore[no-untyped-def]
+    """The front of a union from all of its rows."""
+    listed, count = np.empty((size, 3), np.int64), 0
+    for c in range(begin, end):
+        if able[c]:
+            for r in range(starts[source[c]], starts[source[c] + 1]):
+                k1, k2 = rows[r, 0] + cost[c, 0], rows[r, 1] + cost[c, 1]
+                if k1 > cap1:
+                    break
+                if k2 <= cap2:
+                    listed[count, 0], listed[count, 1], listed[count, 2] = k1, k2, rows[r, 2] + cost[c, 2]
+                    count += 1
+    out = np.empty((count, 3), np.int64)
+    return out[: _front(listed[:count], scale, out)].copy()
 
 
 @njit(cache=True, nogil=True)

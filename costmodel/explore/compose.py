@@ -114,30 +114,39 @@ class _Node:
         self.feed_from = np.tile(widths, len(self.feed))
         self.feed_to = np.repeat(np.arange(len(self.feed)), unit.widths_in)
         self.any = np.ones(len(self.feed_to), dtype=np.bool_)
+        self.n_able = _reached(self.cycles, design)
+        self.at, self.widths_in, self.widths_out = -1, unit.widths_in, unit.widths_out
 
     @property
     def steps(self) -> int:
         """Prunings between this node's choices and its result, and below it."""
         return 2 + len(self.children) - (len(self.children) > 0) + max((c.steps for c in self.children), default=0)
 
-    def advance(self, at: int) -> None:
+    def advance(self, at: int) -> bool:
         """Fronts at one interval: ``behind`` for each width out of the unit, ``inside`` for each width into it, and
-        ``result`` for each width of the stream that feeds it."""
-        kernel = self.composer.limits
-        for child in self.children:
-            child.advance(at)
-        self.behind = self._behind()
-        self.able = self.allowed & (self.cycles <= self.composer.design.intervals[at])
-        self.now = self.cost if self.exit is None else self.cost + self.exit[at][self.leaves]
-        self.inside = _Ragged(*_rows.gather(
-            *self.behind, self.leaves, self.now, self.able, self.enters, self.unit.widths_in, *kernel))  # fmt: skip
+        ``result`` for each width of the stream that feeds it. Whether anything changed that they are made of."""
+        kernel, before = self.composer.limits, self.at
+        behind = [child.advance(at) for child in self.children]
+        able = self.n_able[at]
+        self.at = at
+        fresh = before < 0 or any(behind)
+        if fresh:
+            self.behind = self._behind()
+        if fresh or able != self.n_able[before] or _moved(self.exit, before, at):
+            self.able = self.allowed & (self.cycles <= self.composer.design.intervals[at])
+            self.now = self.cost if self.exit is None else self.cost + self.exit[at][self.leaves]
+            self.inside = _Ragged(*_rows.gather(
+                *self.behind, self.leaves, self.now, self.able, self.enters, self.widths_in, *kernel))  # fmt: skip
+        elif not _moved(self.entry, before, at):
+            return False
         cost = self.feed if self.entry is None else self.feed + self.entry[at]
         self.feed_cost = np.ascontiguousarray(cost.reshape(-1, 3))
         self.result = _Ragged(*_rows.gather(
             *self.inside, self.feed_from, self.feed_cost, self.any, self.feed_to, len(self.feed), *kernel))  # fmt: skip
+        return True
 
     def _behind(self) -> _Ragged:
-        widths = self.unit.widths_out
+        widths = self.widths_out
         if not self.children:
             return _Ragged(np.zeros((widths, 3), dtype=np.int64), np.arange(widths + 1))
         if len(self.children) == 1:
@@ -210,7 +219,7 @@ class Composer:
             depth = levels + max(leaf.steps for leaf in self.leaves)
             self.limits = (cap1, cap2, depth / math.log1p(objectives.epsilon))
         self.tree: list[Ints | None] = [None] * (2 * self.size)
-        self.cycles = [_cycles(leaf) for leaf in self.leaves]
+        self.n_able = [_reached(_cycles(leaf), design) for leaf in self.leaves]
         self.reached = -1
         self.merges = 0
 
@@ -223,18 +232,18 @@ class Composer:
 
     def advance(self, at: int) -> bool:
         """Move to a larger interval; whether the front at the root changed."""
-        interval, changed = self.design.intervals[at], set()
+        changed = set()
         for position, leaf in enumerate(self.leaves):
-            node, cycles = self.size + position, self.cycles[position]
-            same = np.searchsorted(cycles, interval, "right") == np.searchsorted(cycles, self.reached, "right")
-            if same and not leaf.moves and self.reached >= 0:
+            node, able = self.size + position, self.n_able[position]
+            if self.reached >= 0 and able[at] == able[self.reached] and not leaf.moves:
                 continue
-            leaf.advance(at)
+            if not leaf.advance(at):
+                continue
             held, fresh = self.tree[node], leaf.result[0]
             if held is None or not np.array_equal(held, fresh):
                 self.tree[node] = fresh
                 changed.add(node)
-        self.reached = interval
+        self.reached = at
         moved = bool(changed)
         while changed := {node // 2 for node in changed if node > 1}:
             for node in changed:
@@ -270,8 +279,19 @@ class Composer:
         return choices
 
 
+def _moved(cost: Ints | None, before: int, at: int) -> bool:
+    """Whether what streams cost [intervals, …] is another at an interval than it was at the one before."""
+    return cost is not None and before != at and (before < 0 or (cost[at] != cost[before]).any())
+
+
+def _reached(cycles: Ints, design: Design) -> list[int]:
+    """How many of ``cycles`` keep up with each interval."""
+    counts: list[int] = np.searchsorted(np.sort(cycles), design.intervals, "right").tolist()
+    return counts
+
+
 def _cycles(node: _Node) -> Ints:
-    return np.unique(np.concatenate([node.cycles, *(_cycles(child) for child in node.children)]))
+    return np.concatenate([node.cycles, *(_cycles(child) for child in node.children)])
 
 
 def compose(design: Design, objectives: Objectives = EXACT) -> Points:
@@ -289,13 +309,13 @@ def compose(design: Design, objectives: Objectives = EXACT) -> Points:
         places.append(np.full(len(fresh), at))
         best = root if objectives.dsp or objectives.epsilon else _rows.front(np.concatenate([best, fresh]))
     rows, at_ = np.concatenate(found), np.concatenate(places)
-    if objectives.dsp or objectives.epsilon:
+    if objectives.dsp or objectives.epsilon:  # else nothing that an earlier interval equals or beats was let in
         keep = nondominated(_ranked(rows) if objectives.ultra else rows)
-    else:  # nothing that an earlier interval equals or beats was let in
-        keep = np.ones(len(rows), dtype=np.bool_)
+        rows, at_ = rows[keep], at_[keep]
     if objectives.max_bram is not None:
-        keep &= rows[:, 1] <= objectives.max_bram
-    return _points(rows[keep], at_[keep], composer)
+        keep = rows[:, 1] <= objectives.max_bram
+        rows, at_ = rows[keep], at_[keep]
+    return _points(rows, at_, composer)
 
 
 def _ranked(rows: Ints) -> Ints:
@@ -316,6 +336,8 @@ def _points(rows: Ints, at: Ints, composer: Composer) -> Points:
     if objectives.max_uram is not None:
         keep &= uram <= objectives.max_uram
     left_out = int(np.count_nonzero(~keep)) if objectives.ultra else 0
+    if keep.all():
+        return Points(rows, at, objectives, composer.merges, keys, uram, left_out)
     return Points(rows[keep], at[keep], objectives, composer.merges, keys[keep], uram[keep], left_out)
 
 

@@ -342,19 +342,3 @@ def test_where_a_larger_function_is_no_quantiser_a_smaller_one_is_looked_for() -
     (source,) = (node for node in found.graph.nodes if node.id == cut.inputs[0])
     assert isinstance(source.attrs, Affine)
     same(found, run)
-
-
-def test_what_cannot_be_taken_up_does_not_hide_what_stands_before_it() -> None:
-    """One sum meets eight constants in front of the last threshold; the norm in front of the first pool is a part."""
-
-    def run(net: Net, y: Tensor) -> Tensor:
-        first = sign(net.norm(F.max_pool1d((y * 0.3)[:, None], 2)[:, 0].repeat(1, 2)))
-        return net.sums(sign(net.sums(first)[:, :1] + net.w))
-
-    found = deployed(run)
-    assert len(thresholds(found.graph)) == 2
-    (chain,) = (node for node in found.graph.nodes if isinstance(node.attrs, Affine))
-    assert chain.shape == (1, 8)
-    (source,) = (node for node in found.graph.nodes if node.id == chain.inputs[0])
-    assert source.shape == (1, 1)
-    same(found, run)

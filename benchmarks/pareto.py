@@ -83,8 +83,9 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="*", type=int, default=[2, 3, 4])
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    nondominated(np.random.default_rng(0).random((20_000, 3)))  # compile
-    nondominated(shell(20_000, 3, np.random.default_rng(0)))
+    for d in (3, 6):  # compile
+        for kind in (uniform, shell):
+            nondominated(kind(20_000, d, np.random.default_rng(0)))
     rows = []
     print(
         f"{'set':10} {'d':>2} {'front':>9} {'moocore s':>10} {'ours s':>8} {'ratio':>7} {'MB':>5} {'ours MB':>7} same"

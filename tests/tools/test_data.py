@@ -12,7 +12,7 @@ from tools import data
 from tools.data import ARTEFACTS, PRIMARY, ROOT, Artefact
 
 #: Written by hand.
-WRITTEN = (".sv", ".py", ".md", ".yaml", ".bib", ".css", ".js", ".typ", ".typed")
+WRITTEN = (".sv", ".py", ".md", ".ipynb", ".yaml", ".bib", ".css", ".js", ".typ", ".typed")
 
 
 def shipped() -> list[str]:

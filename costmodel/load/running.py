@@ -68,15 +68,18 @@ def user_code(what: str, argv: Sequence[str] = ()) -> Iterator[None]:
 
     What our own code raises is a bug and stays what it is. Meanwhile the command line is ``argv`` (its own file and
     options), because code that reads ours would take it for its own; what is printed goes to standard error, where it
-    does not mix with an answer; what asks for CUDA stays on the CPU; and a process that is forked ends here.
+    does not mix with an answer; what asks for CUDA stays on the CPU; gradients that it switches off are on again behind
+    it; and a process that is forked ends here.
     """
-    from costmodel.load.cuda import on_the_cpu  # imports torch
+    import torch
+
+    from costmodel.load.cuda import on_the_cpu
 
     global _ran
     _ran = True
     process = os.getpid()
     try:
-        with _surroundings(argv), _ending(), on_the_cpu():
+        with _surroundings(argv), _ending(), on_the_cpu(), torch.set_grad_enabled(torch.is_grad_enabled()):
             yield
     except (CostmodelError, KeyboardInterrupt, MemoryError):
         raise

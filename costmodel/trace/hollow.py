@@ -33,8 +33,6 @@ class Layout(NamedTuple):
 
 #: In place of a layout: the result is the first argument.
 FIRST = Layout((-1,), torch.float32)
-
-
 Arguments = Mapping[str, Any]
 
 

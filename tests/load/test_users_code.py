@@ -323,6 +323,7 @@ def test_a_factory_ends_in_an_answer_or_in_one_line(
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     command = ["profile", f"{path}:build", "--input", "1x3x8x8", "--format", "json", "--no-cache", "--timeout", "1"]
     assert main(command) == status
+    assert torch.is_grad_enabled()
     out, err = capfd.readouterr()
     if status == 0:
         assert json.loads(out)["totals"]["deployed"]["mul"] == PRODUCTS

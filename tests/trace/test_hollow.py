@@ -21,6 +21,7 @@ aten = torch.ops.aten
 X, HALF, COLUMN = torch.randn(2, 6, 9, 7), torch.randn(2, 6, 9, 7).bfloat16(), torch.randn(6, 1, 1)
 WEIGHT, A, B, ROWS = torch.randn(4, 3, 3, 2), torch.randn(5, 7), torch.randn(7, 3), torch.randn(3, 8, 16)
 LINE, BATCH, CHANNELS = torch.randn(2, 6, 20), torch.randn(4, 5, 7), [torch.rand(6) for _ in range(4)]
+IMAGE = torch.randn(1, 16, 8, 8)
 NO_PADDING = (False, (0, 0), 1)
 
 RULED = [
@@ -146,11 +147,10 @@ def account(model, x, look):
 
 @pytest.mark.parametrize(
     "model, x",
-    [(Magnitudes(), torch.randn(1, 16, 8, 8)), (Caught(), X), (Places(), torch.rand(2, 5)), (Learned(), X[:, :, :8])],
+    [(Magnitudes(), IMAGE), (Caught(), X), (Places(), torch.rand(2, 5)), (Learned(), IMAGE)],
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_asked_for_is_computed(model, x):
-    x = torch.randn(1, 16, 8, 8) if isinstance(model, Learned) else x
     made = costmodel.profile(model, x)
     assert (made.as_written.by_kind(), made.deployed.by_kind()) == account(model, x, "full")
     assert made.deployed.total("unknown") == 0

@@ -38,8 +38,10 @@ FOLDER = ROOT / "build" / "mutants"
 TOPS = ("arch_specs", "dashboard", "reports")
 
 REWRITES = (
-    "tests/deploy/test_forms.py tests/deploy/test_monotone.py tests/deploy/test_cones.py tests/deploy/test_absorb.py "
-    "tests/deploy/test_thresholds.py tests/deploy/test_levels.py"
+    "tests/deploy/test_absorb_pass.py tests/deploy/test_monotone.py tests/deploy/test_forms.py "
+    "tests/deploy/test_cones.py tests/deploy/test_absorb.py tests/deploy/test_thresholds.py "
+    "tests/deploy/test_levels.py tests/generated/test_rules.py tests/generated/test_counts.py "
+    "tests/generated/test_execution.py::test_deployed_networks_give_what_pytorch_gives_and_do_what_is_charged[1]"
 )
 #: Module -> the tests that are to hold it, the fastest first.
 AREAS = {

@@ -89,7 +89,7 @@ def _form(node: Node, given: Sequence[Form | None]) -> Form | None:
         return None
     moving = [form for form in forms if not form.constant]
     if not moving:
-        return Form(constant=True, levels=_levels(node, forms))
+        return Form(constant=True)
     special = _ternary(forms) if node.op == "mul" else _chosen(node, forms) if node.op == "where" else None
     if special is not None:
         return special

@@ -12,17 +12,18 @@ from costmodel.errors import CostmodelError, name_of
 from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
 from costmodel.noun import Noun
+from costmodel.targets.arith import longest_interval
 from costmodel.targets.fpga import search
-from costmodel.targets.fpga.choices import RESOLUTION, RESOURCES, reals
+from costmodel.targets.fpga.choices import DSP, FF, RESOLUTION, RESOURCES, reals
 from costmodel.targets.fpga.finn import write_folding
 from costmodel.targets.fpga.job import capacity
-from costmodel.targets.fpga.search import GOALS, Goal, Limits
+from costmodel.targets.fpga.search import GOALS, Found, Goal, Limits
 
 __all__ = ["GOALS", "Folded", "Goal", "best", "count", "describe", "guarantee", "limits", "mean_limit", "within"]
 
 #: How close flip-flops are looked at where they are limited.
 LOOKED_AT = 0.02
-#: A gap up to this share is stated; a larger one is closed by composing the whole front.
+#: A gap up to this share is stated; a larger one is closed by composing the whole front, where that is possible.
 STATED_GAP = 0.01
 
 
@@ -91,33 +92,40 @@ def best(
         found = search.cheapest(space.design, limited, slowest, goal)
     if found.choices is None and found.settled:
         raise CostmodelError(_nearest(space, limited, fps))
-    if found.choices is None or found.gap > STATED_GAP:
-        return _composed(space, limited, fps, goal)
+    if space.design.cross and found.choices is None:
+        raise CostmodelError(_nearest(space, limited, fps))
+    if found.choices is None or (found.gap > STATED_GAP and not space.design.cross):
+        return _composed(space, limited, fps, goal, found)
     choices = np.array(found.choices)
     return describe(
         space, choices, found.at, allowed, guarantee(space, gap=found.gap, settled=found.settled, faster=fps is None)
     )
 
 
-def _composed(space: Space, limited: Limits, fps: float | None, goal: Goal) -> Folded:
-    """The same from the whole front, which leaves nothing open."""
+def _composed(space: Space, limited: Limits, fps: float | None, goal: Goal, found: Found) -> Folded:
+    """The same from the whole front, which leaves nothing open unless a limit acts on what it is not made of."""
     allowed = limited.most
     points = compose(space.design, within(space, allowed))
     slowest = _slowest(space, fps)
     rows, bounds = limited.rows()
+    apart = [FF, DSP] if space.rules.ultra else [FF]
+    decisive = ~np.any(rows[:, apart] > 0, axis=1)  # what exceeds such a limit, all exceed that it dominates
     for member in _order(points, space, goal, by_interval=fps is None):
         if points.rows[member, 0] > slowest or points.rows[member, 3] > allowed["lut"] * RESOLUTION:
             continue
         choices = rebuild(space.design, points, [int(member)])[0]
         cost = space.design.price(choices, int(points.at[member]))[1]
-        if np.all(rows @ cost <= bounds + search.SHARE_ERROR):
+        over = rows @ cost > bounds + search.SHARE_ERROR
+        if not over.any():
             return describe(space, choices, int(points.at[member]), allowed, guarantee(space, left_out=points.left_out))
-    return _looked_at(space, limited, fps, goal)
+        if not over[decisive].any():
+            break  # one that it dominates may stay within the limits, and be better than all members to come
+    return _looked_at(space, limited, fps, goal, found)
 
 
-def _looked_at(space: Space, limited: Limits, fps: float | None, goal: Goal) -> Folded:
+def _looked_at(space: Space, limited: Limits, fps: float | None, goal: Goal, found: Found) -> Folded:
     """The best design that was met where a limit acts on what the exact front is not made of, such as flip-flops: of
-    the certified front with flip-flops, and the fastest that the search found."""
+    both fronts, with flip-flops certified, and what the search ``found``, which also says what is left open."""
     allowed, slowest = limited.most, _slowest(space, fps)
     rows, bounds = limited.rows()
     points = compose(space.design, Objectives(int(allowed["bram18"]), None, LOOKED_AT))
@@ -126,18 +134,23 @@ def _looked_at(space: Space, limited: Limits, fps: float | None, goal: Goal) -> 
     able &= (lut <= allowed["lut"] * RESOLUTION) & (ff <= allowed["ff"] * RESOLUTION)
     members = np.flatnonzero(able)
     met = list(zip(rebuild(space.design, points, members.tolist()), points.at[members].tolist(), strict=True))
-    fastest = search.fastest(space.design, limited, goal)
-    if fastest.choices is not None and int(space.design.intervals[fastest.at]) <= slowest:
-        met.append((np.array(fastest.choices), fastest.at))
+    met += [(np.array(each.choices), each.at) for each in (found, search.fastest(space.design, limited, goal))
+            if each.choices is not None and int(space.design.intervals[each.at]) <= slowest]  # fmt: skip
     costs = np.array([space.design.price(choices, at)[1] for choices, at in met]).reshape(-1, len(RESOURCES))
     fits = np.flatnonzero(np.all(costs @ rows.T <= bounds + search.SHARE_ERROR, axis=1))
     if not len(fits):
         raise CostmodelError(_nearest(space, limited, fps))
-    value = costs[fits] @ search.goal_weights(goal, limited.device)
+    weights = search.goal_weights(goal, limited.device)
+    value = costs[fits] @ weights
     cycles = np.array([int(space.design.intervals[met[i][1]]) for i in fits])
-    best_at = fits[np.lexsort((value, cycles) if fps is None else (cycles, value))[0]]
-    choices, at = met[int(best_at)]
-    return describe(space, choices, int(at), allowed, guarantee(space, settled=False, faster=fps is None))
+    first = np.lexsort((value, cycles) if fps is None else (cycles, value))[0]
+    choices, at = met[int(fits[first])]
+    settled, gap = found.settled and found.choices is not None, 0.0
+    if settled:
+        least = float(space.design.price(np.array(found.choices), found.at)[1] @ weights) * (1 - found.gap)
+        gap = max(1 - least / float(value[first]), 0.0)
+    promise = guarantee(space, gap=gap, settled=settled, faster=fps is None)
+    return describe(space, choices, int(at), allowed, promise)
 
 
 def within(space: Space, allowed: Mapping[str, float], epsilon: float = 0.0) -> Objectives:
@@ -204,7 +217,7 @@ def _slowest(space: Space, fps: float | None) -> int:
         return int(space.design.intervals[-1])
     if not fps > 0:
         raise CostmodelError(f"a rate of {fps:g} images per second was asked for; give a number above 0")
-    return int(space.clock / fps)
+    return longest_interval(space.clock, fps)
 
 
 def _order(points: Points, space: Space, goal: Goal, by_interval: bool) -> NDArray[np.int64]:

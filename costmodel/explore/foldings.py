@@ -15,6 +15,7 @@ from costmodel.explore.dataflow import Rules, Space, space
 from costmodel.explore.exact import COLUMN, exact
 from costmodel.explore.pareto import nondominated
 from costmodel.ledger.ledger import Ledger
+from costmodel.targets.arith import longest_interval
 from costmodel.targets.fpga.choices import RESOLUTION, RESOURCES, Ints
 from costmodel.targets.fpga.finn import read_folding
 
@@ -92,7 +93,7 @@ def _with_flip_flops(found: Space, question: Question, allowed: Mapping[str, flo
     """The same where flip-flops are limited, of which the composed front is not made."""
     bounds = {"ff": (0.0, allowed["ff"])}
     candidates = exact(found.design, folding.within(found, allowed), {"seconds_per_image", "lut", "ff"}, bounds)
-    slowest = found.clock / question.fps if question.fps else np.inf
+    slowest = longest_interval(found.clock, question.fps) if question.fps else np.inf
     kept: Ints = np.zeros((0, 1 + len(RESOURCES)), dtype=np.int64)
     for _, rows, _ in candidates.blocks(1 << 16):
         able = rows[:, 0] <= slowest

@@ -52,6 +52,13 @@ def ceil_div(a: Any, b: Any) -> Any:
     return -(-a // b)
 
 
+def longest_interval(clock: float, rate: float) -> int:
+    """The most cycles between two results at which a clock gives them at this rate, in the arithmetic in which the rate
+    of a design is stated: what gives exactly a rate is fast enough for it."""
+    cycles = round(clock / rate)
+    return cycles if cycles and clock / cycles >= rate else max(cycles - 1, 0)
+
+
 def round_up(a: Any, multiple: Any) -> Any:
     """The least multiple of ``multiple`` that is not below ``a``."""
     return ceil_div(a, multiple) * multiple

@@ -1,4 +1,7 @@
 import json
+import re
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -6,11 +9,17 @@ import pytest
 import costmodel
 from costmodel.cli.main import main
 from costmodel.errors import CostmodelError
+from costmodel.explore import folding
 from costmodel.explore.dataflow import Rules, space
 from costmodel.explore.folding import best, count, limits
 from costmodel.explore.greedy import against, greedy
 from costmodel.explore.tables import FoldingTables, draw
-from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOLUTION
+from costmodel.targets.fpga import search
+from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOLUTION, RESOURCES
+from costmodel.targets.fpga.relaxed import Relaxed
+from tests.targets.fpga.designs import DEVICE, every_design, random_design
+
+PARTS = np.array([RESOLUTION, 1, 1, RESOLUTION, 1])  # of one of each resource
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +160,89 @@ def test_ultraram_is_used_where_nothing_else_fits(tmp_path, capsys):
     assert bill.total("bram18").value == found["resources"]["bram18"]
     assert main(["fold", "--model", name, "--device", "zcu104", "--front", "--ultra", "--epsilon", "0.1"]) == 2
     assert "not both" in capsys.readouterr().err
+
+
+class _Told(NamedTuple):
+    choices: np.ndarray
+    at: int
+    promise: str
+
+
+def _starve(monkeypatch, sizes):
+    for name, size in zip(("ROUNDS", "HELD", "HELD_FOR_ANY", "FORMED"), sizes, strict=True):
+        monkeypatch.setattr(search, name, size)
+    monkeypatch.setattr(folding, "capacity", lambda target: DEVICE)
+    monkeypatch.setattr(folding, "describe", lambda space, choices, at, allowed, promise: _Told(choices, at, promise))
+
+
+@pytest.mark.parametrize("sizes", [(60, 1000, 50, 20), (1, 2, 1, 1)])
+@pytest.mark.parametrize("seed", range(24))
+def test_what_is_called_complete_is_the_best_of_all_under_any_limits(small, seed, sizes, monkeypatch):
+    """Where the search proves all of it, and where it may hold next to nothing."""
+    _starve(monkeypatch, sizes)
+    rng = np.random.default_rng(3000 + seed)
+    found = replace(small, design=random_design(rng, 3, 5, 4), rules=Rules(ultra=seed % 4 == 3))
+    every = [every_design(found.design, at)[1] for at in range(len(found.design.intervals))]
+    typical = np.median(np.concatenate(every), axis=0) / PARTS
+    allowed = dict(zip(RESOURCES, (typical * rng.uniform(0.8, 1.3, 5)).tolist(), strict=True))
+    allowed |= {} if found.rules.ultra else {"uram": 1e9}  # spaces without it have none of it
+    goal = ("lut", "bram18", "dsp", "share")[seed // 2 % 4]
+    promise = _hold(found, every, allowed, None if seed % 5 == 0 else rng.choice(found.design.intervals), goal)
+    assert sizes[0] == 1 or "not proven" not in promise
+
+
+def test_nothing_is_called_complete_where_flip_flops_decide_and_the_front_is_not_made_of_them(small, monkeypatch):
+    _starve(monkeypatch, (1, 2, 1, 1))
+    promises = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        found = replace(small, design=replace(random_design(rng, 3, 4, 4), cross=()), rules=Rules())
+        every = [every_design(found.design, at)[1] for at in range(len(found.design.intervals))]
+        scarce = np.quantile(np.concatenate(every)[:, FF], rng.choice([0.02, 0.1, 0.3])) / RESOLUTION
+        allowed = dict.fromkeys(RESOURCES, 1e6) | {"ff": float(scarce)}
+        promises.append(_hold(found, every, allowed, rng.choice(found.design.intervals), "lut"))
+    assert sum("none is cheaper by" in promise for promise in promises) > 5
+
+
+def _hold(found, every, allowed, interval, goal):
+    """Hold the best folding against ``every`` one [interval][design]; what is promised of it, "" where none fits."""
+    design, weights = found.design, search.goal_weights(goal, DEVICE)
+    fps = None if interval is None else found.clock / float(interval)
+    fitting = [cost[np.all(cost / PARTS <= [allowed[n] + 1e-6 for n in RESOURCES], axis=1)] for cost in every]
+    values = {
+        at: float((cost @ weights).min())
+        for at, cost in enumerate(fitting) if len(cost) and (fps is None or found.clock / design.intervals[at] >= fps)
+    }  # fmt: skip
+    try:
+        told = best(found, allowed, fps, goal)
+    except CostmodelError as error:
+        assert not values or "not proven" in str(error)
+        return ""
+    interval, cost = design.price(told.choices, told.at)
+    value, least = float(cost @ weights), min(values.values())
+    assert np.all(cost / PARTS <= [allowed[n] + 1e-6 for n in RESOURCES])
+    assert fps is None or found.clock / interval >= fps
+    if "not proven" in told.promise:
+        return told.promise
+    if fps is None:
+        assert told.at == min(values)
+        least = values[told.at]
+    gap = re.search(r"none is cheaper by ([\d.]+)%", told.promise)
+    left = float(gap[1]) / 100 + 5e-5 if gap else 1e-9
+    assert value * (1 - left) <= least + len(values) * search.PART_ERROR
+    return told.promise
+
+
+def test_a_limit_on_flip_flops_is_met_to_the_last_one(cnv):
+    """As many as the folding takes that has the fewest at a rate are enough, and one less is proven not to be."""
+    at = int(np.searchsorted(cnv.design.intervals, cnv.clock / 3000, "right")) - 1
+    weights = np.zeros(len(RESOURCES))
+    weights[FF] = 1 / RESOLUTION
+    fewest = min(Relaxed(cnv.design, t).solve(weights).value for t in range(at + 1))
+    allowed = limits(cnv, 1.0, {"lut": 1e9, "bram18": 1e9, "dsp": 1e9, "ff": np.ceil(fewest)})
+    found = best(cnv, allowed, 3000)
+    assert fewest <= found.resources["ff"] <= np.ceil(fewest)
+    assert "not proven" not in found.guarantee
+    with pytest.raises(CostmodelError, match=r"^no folding of .*too many") as refused:
+        best(cnv, {**allowed, "ff": np.ceil(fewest) - 1}, 3000)
+    assert "not proven" not in str(refused.value)

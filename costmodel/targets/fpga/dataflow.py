@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from costmodel.targets.arith import longest_interval
 from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.fpga.bill import PRICED, notes, resource_lines
 from costmodel.targets.fpga.finn import folding_data, read_folding
@@ -89,7 +90,7 @@ def dataflow(job: Job) -> Estimate:
 
 def fold(job: Job) -> Folded:
     """The folding that was given, the cheapest that reaches the asked rate, or the fastest that the device holds."""
-    asked = int(job.clock / job.settings["fps"]) if job.settings["fps"] else None
+    asked = longest_interval(job.clock, job.settings["fps"]) if job.settings["fps"] else None
     if job.settings["folding"] != "auto":
         return _given(job, asked)
     if why := too_many_weights(job):

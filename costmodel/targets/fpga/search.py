@@ -63,7 +63,8 @@ class Limits:
 class Found:
     """``choices`` [units] at the interval number ``at``; None: nothing fits.
 
-    ``gap``: by which share of the goal a cheaper design of that interval is not excluded; 0: none is cheaper.
+    ``gap``: by which share of the goal a cheaper design is not excluded, of that interval where it was for the fastest
+    and of any other that is asked for where it was for the cheapest; 0: none is cheaper.
     ``settled``: whether it is decided for every interval that matters whether anything fits.
     """
 
@@ -97,17 +98,21 @@ def fastest(design: Design, limits: Limits, goal: Goal = "lut") -> Found:
 def cheapest(design: Design, limits: Limits, slowest: float, goal: Goal = "lut") -> Found:
     """The cheapest design within ``limits`` whose interval is at most ``slowest`` cycles."""
     search = _Search(design, limits, goal)
-    best, where, gap, least = None, -1, 0.0, np.inf
+    best, where, least, open_from = None, -1, np.inf, np.inf
     for at in range(int(np.searchsorted(design.intervals, slowest, "right")) - 1, -1, -1):
         if search.excluded(at) or search.bounded(at) >= least - PART_ERROR:
             continue
         start = search.any_at(at)
         if start is None:
             continue
-        found, open_ = search.cheapest_at(at, start)
-        if (value := search.value(found, at)) < least - PART_ERROR:
-            best, where, gap, least = tuple(found.tolist()), at, open_, value
-    return Found(best, where, gap, search.settled)
+        found, gap = search.cheapest_at(at, start)
+        value = search.value(found, at)
+        if gap:  # what is open at one interval may be cheaper than what is found at another
+            open_from = min(open_from, value * (1 - gap))
+        if value < least - PART_ERROR:
+            best, where, least = tuple(found.tolist()), at, value
+    open_from = min(open_from, least)
+    return Found(best, where, 1 - open_from / least if open_from < least else 0.0, search.settled)
 
 
 def closest(design: Design, limits: Limits, slowest: float) -> Found:

@@ -79,6 +79,8 @@ class Constants:
             return np.full((1,) * rank, constant.literal, dtype=np.float64)
         if constant.summed is not None:
             return self._sums_of_weights(constant, constant.summed) * constant.factor
+        if constant.scale_of:
+            return compress(self.chain(constant.scale_of, rank)[0])
         value = self.tensor(constant) * constant.factor
         if value.shape != constant.shape and value.size == math.prod(constant.shape) > 1:
             value = value.reshape(constant.shape)  # as a rewrite laid it

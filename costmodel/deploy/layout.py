@@ -103,7 +103,7 @@ def onto(step: Step, rank: int) -> Step:
     def laid(constant: Constant | None) -> Constant | None:
         if constant is None or constant.numel == 1:
             return constant
-        return replace(constant, shape=(constant.numel, *(1 for _ in range(rank - 2))))
+        return replace(constant, shape=over_channels(constant, rank))
 
     return replace(step, constants=tuple(laid(c) for c in step.constants))
 
@@ -129,6 +129,33 @@ def lay(node: Node, parts: Sequence[Part]) -> Step | None:
     count = min(math.prod(node.shape), sum(numbers))
     tag = scale_tags(steps) if any(step.scale_class != "one" for step in steps) else bias_tags(steps)
     return Step("laid", (Constant(_MADE, (count,), FLOAT),), tag, parts=tuple(parts), laid=move)
+
+
+def carried(constant: Constant, node: Node, reader: Node) -> Constant | None:
+    """A constant that ``node`` multiplies by, for what a move makes of its operand; None where it cannot be told."""
+    if constant.numel == 1:
+        return constant
+    step = lay(reader, [factor_of(constant, node)])
+    return None if step is None else laid_factor(constant, step, reader.shape)
+
+
+def factor_of(constant: Constant, node: Node) -> Part:
+    """A chain that multiplies what ``node`` acts on by one of its constants."""
+    if len(constant.shape) == 1 and node.source.startswith("aten.prelu"):  # whose slopes lie along dimension 1
+        constant = replace(constant, shape=over_channels(constant, len(node.shape)))
+    return Part((Step("mul", (constant,), "const_mul"),), node.shape)
+
+
+def laid_factor(constant: Constant, step: Step, shape: tuple[int, ...]) -> Constant:
+    """The constant that is the scale of a laid step on a tensor of this shape."""
+    axis = axis_of((step,), len(shape))
+    spread = shape if axis != 1 else (shape[1], *(1 for _ in shape[2:]))
+    return replace(constant, shape=spread, factor=1.0, scale_of=(step,))
+
+
+def over_channels(constant: Constant, rank: int) -> tuple[int, ...]:
+    """The shape of a vector that lies along dimension 1 of a tensor."""
+    return (constant.numel, *(1 for _ in range(rank - 2)))
 
 
 def places_of(node: Node) -> tuple[int, Constant] | None:

@@ -6,7 +6,8 @@ Each element is compared once, before or behind. In front of a reshape or a conc
 the elements, and takes up scales, biases and rectifiers that another layout hid from it; its own constants are laid as
 the elements were.
 
-A function of each element that is the same for all passes a move as well, towards the thresholds behind it.
+A function of each element passes a move as well, towards the thresholds behind it: one that is the same for all, and a
+PReLU, whose slopes are laid as the elements are.
 
 Precondition: nothing but thresholds reads what the move makes.
 """
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costmodel.deploy.absorb import fits_into, threshold_attrs
-from costmodel.deploy.layout import axis_of
+from costmodel.deploy.layout import axis_of, carried, factor_of, laid_factor
 from costmodel.graph.affine import Laid, Part, Step, scale_tags
 from costmodel.graph.attrs import Affine, Call, Clamp, Move, Threshold
 from costmodel.graph.domain import FLOAT
@@ -62,10 +63,13 @@ def sink_functions(graph: Graph) -> Graph:
             continue
         if not all(_taken(function, reader, table, users, graph.outputs) for reader in readers):
             continue
+        carried_along = [_carried(function, move) for move in moves]
+        if None in carried_along:
+            continue
         source = table[function.inputs[0]].domain
         swapped[function.id] = [function] if len(moves) < len(readers) else []
-        for move in moves:
-            behind = replace(function, id=move.id, inputs=(fresh,), shape=move.shape)
+        for move, consts in zip(moves, carried_along, strict=True):
+            behind = replace(function, id=move.id, inputs=(fresh,), shape=move.shape, consts=consts or {})
             swapped[move.id] = [replace(move, id=fresh, inputs=function.inputs, domain=source), behind]
             fresh += 1
     if not swapped:
@@ -73,9 +77,17 @@ def sink_functions(graph: Graph) -> Graph:
     return graph.with_nodes(part for node in graph.nodes for part in swapped.get(node.id, [node]))
 
 
+def _carried(function: Node, move: Node) -> dict[str, Constant] | None:
+    """The constants of a function behind a move; None where it cannot be told how they lie there."""
+    found = {name: carried(constant, function, move) for name, constant in function.consts.items()}
+    kept = {name: constant for name, constant in found.items() if constant is not None}
+    return kept if len(kept) == len(found) else None
+
+
 def _is_function(node: Node, table: Mapping[int, Node | GraphInput]) -> bool:
-    """Whether a node is one function of each element, the same for all."""
-    if not (node.row.monotone and node.row.elementwise) or len(node.inputs) != 1 or node.consts or node.op == "cast":
+    """Whether a node is one function of each element, the same for all but for the slopes of a PReLU."""
+    monotone = (node.row.monotone and not node.consts) or node.op == "prelu"
+    if not (monotone and node.row.elementwise) or len(node.inputs) != 1 or node.op == "cast":
         return False
     source = table[node.inputs[0]]
     return not isinstance(node.attrs, Affine) and not source.domain.is_one_bit and source.shape == node.shape
@@ -186,9 +198,17 @@ def _laid(node: Node, back: Laid, shape: tuple[int, ...]) -> Node | None:
             step = Step("laid", (made,), scale_tags(attrs.steps), parts=(Part(attrs.steps, shape),), laid=back)
             attrs = replace(attrs, steps=(step,))
         return replace(node, attrs=attrs, shape=back.shape)
-    operands: list[object] = [*node.consts.values()]
+    operands: list[object] = []
+    consts = {}
+    for name, constant in node.consts.items():
+        if constant.numel > 1:
+            if node.op != "prelu":
+                return None
+            step = Step("laid", (constant,), "prelu", parts=(factor_of(constant, node),), laid=back)
+            constant = laid_factor(constant, step, back.shape)
+        consts[name] = constant
     operands += (attrs.operands or ()) if isinstance(attrs, Call) else ()
     operands += [attrs.low, attrs.high] if isinstance(attrs, Clamp) else []
     if any(isinstance(c, Constant) and c.numel > 1 for c in operands):
         return None
-    return replace(node, shape=back.shape)
+    return replace(node, shape=back.shape, consts=consts)

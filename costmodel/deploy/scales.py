@@ -252,12 +252,15 @@ def _only_moved(node: Node, target: int, users: dict[int, list[Node]]) -> bool:
 
 
 def _takes_biases(node: Node, user: Node) -> bool:
-    """Whether the bias of a chain can go through a sum: directly in front of it, no padding, and no more additions."""
+    """Whether the bias of a chain can go through a sum: directly in front of it, no padding, and it saves something.
+
+    A bias alone takes no more additions there than in front; one that comes with a scale saves its multiplications.
+    """
     padded = user.window is not None and (any(user.window.padding) or user.window.transposed)
     attrs = user.of(Product)
     has_bias = "bias" in user.consts or any(step.has_bias for step in (*attrs.post, *attrs.pre))
-    fewer = has_bias or user.numel <= node.numel
-    return not padded and fewer and not node.of(Affine).turned
+    saves = has_bias or user.numel <= node.numel or chain_class(node.of(Affine).steps) != "one"
+    return not padded and saves and not node.of(Affine).turned
 
 
 def all_of_it(node: Node) -> bool:

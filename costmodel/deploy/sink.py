@@ -83,7 +83,9 @@ def _worth(node: Node, reader: Node, producer: Node | None, users: Mapping[int, 
         reader, users, graph, merging=not folds, maxima=maxima, sums=sums
     ):
         return True
-    return windowed and not folds and chain_class(node.of(Affine).steps) != "one"
+    # A bias alone is one addition in front of a window or behind it, unless a threshold takes it up there.
+    scaled = chain_class(node.of(Affine).steps) != "one"
+    return windowed and not folds and (scaled or leads_to_thresholds(reader, users, graph, maxima=True))
 
 
 def leads_to_thresholds(

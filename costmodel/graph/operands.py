@@ -44,7 +44,8 @@ class Constant:
     leaves out dimensions along which the values only repeat. ``whole``: all elements were read, and are integers;
     ``number`` is the one that all of them are, None where they differ.
     ``nonnegative``: by the operation that makes it none is below zero. ``sizes``: it is the size that the values of
-    these nodes stand for, which are given in units of it.
+    these nodes stand for, which are given in units of it. ``scale_of``: it is the scale of this chain, which a rewrite
+    laid on another tensor.
     """
 
     id: int
@@ -58,6 +59,7 @@ class Constant:
     number: float | None = None
     nonnegative: bool = False
     sizes: tuple[int, ...] = ()
+    scale_of: tuple[Any, ...] = ()
 
     @property
     def numel(self) -> int:

@@ -53,6 +53,8 @@ class Stores:
         """A tensor as it is, or one that is made of it."""
         if constant.summed is not None:
             changes = (*changes, "sums of weights", self._steps(constant.summed.steps), constant.shape)
+        if constant.scale_of:
+            changes = (*changes, "moved", self._steps(constant.scale_of))
         changed = tuple(change for change in changes if change != 1.0)
         origin = self.origins.get(constant.id, Origin(constant.id))
         if constant.factor != 1.0 or changed:

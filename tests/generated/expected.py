@@ -52,6 +52,7 @@ class Chain:
     scale: str = "one"
     per_channel: bool = False
     bias: bool = False
+    positive: bool = True
     through: frozenset[str] = frozenset()
     steps: int = 0
 
@@ -61,6 +62,7 @@ class Chain:
         return replace(
             self, scale=max(self.scale, own, key=ORDER.index), bias=self.bias or attrs.get("bias", False),
             per_channel=self.per_channel or (attrs.get("per_channel", False) and own != "one"),
+            positive=self.positive and attrs.get("positive", True),
             steps=self.steps + (own != "one" or attrs.get("bias", False)),
         )  # fmt: skip
 
@@ -119,9 +121,9 @@ class Deployed:
                 return False
             case "affine" | "move" | "mean":
                 return self.wanted[user.id]
-            case "max_pool" if self._on_the_way(node)[0] != "channel":  # one positive number
+            case "max_pool" if self._on_the_way(node)[0] != "channel" or self._positive(node):
                 return self.wanted[user.id] and not self.monotone[user.id]
-            case "cut" | "max_pool" | "prelu":
+            case "cut" | "max_pool" | "prelu":  # a maximum is that of scaled values for a positive scale
                 return not self.monotone[user.id]
             case "concat":
                 return not self.decided[user.id]
@@ -149,6 +151,14 @@ class Deployed:
             node = self.nodes[node.inputs[0]]
         return scale, bias
 
+    def _positive(self, node: Node) -> bool:
+        """Whether all scales back to where the values are made are known to be positive."""
+        while node.op in ("affine", "move", "max_pool", "mean", "concat"):
+            if not node.attrs.get("positive", True):
+                return False
+            node = self.nodes[node.inputs[0]]
+        return True
+
     # -- one operation -----------------------------------------------------------------------------------------------
 
     def _visit(self, node: Node) -> None:
@@ -160,6 +170,8 @@ class Deployed:
                 self.chains[node.id] = self._settle(node, chain.then(node))
             case "mean":
                 self.rows["add"] += node.attrs["adds"]
+                if chain.bias and chain.scale == "one" and not self.decided[node.id]:
+                    chain = self._carry_out(source, chain)  # a bias alone stays in front of a mean
                 near = self._real_core(chain) and "mean" not in chain.through
                 if near and self._alone(self.nodes[chain.core], source):
                     chain = self._carry_out(source, chain)
@@ -173,7 +185,7 @@ class Deployed:
             case "max_pool":
                 self.rows["compare"] += node.attrs["compares"]
                 self.chains[node.id] = chain.over("max pool")
-                if not self.monotone[node.id] and chain.per_channel:
+                if not self.monotone[node.id] and chain.per_channel and not chain.positive:
                     self._carry_out(source, chain)
                     self.chains[node.id] = Chain(node.id)
             case "concat":
@@ -246,7 +258,8 @@ class Deployed:
         if b[0] == "real":
             near = self._real_core(chain) and "mean" not in chain.through
             behind = near and self._alone(self.nodes[chain.core], source)
-            if behind or (chain.bias and node.attrs["padding"]):
+            more = node.numel > source.numel and not own  # a bias alone stays where it takes fewer additions
+            if behind or (chain.bias and (node.attrs["padding"] or (more and chain.scale == "one"))):
                 chain = self._carry_out(source, chain)
             if not chain.empty:
                 self.features.add(f"{'bias' if chain.bias else 'scale'} into the next real weights")

@@ -128,12 +128,14 @@ class Sketch:
             written["add"] += x.numel
         few = x.kind != "real" and not bias and not per_channel  # the same levels, at another size
         return self.add("affine", (x,), x.shape, text, x.kind if few else "real", x.bits if few else 32, written,
-                        scale=scale, per_channel=per_channel, bias=bias)  # fmt: skip
+                        scale=scale, per_channel=per_channel, bias=bias,
+                        positive=scale != "real" or not per_channel)  # fmt: skip
 
     def batch_norm(self, x: Node) -> Node:
         text, each = spellings.batch_norm(self, x)
         written = {k: n * x.numel for k, n in each.items()}
-        return self.add("affine", (x,), x.shape, text, written=written, scale="real", per_channel=True, bias=True)
+        return self.add("affine", (x,), x.shape, text, written=written, scale="real", per_channel=True, bias=True,
+                        positive=False)  # fmt: skip
 
     def sum(self, x: Node, out: int, weights: str, *, kernel: int = 1, stride: int = 1, padding: int = 0,
             groups: int = 1, dilation: int = 1, scale: str = "one", per_channel: bool = False, bias: bool = False,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
-from costmodel.graph.vocabulary import Caveat
+from costmodel.graph.vocabulary import MOST_THRESHOLD_BITS, THRESHOLD_BITS, Caveat
 from costmodel.ledger.ledger import Ledger, Profile, level_of
 from costmodel.load import running
 from costmodel.load.inputs import InputSpec, make_inputs, parse_inputs
@@ -44,6 +44,7 @@ def profile(
     trained: bool = False,
     seed: int = 0,
     meta: bool = False,
+    threshold_bits: int = THRESHOLD_BITS,
     name: str = "",
     use_cache: bool = True,
     timeout: float | None = None,
@@ -64,6 +65,9 @@ def profile(
     ``meta``
         Make no weights: what a network costs follows from shapes, and kinds from rules and from a checkpoint. A module
         on the device ``meta`` is counted in this way as well. Only for a network that is named.
+    ``threshold_bits``
+        Quantisers of up to so many bits become comparisons where the network is deployed: ``2 ** bits - 1`` in place of
+        a multiplication by the step and a rounding. Wider ones, and scales in front of them, stay as they are written.
     ``use_cache``
         Whether a named model may be answered from the store of earlier profiles.
     ``timeout``
@@ -77,8 +81,9 @@ def profile(
     running.require_timer(timeout)
     if isinstance(model, str):
         request = make_request(
-            model, inputs, arguments=arguments, argv=argv, checkpoint=checkpoint, trained=trained, seed=seed, meta=meta
-        )
+            model, inputs, arguments=arguments, argv=argv, checkpoint=checkpoint, trained=trained, seed=seed, meta=meta,
+            threshold_bits=threshold_bits,
+        )  # fmt: skip
         with running.limited(timeout):
             return answer(request, use_cache=use_cache, announce=announce)
     if arguments or argv or checkpoint:
@@ -87,7 +92,7 @@ def profile(
         )
     given = inputs_of_module(inputs, seed)
     with noting() as notes, running.limited(timeout):
-        made = _trace(model, given, name or type(model).__name__, trained, seed)
+        made = _trace(model, given, name or type(model).__name__, trained, seed, threshold_bits=threshold_bits)
     return _with_notes(made, notes)
 
 
@@ -114,6 +119,7 @@ def make_request(
     trained: bool = False,
     seed: int = 0,
     meta: bool = False,
+    threshold_bits: int = THRESHOLD_BITS,
 ) -> cache.Request:
     """What is asked about a model that is named; raises :class:`CostmodelError` where it cannot be found."""
     if inputs is not None and not isinstance(inputs, str) and not _are_texts(inputs):
@@ -123,7 +129,9 @@ def make_request(
     path = shipped.find(checkpoint) if checkpoint else None
     if path and not path.is_file():
         raise CostmodelError(f"no checkpoint {path}: give the path of a .safetensors or .pt/.pth file")
-    return cache.Request(reference, specs or default_inputs(reference), path, trained, seed, meta)
+    if not 1 <= threshold_bits <= MOST_THRESHOLD_BITS:
+        raise CostmodelError(f"threshold_bits={threshold_bits}: expected 1 to {MOST_THRESHOLD_BITS}")
+    return cache.Request(reference, specs or default_inputs(reference), path, trained, seed, meta, threshold_bits)
 
 
 #: Requests of this process -> the operations that their own files registered, which the store sees with these files.
@@ -312,7 +320,10 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
     return loading.build(resolve(name, arguments))
 
 
-def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int, command: Sequence[str] = ()) -> Profile:
+def _trace(
+    model: nn.Module, inputs: Any, name: str, trained: bool, seed: int, command: Sequence[str] = (),
+    threshold_bits: int = THRESHOLD_BITS,
+) -> Profile:  # fmt: skip
     from torch.utils._pytree import tree_leaves
 
     from costmodel.deploy.profile import profile as traced
@@ -320,7 +331,7 @@ def _trace(model: nn.Module, inputs: Any, name: str, trained: bool, seed: int, c
     shapes = ", ".join(map(_shape, tree_leaves(inputs)))
     with running.user_code(f"{name} does not run on an input of {shapes}", command), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a deprecation in the user's model is not what was asked about
-        return traced(model, inputs, name=name, trained=trained, seed=seed)
+        return traced(model, inputs, name=name, trained=trained, seed=seed, threshold_bits=threshold_bits)
 
 
 def _of_one_image(request: cache.Request, model: nn.Module, inputs: Any) -> Profile:
@@ -329,7 +340,9 @@ def _of_one_image(request: cache.Request, model: nn.Module, inputs: Any) -> Prof
 
     reference = request.reference
     try:
-        made = _trace(model, inputs, reference.title, request.trained, request.seed, reference.command)
+        made = _trace(
+            model, inputs, reference.title, request.trained, request.seed, reference.command, request.threshold_bits
+        )
     except CostmodelError as error:
         advice = batch_argument(reference, str(error.__cause__)) if error.__cause__ is not None else ""
         if not advice:

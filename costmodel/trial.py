@@ -17,6 +17,7 @@ from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.study import Deployment, Effect, Verdict, effect, prepare, verify
 from costmodel.errors import CostmodelError, name_of
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.ledger.scales import FRACTION_BITS, SCALE_OPTIONS, ScaleOption
 from costmodel.noun import Noun
 
@@ -128,6 +129,7 @@ def deploy(
     checkpoint: str | Path | None = None,
     trained: bool = False,
     seed: int = 0,
+    threshold_bits: int = THRESHOLD_BITS,
     name: str = "",
     announce: Callable[[str], None] | None = None,
 ) -> Trial:
@@ -144,8 +146,9 @@ def deploy(
     say = announce or (lambda _: None)
     if isinstance(model, str):
         request = api.make_request(
-            model, inputs, arguments=arguments, checkpoint=checkpoint, trained=trained, seed=seed
-        )
+            model, inputs, arguments=arguments, checkpoint=checkpoint, trained=trained, seed=seed,
+            threshold_bits=threshold_bits,
+        )  # fmt: skip
         return attempt(request, say)
     if arguments or checkpoint:
         raise CostmodelError(
@@ -155,7 +158,7 @@ def deploy(
 
     given, title = api.inputs_of_module(inputs, seed), name or type(model).__name__
     with user_code(f"{title} does not run on the inputs given"):
-        made = prepare(model, given, name=title, trained=trained, seed=seed)
+        made = prepare(model, given, name=title, trained=trained, seed=seed, threshold_bits=threshold_bits)
     return _judged(made, seed, "", must_run=False)
 
 
@@ -181,7 +184,10 @@ def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool
     inputs = make_inputs(request.inputs, request.seed)
     said = f"{title} does not run on an input of {', '.join(map(str, request.inputs))}"
     with user_code(said, request.reference.command):
-        made = prepare(model, inputs, name=title, trained=request.trained, seed=request.seed)
+        made = prepare(
+            model, inputs, name=title, trained=request.trained, seed=request.seed,
+            threshold_bits=request.threshold_bits,
+        )  # fmt: skip
     announce("comparing with PyTorch")
     weights = "" if request.checkpoint else RANDOM if request.reference.kind == "zoo" else MADE
     return _judged(made, request.seed, weights, must_run)

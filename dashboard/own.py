@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodel.dashboard.results import NetworkRow, TargetRow, network_row, title
 from costmodel.errors import CostmodelError
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 
 if TYPE_CHECKING:
     from costmodel.ledger.ledger import Profile
@@ -87,6 +88,9 @@ def _network(
     words += ["--checkpoint", str(request.checkpoint)] if request.checkpoint else []
     words += ["--trained"] if request.trained else []
     words += ["--seed", str(request.seed)] if request.seed else []
+    words += ["--meta"] if request.meta else []
+    changed = request.threshold_bits != THRESHOLD_BITS
+    words += ["--threshold-bits", str(request.threshold_bits)] if changed else []
     return OwnNetwork(row, made, tuple(words))
 
 

@@ -53,9 +53,12 @@ def command(
     rivals: bool,
     paper: str,
 ) -> str:
-    """The command that gives these bytes; the name of the file does not go into them. ``given`` is by flag."""
+    """The command that gives these bytes; the name of the file does not go into them.
+
+    ``given`` is by flag; a switch has an empty value.
+    """
     words = ["costmodel", "report", *models, "--kind", kind]
-    words += [word for flag, values in given.items() for value in values for word in (flag, value)]
+    words += [word for flag, values in given.items() for value in values for word in (flag, value) if word]
     words += [] if rivals else ["--no-rivals"]
     words += ["--paper", paper] if format == "pdf" else []
     ending = {"latex": "tex", "markdown": "md"}.get(format, format)

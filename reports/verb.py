@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from costmodel.errors import CostmodelError, name_of
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.ledger.ledger import level_of
 from costmodel.reports import make, request
 from costmodel.reports.content.compose import KINDS, document
@@ -29,6 +31,9 @@ def report(
     arguments: Mapping[str, Mapping[str, Any]] | None = None,
     trained: bool = False,
     seed: int = 0,
+    meta: bool = False,
+    threshold_bits: int = THRESHOLD_BITS,
+    argv: Sequence[str] = (),
     level: str = "deployed",
     rivals: bool = True,
     accuracies: Sequence[str] = (),
@@ -52,6 +57,8 @@ def report(
         YYYY-MM-DD (default: ``SOURCE_DATE_EPOCH``, or today). The same input and date give the same bytes.
     ``checkpoints``, ``arguments``
         By network: its file of weights, the arguments of its factory.
+    ``trained``, ``seed``, ``meta``, ``threshold_bits``, ``argv``
+        As for :func:`costmodel.profile`.
     ``level``
         What is counted and priced: ``deployed``, or ``as_written``.
     ``rivals``
@@ -75,15 +82,18 @@ def report(
     chosen = request.kind_of(wanted, names, on, sweeps)
     from costmodel.collector import without_collector
 
+    making: dict[str, Any] = {"trained": trained, "seed": seed, "meta": meta}
+    making |= {} if threshold_bits == THRESHOLD_BITS else {"threshold_bits": threshold_bits}
+    making |= {"argv": tuple(argv)} if argv else {}
     said = (
         given
         if given is not None
-        else _given(on, inputs, checkpoints, arguments, sweeps, accuracies, seed, level, options)
+        else _given(on, inputs, checkpoints, arguments, sweeps, accuracies, making, level, options)
     )
     with without_collector():
         subject = gather(
             names, on, inputs=list(inputs), checkpoints=dict(checkpoints or {}), arguments=dict(arguments or {}),
-            trained=trained, seed=seed, options=options, level=level_of(level),
+            making=making, options=options, level=level_of(level),
             command=request.command(chosen, form, day, models=names, given=said, rivals=rivals, paper=sheet),
             fronts=list(sweeps), rivals=rivals, accuracy_files=list(accuracies),
             kinds=("counts", "arm", "fpga", "asic") if chosen == "validation" and not on else (),
@@ -101,7 +111,7 @@ def _given(
     arguments: Mapping[str, Mapping[str, Any]] | None,
     sweeps: Sequence[str],
     accuracies: Sequence[str],
-    seed: int,
+    making: Mapping[str, Any],
     level: str,
     options: Mapping[str, Any],
 ) -> dict[str, list[str]]:
@@ -115,5 +125,8 @@ def _given(
         "--target": list(targets), "--set": [f"{name}={value}" for name, value in options.items()],
         "--sweep": list(sweeps), "--accuracies": list(accuracies),
     }  # fmt: skip
-    made |= {"--seed": [str(seed)]} if seed else {}
+    made |= {"--seed": [str(making["seed"])]} if making["seed"] else {}
+    made |= {f"--{name}": [""] for name in ("trained", "meta") if making.get(name)}
+    made |= {"--threshold-bits": [str(making["threshold_bits"])]} if "threshold_bits" in making else {}
+    made |= {"--model-argv": [shlex.join(making["argv"])]} if "argv" in making else {}
     return made | ({} if level_of(level) == "deployed" else {"--level": ["as-written"]})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
+from costmodel.graph.vocabulary import MOST_THRESHOLD_BITS, THRESHOLD_BITS
 from costmodel.views import FORMATS
 
 if TYPE_CHECKING:
@@ -98,6 +99,10 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         "action": "store_true",
         "help": "make no weights: shapes alone say what a network costs that does not fit in memory",
     }),
+    "--threshold-bits": ((), {
+        "type": whole(1, MOST_THRESHOLD_BITS), "metavar": "BITS", "default": THRESHOLD_BITS,
+        "help": f"quantisers of up to so many bits become comparisons where deployed (default: {THRESHOLD_BITS})",
+    }),
     "--seed": ((), {
         "type": SEED, "default": 0, "metavar": "N", "help": "of fresh weights, random inputs and searches (default: 0)",
     }),
@@ -168,7 +173,7 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
 
 NETWORK = (
     "--model", "--model-args", "--model-argv", "--timeout", "--input", "--checkpoint", "--trained", "--meta",
-    "--seed", "--no-cache",
+    "--threshold-bits", "--seed", "--no-cache",
 )  # fmt: skip
 HARDWARE = ("--target", "--set", "--bits", "--fps", "--folding", "--scale")
 OUTPUT = ("--format", "--output")
@@ -232,7 +237,7 @@ def requests(args: argparse.Namespace) -> list[Request]:
         api.make_request(
             name, (args.input or None) if name in strangers else None, arguments=factory[name],
             argv=() if is_zoo(name) else argv, checkpoint=weights.get(name),
-            trained=args.trained, seed=args.seed, meta=args.meta,
+            trained=args.trained, seed=args.seed, meta=args.meta, threshold_bits=args.threshold_bits,
         )
         for name in names
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from costmodel.cli import options
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.views.progress import progress
 
 HELP = "Write a report: the answer, its tables and figures, every constant with its source, and how to make it again."
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             args.output, networks, options.targets(args), kind=args.kind, sweeps=args.sweep, format=args.format,
             paper=args.paper, date=args.date, inputs=args.input, checkpoints=options.checkpoints(args, networks),
             arguments=options.arguments(args, networks), trained=args.trained, seed=args.seed,
+            meta=args.meta, threshold_bits=args.threshold_bits, argv=options.words(args.model_argv, "--model-argv"),
             level=args.level, rivals=not args.no_rivals, accuracies=args.accuracies, use_cache=not args.no_cache,
             announce=announce, given=_given(args), **settings,
         )  # fmt: skip
@@ -66,5 +68,9 @@ def _given(args: argparse.Namespace) -> dict[str, list[str]]:
     given |= {flag: [str(value)] for flag, value in flags if value}
     given |= {"--scale": [args.scale]} if args.scale != "exact" else {}
     given |= {"--seed": [str(args.seed)]} if args.seed else {}
+    given |= {"--model-argv": [args.model_argv]} if args.model_argv else {}
+    given |= {flag: [""] for flag, on in (("--trained", args.trained), ("--meta", args.meta)) if on}
+    changed = args.threshold_bits != THRESHOLD_BITS
+    given |= {"--threshold-bits": [str(args.threshold_bits)]} if changed else {}
     given |= {"--level": [args.level]} if args.level != "deployed" else {}
     return given

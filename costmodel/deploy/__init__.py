@@ -12,6 +12,7 @@ running it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from costmodel.deploy.absorb import absorb_into_thresholds
 from costmodel.deploy.defer import apply_units, defer_activation_scales, settle_operands, split_readers
@@ -29,6 +30,7 @@ from costmodel.deploy.sink import sink_chains, sink_joined
 from costmodel.deploy.spelled import drop_zeros, recognise_spellings
 from costmodel.deploy.thresholds import to_thresholds
 from costmodel.graph.node import Graph
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.verb import callable_package
 
 __all__ = ["FIRST", "LAST", "REPEATED", "deploy"]
@@ -62,10 +64,10 @@ REPEATED: tuple[Callable[[Graph], Graph], ...] = (
 LAST: tuple[Callable[[Graph], Graph], ...] = (fold_into_weights, absorb_into_next_weights)
 
 
-def deploy(graph: Graph) -> Graph:
-    """Apply all exact rewrites."""
+def deploy(graph: Graph, threshold_bits: int = THRESHOLD_BITS) -> Graph:
+    """Apply all exact rewrites; quantisers of up to ``threshold_bits`` bits become comparisons."""
     for rewrite in FIRST:
-        graph = rewrite(graph)
+        graph = partial(rewrite, bits=threshold_bits)(graph) if rewrite is to_thresholds else rewrite(graph)
     for _ in range(len(graph.nodes) + 2):
         graph = _settled(graph)
         before = graph.nodes

@@ -90,6 +90,23 @@ def _keeps_one(node: Node, reader: Node) -> bool:
     return drops_ones(reader, node.shape)
 
 
+def order_of(reader: Node) -> tuple[int, ...] | None:
+    """The dimensions of the operand in the order of the result, where a move only exchanges dimensions."""
+    attrs = reader.attrs
+    if not isinstance(attrs, Move) or reader.consts or attrs.operands:
+        return None
+    rank, arguments = len(reader.shape), attrs.arguments
+    match attrs.fn:
+        case "permute":
+            return tuple(d % rank for d in arguments[1])
+        case "transpose":
+            order = list(range(rank))
+            a, b = (d % rank for d in arguments[1:3])
+            order[a], order[b] = order[b], order[a]
+            return tuple(order)
+    return None
+
+
 def drops_ones(reader: Node, shape: tuple[int, ...]) -> bool:
     """Whether a reader is a view that leaves out, or puts in, nothing but dimensions of size one behind dimension 1."""
     return reader.op == "view" and reader.shape[:2] == shape[:2] and math.prod(shape[2:]) == 1

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from costmodel.deploy.account import rewrite_row
-from costmodel.deploy.layout import axis_of, drops_ones, onto
+from costmodel.deploy.layout import axis_of, drops_ones, onto, order_of
 from costmodel.graph.affine import (
     Part,
     Step,
@@ -94,9 +94,7 @@ def fold_into_weights(graph: Graph) -> Graph:
         node = substitute((original,), names)[0]
         steps = node.attrs.steps if isinstance(node.attrs, Affine) else None
         producer, terms = _sum_before(node, steps, table, users, graph.outputs) if steps is not None else (None, 1)
-        alone = producer is not None and real_weights(producer) and not producer.of(Product).post
-        axis = 1 if terms or (producer is not None and producer.op == "conv") else len(node.shape) - 1
-        if producer is None or steps is None or not alone or not _along(node, axis):
+        if producer is None or steps is None or not real_weights(producer) or producer.of(Product).post:
             index[node.id] = len(nodes)
             nodes.append(node)
             table[node.id] = node
@@ -118,7 +116,7 @@ def fold_into_weights(graph: Graph) -> Graph:
                 folded = (Step("scale_of", (), scale_tags(steps), parts=part),)
                 left = (Step("bias_of", (), bias_tags(steps), parts=(Part(steps, node.shape),)),)
         else:
-            folded = steps
+            folded = tuple(_across(step, producer) for step in steps)
         made = producer.with_attrs(post=folded)
         nodes[index[producer.id]] = table[producer.id] = made
         rest = [replace(node, attrs=Affine(left))] if left else []
@@ -135,6 +133,13 @@ def fold_into_weights(graph: Graph) -> Graph:
     return replace(graph, outputs=outputs).with_nodes(nodes, rows)
 
 
+def _across(step: Step, node: Node) -> Step:
+    """A step whose constants lie along one dimension, for the channels that a sum of products makes or sums over."""
+    if node.op == "conv" or step.fn == "batch_norm" or step.parts:
+        return onto(step, len(node.shape))
+    return replace(step, constants=tuple(c and replace(c, shape=(c.numel,) * (c.numel > 1)) for c in step.constants))
+
+
 def channels_of(producer: Node) -> int:
     """The dimension of the output channels of a sum of products."""
     return 1 if producer.op == "conv" else len(producer.shape) - 1
@@ -148,27 +153,31 @@ def _adds_bias(producer: Node) -> bool:
 def _sum_before(
     node: Node, steps: tuple[Step, ...], table: dict[int, Node], users: dict[int, list[Node]], outputs: tuple[int, ...]
 ) -> tuple[Node | None, int]:
-    """The sum whose result a chain acts on alone, and how many of its results are added up before; 0 for none.
+    """The sum whose channels a chain acts on alone, and how many of its results are added up before; 0 for none.
 
-    Seen through reshapes that leave the chain's channels in place, and through means of channels of maps; 1 of it says
-    that windows differ in size, so that a bias cannot go back.
+    Seen through dimensions that change places, through reshapes that leave the chain's channels in one dimension, and
+    through means of channels of maps; 1 of it says that windows differ in size, so that a bias cannot go back.
     """
-    constants = [c for step in steps for c in step.constants if c is not None]
     laid = any(step.parts for step in steps)
     current, terms, axis = table.get(node.inputs[0]), 0, axis_of(steps, len(node.shape))
     while current is not None and len(users[current.id]) == 1 and current.id not in outputs:
         if current.row.weighted:
-            return (current, terms) if not terms or current.op == "conv" else (None, 0)
+            fits = axis in (None, channels_of(current)) and (not terms or current.op == "conv")
+            return (current, terms) if fits else (None, 0)
         source = table.get(current.inputs[0]) if len(current.inputs) == 1 else None
-        if source is None or laid:
+        if source is None or laid or terms:
             return None, 0
-        if isinstance(current.attrs, Pool) and not terms and axis in (None, 1) and _means(current, source):
+        order, last = order_of(current), len(current.shape) - 1
+        if order:
+            axis = None if axis is None else order[axis]
+        elif isinstance(current.attrs, Pool) and axis in (None, 1) and _means(current, source):
             terms = _terms(current)
-        elif not (terms == 0 and axis in (None, 1) and drops_ones(current, source.shape)):
-            last = node.shape[-1:]
-            along_last = all(c.numel == 1 or (c.shape[-1:] == last and c.numel == last[0]) for c in constants)
-            if current.op != "view" or terms or not along_last or source.shape[-1:] != last:
-                return None, 0
+        elif axis == last and current.op == "view" and source.shape[-1:] == current.shape[-1:]:
+            axis = len(source.shape) - 1
+        elif not (axis in (None, 1) and drops_ones(current, source.shape)) and (
+            axis is not None or current.op != "view"
+        ):
+            return None, 0
         current = source
     return None, 0
 
@@ -202,7 +211,8 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
         if steps and (chain_class(steps) != "one" or not scale_only(steps)):
             target = real_sum_after(node, steps, users, graph.outputs)
             if target is not None and (scale_only(steps) or target not in absorbed):
-                absorbed[target] = (*steps, *absorbed.get(target, ()))
+                laid = tuple(_across(step, table[target]) for step in steps)
+                absorbed[target] = (*laid, *absorbed.get(target, ()))
                 names[node.id] = node.inputs[0]
                 levels = table[node.inputs[0]].domain
                 if not levels.is_float and scale_only(steps) and _only_moved(node, target, users):
@@ -227,12 +237,21 @@ def real_sum_after(
     uniform = not any(step.per_channel for step in steps)
     summed = len(node.shape) - 1  # dimension over which a matrix sums
     unbiased, current, near = scale_only(steps), node, True
+    turns: list[tuple[int, ...]] = []  # dimensions that change places before anything else
     while current.id not in outputs and len(users[current.id]) == 1:
         (user,) = users[current.id]
         if user.row.weighted and real_weights(user):
             if not (unbiased or (near and _takes_biases(node, user))):
                 return None
-            return user.id if uniform or _along(node, 1 if user.op == "conv" else summed) else None
+            axis = 1 if user.op == "conv" else summed
+            for order in reversed(turns):
+                axis = order[axis]
+            return user.id if uniform or _along(node, axis) else None
+        turn = order_of(user) if len(user.shape) == len(node.shape) else None
+        if turn and near:
+            turns.append(turn)
+            current = user
+            continue
         near = near and drops_ones(user, current.shape)
         kept = uniform or user.row.keeps_channels or drops_ones(user, current.shape)
         if not user.row.linear or not kept or not all_of_it(user):

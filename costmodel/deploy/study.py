@@ -18,8 +18,10 @@ from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.program import DECISIONS, Array, Instruction, Program
+from costmodel.deploy.thresholds import provenance_of
 from costmodel.errors import CostmodelError
 from costmodel.graph.node import Graph
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.ledger.ledger import Profile
 from costmodel.ledger.rules import charge
 from costmodel.ledger.scales import ScaleOption
@@ -111,7 +113,10 @@ class Effect:
         return sum(f for _, f, _ in self.flips) / max(1, sum(n for *_, n in self.flips))
 
 
-def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0) -> Deployment:
+def prepare(
+    model: nn.Module, inputs: Any, *, name: str = "", trained: bool = False, seed: int = 0,
+    threshold_bits: int = THRESHOLD_BITS,
+) -> Deployment:  # fmt: skip
     """Trace ``model`` in double precision with the values of its constants and apply the exact rewrites.
 
     ``inputs`` is a batch of one. A network whose own code insists on single precision is traced in it.
@@ -131,9 +136,9 @@ def prepare(model: nn.Module, inputs: Any, *, name: str = "", trained: bool = Fa
             raise
         double, precise = deep_copy(model).eval(), inputs
         graph = trace(double, precise, name=name, trained=trained, seed=seed, values=True)
-    rewritten = deploy(graph)
+    rewritten = deploy(graph, threshold_bits)
     shapes = tuple(leaf.shape for leaf in graph.inputs if not leaf.foreign)
-    provenance = {"seed": str(seed), "trained": str(trained)}
+    provenance = provenance_of(seed, trained, threshold_bits)
     written, deployed = charge(graph, "as_written"), charge(rewritten, "deployed")
     profile = Profile(
         graph.network, shapes, graph.parameters, written, deployed, rewritten.rewrites, graph.caveats, provenance

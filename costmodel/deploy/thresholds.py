@@ -12,8 +12,8 @@ take :math:`T_c` to be the point at which :math:`g` changes. In particular
 
 A quantiser of :math:`L` equally spaced levels is the sum of :math:`L - 1` such functions, :math:`[x \ge T_k]` for the
 point from which on it is at least its level :math:`k`: rounding half to even, floors and clamps are all in these
-points. That is at most as many comparisons as ``2^bits - 1`` for :data:`BITS` bits; wider ones stay as they were
-written, where a scale, a rounding and a clamp are cheaper than their comparisons.
+points. That is at most as many comparisons as ``2^bits - 1`` for the bits asked for, four by default; wider ones stay
+as they were written, where a scale, a rounding and a clamp are cheaper than their comparisons.
 
 Precondition: one source, all operations element by element, nothing inside is read from outside, and the structure of
 the computation lets it change at most once (:mod:`costmodel.deploy.monotone`). The largest such computation is taken;
@@ -33,17 +33,21 @@ from costmodel.graph.attrs import NONE, Affine
 from costmodel.graph.domain import FLOAT_BITS, POW2_BITS, Domain, Scale
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
 from costmodel.graph.operands import Constant
-from costmodel.graph.vocabulary import Rewrite
+from costmodel.graph.vocabulary import THRESHOLD_BITS, Rewrite
 
 WHY = "a function of one value with two results is a comparison with a threshold; positive scales and biases move it"
 WHY_LEVELS = "a quantiser of L levels is L - 1 comparisons; rounding, clamps, scales and biases are in their thresholds"
 _FEW = ("binary", "binary01", "ternary", "int")
 WHY_SIZE = "what adds levels to other values needs the size that they stand for"
-#: Quantisers of up to this many bits become comparisons.
-BITS = 4
 
 
-def to_thresholds(graph: Graph, bits: int = BITS) -> Graph:
+def provenance_of(seed: int, trained: bool, threshold_bits: int) -> dict[str, str]:
+    """What was chosen when a network was traced and rewritten, where it is not the default."""
+    made = {"seed": str(seed), "trained": str(trained)}
+    return made if threshold_bits == THRESHOLD_BITS else {**made, "threshold_bits": str(threshold_bits)}
+
+
+def to_thresholds(graph: Graph, bits: int = THRESHOLD_BITS) -> Graph:
     """Replace every one-bit cone, and every quantiser of up to ``bits`` bits, by a ``threshold`` node."""
     nodes = {node.id: node for node in graph.nodes}
     table = graph.by_id()

@@ -23,6 +23,9 @@ TAGS: tuple[str, ...] = (
     "binarize", "quantize", "gate", "activation", "normalize", "resample", "other",
 )  # fmt: skip
 
+#: Quantisers of up to this many bits become comparisons where a network is deployed; and the most that can be asked.
+THRESHOLD_BITS, MOST_THRESHOLD_BITS = 4, 8
+
 #: Heads of columns, short enough for all kinds of one network to stand side by side.
 HEADS: Mapping[str, str] = {
     "compare": "cmp", "popcount": "popc", "shift_const": "shift", "shift_channel": "shift/ch",

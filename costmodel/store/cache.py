@@ -23,6 +23,7 @@ import msgspec
 
 from costmodel.errors import CostmodelError
 from costmodel.files import atomic_write
+from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.ledger.ledger import Level
 from costmodel.load.inputs import InputSpec
 from costmodel.load.reference import Reference
@@ -51,6 +52,7 @@ class Request:
     trained: bool = False
     seed: int = 0
     meta: bool = False
+    threshold_bits: int = THRESHOLD_BITS
 
     def key(self) -> str:
         """sha256 over everything known beforehand that can change the profile."""
@@ -66,6 +68,7 @@ class Request:
                 "trained": self.trained,
                 "seed": self.seed,
                 "meta": self.meta,
+                "threshold_bits": self.threshold_bits,
                 "costmodel": _own_digest(),
                 "torch": _torch_version(),
                 "python": sys.version,

@@ -35,8 +35,7 @@ class Network:
     dataset: str = ""
     checkpoint: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    trained: bool = False
-    seed: int = 0
+    making: Mapping[str, Any] = field(default_factory=dict)
     level: Level = "deployed"
 
     @property
@@ -47,8 +46,7 @@ class Network:
     @property
     def keywords(self) -> dict[str, Any]:
         """How :func:`costmodel.profile` is asked for it, besides its name and inputs."""
-        given = {"arguments": dict(self.arguments), "checkpoint": self.checkpoint, "trained": self.trained,
-                 "seed": self.seed}  # fmt: skip
+        given = {"arguments": dict(self.arguments), "checkpoint": self.checkpoint, **self.making}
         return {name: value for name, value in given.items() if value}
 
     @property
@@ -151,8 +149,7 @@ def gather(
     inputs: Sequence[str] = (),
     checkpoints: Mapping[str, str] | None = None,
     arguments: Mapping[str, Mapping[str, Any]] | None = None,
-    trained: bool = False,
-    seed: int = 0,
+    making: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     command: str = "",
     fronts: Sequence[str] = (),
@@ -168,7 +165,8 @@ def gather(
     ``checkpoints`` has a file of weights for networks that are trained and ``arguments`` those of their factories, both
     by the name in ``models``. ``kinds`` are those whose scores are wanted besides those of the targets. ``rivals`` asks
     for the networks of the zoo with published accuracy on the same images; ``accuracy_files`` are accuracies of the
-    user's own (:mod:`costmodel.train.given`). ``level`` is what is counted and priced.
+    user's own (:mod:`costmodel.train.given`). ``making`` are
+    further arguments of :func:`costmodel.profile`. ``level`` is what is counted and priced.
 
     Raises :class:`CostmodelError` for names that do not exist, before anything that takes time.
     """
@@ -189,7 +187,7 @@ def gather(
             m,
             inputs,
             (checkpoints or {}).get(m, ""),
-            {"arguments": (arguments or {}).get(m, {}), "trained": trained, "seed": seed},
+            {"arguments": (arguments or {}).get(m, {}), "making": dict(making or {})},
             level,
             given,
             use_cache,
@@ -232,7 +230,10 @@ def _network(
     own = is_own(model)
     shapes = tuple(inputs) if own else ()
     weights = checkpoint or None
-    profile = api.profile(model, shapes or None, checkpoint=weights, **keywords, use_cache=use_cache, announce=say)
+    profile = api.profile(
+        model, shapes or None, checkpoint=weights, arguments=keywords["arguments"], **keywords["making"],
+        use_cache=use_cache, announce=say,
+    )  # fmt: skip
     width, options = width_of(keywords["arguments"]) if keywords["arguments"] else (None, None)
     known = tuple(accuracies(model, width, options, given=given))
     network = Network(model, shapes, profile, known, "", checkpoint, level=level, **keywords)

@@ -32,6 +32,25 @@ def test_trained_weights_are_reported_on_and_named_in_the_command(tmp_path: Path
     assert "--checkpoint" not in plain
 
 
+def test_what_makes_a_network_is_asked_for_and_stands_in_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import sys, torch\n\n\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.bits = int(sys.argv[1])\n        self.stem = torch.nn.Conv2d(3, 4, 3)\n\n"
+        "    def forward(self, x):\n        top = 2**self.bits - 1\n"
+        "        return torch.round(self.stem(x).clamp(0, 1) * top)\n"
+    )
+    own = ["--model", f"{path}:Net", "--input", "1x3x8x8", "--model-argv", "5", "--date", "2026-01-31"]
+    texts = []
+    for name, more in (("four.md", []), ("five.md", ["--threshold-bits", "5", "--meta", "--trained"])):
+        assert main(["report", *own, *more, "-o", str(tmp_path / name)]) == 0
+        texts.append((tmp_path / name).read_text())
+    assert "--model-argv 5" in texts[0] and "--threshold-bits" not in texts[0]
+    assert "--model-argv 5" in texts[1] and "--threshold-bits 5" in texts[1]
+    assert "--meta" in texts[1] and "--trained" in texts[1]
+    assert "4,464" in texts[1] and "4,464" not in texts[0]  # comparisons of 4 maps of 6 by 6 with 31 numbers
+
+
 def test_a_report_as_written_counts_and_prices_what_is_written(tmp_path: Path) -> None:
     subject = gather((SMALL[1],), ("fpga",), level="as_written", rivals=False, command="costmodel report")
     made = document(subject, "network", "2026-01-31")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,13 +39,13 @@ class Net(nn.Module):
         return F.conv2d(u, self.weight if self.real else torch.sign(self.weight), padding=self.padding)
 
 
-def made(quantise: Quantiser, **options: object) -> Deployment:
+def made(quantise: Quantiser, threshold_bits: int = 4, **options: Any) -> Deployment:
     torch.manual_seed(5)
     net = Net(quantise, **options)
     net.bn.running_mean.normal_(0, 0.3)
     net.bn.running_var.uniform_(0.5, 2)
     nn.init.normal_(net.bn.weight)
-    return prepare(net.eval(), torch.randn(1, 2, 9, 9))
+    return prepare(net.eval(), torch.randn(1, 2, 9, 9), threshold_bits=threshold_bits)
 
 
 def same(deployed: Deployment) -> None:
@@ -119,6 +120,15 @@ def test_quantisers_of_more_than_four_bits_stay_a_scale_a_rounding_and_a_clamp()
         top = 2**bits - 1
         deployed = made(lambda net, x, top=top: torch.round(x.clamp(0, 1) * top))
         assert any(node.op == "round" for node in deployed.graph.nodes) == (bits == 5)
+        same(deployed)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 5, 8])
+def test_how_wide_a_quantiser_may_be_to_become_comparisons_is_asked_for(bits: int) -> None:
+    for wide in {min(bits, 8), bits + 1}:
+        top = 2**wide - 1
+        deployed = made(lambda net, x, top=top: torch.round(x.clamp(0, 1) * top), bits)
+        assert any(node.op == "round" for node in deployed.graph.nodes) == (wide > bits and wide > 1)
         same(deployed)
 
 

@@ -205,8 +205,8 @@ def _takes(node: Node, reader: Node, users: Users, graph: Graph, table: Mapping[
         return True
     chain = sunk(node, reader, table, alone, graph)
     if chain is not None and users[reader.id] and reader.id not in graph.outputs:
-        moved = {**table, chain.id: chain}
-        return all(_takes(chain, behind, users, graph, moved) for behind in users[reader.id])
+        around = {**table, chain.id: chain}
+        return all(_takes(chain, behind, users, graph, around) for behind in users[reader.id])
     if not isinstance(reader.attrs, Product) or (not reader.row.weighted and len(set(reader.inputs)) < 2):
         return False
     places = [k for k, i in enumerate(reader.inputs) if i == node.id]

@@ -203,6 +203,7 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
     names: dict[int, int] = {}
     absorbed: dict[int, tuple[Step, ...]] = {}
     table = graph.by_id()
+    sums = {node.id: node for node in graph.nodes if node.row.weighted}
     kinds: dict[int, Domain] = {}  # sum -> the few levels that its operand is left with
     rows: list[Rewrite] = []
     nodes: list[Node] = []
@@ -211,7 +212,7 @@ def absorb_into_next_weights(graph: Graph) -> Graph:
         if steps and (chain_class(steps) != "one" or not scale_only(steps)):
             target = real_sum_after(node, steps, users, graph.outputs)
             if target is not None and (scale_only(steps) or target not in absorbed):
-                laid = tuple(_across(step, table[target]) for step in steps)
+                laid = tuple(_across(step, sums[target]) for step in steps)
                 absorbed[target] = (*laid, *absorbed.get(target, ()))
                 names[node.id] = node.inputs[0]
                 levels = table[node.inputs[0]].domain

@@ -98,6 +98,7 @@ FREE = {
     "Front.write(folder)": "is made",
     "list_models(pattern)": "a pattern that may match nothing",
     "profile(name)": "what the network is called in the answer",
+    "report(argv)": "the command line of the networks' own code",
     "report(given)": "words of the command in the report",
     **dict.fromkeys((f"{noun}.to_latex(label)" for noun in ("Comparison", "Estimate", "Front", "Ledger", "Profile")),
                     "of the reader's own"),

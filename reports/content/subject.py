@@ -230,6 +230,8 @@ def _network(
     own = is_own(model)
     shapes = tuple(inputs) if own else ()
     weights = checkpoint or None
+    if not own:  # what a network's own code finds on its command line
+        keywords = {**keywords, "making": {k: v for k, v in keywords["making"].items() if k != "argv"}}
     profile = api.profile(
         model, shapes or None, checkpoint=weights, arguments=keywords["arguments"], **keywords["making"],
         use_cache=use_cache, announce=say,

@@ -23,7 +23,6 @@ from costmodel.targets.estimate import Estimate
 from costmodel.targets.quantity import Interval
 from costmodel.views.numbers import show
 from costmodel.views.plots import breakdown
-from costmodel.views.plots.roofline import RooflineInfo
 from costmodel.views.plots.roofline import roofline as roofline_of
 from costmodel.views.plots.scatter import Design, scatter
 
@@ -133,35 +132,14 @@ def roofline(estimate: Estimate, *, engine: str = "matplotlib") -> Figure:
     """
     info = roofline_of(estimate)
     if _engine(engine) == "plotly":
-        return _plotly(_roofline(info))
+        from costmodel.dashboard.figures import roofline as drawn
+
+        figure = drawn(info, _light())
+        figure["layout"]["title"] = {"text": info.title}
+        return _plotly(figure)
     from costmodel.views.plots.draw import roofline_figure
 
     return _displayed(roofline_figure(info))
-
-
-def _roofline(info: RooflineInfo) -> dict[str, Any]:
-    from costmodel.dashboard.figures.base import base, legend, lines
-    from costmodel.views.plots.draw import INTENSITY, RATE
-    from costmodel.views.plots.palette import SYMBOLS, colours
-
-    theme = _light()
-    figure = base(theme)
-    for i, (name, colour) in enumerate(colours(info.compute).items()):
-        xs, ys = info.roof(name)
-        own = [p for p in info.points if p.series == name]
-        figure["data"] += [
-            {"type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": {"color": colour}, "showlegend": False,
-             "hoverinfo": "skip"},
-            {"type": "scatter", "mode": "markers", "name": name, "x": [p.intensity for p in own],
-             "y": [p.rate for p in own], "text": [p.layer for p in own], "marker": {"color": colour, "size": 9,
-             "symbol": SYMBOLS[i]}, "hovertemplate": "%{text}<br>%{y:.3s}op/s<extra></extra>"},
-        ]  # fmt: skip
-    axis = {**lines(theme), "type": "log"}
-    figure["layout"] |= {
-        "title": {"text": info.title}, "legend": legend(), "xaxis": {**axis, "title": {"text": INTENSITY}},
-        "yaxis": {**axis, "title": {"text": RATE}, "exponentformat": "SI"},
-    }  # fmt: skip
-    return figure
 
 
 def _intervals(info: breakdown.IntervalInfo, engine: str) -> Figure:

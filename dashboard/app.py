@@ -10,10 +10,10 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
-from costmodel.dashboard import results
+from costmodel.dashboard import first, results
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.own import Own
-from costmodel.dashboard.pages import compare, design, explorer, sweeps
+from costmodel.dashboard.pages import compare, design, explorer, filters, sweeps
 from costmodel.dashboard.pages.choices import MAX_PINS
 from costmodel.dashboard.pages.common import aria
 from costmodel.dashboard.state import FIELDS, parse
@@ -34,6 +34,20 @@ POLICY = (
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
+class Application(Dash):
+    """Dash, with the first screen in its page before the scripts that make it live."""
+
+    catalogue: Catalogue | None = None
+
+    def interpolate_index(self, *given: Any, **pieces: Any) -> str:
+        from flask import request
+
+        link = parse(request.query_string.decode("ascii", "replace"))
+        shown = first.page(self.catalogue, link) if self.catalogue else ""
+        parent: Any = super()
+        return str(parent.interpolate_index(*given, **{**pieces, "app_entry": shown + pieces["app_entry"]}))
+
+
 def make_app(
     folder: Path = results.DATA,
     sweep_folders: Sequence[Path] = (),
@@ -45,9 +59,9 @@ def make_app(
     ``hosts`` are the names by which it may be addressed, so that no page of another site can speak to it under a name
     of its own; None allows any. Raises :class:`CostmodelError` where the results cannot be read.
     """
-    catalogue = Catalogue(folder, own)
     found = open_folders(list(sweep_folders))
-    app = Dash(
+    catalogue = Catalogue(folder, own, found, len(sweep_folders))
+    app = Application(
         "costmodel",
         title="costmodel",
         update_title="",
@@ -60,6 +74,7 @@ def make_app(
             {"name": "description", "content": "What binary neural networks cost on hardware"},
         ],
     )
+    app.catalogue = catalogue
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     _guard(app, hosts)
     app.layout = dmc.MantineProvider(
@@ -153,17 +168,21 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
         Output("pending", "children"),
         Input("pulse", "n_intervals"),
         Input("upload-said", "children"),
+        Input("x-sweeps", "value"),
         State("x-version", "data"),
     )
-    def told(_: Any, _said: Any, version: Any) -> Any:
-        """While designs of the user's own are priced, the figure follows."""
+    def told(_: Any, _said: Any, folders: Any, version: Any) -> Any:
+        """While designs of the user's own, or members of sweeps, are priced, the figure follows."""
+        catalogue.explore(folders or ())
         work, now = catalogue.pricing, catalogue.pricing.version
-        said = f"Pricing what is yours: {work.done:,} of {work.total:,} designs." if work.pending else ""
-        return no_update if version == now else now, not work.pending, said
+        said = [f"Pricing: {work.done:,} of {work.total:,} designs."] if work.pending else []
+        said += catalogue.explorations.said(folders or ())
+        return no_update if version == now else now, not work.pending, " ".join(said)
 
     # A link's values are read in the browser from these components, in the order of FIELDS.
     keys = list(FIELDS)
-    defaults = {k: FIELDS[k][2] for k in keys} | sweeps.defaults(found)
+    defaults = {k: FIELDS[k][2] for k in keys} | {"with": filters.with_default(catalogue)}
+    defaults |= {"sweep": ["0"] if found else []}
     clientside: Any = app.clientside_callback
     clientside(
         ClientsideFunction("costmodel", "write"),

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from costmodel.dashboard import results
-from costmodel.dashboard.items import Figure, Item, accuracies, items_of
+from costmodel.dashboard.explored import Explorations, figures_of
+from costmodel.dashboard.items import MEMBER, Figure, Item, accuracies, id_of, items_of
+from costmodel.dashboard.members import member_of, settings_of
 from costmodel.dashboard.own import Own
 from costmodel.dashboard.pricing import Pricing
-from costmodel.dashboard.state import written
+from costmodel.dashboard.state import FIELDS, pairs, write_design, written
+from costmodel.dashboard.sweeps import Sweep
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.ledger import level_of
 from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 from costmodel.targets.spec import Parameter
 
 if TYPE_CHECKING:
+    from costmodel.explore.front import Member
     from costmodel.ledger.ledger import Ledger, Profile
     from costmodel.targets.estimate import Estimate
     from costmodel.targets.spec import Target
@@ -38,9 +43,11 @@ _HELD = 128
 
 class Catalogue:
     """All shipped results, and what is the user's own: networks, targets and accuracies that were given at the start,
-    and targets that were uploaded while the program runs."""
+    targets that were uploaded while the program runs, and members of ``sweeps``, of which ``mine`` are the user's."""
 
-    def __init__(self, folder: Path = results.DATA, own: Own | None = None) -> None:
+    def __init__(
+        self, folder: Path = results.DATA, own: Own | None = None, sweeps: Sequence[Sweep] = (), mine: int = 0
+    ) -> None:
         self.folder = folder
         self.own = own or Own()
         self.results = results.read(folder)
@@ -54,7 +61,8 @@ class Catalogue:
         self.uploaded: dict[str, Target] = {t.row.name: t.target for t in self.own.targets}
         self.files: dict[str, str] = {t.row.name: t.text for t in self.own.targets}
         self._mine: dict[tuple[str, str], list[Item]] = {}
-        self.pricing = Pricing(self._price)
+        self.pricing = Pricing()
+        self.explorations = Explorations(sweeps, mine)
         self._ledgers: OrderedDict[tuple[Any, ...], Ledger] = OrderedDict()
         self._estimates: OrderedDict[tuple[Any, ...], Estimate] = OrderedDict()
         self._lock = Lock()
@@ -77,14 +85,46 @@ class Catalogue:
         return [*self._shipped, *(item for items in list(self._mine.values()) for item in items)]
 
     def start(self) -> None:
-        """Price what is the user's own, in the background."""
-        self.pricing.add((n, t) for n in self.mine for t in self._by_cost())
+        """Price what is the user's own, in the background; and read there what the first page shows, which the browser
+        asks for when it has loaded its scripts."""
+        Thread(target=self._warm, daemon=True, name="warm").start()
+        self.pricing.add(partial(self.price, n, t) for n in self.mine for t in self._by_cost())
         for target in self.own.targets:
             self.price_on(target.row.name)
 
+    def _warm(self) -> None:
+        _ = self.items
+        with suppress(CostmodelError):  # where results of other targets are shown
+            self.parameters(str(FIELDS["on"][2]))
+
     def price_on(self, target: str) -> None:
         """Price all networks on a target of the user's own, in the background."""
-        self.pricing.add((name, target) for name in self.networks)
+        self.pricing.add(partial(self.price, name, target) for name in self.networks)
+
+    def explore(self, folders: Iterable[Any]) -> None:
+        """Read these result folders and price their members, in the background, where that was not asked before."""
+        self.pricing.add(partial(self._explore, number) for number in self.explorations.wanted(folders))
+
+    def _explore(self, number: int) -> None:
+        def price(network: str, target: str, choices: Sequence[str]) -> results.DesignRow:
+            from costmodel.targets import estimate
+
+            chosen = self.settings(target, pairs(choices))
+            ledger = self.ledger(network, "deployed", chosen.pop("scale", "exact"))
+            return results.row_of(network, target, estimate(ledger, self.target(target), **chosen))
+
+        def figures(m: Member) -> Sequence[Figure]:
+            return figures_of(m, self.target(m.target), self.accuracies.get(m.network, ()))
+
+        targets = {name: self._target_row(name) for name in (*self.targets, *self.uploaded)}
+        jobs: list[Callable[[], None]] = self.explorations.jobs(number, self.networks, targets, figures, price)
+        self.pricing.add(jobs)
+
+    def design_of(self, key: str) -> str:
+        """The design of a point's key with its choices: ``network@target;name=value``."""
+        design, _, ref = id_of(key).partition(MEMBER)
+        m = member_of(self.explorations.sweeps, ref)
+        return design if m is None else write_design(m.network, m.target, settings_of(m))
 
     def forget(self, target: str) -> None:
         """A target that was uploaded is gone, and with it its designs."""
@@ -96,14 +136,18 @@ class Catalogue:
         """The shipped targets, those that are priced at once first."""
         return sorted(self.targets, key=lambda name: self.targets[name].kind == "fpga")
 
-    def _price(self, network: str, target: str) -> None:
+    def price(self, network: str, target: str) -> None:
+        """Price a network on a target, one of which is the user's own."""
         if target not in self.uploaded and target not in self.targets:
             return
         spec = self.target(target)
         row = results.design_row(network, self.profile(network), spec)
-        shown = self.targets.get(target) or results.TargetRow(target, spec.kind, spec.title)
         known = self.accuracies.get(network, ())
-        self._mine[network, target] = items_of(self.networks[network], shown, row, known, own=True)
+        self._mine[network, target] = items_of(self.networks[network], self._target_row(target), row, known, own=True)
+
+    def _target_row(self, name: str) -> results.TargetRow:
+        spec = self.uploaded.get(name)
+        return self.targets[name] if spec is None else results.TargetRow(name, spec.kind, spec.title)
 
     def values(self, attribute: str) -> list[str]:
         """Every value of an attribute, in order of first appearance."""

@@ -15,8 +15,8 @@ from costmodel.views.plots.marks import state_of
 from costmodel.views.plots.scatter import ScatterInfo
 
 FORMATS = ("csv", "parquet", "pdf", "svg", "png")
-HEAD = ("network", "target", "kind", "dataset", "accuracy_from", "conditions", "training", "state", "why", "misfit",
-        "scope", "left_out", "notes", "own")  # fmt: skip
+HEAD = ("network", "target", "choices", "kind", "dataset", "accuracy_from", "conditions", "training", "state", "why",
+        "misfit", "scope", "left_out", "notes", "own")  # fmt: skip
 
 
 def table(info: ScatterInfo, items: Sequence[Item], keys: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
@@ -31,8 +31,8 @@ def table(info: ScatterInfo, items: Sequence[Item], keys: Sequence[str]) -> tupl
         d = i.design
         lacking = "; ".join(f"{name}: {', '.join(why)}" for name, why in d.left_out.items())
         row: list[Any] = [
-            i.network, i.target, i.kind, i.dataset, d.evidence, i.conditions, d.effort, state_of(p), p.why, d.misfit,
-            d.scope, lacking, "; ".join(d.notes), "yes" if d.own else "",
+            i.network, i.target, " ".join(i.choices), i.kind, i.dataset, d.evidence, i.conditions, d.effort,
+            state_of(p), p.why, d.misfit, d.scope, lacking, "; ".join(d.notes), "yes" if d.own else "",
         ]  # fmt: skip
         for name in names:
             v = d.metrics.get(name)

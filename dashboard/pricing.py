@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Lock, Thread
 
-#: Pairs priced before those that wait for news of them are told.
+#: Jobs done before those that wait for news of them are told.
 BATCH = 4
+Job = Callable[[], None]
 
 
 class Pricing:
-    """A queue of (network, target) for one thread. ``version`` counts up whenever there is news."""
+    """A queue of jobs for one thread. ``version`` counts up whenever there is news."""
 
-    def __init__(self, price: Callable[[str, str], None]) -> None:
-        self._price = price
-        self._queue: deque[tuple[str, str]] = deque()
+    def __init__(self) -> None:
+        self._queue: deque[Job] = deque()
         self._lock = Lock()
         self._thread: Thread | None = None
         self.version = 0
@@ -25,10 +26,10 @@ class Pricing:
     def pending(self) -> int:
         return self.total - self.done
 
-    def add(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Price these as well, after what waits already."""
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Do these as well, after what waits already."""
         with self._lock:
-            new = list(pairs)
+            new = list(jobs)
             self._queue.extend(new)
             self.total += len(new)
             if self._thread is None and self._queue:
@@ -48,8 +49,11 @@ class Pricing:
                     self._thread = None
                     self.version += 1
                     return
-                pair = self._queue.popleft()
-            self._price(*pair)
+                job = self._queue.popleft()
+            try:
+                job()
+            except Exception:  # one design that cannot be priced does not keep the others from it
+                logging.getLogger("costmodel.dashboard").exception("a design was not priced")
             with self._lock:
                 self.done += 1
                 if self.done % BATCH == 0:

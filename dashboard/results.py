@@ -24,6 +24,7 @@ from costmodel.ledger.ledger import Profile
 from costmodel.metrics import headlines
 
 if TYPE_CHECKING:
+    from costmodel.targets.estimate import Estimate
     from costmodel.targets.spec import Target
 
 DATA = Path(__file__).parent / "data"
@@ -178,6 +179,11 @@ def design_row(network: str, made: Profile, target: str | Target) -> DesignRow:
         estimate = price(made, target)
     except CostmodelError as error:  # a target that cannot run this network says so; that is a result, too
         return DesignRow(network, on, str(error), {})
+    return row_of(network, on, estimate)
+
+
+def row_of(network: str, target: str, estimate: Estimate) -> DesignRow:
+    """An estimate as it is listed."""
     metrics = {}
     for name in headlines():
         if estimate.has(name):
@@ -185,7 +191,7 @@ def design_row(network: str, made: Profile, target: str | Target) -> DesignRow:
             metrics[name] = (_round(total.value), _round(total.low), _round(total.high))
     left_out = {name: why for name, why in estimate.left_out.items() if name in metrics}
     misfit = "; ".join(estimate.misfit)
-    return DesignRow(network, on, misfit, metrics, estimate.scope, estimate.notes, left_out)
+    return DesignRow(network, target, misfit, metrics, estimate.scope, estimate.notes, left_out)
 
 
 def _bits(made: Profile) -> str:

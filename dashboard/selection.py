@@ -30,6 +30,7 @@ CONTROLS = (
     "incomplete",
     "fit",
     "constraints",
+    "x-sweeps",
     "colour",
     "bars",
     "theme",
@@ -60,7 +61,7 @@ def choose(catalogue: Catalogue, c: dict[str, Any]) -> list[Item]:
     wants_accuracy = "accuracy" in (c["x"], c["y"])
     of_network = _of_network(c)
     found, seen = [], set()
-    for item in catalogue.items:
+    for item in [*catalogue.items, *catalogue.explorations.items(c.get("x-sweeps") or ())]:
         if item.dataset != c["dataset"] or any(item.attribute(n) not in v for n, v in wanted.items()):
             continue
         if (c["fit"] == "fits" and item.design.misfit) or (c["fit"] == "not" and not item.design.misfit):
@@ -144,6 +145,7 @@ def rows(info: ScatterInfo, items: Sequence[Item], brushed: Sequence[str], every
                 "key": p.key,
                 "network": item.network + (" (yours)" if p.design.own else ""),
                 "target": item.target,
+                "choices": ", ".join(item.choices) or "default",
                 "state": state_of(p),
                 "certainty": ("certain" if p.certain else "probable") if p.state == "front" else "",
                 "why": p.why,

@@ -6,16 +6,19 @@ else reaches the pages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 MAX_LENGTH = 8000
 #: Longest value of a choice: a folding of a deep network in one line.
 MAX_VALUE = 3000
 #: The level that a design is of where nothing else is said.
 DEPLOYED = "deployed"
+
+#: What may be shown of a link's design page, and is replaced where another design is opened there.
+OF_DESIGN = ("tab", "net", "on", "set", "level", "layer")
 
 #: key in the link -> (component, its property, default, whether it is a list)
 FIELDS: dict[str, tuple[str, str, Any, bool]] = {
@@ -38,6 +41,7 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "bounds": ("incomplete", "value", "off", False),
     "fit": ("fit", "value", "all", False),
     "where": ("constraints", "value", "", False),
+    "with": ("x-sweeps", "value", [], True),
     "colour": ("colour", "value", "kind", False),
     "bars": ("bars", "value", "front", False),
     "list": ("listing", "value", "front", False),
@@ -50,6 +54,10 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "count": ("d-convention", "value", "strict", False),
     "of": ("d-metric", "value", "operations", False),
     "by": ("d-by", "value", "block", False),
+    "dx": ("d-x", "value", "auto", False),
+    "dy": ("d-y", "value", "auto", False),
+    "points": ("d-points", "value", "both", False),
+    "answers": ("d-answers", "value", "same", False),
     "layer": ("d-layer", "value", "", False),
     "pin": ("pins", "data", [], True),
     "cx": ("c-metric", "value", "energy_J", False),
@@ -67,10 +75,12 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
 
 @dataclass
 class State:
-    """What a link asks for. ``settings`` are the choices of the what-if panel, ``messages`` what was not understood."""
+    """What a link asks for. ``settings`` are the choices of the what-if panel, ``messages`` what was not understood,
+    ``asked`` the keys that the link holds: an empty list that is asked for is not the default."""
 
     values: dict[str, Any]
     messages: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -86,7 +96,10 @@ class State:
             self.messages.append(f"The link asks for “{_cut(value)}”, which is not here.")
         return default if default in known else (known[0] if known else None)
 
-    def many(self, key: str, known: Iterable[str]) -> list[str]:
+    def many(self, key: str, known: Iterable[str], default: Sequence[str] = ()) -> list[str]:
+        """The values that are known, with a message for each that is not; ``default`` where the link says nothing."""
+        if key not in self.asked:
+            return list(default)
         known = set(known)
         unknown = [v for v in self.values[key] if v not in known]
         self.messages += [f"The link asks for “{_cut(v)}”, which is not here." for v in unknown]
@@ -104,7 +117,8 @@ def parse(search: str | None) -> State:
     query: Mapping[str, list[str]] = parse_qs(text, keep_blank_values=True, max_num_fields=200)
     for key, given in query.items():
         if key in FIELDS:
-            state.values[key] = given if FIELDS[key][3] else given[-1]
+            state.values[key] = [v for v in given if v] if FIELDS[key][3] else given[-1]
+            state.asked.add(key)
     return state
 
 
@@ -130,6 +144,12 @@ def read_design(text: str) -> tuple[str, str, dict[str, str], str]:
 def write_design(network: str, target: str, settings: Iterable[str], level: str = DEPLOYED) -> str:
     """The parts as one text; ``settings`` are ``name=value``, and the level is named where it is not ``deployed``."""
     return ";".join([f"{network}@{target}", *([f"level={level}"] if level != DEPLOYED else []), *sorted(settings)])
+
+
+def opened(query: str, network: str, target: str, settings: Iterable[str]) -> str:
+    """The link of a page as it is, but on a design."""
+    kept = [(k, v) for k, v in parse_qsl(query, keep_blank_values=True) if k not in OF_DESIGN]
+    return urlencode([*kept, ("tab", "design"), ("net", network), ("on", target), *(("set", s) for s in settings)])
 
 
 def _cut(value: object) -> str:

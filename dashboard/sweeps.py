@@ -7,12 +7,13 @@ asked for, as decimal logarithms in single precision, which is what a density of
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from costmodel.dashboard.results import title
 from costmodel.errors import CostmodelError
 from costmodel.metrics import METRICS, metric
 
@@ -143,8 +144,17 @@ class Sweep:
 
     @cached_property
     def members(self) -> list[Member]:
-        """The members of all fronts that were written."""
-        return [m for front in self.fronts for m in front.members]
+        """The members of all fronts that were written, their networks by the names that they have here."""
+        from costmodel.explore.networks import of_command
+
+        names: dict[str, str] = {}
+        found = []
+        for m in (m for front in self.fronts for m in front.members):
+            if m.network not in names:
+                network = of_command(m.command)
+                names[m.network] = title(network.model, dict(network.arguments)) or m.network
+            found.append(m if names[m.network] == m.network else replace(m, network=names[m.network]))
+        return found
 
     def series(self, x: str, y: str) -> list[Series]:
         """The front of every network on every target, as they were explored: no network hides another's.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,9 +75,19 @@ def test_no_layer_is_above_its_roof_and_each_roof_is_reached_or_hidden_by_memory
         assert 0 < point.rate <= limit * (1 + 1e-9)
 
 
+def test_the_units_of_a_pipeline_compute_at_the_rate_of_their_folding() -> None:
+    estimate = costmodel.profile("abbnn-digits").estimate("pynq-z2", mode="dataflow")
+    info = roofline(estimate)
+    macs = {layer.name: layer.macs for layer in costmodel.profile("abbnn-digits").deployed.layers if layer.macs}
+    assert info.bandwidth is None and {p.layer for p in info.points} == set(macs)
+    for point in info.points:
+        pe, simd = estimate.facts["folding"][point.layer]
+        assert 0 < point.rate <= 2 * pe * simd * estimate.facts["clock_Hz"] * (1 + 1e-9)
+
+
 def test_what_has_no_figure_is_said() -> None:
-    with pytest.raises(CostmodelError, match="belongs to no layer"):
-        figures.roofline(costmodel.profile("abbnn-digits").estimate("fpga"))
+    with pytest.raises(CostmodelError, match="needs the ledger"):
+        figures.roofline(replace(made().estimates[0][0], ledger=None))
     with pytest.raises(CostmodelError, match="unknown engine 'bokeh'"):
         figures.by_component(made().estimates[0][0], engine="bokeh")
     with pytest.raises(CostmodelError, match="no design has both"):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from costmodel.errors import UnknownNameError
-from costmodel.explore.front import Front, read_front
+
+if TYPE_CHECKING:
+    from costmodel.explore.front import Front
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -22,6 +25,8 @@ def list_fronts(dataset: str = "cifar10") -> list[str]:
 
 def reference_front(target: str, dataset: str = "cifar10") -> Front:
     """The shipped front of one target; raises :class:`UnknownNameError` where there is none."""
+    from costmodel.explore.front import read_front
+
     for path in _folder(dataset).glob(f"front-*-{target}.parquet"):
         if path.stem.split("-", 2)[2] == target:
             return read_front(path)

@@ -21,7 +21,8 @@ window.dash_clientside = window.dash_clientside || {};
         const value = values[i];
         const standard = meta.defaults[key];
         if (Array.isArray(standard)) {
-          if (String(value || []) !== String(standard)) (value || []).forEach((v) => query.append(key, v));
+          const chosen = value || [];
+          if (String(chosen) !== String(standard)) (chosen.length ? chosen : [""]).forEach((v) => query.append(key, v));
         }
         else if (value !== null && value !== undefined && value !== standard && value !== "") query.append(key, value);
       });
@@ -71,6 +72,17 @@ window.dash_clientside = window.dash_clientside || {};
     window.dash_clientside.set_props("went", { data: { search: window.location.search, step: steps } });
   });
 })();
+
+/* The first screen, which is plain HTML, makes way once the live one is drawn, shows another page or says something. */
+const ready = () => document.querySelector("#trade-off .main-svg .plot, #trade-off .main-svg .annotation, .notice p") ||
+  (document.querySelector("#shell") && !document.querySelector("#tab-explorer[aria-selected=true]"));
+const wait = new MutationObserver(() => {
+  const first = document.getElementById("first");
+  if (first && !ready()) return;
+  if (first) requestAnimationFrame(() => requestAnimationFrame(() => first.remove()));
+  if (first || document.querySelector("#shell")) wait.disconnect();
+});
+wait.observe(document.documentElement, { childList: true, subtree: true, attributes: true });
 
 /* The component for uploads takes no file that is too large, and says nothing: this does. Any other file is sent, and the
    answer says what is wrong with it. */

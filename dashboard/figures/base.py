@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from costmodel.metrics import Metric
@@ -117,5 +118,6 @@ def label(theme: Theme) -> Figure:
     }
 
 
+@lru_cache(maxsize=4096)
 def wrap(text: str, width: int = 44) -> str:
     return "<br>".join(textwrap.wrap(text, width)) or text

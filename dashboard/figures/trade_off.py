@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from costmodel.dashboard.figures.base import SVG_POINTS, Figure, axis, base, decades, label, legend, message, wrap
@@ -14,6 +14,9 @@ from costmodel.views.plots.scatter import Point, ScatterInfo
 
 #: Symbols of bounds, and of what fails.
 SYMBOLS = {"right": "arrow-right", "left": "arrow-left", "up": "arrow-up", "down": "arrow-down", "cross": "x-thin"}
+#: Pixels of a figure on a wide window, as names are placed: its width and height, a line and a character of a name,
+#: and the way from a mark to its name.
+WIDTH, HEIGHT, LINE, CHARACTER, GAP = 900.0, 400.0, 15.0, 6.4, 14.0
 #: Smallest and largest x, smallest and largest y, as the axes count: logarithms on logarithmic ones.
 Window = tuple[float, float, float, float]
 
@@ -47,8 +50,9 @@ def trade_off(
         listed.add(group.name)
         if chosen:
             traces[-1]["selectedpoints"] = [i for i, p in enumerate(group.points) if p.key in chosen]
+    names, blank = _names(info, theme, x_log, y_log)
     figure = base(theme)
-    figure["data"] = traces
+    figure["data"] = [*([{"type": kind, **blank}] if blank and window is None else []), *traces]
     across, along = (
         decades(axis(m, theme, log), [getattr(p, name).value for p in info.points])
         for m, log, name in ((info.x, x_log, "x"), (info.y, y_log, "y"))
@@ -58,7 +62,7 @@ def trade_off(
     figure["layout"] |= {
         "xaxis": across,
         "yaxis": along,
-        "annotations": _names(info, theme, x_log, y_log),
+        "annotations": names,
         "dragmode": "select",
         "hovermode": "closest",
         "legend": legend(),
@@ -93,31 +97,56 @@ def _trace(group: Group, info: ScatterInfo, theme: Theme) -> Figure:
     return trace | (_error(group.points, "x") | _error(group.points, "y") if group.bars else {})
 
 
-def _names(info: ScatterInfo, theme: Theme, x_log: bool, y_log: bool) -> list[Figure]:
-    """The names of members, above and below in turn, where a logarithmic axis wants logarithms."""
-    found = []
-    for i, (p, text) in enumerate(labelled(info)):
-        x, y = p.x.value, p.y.value
-        if (x_log and x <= 0) or (y_log and y <= 0) or not (math.isfinite(x) and math.isfinite(y)):
-            continue
+def _names(info: ScatterInfo, theme: Theme, x_log: bool, y_log: bool) -> tuple[list[Figure], Figure | None]:
+    """The names of members, each on the side of its better x, and away from the next where they would meet: nothing
+    that passes lies there, since it would be better. With them a line of one point, unseen, that makes room."""
+    members = [(p, text) for p, text in labelled(info) if _place(p.x.value, x_log) and _place(p.y.value, y_log)]
+    if not members:
+        return [], None
+    shown = [p for p in info.points if _place(p.x.value, x_log) and _place(p.y.value, y_log)]
+    along = {"x": _along([p.x.value for p in shown], x_log), "y": _along([p.y.value for p in shown], y_log)}
+    side, up = (1 if info.x.maximised else -1), (1 if info.y.maximised else -1)
+    found, last, room = [], -math.inf, 0.0
+    for p, text in sorted(members, key=lambda m: up * m[0].y.value):  # the worst y first; what meets it moves on
+        x, y = along["x"](p.x.value), along["y"](p.y.value)
+        natural = HEIGHT * (y if up > 0 else 1 - y)
+        last = max(natural, last + LINE)
+        room = max(room, CHARACTER * len(text) + 2 * GAP - WIDTH * (1 - x if side > 0 else x))
         found.append(
             {
-                "x": math.log10(x) if x_log else x,
-                "y": math.log10(y) if y_log else y,
+                "x": math.log10(p.x.value) if x_log else p.x.value,
+                "y": math.log10(p.y.value) if y_log else p.y.value,
                 "text": text,
                 "showarrow": True,
                 "arrowhead": 0,
                 "arrowwidth": 0.8,
                 "arrowcolor": theme.muted,
-                "ax": (-30, 26)[i % 2] if info.x.maximised else (26, -18)[i % 2],
-                "ay": (-22, 30, -40, 48)[i % 4],
+                "ax": side * GAP,
+                "ay": -up * (last - natural),
+                "xanchor": "left" if side > 0 else "right",
                 "font": {"size": 11, "color": theme.ink},
-                "bgcolor": theme.ground,
-                "opacity": 0.9,
                 "borderpad": 1,
             }
         )
-    return found
+    if room <= 0:
+        return found, None
+    xs = sorted(math.log10(p.x.value) if x_log else p.x.value for p in shown)
+    edge = (xs[-1] if side > 0 else xs[0]) + side * ((xs[-1] - xs[0]) or 1.0) * room / max(WIDTH - room, WIDTH / 2)
+    blank = {"mode": "lines", "x": [10.0**edge if x_log else edge], "y": [members[0][0].y.value], "hoverinfo": "skip",
+             "showlegend": False}  # fmt: skip
+    return found, blank
+
+
+def _place(value: float, log: bool) -> bool:
+    """Whether a value has a place on the axis."""
+    return math.isfinite(value) and (value > 0 or not log)
+
+
+def _along(values: Sequence[float], log: bool) -> Callable[[float], float]:
+    """From a value to its place from 0 to 1 along an axis that shows these."""
+    ends = [math.log10(v) if log else v for v in (min(values), max(values))]
+    span = (ends[1] - ends[0]) or 1.0
+    return lambda v: ((math.log10(v) if log else v) - ends[0]) / span
 
 
 def _error(points: Sequence[Point], name: str) -> Figure:

@@ -70,7 +70,7 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
             className="group",
         ),
     ]
-    return html.Div(groups, className="controls", role="form", **aria("Design and its choices"))
+    return html.Div(groups, id="choices", className="controls", role="form", **aria("Design and its choices"))
 
 
 def networks(catalogue: Catalogue) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ def select(id: Any, label: str, data: Sequence[Any], value: Any, **more: Any) ->
     )
 
 
-def several(id: str, label: str, data: Sequence[Any], value: list[str]) -> Any:
+def several(id: str, label: str, data: Sequence[Any], value: list[str], placeholder: str = "all", **more: Any) -> Any:
     return dmc.MultiSelect(
         id=id,
         label=label,
@@ -57,10 +57,11 @@ def several(id: str, label: str, data: Sequence[Any], value: list[str]) -> Any:
         clearable=True,
         searchable=True,
         size="sm",
-        placeholder="" if value else "all",
+        placeholder="" if value else placeholder,
         hidePickedOptions=False,
         maxDropdownHeight=260,
         clearButtonProps={"aria-label": f"clear {label.lower()}"},
+        **more,
     )
 
 
@@ -153,6 +154,11 @@ def _cell(content: Any) -> Any:
     """A number with its unit stays on one line."""
     short = isinstance(content, str) and len(content) <= SHORT
     return html.Td(content, className="short") if short else html.Td(content)
+
+
+def to_choices(of: str, words: str) -> Any:
+    """On a narrow window, where what is chosen comes after what is shown: the way there."""
+    return html.A(f"{words} ↓", href=f"#{of}", className="to-choices")
 
 
 def card(title: str, *children: Any) -> Any:

@@ -9,8 +9,8 @@ from dash.exceptions import PreventUpdate
 
 from costmodel.dashboard import figures
 from costmodel.dashboard.catalogue import Catalogue
-from costmodel.dashboard.pages import choices, tables
-from costmodel.dashboard.pages.common import aria, card, graph, options, select, switch_of
+from costmodel.dashboard.pages import choices, space, tables
+from costmodel.dashboard.pages.common import aria, card, graph, options, select, switch_of, to_choices
 from costmodel.dashboard.state import State as Link
 from costmodel.dashboard.state import pairs
 from costmodel.errors import CostmodelError
@@ -34,6 +34,7 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
     )
     conventions = list_conventions()
     main = [
+        to_choices("choices", "Another network or target, and what if"),
         html.P("", id="d-error", className="error", role="alert"),
         html.Div([], id="d-headline", className="tiles", role="region", **aria("totals of this design")),
         card(
@@ -55,6 +56,7 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
             ],
             className="pair",
         ),
+        *space.layout(link),
         card("Constants that decide it", html.Div(id="d-constants")),
         card("Exact rewrites, and what each saved", html.Div(id="d-rewrites")),
         card("Cycles and folding", html.Div(id="d-folding")),
@@ -69,6 +71,7 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
 
 def register(app: Dash, catalogue: Catalogue) -> None:
     choices.register(app, catalogue)
+    space.register(app, catalogue)
     design = (
         Input("d-network", "value"),
         Input("d-target", "value"),

@@ -13,11 +13,21 @@ from costmodel.dashboard.answer import KINDS, answer, hidden_words, sentence, wi
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.constraints import parse
 from costmodel.dashboard.figures.trade_off import Window, window_of
-from costmodel.dashboard.items import Item, id_of
+from costmodel.dashboard.items import Item
 from costmodel.dashboard.pages import filters, reporting
-from costmodel.dashboard.pages.common import WRAPPED, card, graph, number, plain_table, switch_of, table
+from costmodel.dashboard.pages.common import (
+    WRAPPED,
+    card,
+    graph,
+    number,
+    plain_table,
+    switch_of,
+    table,
+    to_choices,
+)
 from costmodel.dashboard.selection import CONTROLS, brushed, build, hidden, ids_of, listed_keys, rows
 from costmodel.dashboard.state import State as Link
+from costmodel.dashboard.state import opened, read_design
 from costmodel.errors import CostmodelError
 from costmodel.metrics import metric
 from costmodel.views.plots.scatter import ScatterInfo
@@ -25,6 +35,7 @@ from costmodel.views.plots.scatter import ScatterInfo
 COLUMNS = (
     {"field": "network", "flex": 2, "minWidth": 150, **WRAPPED},
     {"field": "target", "flex": 1, "minWidth": 110, **WRAPPED},
+    {"field": "choices", "width": 110, **WRAPPED},
     number("y", "y"),
     number("x", "x"),
     {"field": "scope", "headerName": "energy of", "width": 100, **WRAPPED},
@@ -59,13 +70,14 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
         html.P("Enter or a click on a row opens its design.", className="hint"),
     )
     main = [
+        to_choices("controls", "Axes, filters and constraints"),
         html.P("", id="summary", className="summary answer", role="status"),
         html.Div(id="answer"),
         html.P(id="pending", className="hint", role="status"),
         graph("trade-off", "Trade-off of the chosen metrics; the table below lists the same designs", "taller"),
         html.P(
             "Outlined and named: the front. Filled: accuracy measured here; open: published. Arrows: the true figure "
-            "lies that way. Drag to select designs; click one to look into it.",
+            "lies that way. Larger and outlined: yours. Drag to select designs; click one to look into it.",
             className="hint",
         ),
         html.Details([html.Summary("", id="hidden-said"), html.Div(id="hidden")], className="choices", id="hidden-box"),
@@ -190,7 +202,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         found = rows(info, items, keys, every)
         number = len(listed_keys(info, keys, every))
         columns = [dict(col) for col in COLUMNS]
-        columns[2]["headerName"], columns[3]["headerName"] = info.y.title, info.x.title
+        columns[3]["headerName"], columns[4]["headerName"] = info.y.title, info.x.title
         words = "selected" if keys else "shown" if every else "on the front"
         first = f", the first {len(found)} listed" if number > len(found) else ""
         return found, columns, f"{number:,} {words}{first}"
@@ -220,7 +232,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
 
     def reported(selected: Any, *values: Any) -> list[str]:
         info, _ = build(catalogue, dict(zip(CONTROLS, values, strict=True)))
-        return [id_of(key) for key in listed_keys(info, brushed(info, selected), False)]
+        return [catalogue.design_of(key) for key in listed_keys(info, brushed(info, selected), False)]
 
     reporting.register(app, catalogue, "x-report", [chosen, *states], reported)
 
@@ -250,13 +262,15 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Output("d-target", "value"),
         Output("tabs", "value"),
         Output("trade-off", "clickData"),
+        Output("went", "data", allow_duplicate=True),
         Input("trade-off", "clickData"),
         Input("designs", "cellClicked"),
         Input({"type": "open", "key": ALL}, "n_clicks"),
         State("designs", "rowData"),
+        State("written", "data"),
         prevent_initial_call=True,
     )
-    def look_into(clicked: Any, cell: Any, buttons: list[Any], rows_: Any) -> Any:
+    def look_into(clicked: Any, cell: Any, buttons: list[Any], rows_: Any, query: Any) -> Any:
         key = ""
         if ctx.triggered_id == "trade-off":
             key = (ids_of(clicked) or [""])[0]
@@ -264,8 +278,11 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             key = ctx.triggered_id["key"] if any(buttons) else ""
         elif isinstance(cell, dict):
             row = str(cell.get("rowId"))
-            key = rows_[int(row)]["id"] if row.isdigit() and int(row) < len(rows_ or ()) else ""
-        network, _, target = id_of(key).rpartition("@")
+            key = rows_[int(row)]["key"] if row.isdigit() and int(row) < len(rows_ or ()) else ""
+        network, target, settings, _ = read_design(catalogue.design_of(key))
         if network not in catalogue.networks or target not in (*catalogue.targets, *catalogue.uploaded):
-            return no_update, no_update, no_update, no_update
-        return network, target, "design", None  # forgotten, so that another click on the same point is one
+            return (no_update,) * 5
+        if settings:  # a member of a sweep: the page is opened with its choices
+            search = opened(str(query or ""), network, target, [f"{k}={v}" for k, v in settings.items()])
+            return no_update, no_update, no_update, None, {"search": "?" + search, "step": key}
+        return network, target, "design", None, no_update  # forgotten: another click on the same point is one

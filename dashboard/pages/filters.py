@@ -14,7 +14,9 @@ from costmodel.dashboard.selection import MOST, SCOPES
 from costmodel.dashboard.state import State as Link
 from costmodel.metrics import METRICS
 
-COLOURS = ("kind", "family", "normaliser", "topology", "bits", "network", "target", "scope", "evidence")
+#: Attributes by which designs are coloured, and what they are called.
+WORDS = {"origin": "where its choices come from"}
+COLOURS = ("kind", "family", "normaliser", "topology", "bits", "network", "target", "scope", "evidence", "origin")
 EVIDENCE = ("all", "measured", "published", "given")
 SCALES = (("log", "log"), ("linear", "linear"))
 
@@ -45,6 +47,15 @@ def layout(catalogue: Catalogue, link: Link) -> list[Any]:
             description="Energy of a chip's core is not compared with that of a board.",
         ),
     ]
+    folders = {str(n): sweep.name for n, sweep in enumerate(catalogue.explorations.sweeps)}
+    swept = several(
+        "x-sweeps",
+        "Members of sweeps, too",
+        [{"value": n, "label": name} for n, name in folders.items()],
+        link.many("with", folders, with_default(catalogue)),
+        placeholder="none",
+        description="Foldings, clocks and mappings of exact fronts and of your sweeps, next to default choices.",
+    )
     which = [
         dmc.TextInput(
             id="constraints",
@@ -70,10 +81,15 @@ def layout(catalogue: Catalogue, link: Link) -> list[Any]:
         filtered("bits", "Bits (weight, activation)"),
     ]
     drawn = [
-        select("colour", "Colour by", options(COLOURS), link.one("colour", COLOURS)),
+        select("colour", "Colour by", options(COLOURS, lambda n: WORDS.get(n, n)), link.one("colour", COLOURS)),
         _switch(link, "bars", "Intervals", "bars", (("none", "none"), ("front", "front"), ("all", "all"))),
     ]
-    return [html.Div(group, className="group") for group in (what, which, network, drawn)]
+    return [html.Div(group, className="group") for group in (what, which, [swept], network, drawn)]
+
+
+def with_default(catalogue: Catalogue) -> list[str]:
+    """The sweeps whose members are in the figure where nothing else is said: the user's own."""
+    return [str(n) for n in range(catalogue.explorations.own)]
 
 
 def _switch(link: Link, id: str, label: str, key: str, data: tuple[tuple[str, str], ...]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from dash import ClientsideFunction, Dash, Input, Output, Patch, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
@@ -21,8 +20,10 @@ from costmodel.dashboard.pages.common import (
     several,
     switch_of,
     table,
+    to_choices,
 )
 from costmodel.dashboard.state import State as Link
+from costmodel.dashboard.state import opened
 from costmodel.dashboard.sweeps import Sweep
 from costmodel.errors import CostmodelError
 from costmodel.metrics import METRICS, metric
@@ -40,27 +41,25 @@ COLUMNS = (
 #: Designs of a selection that are drawn one by one.
 BRUSHED = 2000
 SCALES = (("log", "log"), ("linear", "linear"))
-#: What may be shown of a link's design page, and is replaced where a member is opened there.
-OF_DESIGN = ("tab", "net", "on", "set", "level", "layer")
 
 
 def layout(sweeps: list[Sweep], link: Link) -> Any:
+    """The page, with no more of the sweeps than their names: they are read when it is first looked at."""
     numbers = [str(i) for i in range(len(sweeps))]
-    chosen = link.many("sweep", numbers) or numbers[:1]
-    objectives, first = members.objectives(sweeps), defaults(sweeps)
-    networks, targets = members.names(sweeps)
-    x, y = (link.values[k] if link.values[k] in objectives else first[k] for k in ("sx", "sy"))
+    chosen = link.many("sweep", numbers, numbers[:1])
+    x, y = ([n for n in [link.values[k]] if n in METRICS] for k in ("sx", "sy"))
+    networks, targets = ([str(name)[:200] for name in link.values[k][:50]] for k in ("snet", "son"))
     data = [{"value": n, "label": f"{sweeps[int(n)].name} ({n})"} for n in numbers]
     of_axes = [
         several("sweep", "Result folders", data, chosen),
-        select("s-y", "Vertical axis", metric_options(objectives), y),
+        select("s-y", "Vertical axis", metric_options(y), next(iter(y), None)),
         switch_of("s-y-scale", "Scale of the vertical axis", SCALES, link.one("sys", ("log", "linear"))),
-        select("s-x", "Horizontal axis", metric_options(objectives), x),
+        select("s-x", "Horizontal axis", metric_options(x), next(iter(x), None)),
         switch_of("s-x-scale", "Scale of the horizontal axis", SCALES, link.one("sxs", ("log", "linear"))),
     ]
     of_fronts = [
-        several("s-network", "Fronts of networks", options(networks), link.many("snet", networks)),
-        several("s-target", "Fronts of targets", options(targets), link.many("son", targets)),
+        several("s-network", "Fronts of networks", options(networks), networks),
+        several("s-target", "Fronts of targets", options(targets), targets),
     ]
     own = html.Div(
         [
@@ -71,6 +70,7 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
         className="group",
     )  # fmt: skip
     main = [
+        to_choices("s-choices", "Folders, axes and fronts"),
         html.P("", id="s-summary", className="summary", role="status"),
         dcc.Store(id="s-window", data=str(link.values["szoom"])[:200]),
         graph("s-cloud", "Density of all designs of the sweep, with the fronts above", "taller"),
@@ -95,29 +95,47 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
     ]  # fmt: skip
     left = [html.Div(of_axes, className="group"), html.Div(of_fronts, className="group"), own]
     return html.Div(
-        [html.Div(left, className="controls"), html.Div(main, className="main")],
+        [html.Div(left, id="s-choices", className="controls"), html.Div(main, className="main")],
         className="page split",
     )
 
 
 def defaults(sweeps: list[Sweep]) -> dict[str, Any]:
-    """What is shown where the link says nothing: of the first folder time across, and accuracy or else a cost along."""
+    """Axes where the link says nothing: of the first folder time across, and accuracy or else a cost along."""
     objectives = members.objectives(sweeps[:1])
     listed = [n for n in METRICS if n in objectives and n != "clock_Hz"] or objectives
     x = "seconds_per_image" if "seconds_per_image" in listed else listed[0] if listed else None
     y = next((n for n in listed if n != x), x)
-    return {"sweep": ["0"] if sweeps else [], "sx": x, "sy": y}
-
-
-def opened(query: str, network: str, target: str, settings: list[str]) -> str:
-    """The link of the page as it is, but on a design."""
-    kept = [(k, v) for k, v in parse_qsl(query) if k not in OF_DESIGN]
-    return urlencode([*kept, ("tab", "design"), ("net", network), ("on", target), *(("set", s) for s in settings)])
+    return {"sx": x, "sy": y}
 
 
 def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
     names = ("sweep", "s-x", "s-y", "s-x-scale", "s-y-scale", "s-network", "s-target")
     controls = [Input(n, "value") for n in names]
+
+    @app.callback(
+        output=[
+            *(Output(name, prop) for name in ("s-x", "s-y") for prop in ("data", "value")),
+            *(Output(name, prop) for name in ("s-network", "s-target") for prop in ("data", "value")),
+            Output("keys", "data"),
+        ],
+        inputs=[
+            Input("tabs", "value"),
+            *(State(name, "value") for name in ("s-x", "s-y", "s-network", "s-target")),
+            State("keys", "data"),
+        ],
+    )
+    def read(tab: str, x: Any, y: Any, networks: Any, targets: Any, keys: Any) -> Any:
+        """What there is to choose from, once the page is looked at."""
+        if tab != "sweeps":
+            raise PreventUpdate
+        axes, first = members.objectives(sweeps), defaults(sweeps)
+        filled: list[Any] = []
+        for value, standard in ((x, first["sx"]), (y, first["sy"])):
+            filled += [metric_options(axes), value if value in axes else standard]
+        for values, known in zip((networks, targets), members.names(sweeps), strict=True):
+            filled += [options(known), [v for v in values or () if v in known]]
+        return [*filled, {**keys, "defaults": keys["defaults"] | first}]
 
     # A figure also reports that it was resized. Were that an input of what draws it, a drawing under way would be given
     # up for the answer that nothing changes, and the figure stay empty.
@@ -224,7 +242,7 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         return ""
 
     @app.callback(
-        Output("went", "data"),
+        Output("went", "data", allow_duplicate=True),
         Output("s-opened", "children"),
         Output("s-cloud", "clickData"),
         Input("s-cloud", "clickData"),

@@ -1,5 +1,7 @@
 """What the user brings is in the same figure as what is shipped, marked, with the user's own accuracies."""
 
+from functools import partial
+
 import pytest
 
 from costmodel.cli import main as cli
@@ -49,9 +51,8 @@ def own(folder):
 def catalogue(own):
     made = Catalogue(own=own)
     name = own.networks[0].row.name
-    made.pricing.add(
-        [*((name, t) for t in TARGETS), ("cnv-w1a1", own.targets[0].row.name), (name, own.targets[0].row.name)]
-    )
+    pairs = [*((name, t) for t in TARGETS), ("cnv-w1a1", own.targets[0].row.name), (name, own.targets[0].row.name)]
+    made.pricing.add(partial(made.price, *pair) for pair in pairs)
     made.pricing.wait()
     return made
 

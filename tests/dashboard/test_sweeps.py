@@ -72,7 +72,7 @@ def test_a_member_opens_its_design_with_its_settings_and_the_rest_of_the_page(fo
         "s-cloud.clickData": {"points": [{"customdata": f"0:{number}"}]},
         "written.data": "x=lut&tab=sweeps&set=clock%3D1&net=a",
     }
-    went = asked.ask("went.data", values, changed="s-cloud.clickData")["went"]["data"]
+    went = asked.ask("s-opened.children", values, changed="s-cloud.clickData")["went"]["data"]
     query = parse_qs(went["search"].lstrip("?"))
     assert query == {
         "x": ["lut"], "tab": ["design"], "net": ["cnv-w1a1"], "on": ["zcu104"],

@@ -11,6 +11,8 @@ from costmodel.views.plots.scatter import Point, ScatterInfo
 
 #: Sizes in pixels of what is on the front, what is not, and what fails.
 SIZES = {"front": 12.0, "dominated": 7.0, "failing": 6.0}
+#: More members of a front than these are drawn as small as what they beat: they would hide each other.
+MANY = 60
 #: What a figure of points that fail is called in a legend.
 FAILING, OPEN = "does not fit, or fails", "incomplete: the true figure is worse"
 #: Members of the front that are named in the figure.
@@ -37,15 +39,15 @@ class Group:
 
 
 def groups(info: ScatterInfo, bars: str = "front", series: Sequence[str] = ()) -> list[Group]:
-    """The points of a trade-off from the undermost to the topmost. ``series`` fixes the order of colours, so that a
-    filter does not repaint what stays; ``bars`` is ``none``, ``front`` or ``all``."""
+    """The points of a trade-off from the undermost to the topmost, the user's own last. ``series`` fixes the order of
+    colours, so that a filter does not repaint what stays; ``bars`` is ``none``, ``front`` or ``all``."""
     paint = marks([*series, *(p.series for p in info.points)])
     order = {"failing": 0, "dominated": 1, "front": 2}
     found: dict[tuple[int, str, str, str, bool], list[Point]] = {}
     for p in info.points:
         side: str = _side(info, p) if p.open_ended else ""
         failing = p.state == "failing" and not p.open_ended
-        key = (order[p.state], side, "" if failing else p.series, p.evidence, p.design.own)
+        key = (order[p.state] + 3 * p.design.own, side, "" if failing else p.series, p.evidence, p.design.own)
         found.setdefault(key, []).append(p)
     made = []
     for (_, side, name, evidence, own), points in sorted(found.items(), key=lambda item: item[0]):
@@ -57,7 +59,9 @@ def groups(info: ScatterInfo, bars: str = "front", series: Sequence[str] = ()) -
                 tuple(points),
                 colour,
                 side or symbol,
-                SIZES[state] + (2.0 if own else 0.0) + (3.0 if side else 0.0),
+                (SIZES[state] if state != "front" or len(info.front) <= MANY else SIZES["dominated"])
+                + (2.0 if own else 0.0)
+                + (3.0 if side else 0.0),
                 state == "front" or own,
                 evidence == "published",
                 bars == "all" or (bars == "front" and state == "front"),

@@ -56,8 +56,9 @@ class RooflineInfo:
 def roofline(estimate: Estimate) -> RooflineInfo:
     """The layers that multiply and accumulate.
 
-    Raises :class:`CostmodelError` for an estimate without the ledger that it is of, and for a design whose latency
-    belongs to no layer, such as a pipeline.
+    The units of a pipeline work at the same time, each at the rate of its folding: its cycles are its time, and nothing
+    waits for memory. Raises :class:`CostmodelError` for an estimate without the ledger that it is of, and for a design
+    whose time belongs to no layer.
     """
     ledger = estimate.ledger
     if ledger is None:
@@ -67,10 +68,14 @@ def roofline(estimate: Estimate) -> RooflineInfo:
         if line.metric == "latency_s" and line.layer >= 0:
             row = times.setdefault(line.layer, {})
             row[line.component in MEMORY] = row.get(line.component in MEMORY, 0.0) + estimate.cost(line)
+    clock = estimate.facts.get("clock_Hz")
+    if not times and isinstance(clock, (int, float)) and clock:
+        for line in estimate.lines:
+            if line.metric == "cycles" and line.layer >= 0:
+                times.setdefault(line.layer, {})[False] = float(line.coefficient) / clock
     if not times:
         raise CostmodelError(
-            f"{estimate.network} on {estimate.target}: the latency belongs to no layer, as all work at the same time; "
-            "a roofline is of a design that runs one after the other"
+            f"{estimate.network} on {estimate.target}: the time belongs to no layer, and a roofline is of the layers"
         )
     moved: dict[int, float] = {}
     for tensor in ledger.traffic:

@@ -166,6 +166,7 @@ def answer(request: cache.Request, *, use_cache: bool = True, announce: Announce
         if request.checkpoint:
             say(f"loading {request.checkpoint.name}")
             checkpoints.load_checkpoint(model, request.checkpoint)
+        model = loading.finish(request.reference, model)
         say(f"tracing {request.reference.title} on {', '.join(map(str, request.inputs))}")
         inputs = make_inputs(request.inputs, request.seed)
         made = _of_one_image(request, model, inputs)
@@ -317,7 +318,8 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
     """A network of the zoo, or of a file or module, with fresh weights. Imports torch."""
     from costmodel.load import network as loading
 
-    return loading.build(resolve(name, arguments))
+    reference = resolve(name, arguments)
+    return loading.finish(reference, loading.build(reference))
 
 
 def _trace(

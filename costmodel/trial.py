@@ -180,6 +180,7 @@ def attempt(request: Request, announce: Callable[[str], None], *, must_run: bool
     model = loading.build(request.reference)
     if request.checkpoint:
         load_checkpoint(model, request.checkpoint)
+    model = loading.finish(request.reference, model)
     announce(f"tracing {title}")
     inputs = make_inputs(request.inputs, request.seed)
     said = f"{title} does not run on an input of {', '.join(map(str, request.inputs))}"

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if "all" in (args.scale, args.fraction_bits) and (args.output or args.qonnx):
         flag = "--scale" if args.scale == "all" else "--fraction-bits"
         raise CostmodelError(f"{flag} all compares; choose one to write a file, such as --scale exact or pow2")
-    settings = options.settings(args)
+    settings = options.settings(args, all_scales=True)
     from costmodel import trial
 
     with progress() as announce:

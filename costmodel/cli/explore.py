@@ -73,11 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     _check(args)
     from costmodel.explore import budget, views
+    from costmodel.explore.layers import whole
     from costmodel.explore.space import read_space
 
     space = read_space(args.space, args.accuracies)
     wanted = budget.best_names(args.best) if args.best else []
     space = budget.narrowed(space, budget.within(",".join(args.within)) if args.within else {}, wanted)
+    if args.search is None or not args.output:
+        space = whole(space)
     if args.count:
         emit([views.count(space)], args.format)
         return 0

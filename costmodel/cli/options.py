@@ -58,6 +58,19 @@ def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
     return read
 
 
+def scale(text: str) -> str:
+    """A way to multiply by scales, of all layers or of those that it names; as a type of argparse."""
+    from costmodel.ledger.scales import parse
+
+    try:
+        if text != "all":
+            parse(text)
+    except CostmodelError:
+        what = f"{text!r}: expected {', '.join(SCALES)}, or these of some layers, as conv1=csd2,layer*=lut"
+        raise argparse.ArgumentTypeError(what) from None
+    return text
+
+
 POSITIVE = number(0, above=True)
 COUNT = whole(1)
 SEED = whole(0)
@@ -130,9 +143,9 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
         "help": "after the exact rewrites of deployment (default), or as the Python is written",
     }),
     "--scale": ((), {
-        "choices": SCALES, "default": "exact",
-        "help": "what multiplies by the scale of binary weights: an exact multiplication (default), or what takes its "
-                "place",
+        "type": scale, "default": "exact", "metavar": "OPTION",
+        "help": f"what multiplies by the scale of binary weights: {', '.join(SCALES)} (default: exact); or by those of "
+                "some layers, as conv1=csd2,layer*=lut; deploy also compares all",
     }),
     "--format": ((), {
         "choices": FORMATS, "default": "table",
@@ -303,8 +316,9 @@ def targets(args: argparse.Namespace) -> list[str]:
     )
 
 
-def settings(args: argparse.Namespace) -> dict[str, Any]:
-    """The options for ``estimate``: those of ``--set`` and the ones with a flag of their own.
+def settings(args: argparse.Namespace, *, all_scales: bool = False) -> dict[str, Any]:
+    """The options for ``estimate``: those of ``--set`` and the ones with a flag of their own; ``all_scales``: whether
+    the command compares them.
 
     Raises :class:`CostmodelError` where there is no target that they could act on.
     """
@@ -317,6 +331,8 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
     scale = found.pop("scale", args.scale)
+    if scale == "all" and not all_scales:
+        raise CostmodelError("--scale all compares, which deploy does: choose one, or of some layers, as conv1=csd2")
     return found if scale in ("exact", "all") else {**found, "scale": scale}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from costmodel.errors import CostmodelError
 from costmodel.explore.networks import Network
 from costmodel.explore.space import DesignSpace, Entry
 
@@ -37,6 +38,8 @@ class Case:
 
 def cases(space: DesignSpace) -> list[Case]:
     found: list[Case] = []
+    if opened := [network.name for network in space.networks if network.layers]:
+        raise CostmodelError(f"choices of the layers of {', '.join(opened)} are open: count them off, or search them")
     for network in space.networks:
         for entry in space.entries:
             if entry.search == "grid" or (entry.search == "exact" and entry.kind == "asic"):

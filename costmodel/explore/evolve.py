@@ -1,9 +1,9 @@
 """Search of a space that is too large to count off: networks, settings, foldings and mappings at once.
 
 NSGA-II of pymoo (Deb et al. 2002) over numbers from 0 to 1, each of which stands for one choice: the network and its
-arguments (widths, depths, bits of its layers), the target and its settings, the folding of each unit of an FPGA, the
-mapping of each product of a chip. Constraints are part of the search: of two designs that break them the one wins that
-breaks them by less. A network is traced when it is first chosen.
+arguments (widths, depths), the bits and the scales of single layers, the target and its settings, the folding of each
+unit of an FPGA, the mapping of each product of a chip. Constraints are part of the search: of two designs that break
+them the one wins that breaks them by less. A network is traced when it is first chosen.
 
 A search is seeded, and what it has priced is kept after every generation, so that one that was killed goes on to the
 same answer. The front is that of all designs that were met, and nothing more is claimed of it.
@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from costmodel.explore.evaluators import Foldings, fixed_metrics, metrics_of
 from costmodel.explore.folders import folder as folder_of
 from costmodel.explore.front import Front
 from costmodel.explore.keys import code_version, digest
+from costmodel.explore.layers import chosen as chosen_of
 from costmodel.explore.ledgers import ledger_of
 from costmodel.explore.members import Member, folding_member, member, profile_command
 from costmodel.explore.networks import Network
@@ -40,6 +42,8 @@ Floats = NDArray[np.float64]
 #: Choices of units or products that are searched one by one; of more units several share one.
 UNITS = 64
 POPULATION = 64
+#: Ledgers and foldings of networks that are kept at a time: those of one generation.
+KEPT = 64
 #: By how much a design breaks the constraints that cannot be judged or does not fit.
 UNFIT = 1e6
 
@@ -132,21 +136,17 @@ class _Prices:
 
     def __init__(self, space: DesignSpace) -> None:
         self.space = space
-        self.ledgers: dict[Network, Ledger] = {}
-        self.foldings: dict[tuple[Any, ...], Foldings] = {}
+        self.ledger: Callable[[Network], Ledger] = lru_cache(maxsize=KEPT)(self._ledger)
+        self._foldings = lru_cache(maxsize=KEPT)(self._made)
 
-    def ledger(self, network: Network) -> Ledger:
-        if network not in self.ledgers:
-            self.ledgers[network] = ledger_of(network, self.space.level)
-        return self.ledgers[network]
+    def _ledger(self, network: Network) -> Ledger:
+        return ledger_of(network, self.space.level)
 
     def pricing(self, design: Design) -> Foldings:
-        fixed = tuple((k, v) for k, v in design.settings if k != "clock")
-        key = (design.network, design.entry, fixed)
-        if key not in self.foldings:
-            case = Case(0, design.network, replace(design.entry, search="samples"), fixed)
-            self.foldings[key] = Foldings(case, self.ledger(design.network))
-        return self.foldings[key]
+        return self._foldings(design.network, design.entry, tuple((k, v) for k, v in design.settings if k != "clock"))
+
+    def _made(self, network: Network, entry: Entry, fixed: tuple[tuple[str, Any], ...]) -> Foldings:
+        return Foldings(Case(0, network, replace(entry, search="samples"), fixed), self.ledger(network))
 
     def choices(self, design: Design) -> NDArray[np.int64]:
         units = self.pricing(design).space.design.units
@@ -193,14 +193,15 @@ class _Search:
         for network in dict.fromkeys(network for network, _ in pairs):
             self.networks.setdefault((network.model, network.inputs, network.checkpoint), []).append(network)
         self.arguments = max(len(n.arguments) for n, _ in pairs)
+        self.layers = max(len(n.layers) for n, _ in pairs)
         self.axes = max(len(entry.axes) for entry in self.entries)
         picked = any(entry.search != "grid" for entry in self.entries)
-        self.size = 2 + self.arguments + self.axes + (UNITS if picked else 0)
+        self.size = 2 + self.arguments + self.layers + self.axes + (UNITS if picked else 0)
         self.objectives = space.objectives_of(key[0])
 
     def key(self) -> str:
         """Digest of all that the search depends on, but the number of evaluations."""
-        networks = [(n.name, n.figures) for group in self.networks.values() for n in group]
+        networks = [(n.name, n.figures, n.layers) for group in self.networks.values() for n in group]
         content = [(entry.content, entry.axes, entry.search) for entry in self.entries]
         sources = [n.request.key() for group in self.networks.values() for n in group]
         return digest([code_version(), self.group, networks, content, sources, self.space.level, self.objectives])
@@ -215,6 +216,10 @@ class _Search:
         networks = pick(list(self.networks.values()), row[1])
         begin = 2 + self.arguments
         network = self._network(networks, row[2:begin])
+        if network.layers:
+            numbers = zip(network.layers, row[begin : begin + self.layers], strict=False)
+            network = chosen_of(network, [pick(layer.values, number) for layer, number in numbers])
+        begin += self.layers
         chosen = zip(entry.axes, row[begin : begin + self.axes], strict=False)
         settings = tuple(expand({n: pick(values, number) for (n, values), number in chosen}, entry.kind).items())
         picks = tuple(np.minimum(row[begin + self.axes :], 1 - 1e-9).tolist()) if entry.search != "grid" else ()

@@ -6,13 +6,15 @@ from functools import lru_cache
 
 from costmodel.explore.networks import Network
 from costmodel.ledger.ledger import Ledger
+from costmodel.ledger.scales import with_scale
 
 
 def ledger_of(network: Network, level: str) -> Ledger:
     """The ledger of a network, from the store of profiles where it is there."""
     from costmodel import api
 
-    return api.answer(network.request).ledger(level)
+    found = api.answer(network.request).ledger(level)
+    return found if network.scale == "exact" else with_scale(found, network.scale)
 
 
 def encoded(ledger: Ledger) -> bytes:

@@ -11,9 +11,11 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.errors import CostmodelError, UnknownNameError, name_of
 from costmodel.explore.axes import axis
+from costmodel.ledger.scales import SCALE_OPTIONS
 from costmodel.load.inputs import parse_inputs
+from costmodel.load.quantised import bits_of
 from costmodel.load.reference import resolve
 from costmodel.train import shipped
 from costmodel.train.given import dataset
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from costmodel.store.cache import Request
 
 #: Keys of an entry that say what the network is fed and how good it is; every other is an argument of its factory.
-KEYS = ("input", "checkpoint", "trained", "accuracy", "data", "kind", "epochs", "note", "arguments")
+KEYS = ("input", "checkpoint", "trained", "accuracy", "data", "kind", "epochs", "note", "arguments", "layer_scales")
+#: Keys of choices that each layer has by itself (:mod:`costmodel.explore.layers`).
+LAYERS = ("layer_bits", "layer_scales")
 #: Options of targets and of the deployment that change what a network answers. A figure may be of such.
 CHANGING = ("real_bits", "weight_bits", "input_bits", "real_format", "precision")
 
@@ -41,10 +45,20 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """The choices of the layers that a name or a pattern of names stands for: one of ``values`` by ``key``."""
+
+    key: str
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Network:
     """One network with the arguments of its factory, its inputs and weights.
 
     ``name`` is how it is called in the results, ``data`` the data set that its ``figures`` are of, the preferred first.
+    ``scale`` is what multiplies by its scales; ``layers`` are choices that are still open.
     """
 
     model: str
@@ -55,6 +69,8 @@ class Network:
     data: str = ""
     figures: tuple[Figure, ...] = field(default=(), repr=False)
     called: str = ""
+    scale: str = "exact"
+    layers: tuple[Layer, ...] = ()
 
     @property
     def name(self) -> str:
@@ -69,6 +85,7 @@ class Network:
         for text in self.inputs:
             words += ["--input", text]
         words += ["--checkpoint", self.checkpoint] if self.checkpoint else []
+        words += ["--scale", self.scale] if self.scale != "exact" else []
         return shlex.join(words + (["--trained"] if self.trained else []))
 
     @property
@@ -85,7 +102,8 @@ class Network:
 def of_command(command: str) -> Network:
     """The network that a command of a front names."""
     words = iter(shlex.split(command))
-    found: dict[str, Any] = {"model": "", "arguments": [], "inputs": [], "checkpoint": "", "trained": False}
+    found: dict[str, Any] = {"model": "", "arguments": [], "inputs": [], "checkpoint": "", "trained": False,
+                             "scale": "exact"}  # fmt: skip
     for word in words:
         if word == "--model-args":
             name, _, value = next(words).partition("=")
@@ -95,13 +113,14 @@ def of_command(command: str) -> Network:
                 found["arguments"].append((name, value))
         elif word == "--input":
             found["inputs"].append(next(words))
-        elif word in ("--model", "--checkpoint"):
+        elif word in ("--model", "--checkpoint", "--scale"):
             found[word[2:]] = next(words)
         elif word == "--trained":
             found["trained"] = True
     return Network(
-        found["model"], tuple(found["arguments"]), tuple(found["inputs"]), found["checkpoint"], found["trained"]
-    )
+        found["model"], tuple(found["arguments"]), tuple(found["inputs"]), found["checkpoint"], found["trained"],
+        scale=found["scale"],
+    )  # fmt: skip
 
 
 def read_networks(
@@ -144,6 +163,9 @@ def _networks(
     if not isinstance(trained, bool):
         raise CostmodelError(f"{place}: trained: {trained!r}: expected true or false")
     options = {k: v for k, v in item.items() if k not in ("model", *KEYS)}
+    layers = _layers(item, place)
+    if any(layer.key == "layer_bits" for layer in layers):
+        del options["layer_bits"]  # else it is an argument like others, in words
     more = item.get("arguments", {})
     if not isinstance(more, Mapping):
         raise CostmodelError(f"{place}: arguments: {more!r}: expected {{name: value, ...}}")
@@ -152,7 +174,7 @@ def _networks(
     own = _own_figure(item, place, len(variants))
     for values in variants:
         arguments = tuple((k, v) for (k, _), v in zip(axes, values, strict=True))
-        made = Network(model, arguments, inputs, checkpoint, trained)
+        made = Network(model, arguments, inputs, checkpoint, trained, layers=layers)
         data, figures = _figures(made, str(item.get("data") or ""), given, place)
         if own is not None:
             if not data:
@@ -160,6 +182,26 @@ def _networks(
             figures = [own, *figures]
         order = sorted((f for f in figures if f.kind in kinds), key=lambda f: kinds.index(f.kind))
         yield replace(made, data=data, figures=tuple(order))
+
+
+def _layers(item: Mapping[str, Any], place: str) -> tuple[Layer, ...]:
+    """The choices of single layers: {layer_bits: {conv1: [w8a8, w4]}, layer_scales: {"*": [exact, csd2]}}."""
+    found = []
+    for key in LAYERS:
+        value = item.get(key)
+        if value is None or (key == "layer_bits" and not isinstance(value, Mapping)):
+            continue
+        if not isinstance(value, Mapping) or not value:
+            raise CostmodelError(f"{place}: {key}: {value!r}: expected {{layer: [choice, ...]}}")
+        for name, choices in value.items():
+            texts = axis(choices, f"{place}: {key}: {name}")
+            for text in texts:
+                if key == "layer_bits":
+                    bits_of(str(text), f"{place}: {key}: {name}")
+                else:
+                    name_of("way to multiply by a scale", str(text), SCALE_OPTIONS)
+            found.append(Layer(key, str(name), tuple(map(str, texts))))
+    return tuple(found)
 
 
 def _knows_its_input(model: str, place: str) -> None:

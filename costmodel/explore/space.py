@@ -141,6 +141,7 @@ class DesignSpace:
         return {
             "networks": [
                 [n.model, [list(a) for a in n.arguments], list(n.inputs), n.checkpoint, n.trained, n.data]
+                + ([n.scale] if n.scale != "exact" else [])
                 for n in self.networks
             ],
             "entries": [

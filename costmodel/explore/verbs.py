@@ -13,6 +13,7 @@ from costmodel.explore import foldings
 from costmodel.explore.dataflow import Rules
 from costmodel.explore.folding import GOALS, Folded, Goal
 from costmodel.explore.front import Front, front_of
+from costmodel.explore.layers import whole
 from costmodel.explore.space import DesignSpace, read_space
 from costmodel.explore.sweep import Progress, sweep
 from costmodel.ledger.ledger import Ledger, Profile
@@ -48,7 +49,7 @@ def explore(
 
     Raises :class:`CostmodelError` for a space that cannot be read, and where no design meets its constraints.
     """
-    chosen = space if isinstance(space, DesignSpace) else read_space(space, accuracies)
+    chosen = whole(space if isinstance(space, DesignSpace) else read_space(space, accuracies))
     how: dict[str, Any] = {
         "engine": engine, "workers": workers, "address": address, "keep_points": keep_points, "progress": progress,
         "again": again,

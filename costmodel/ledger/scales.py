@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Literal, get_args
 
 from costmodel.errors import CostmodelError, UnknownNameError
@@ -22,33 +23,67 @@ SCALE_OPTIONS: tuple[ScaleOption, ...] = get_args(ScaleOption)
 FRACTION_BITS = 16
 
 
+def parse(text: str) -> tuple[tuple[str, ScaleOption], ...]:
+    """An option for all layers, or for some: ``csd2``, or ``conv1=csd2,layer*=lut`` with names as shell patterns.
+
+    Raises :class:`UnknownNameError` for an option that does not exist, :class:`CostmodelError` for other text.
+    """
+    if "=" not in text:
+        return (("*", _option(text)),)
+    parts = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    for pattern, _, option in parts:
+        if not pattern.strip():
+            raise CostmodelError(f"scale {text!r}: expected LAYER=OPTION, such as conv1=csd2, for each that is listed")
+        _option(option.strip())
+    return tuple((pattern.strip(), _option(option.strip())) for pattern, _, option in parts)
+
+
+def _option(text: str) -> ScaleOption:
+    if text not in SCALE_OPTIONS:
+        raise UnknownNameError("way to multiply by a scale", text, SCALE_OPTIONS)
+    return text
+
+
 def with_scale(ledger: Ledger, option: str) -> Ledger:
     """The deployed ledger with its multiplications by constants replaced; what an option cannot serve stays as it is.
 
-    Raises :class:`UnknownNameError` for an option that does not exist, :class:`CostmodelError` for a ledger that is
-    not the deployed one.
+    ``option`` is for all layers, or for those that it names, of which the last that matches counts (:func:`parse`).
+    Raises :class:`UnknownNameError` for an option or a layer that does not exist, :class:`CostmodelError` for a ledger
+    that is not the deployed one.
     """
-    if option not in SCALE_OPTIONS:
-        raise UnknownNameError("way to multiply by a scale", str(option), SCALE_OPTIONS)
-    if option == "exact":
+    wanted = parse(str(option))
+    if all(each == "exact" for _, each in wanted) and "=" not in option:
         return ledger
     if ledger.level != "deployed":
         raise CostmodelError(f"scale={option} replaces what the deployed network multiplies; the level is as written")
-    places = {place.layer: place for place in ledger.scales}
+    chosen = _of_layers(ledger, wanted)
+    places = {place.layer: place for place in ledger.scales if chosen.get(place.layer, "exact") != "exact"}
     charges = []
     for charge in ledger.charges:
         place = places.get(charge.layer)
-        if place is None or charge.kind != "mul" or (option == "lut" and not place.table_bits):
+        if place is None or charge.kind != "mul" or (chosen[place.layer] == "lut" and not place.table_bits):
             charges.append(charge)
             continue
-        rows = replacement(option, place.per_channel, charge.tag, charge.count, place.table_bits)
+        rows = replacement(chosen[place.layer], place.per_channel, charge.tag, charge.count, place.table_bits)
         charges += [
             replace(charge, kind=kind, tag=tag, count=count, bits_a=a, bits_b=b, bits_acc=acc)
             for kind, tag, count, a, b, acc in rows
             if count
         ]
-    traffic = tuple(_with_tables(ledger, places)) if option == "lut" else ledger.traffic
+    tables = {layer: place for layer, place in places.items() if chosen[layer] == "lut"}
+    traffic = tuple(_with_tables(ledger, tables)) if tables else ledger.traffic
     return replace(ledger, charges=tuple(charges), traffic=traffic)
+
+
+def _of_layers(ledger: Ledger, wanted: Iterable[tuple[str, ScaleOption]]) -> dict[int, ScaleOption]:
+    """The option of each layer that is named."""
+    found: dict[int, ScaleOption] = {}
+    for pattern, option in wanted:
+        matching = [layer.index for layer in ledger.layers if fnmatchcase(layer.name, pattern)]
+        if not matching and pattern != "*":
+            raise UnknownNameError("layer", pattern, [*dict.fromkeys(layer.name for layer in ledger.layers)])
+        found.update(dict.fromkeys(matching, option))
+    return found
 
 
 def _with_tables(ledger: Ledger, places: Mapping[int, Scale]) -> Iterable[Traffic]:

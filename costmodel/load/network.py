@@ -17,6 +17,8 @@ from costmodel.load.running import user_code
 if TYPE_CHECKING:
     from torch import nn
 
+#: The argument that says in how many bits each layer is (:mod:`costmodel.load.quantised`).
+LAYER_BITS = "layer_bits"
 #: Names of arguments that say how many images a network is built for, next to those that speak of a batch.
 _BATCH = ("bs", "bsz", "n", "N", "B", "num_images", "n_images")
 
@@ -53,7 +55,8 @@ def build(reference: Reference) -> nn.Module:
 
         read: nn.Module = network(reference)
         return read
-    given = {name: _open(value) for name, value in reference.arguments.items()}
+    own = {**reference.arguments} if takes_bits(reference) else _without_bits(reference.arguments)
+    given = {name: _open(value) for name, value in own.items()}
     if reference.kind == "zoo":
         from costmodel.zoo import registry
 
@@ -76,6 +79,34 @@ def build(reference: Reference) -> nn.Module:
             f"network {reference.text!r}: {reference.factory} returned {_what(model)}; expected a torch.nn.Module"
         )
     return model
+
+
+def finish(reference: Reference, model: nn.Module) -> nn.Module:
+    """The network that is asked for, once it has its weights: its layers in the bits of ``layer_bits``, an argument of
+    every network that does not take it itself."""
+    import copy
+
+    from costmodel.load.quantised import quantise
+
+    text = "" if takes_bits(reference) else reference.arguments.get(LAYER_BITS, "")
+    if not isinstance(text, str):
+        raise CostmodelError(f"{LAYER_BITS}={text!r}: expected text such as conv1=w8a8,layer*.conv=w4")
+    if not text:
+        return model
+    made = copy.deepcopy(model)  # one that stands in a module ready made is that of every request
+    quantise(made, text)
+    return made
+
+
+def _without_bits(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name != LAYER_BITS}
+
+
+def takes_bits(reference: Reference) -> bool:
+    """Whether the factory has an argument of this name, which then is its own affair."""
+    if LAYER_BITS not in reference.arguments or reference.kind == "zoo":
+        return False
+    return LAYER_BITS in inspect.signature(factory(reference)).parameters
 
 
 def batch_argument(reference: Reference, said: str) -> str:

@@ -56,6 +56,11 @@ def build(own: OwnNetwork, binary_weights: bool, two_steps: bool, classes: int, 
             f"Give --input 1x{'x'.join(map(str, shape))}, or leave it out."
         )
     # A network that stands in the module ready made is one object: every run takes a copy of it.
+    if loading.LAYER_BITS in reference.arguments and not loading.takes_bits(reference):
+        raise CostmodelError(
+            f"{loading.LAYER_BITS} prices layers in other bits; its quantisers have no gradients to be trained with. "
+            "Train a network whose own code quantises"
+        )
     model = copy.deepcopy(loading.build(reference))
     if not any(p.requires_grad for p in model.parameters()):
         raise CostmodelError(f"{reference.title} has no parameters to train.")

@@ -286,3 +286,20 @@ def test_an_exception_of_their_own_kind_is_named_with_its_line(
     code = "class Stop(BaseException):\n    pass\n\ndef build():\n    raise Stop('no more')\n"
     status, out, err = run(capsys, *user_file(tmp_path, code))
     assert (status, out) == (2, "") and "Stop: no more" in err and "line 5" in err
+
+
+def test_layers_are_priced_in_other_bits_and_with_scales_of_their_own(capsys):
+    line = ["profile", "abbnn-digits", "--target", "asic-7nm-asap7", "--format", "json"]
+    changes = (
+        [], ["--scale", "stages.0*=csd2"], ["--scale", "csd2"], ["--model-args", "layer_bits=fc=w4a4"],
+    )  # fmt: skip
+    energy = []
+    for more in changes:
+        assert main([*line, *more]) == 0
+        (bill,) = json.loads(capsys.readouterr().out)["estimates"]
+        energy.append(bill["totals"]["energy_J"]["value"])
+    assert len(set(energy)) == 4
+    assert main([*line, "--scale", "all"]) == 2
+    assert "choose one" in capsys.readouterr().err
+    assert main([*line, "--model-args", "layer_bits=fc=w99"]) == 2
+    assert "1 to 16" in capsys.readouterr().err

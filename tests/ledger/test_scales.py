@@ -1,5 +1,6 @@
 """What an option costs by the ledger alone is what the graph costs on which the option was carried out."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -80,3 +81,37 @@ def test_an_estimate_takes_the_option():
     assert energy["pow2"] < energy["csd2"] < energy["csd3"]
     assert energy["pow2"] < energy["exact"]
     assert energy["exact"] == profile.estimate("asic-45nm-nangate").total("energy_J").value
+
+
+def test_each_layer_has_its_own_option():
+    ledger = costmodel.profile("abbnn-digits").deployed
+    names = [ledger.layers[place.layer].name for place in ledger.scales]
+    wanted = dict(zip(names, itertools.cycle(["csd2", "lut", "pow2", "exact"]), strict=False))
+    mixed = with_scale(ledger, ",".join(f"{name}={option}" for name, option in wanted.items()))
+    alone = {option: with_scale(ledger, option) for option in SCALE_OPTIONS}
+    for layer in ledger.layers:
+        for rows in ("charges", "traffic"):
+            mine, theirs = (
+                [row for row in getattr(made, rows) if row.layer == layer.index]
+                for made in (mixed, alone[wanted.get(layer.name, "exact")])
+            )
+            assert mine == theirs, layer.name
+
+
+def test_of_several_names_the_last_that_matches_counts():
+    ledger = costmodel.profile("abbnn-digits").deployed
+    first = ledger.layers[ledger.scales[0].layer].name
+    assert with_scale(ledger, "*=csd2") == with_scale(ledger, "csd2")
+    assert with_scale(ledger, f"{first}=lut,*=csd2") == with_scale(ledger, "csd2")
+    assert with_scale(ledger, f"*=csd2,{first}=exact") != with_scale(ledger, "csd2")
+    assert with_scale(ledger, f"*=csd2,{first}=exact,*=exact") == ledger
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("stages.9=csd2", "unknown layer"), ("*=csd", "csd2"), ("=csd2", "expected LAYER=OPTION"),
+     ("nothing", "unknown way")],
+)  # fmt: skip
+def test_options_of_layers_that_are_none_are_said(text, words):
+    with pytest.raises(CostmodelError, match=words):
+        with_scale(costmodel.profile("abbnn-digits").deployed, text)

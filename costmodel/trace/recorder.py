@@ -21,7 +21,7 @@ from costmodel.trace.hollow import FIRST, UnseenError, layouts, made
 from costmodel.trace.late import LateNumber
 from costmodel.trace.operator import ALIAS, ALIAS_WRITE, Operator, operator
 from costmodel.trace.packed import NUMBERS
-from costmodel.trace.values import LARGE, UNSEEN, Ref, Value, sample
+from costmodel.trace.values import LARGE, UNSEEN, Ref, Value, described, made_of, sample
 
 #: What a run computes of what depends on the input: nothing, so that rules alone decide kinds; convolutions on a crop,
 #: so that values are genuine and only their places are not; everything.
@@ -301,9 +301,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return
         self.reading(numbers)
         self.escaped.extend(numbers)
+        what = described(self.values, self.online, numbers[0])
         message = (
-            f"the program reads {self._described(numbers[0])}, which depends on the input (.item(), bool() or a "
-            "branch): the cost is that of the path this input takes"
+            f"the program reads {what}, which depends on the input (.item(), bool() or a branch): the cost is that of "
+            "the path this input takes"
         )
         self.caveat("branch", message, module)
 
@@ -329,14 +330,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def require_unseen(self, outputs: Iterable[int]) -> None:
         """Raise :class:`LateNumberError` where an output is made of a number that nobody looked at."""
-        if not self._unseen:
-            return
-        needed, stack = set[int](), list(outputs)
-        while stack:
-            if (number := stack.pop()) not in needed:
-                needed.add(number)
-                stack.extend(self.values[number].inputs)
-        if not needed.isdisjoint(self._unseen):
+        if self._unseen and not made_of(self.values, outputs).isdisjoint(self._unseen):
             raise LateNumberError
 
     def _on_numbers(self, func: Any, packet: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -382,20 +376,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 "branch",
                 f"how many elements {op.fn} selects depends on the input: the cost is that of this input",
             )
-
-    def _described(self, number: int) -> str:
-        """A value by what it was computed with, from the last operation back to one on more than a number."""
-        names: list[str] = []
-        value = self.values[number]
-        while not value.leaf and len(names) < 4:
-            if not value.operator.identity and value.fn != "_to_copy":
-                names.append(value.fn)
-            online = [self.values[i] for i in value.inputs if self.online[i]]
-            if value.shape not in ((), (1,)) or not online:
-                break
-            value = online[0]
-        where = self.values[number].module or "the network"
-        return f"the result of {' of '.join(names)} in {where}" if names else f"a value of {where}"
 
     def _keep(self, args: Any, coded: Any) -> None:
         for argument, code in zip(args, coded, strict=True):

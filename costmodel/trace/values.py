@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,3 +177,28 @@ def filled_with(value: Value) -> float | None:
     fills = {"ones": 1.0, "ones_like": 1.0, "new_ones": 1.0, "zeros": 0.0, "zeros_like": 0.0, "new_zeros": 0.0}
     found = value.args.get(name) if name else fills.get(value.fn)
     return float(found) if isinstance(found, (int, float)) and value.operator.packet.startswith("aten.") else None
+
+
+def made_of(values: Sequence[Value], outputs: Iterable[int]) -> set[int]:
+    """The numbers of all values that these outputs are made of, themselves among them."""
+    needed, stack = set[int](), list(outputs)
+    while stack:
+        if (number := stack.pop()) not in needed:
+            needed.add(number)
+            stack.extend(values[number].inputs)
+    return needed
+
+
+def described(values: Sequence[Value], online: Sequence[bool], number: int) -> str:
+    """A value by what it was computed with, from the last operation back to one on more than a number."""
+    names: list[str] = []
+    value = values[number]
+    while not value.leaf and len(names) < 4:
+        if not value.operator.identity and value.fn != "_to_copy":
+            names.append(value.fn)
+        before = [values[i] for i in value.inputs if online[i]]
+        if value.shape not in ((), (1,)) or not before:
+            break
+        value = before[0]
+    where = values[number].module or "the network"
+    return f"the result of {' of '.join(names)} in {where}" if names else f"a value of {where}"

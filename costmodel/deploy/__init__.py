@@ -29,6 +29,7 @@ from costmodel.deploy.signs import drop_before_signs, drop_positive_factors
 from costmodel.deploy.sink import sink_chains, sink_joined
 from costmodel.deploy.spelled import drop_zeros, recognise_spellings
 from costmodel.deploy.thresholds import to_thresholds
+from costmodel.deploy.turns import undo_turns
 from costmodel.graph.node import Graph
 from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.verb import callable_package
@@ -40,6 +41,7 @@ callable_package(__name__, "costmodel.trial:deploy")
 #: What names the forms that the others look for.
 FIRST: tuple[Callable[[Graph], Graph], ...] = (
     share_duplicates,
+    undo_turns,
     recognise_spellings,
     drop_zeros,
     split_biases,

@@ -18,7 +18,7 @@ from costmodel.graph.node import Node
 from costmodel.graph.operands import Constant, In
 
 #: The number of a constant that is made of several.
-_MADE = -4
+MADE = -4
 
 
 def axis_of(steps: Sequence[Step], rank: int) -> int | None:
@@ -145,7 +145,7 @@ def lay(node: Node, parts: Sequence[Part]) -> Step | None:
     numbers = [max((c.numel for s in part.steps for c in s.constants if c is not None), default=1) for part in parts]
     count = min(math.prod(node.shape), sum(numbers))
     tag = scale_tags(steps) if any(step.scale_class != "one" for step in steps) else bias_tags(steps)
-    return Step("laid", (Constant(_MADE, (count,), FLOAT),), tag, parts=tuple(parts), laid=move)
+    return Step("laid", (Constant(MADE, (count,), FLOAT),), tag, parts=tuple(parts), laid=move)
 
 
 def carried(constant: Constant, node: Node, reader: Node) -> Constant | None:

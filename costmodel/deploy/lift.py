@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costmodel.deploy.absorb import fits_into, threshold_attrs
-from costmodel.deploy.layout import axis_of, carried, factor_of, laid_factor
+from costmodel.deploy.layout import MADE, axis_of, carried, factor_of, laid_factor
 from costmodel.graph.affine import Laid, Part, Step, scale_tags
 from costmodel.graph.attrs import Affine, Call, Clamp, Move, Threshold
 from costmodel.graph.domain import FLOAT
@@ -194,7 +194,7 @@ def _laid(node: Node, back: Laid, shape: tuple[int, ...]) -> Node | None:
     if isinstance(attrs, Affine):
         if axis_of(attrs.steps, len(shape)) is not None:
             count = max(c.numel for step in attrs.steps for c in step.constants if c is not None)
-            made = Constant(-4, (count,), FLOAT)
+            made = Constant(MADE, (count,), FLOAT)
             step = Step("laid", (made,), scale_tags(attrs.steps), parts=(Part(attrs.steps, shape),), laid=back)
             attrs = replace(attrs, steps=(step,))
         return replace(node, attrs=attrs, shape=back.shape)

@@ -15,7 +15,7 @@ from costmodel.graph.functions import FUNCTIONS
 from costmodel.graph.node import GraphInput, Node
 from costmodel.graph.operands import Constant, Window
 from costmodel.graph.vocabulary import Caveat
-from costmodel.trace.elements import SAME
+from costmodel.trace.elements import PARTS, SAME
 from costmodel.trace.known import Known
 from costmodel.trace.ranges import REAL, VAGUE
 from costmodel.trace.reasons import levels_by_rule, observed, real_by_rule
@@ -174,10 +174,21 @@ class Lowering:
             return found
         if value.tensor_dtype.is_floating_point and self._is_real(value):
             return replace(FLOAT, why=real_by_rule(self.simplified, value))
+        if (moved := self._moved(value)) is not None:
+            return moved
         found = replace(self.simplified.domain(value.id), why=observed(self.simplified, value))
         if not found.is_float and self.known.ranges.get(value.id, REAL) == REAL:
             self.known.ranges[value.id] = VAGUE  # what is computed of it is looked at as well
         return found
+
+    def _moved(self, value: Value) -> Domain | None:
+        """The kind of elements that are only moved, and of one size: that of what they are elements of."""
+        x = value.args.get("x")
+        place = value.output and value.fn not in PARTS  # of the largest, say
+        if value.fn not in SAME or value.fn == "_to_copy" or place or not isinstance(x, Ref) or not self.is_online(x):
+            return None
+        found = self.domain_of(self.names[self.simplified.canonical[x.id]])
+        return None if found.is_float or found.per_channel or found.asymmetric else found
 
     def _is_real(self, value: Value) -> bool:
         """Whether a value is a real number by rule: computed from such, or rounded from one without bounds."""

@@ -252,14 +252,19 @@ def attention(s: Sketch) -> Node:
     return p
 
 
-def draw(seed: int, spelling: int = 0, name: str = "v", blocks: Sequence[int] | None = None) -> Network:
-    """Network number ``seed``, in its spelling number ``spelling``, its variables named by ``name``."""
+def draw(
+    seed: int, spelling: int = 0, name: str = "v", blocks: Sequence[int] | None = None, last: bool = False
+) -> Network:
+    """Network number ``seed``, in its spelling number ``spelling``, its variables named by ``name``.
+
+    ``last``: with norms, scales and biases of the last dimension, as other frameworks have the channels.
+    """
     structure = Random(seed)
     form = structure.choice(["maps"] * 8 + ["matrices", "matrices", "attention"])
     seeds = tuple(structure.randrange(1 << 30) for _ in range(structure.randrange(1, 4)))
     blocks = seeds if blocks is None else tuple(blocks)
     shape = {"maps": (1, 3, 8, 8), "matrices": (1, 24), "attention": (1, 5, 16)}[form]
-    s = Sketch(shape, Random(seed), Random(f"{seed} {spelling}"), name)
+    s = Sketch(shape, Random(seed), Random(f"{seed} {spelling}"), name, last)
     if form == "attention":
         x = attention(s)
     elif form == "matrices":

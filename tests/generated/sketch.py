@@ -59,10 +59,15 @@ def numel(shape: tuple[int, ...]) -> int:
 
 
 class Sketch:
-    """Grows by one operation at a time. ``structure`` decides what is done, ``spelling`` how it is written."""
+    """Grows by one operation at a time. ``structure`` decides what is done, ``spelling`` how it is written.
 
-    def __init__(self, shape: tuple[int, ...], structure: Random, spelling: Random, name: str = "v") -> None:
-        self.structure, self.spelling, self.name = structure, spelling, name
+    ``last``: most scales, biases and norms of maps are written with channels last, and the dimensions exchanged for it.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], structure: Random, spelling: Random, name: str = "v", last: bool = False
+    ) -> None:
+        self.structure, self.spelling, self.name, self.last = structure, spelling, name, last
         self.nodes = [Node(0, "input", (), shape)]
         self.setup: list[str] = []
         self.code: list[str] = []
@@ -99,6 +104,10 @@ class Sketch:
         """The shape of a vector of channels against ``x``."""
         return (x.shape[1], 1, 1) if len(x.shape) == 4 else (x.shape[-1],)
 
+    def turned(self, x: Node) -> bool:
+        """Whether what acts on ``x`` next is written with channels last."""
+        return self.last and len(x.shape) == 4 and self.spelling.random() < 0.7
+
     # -- operations --------------------------------------------------------------------------------------------------
 
     def quantise(self, x: Node, kind: str, bits: int = 1) -> Node:
@@ -112,11 +121,14 @@ class Sketch:
     def affine(self, x: Node, scale: str = "one", per_channel: bool = False, bias: bool = False,
                number: float = 0.7) -> Node:  # fmt: skip
         """``x * scale + bias``; ``scale`` is one, pow2 or real; a real one per channel is positive."""
-        text, var = self.var(x), self.var(x)
+        turned = self.turned(x)
+        var = f"{self.var(x)}.permute(0, 2, 3, 1)" if turned else self.var(x)
+        along = (x.shape[1],) if turned else self.along(x)
+        text = var
         written: Counter[str] = Counter()
-        vector = ", ".join(map(str, self.along(x)))
+        vector = ", ".join(map(str, along))
         if scale == "real":
-            factor = self.parameter(*self.along(x), positive=True) if per_channel else f"{number}"
+            factor = self.parameter(*along, positive=True) if per_channel else f"{number}"
             text = spellings.scaled(self.spelling, var, factor)
             written["mul"] += x.numel
         elif scale == "pow2":
@@ -124,15 +136,16 @@ class Sketch:
             text = f"{var} * ({exponents}).to({var}.dtype)" if per_channel else f"{var} * {2.0**-2}"
             written["shift_channel" if per_channel else "shift_const"] += x.numel
         if bias:
-            text = spellings.shifted(self.spelling, text, self.parameter(*self.along(x)))
+            text = spellings.shifted(self.spelling, text, self.parameter(*along))
             written["add"] += x.numel
+        text = f"({text}).permute(0, 3, 1, 2)" if turned else text
         few = x.kind != "real" and not bias and not per_channel  # the same levels, at another size
         return self.add("affine", (x,), x.shape, text, x.kind if few else "real", x.bits if few else 32, written,
                         scale=scale, per_channel=per_channel, bias=bias,
                         positive=scale != "real" or not per_channel)  # fmt: skip
 
     def batch_norm(self, x: Node) -> Node:
-        text, each = spellings.batch_norm(self, x)
+        text, each = spellings.batch_norm(self, x, self.turned(x))
         written = {k: n * x.numel for k, n in each.items()}
         return self.add("affine", (x,), x.shape, text, written=written, scale="real", per_channel=True, bias=True,
                         positive=False)  # fmt: skip

@@ -65,10 +65,15 @@ def shifted(rng: Random, x: str, offset: str) -> str:
     return rng.choice([f"{x} + {offset}", f"{x} - {offset}", f"torch.add({x}, {offset})"])
 
 
-def batch_norm(sketch: Sketch, x: Node) -> tuple[str, dict[str, int]]:
-    """As a module, as a function, and by hand."""
+def batch_norm(sketch: Sketch, x: Node, turned: bool = False) -> tuple[str, dict[str, int]]:
+    """As a module, as a function, and by hand, also with channels last."""
     v, channels, rank = sketch.var(x), x.shape[1], 2 if len(x.shape) == 4 else 1
     once = {"mul": 1, "add": 1}
+    if turned:
+        gain, bias, mean = (sketch.parameter(channels) for _ in range(3))
+        var = sketch.parameter(channels, positive=True)
+        text = f"({v}.permute(0, 2, 3, 1) - {mean}) / torch.sqrt({var}.abs() + 1e-5) * {gain} + {bias}"
+        return f"({text}).permute(0, 3, 1, 2)", {"mul": 2, "add": 2}
     match sketch.spelling.randrange(4):
         case 0:
             gain, bias = sketch.parameter(channels), sketch.parameter(channels)

@@ -17,6 +17,13 @@ def test_operations_are_those_that_were_built_in(part):
     assert not wrong
 
 
+@pytest.mark.parametrize("part", range(2))
+def test_channels_last_cost_what_channels_first_do(part):
+    drawn = (draw(seed, last=True) for seed in range(500 * part, 500 * part + 45))
+    wrong = {net.seed: what for net in drawn if ".permute(" in net.source and (what := difference(net))}
+    assert not wrong
+
+
 def test_multiply_accumulates_are_those_that_were_built_in():
     for net in sound(10, (), 700):
         made = costmodel.profile(net.build(), net.inputs())
@@ -40,6 +47,13 @@ def test_the_generator_draws_what_it_promises():
     for word in ("conv_transpose2d", "max_pool2d", "avg_pool2d", "torch.cat", "addmm", "heaviside", "BatchNorm1d",
                  "F.prelu", "log2", "einsum", "reshape", "Round.apply"):  # fmt: skip
         assert any(word in net.source for net in networks), word
+
+
+@pytest.mark.slow
+def test_a_thousand_networks_with_channels_last_cost_what_channels_first_do():
+    drawn = (draw(seed, last=True) for seed in range(100_000, 101_000))
+    wrong = {net.seed: what for net in drawn if (what := difference(net))}
+    assert not wrong
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor, per_image
 from costmodel.deploy.study import prepare, verify
 from tests.generated.faults import EXECUTED, sound
-from tests.generated.networks import Network
+from tests.generated.networks import Network, draw
 
 IMAGES = 2
 
@@ -40,6 +40,12 @@ def mistakes(net: Network) -> list[str]:
 @pytest.mark.parametrize("part", range(3))
 def test_deployed_networks_give_what_pytorch_gives_and_do_what_is_charged(part):
     wrong = {net.seed: what for net in sound(30, EXECUTED, 3000 * part) if (what := mistakes(net))}
+    assert not wrong
+
+
+def test_networks_with_channels_last_give_what_pytorch_gives():
+    drawn = (draw(seed, last=True) for seed in range(7000, 7030))
+    wrong = {net.seed: what for net in drawn if (what := mistakes(net))}
     assert not wrong
 
 

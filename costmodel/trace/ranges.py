@@ -209,7 +209,7 @@ def _combined(name: str, args: Mapping[str, Any], operands: Operands) -> Range:
         return _product(x, y) if x is not None and y is not None and name == "mul" else REAL
     if x is None or y is None:
         moved, by = (x, args["other"]) if x is not None else (y, args["x"])
-        if moved is None or not moved.levels:
+        if moved is None or not moved.levels or moved.sums:  # a sum of many and a parameter is a real number
             return REAL
         moved = _times(moved, -1.0) if (moved is y) != (name == "rsub") and name != "add" else moved
         return replace(moved, offset=True, per_channel=moved.per_channel or many(by))

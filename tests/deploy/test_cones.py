@@ -295,7 +295,7 @@ def test_the_size_that_levels_stand_for_is_applied_where_it_is_read(name: str) -
     run, least = SIZES[name]
     found = deployed(run)
     same(found, run, near=1e-6)
-    graph = passed(run, *FIRST[:6])
+    graph = passed(run, *FIRST[: FIRST.index(to_thresholds) + 1])
     steps = [step for node in graph.nodes if isinstance(node.attrs, Affine) for step in node.attrs.steps]
     sizes = [step for step in steps if step.tag == "act_scale" and step.constants[0].sizes]
     assert len(sizes) == least
@@ -328,7 +328,7 @@ def test_a_quantiser_is_named_by_what_it_was_made_of() -> None:
         "quantiser into comparisons": lambda net, y: torch.round(y.clamp(0, 3)),
     }
     for name, run in names.items():
-        graph = passed(lambda net, y, run=run: net.sums(run(net, y)), *FIRST[:6])
+        graph = passed(lambda net, y, run=run: net.sums(run(net, y)), *FIRST[: FIRST.index(to_thresholds) + 1])
         found = [row.name for row in graph.rewrites]
         assert name in found or (name.startswith("sign") and "mask layer and scale into threshold" in found), found
 

@@ -15,6 +15,7 @@ from costmodel.views.table import Column, Row, Table
 if TYPE_CHECKING:
     from costmodel.calibrate.asic_units import Measured
     from costmodel.calibrate.board import Refined
+    from costmodel.calibrate.designs import Row as Made
     from costmodel.calibrate.here import Here, HereLayer
     from costmodel.calibrate.timing import Whole
     from costmodel.calibrate.timing_fit import Constant
@@ -104,6 +105,42 @@ def _both(old: Unit | None, new: Unit, metric: str) -> str:
     before = "none" if old is None else str(old.amount(metric))
     now = str(new.amount(metric))
     return now if before == now else f"{before} -> {now}"
+
+
+# -- whole designs ----------------------------------------------------------------------------------------------------
+
+
+def designs(rows: Sequence[Made]) -> Table:
+    """Every design as it was made; as CSV this is the shipped table."""
+    columns = [
+        Column("design", "design", "left"), Column("split", "split", "left"), Column("lut", "LUT"), Column("ff", "FF"),
+        Column("carry", "carry"), Column("dsp", "DSP"), Column("bram18", "BRAM"), Column("cycles", "cycles"),
+        Column("tool", "yosys", "left", spare=2), Column("text", "text", "left", spare=3),
+    ]  # fmt: skip
+    return Table(
+        "designs", "Designs as synthesised, cycles as simulated", columns, [Row(list(astuple(r))) for r in rows]
+    )
+
+
+def scores(rows: Sequence[Made]) -> Table:
+    """What the model says of the designs, and what the formulas of FINN-R say of their LUTs."""
+    from costmodel.calibrate.designs import judged
+
+    found = [
+        Row([split, what, estimator, len(ratios), statistics.median(ratios), statistics.median(map(abs, _off(ratios))),
+             max(map(abs, _off(ratios)))])
+        for split, what, estimator, ratios in judged(rows)
+    ]  # fmt: skip
+    columns = [
+        Column("split", "designs", "left"), Column("metric", "of", "left", str.upper),
+        Column("estimator", "estimator", "left"), Column("n", "n"), Column("ratio", "median ratio", show=_ratio),
+        Column("median", "median error", show=percent), Column("worst", "worst", show=percent),
+    ]  # fmt: skip
+    return Table("scores", "Estimates over what synthesis took and simulation showed", columns, found)
+
+
+def _off(ratios: Sequence[float]) -> list[float]:
+    return [ratio - 1 for ratio in ratios]
 
 
 def percent(value: float) -> str:

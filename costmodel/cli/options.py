@@ -136,7 +136,8 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     }),
     "--bits": ((), {
         "metavar": "WIDTHS",
-        "help": "widths of real values, weights of real layers and the network's input: real=16,weight=8,input=8",
+        "help": "widths of real values, weights of real layers and the network's input: real=16,weight=8,input=8; of "
+                "one kind of layer: linear.weight=4",
     }),
     "--level": ((), {
         "choices": LEVELS, "default": "deployed",

@@ -24,7 +24,8 @@ def narrowed(target: Target, settings: Mapping[str, Any]) -> dict[str, Any]:
         if name not in settings:
             continue
         value = settings[name]
-        if name not in known or _wide(value) < _wide(known[name].default):
+        usual = "weight_bits" if name == "layer_bits" else name  # the widths of some of the weights
+        if name not in known or _wide(value) < _wide(known[usual].default):
             found[name] = value
     return found
 
@@ -36,7 +37,10 @@ def accuracy(network: Network, target: Target, settings: Mapping[str, Any]) -> F
 
 
 def _wide(value: Any) -> float:
-    """How much a width or a format holds; 0 bits stand for as many as real numbers have."""
+    """How much a width or a format holds, of several widths the narrowest; 0 bits stand for as many as real numbers
+    have."""
     if isinstance(value, str):
+        if "=" in value or not value:
+            return min((float(part.partition("=")[2]) for part in value.split(",") if part), default=1e9)
         return _FORMATS.get(value, 0.0)
     return float(value) or 1e9

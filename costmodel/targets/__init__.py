@@ -43,18 +43,24 @@ def estimate(
     from costmodel.collector import without_collector
     from costmodel.errors import CostmodelError
     from costmodel.ledger.scales import with_scale
-    from costmodel.targets.bits import BITS, expand
+    from costmodel.targets.bits import BITS, change, expand
     from costmodel.targets.load import load_target
 
     spec = load_target(target)
     model = import_module(f"costmodel.targets.{spec.kind}.price")
-    settings = spec.settings(expand(options, spec.kind), {"bits": BITS, **model.OPTIONS})
+    known = {"bits": BITS, **model.OPTIONS}
+    settings = spec.settings(expand(options, spec.kind), known)
     ledger = _ledger(profile, level)
     if scale != "exact":
         ledger = with_scale(ledger, scale)
     try:
         with without_collector():
             result: Estimate = model.price(ledger, spec, settings)
+            if options.get("bits"):  # what the numbers change is said next to what they cost
+                rest = {name: value for name, value in options.items() if name != "bits"}
+                usual: Estimate = model.price(ledger, spec, spec.settings(rest, known))
+                said = change(options["bits"], *(_values(each) for each in (result, usual)))
+                result = replace(result, notes=(said, *result.notes))
     except (ArithmeticError, TypeError, ValueError) as error:
         if not _is_users(spec):
             raise
@@ -75,6 +81,10 @@ def estimate(
         why = f"NOT PRICED: {count:,} operations without a rule"
         lacking = {name: (*lacking.get(name, ()), why) for name in result.totals()}
     return replace(result, ledger=ledger, left_out=lacking)
+
+
+def _values(priced: Estimate) -> dict[str, float]:
+    return {name: total.value for name, total in priced.totals().items()}
 
 
 def _is_users(spec: Target) -> bool:

@@ -1,7 +1,8 @@
 """One question for the numbers of every target: ``bits=real=16,weight=8,input=8``.
 
 ``real`` is the stream of values between real layers, ``weight`` the weights of real layers, ``input`` the values of the
-network's input; what is left out keeps the target's default. Each kind of target has its own words for the answer.
+network's input; ``conv.weight=8`` are the weights of real layers of one kind. What is left out keeps the target's
+default. Each kind of target has its own words for the answer.
 """
 
 from __future__ import annotations
@@ -9,13 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.errors import CostmodelError, UnknownNameError, name_of
+from costmodel.graph.ops import OPS
+from costmodel.ledger.ledger import Layer, Ledger
+from costmodel.metrics import metric
 from costmodel.targets.schema import TargetKind
 from costmodel.targets.spec import Parameter
 
 #: What the question asks for, in order.
 NAMES = ("real", "weight", "input")
-BITS = Parameter("", "Widths of real values, weights of real layers and the network's input: real=16,weight=8,input=8")
+BITS = Parameter(
+    "",
+    "Widths of real values, weights of real layers and the network's input: real=16,weight=8,input=8, and of the "
+    "weights of one kind of real layer: conv.weight=8",
+)
+#: Kinds of real layers whose weights may have a width of their own; of two that a layer is, the later counts.
+LAYERS = ("conv", "linear", "depthwise", "first", "last")
+LAYER_BITS = Parameter("", f"Widths of the weights of real layers of a kind ({', '.join(LAYERS)}): conv=8,linear=4")
 #: kind of target -> its options for real values, weights and inputs; empty where they follow the real values.
 OPTIONS_OF: dict[TargetKind, tuple[str, str, str]] = {
     "fpga": ("real_bits", "weight_bits", "input_bits"),
@@ -30,18 +41,81 @@ FORMATS: dict[TargetKind, dict[int, str]] = {
 
 
 def parse(text: str) -> dict[str, int]:
-    """``"real=16,weight=8"`` as a mapping. Raises :class:`CostmodelError` for anything else."""
+    """``"real=16,weight=8,conv.weight=4"`` as a mapping. Raises :class:`CostmodelError` for anything else."""
     found: dict[str, int] = {}
     for part in text.split(","):
         name, _, number = (piece.strip() for piece in part.partition("="))
-        if name not in NAMES:
+        kind, dot, what = name.partition(".")
+        if dot:
+            name = f"{name_of('kind of layer in option bits', kind, LAYERS)}.{what}"
+            if what != "weight":
+                raise CostmodelError(
+                    f"option bits={text!r}: of one kind of layer the width of its weights may be chosen: "
+                    f"{kind}.weight=8"
+                )
+        elif name not in NAMES:
             raise UnknownNameError("numbers of option bits:", name, NAMES, "Write real=16,weight=8,input=8.")
-        if not number.isdecimal() or not 1 <= int(number) <= 64 or name in found:
-            raise CostmodelError(
-                f"option bits={text!r}: expected each of {', '.join(NAMES)} once at most, 1 to 64 bits"
-            )
-        found[name] = int(number)
+        found[name] = _width(number, name in found, f"option bits={text!r}: expected each of {', '.join(NAMES)}")
     return found
+
+
+def _width(number: str, again: bool, what: str) -> int:
+    if not number.isdecimal() or not 1 <= int(number) <= 64 or again:
+        raise CostmodelError(f"{what} once at most, 1 to 64 bits")
+    return int(number)
+
+
+def kinds_of(ledger: Ledger) -> dict[int, tuple[str, ...]]:
+    """The kinds of every layer that has real weights, by its index: the later ones count."""
+    real = [layer for layer in ledger.layers if OPS[layer.op].weighted and layer.b is not None and layer.b.is_float]
+    return {layer.index: _kinds(layer, layer is real[0], layer is real[-1]) for layer in real}
+
+
+def _kinds(layer: Layer, first: bool, last: bool) -> tuple[str, ...]:
+    depthwise = layer.window is not None and layer.window.groups > 1
+    found = [layer.op, *["depthwise"] * depthwise, *["first"] * first, *["last"] * last]
+    return tuple(found)
+
+
+def layer_widths(ledger: Ledger, text: str) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
+    """What the option ``layer_bits`` says of a network: (layer, bits) of each that it means, and what it says in vain.
+
+    Raises :class:`CostmodelError` for a text that is no list of kinds and widths.
+    """
+    asked: dict[str, int] = {}
+    for part in text.split(",") if text else ():
+        name, _, number = (piece.strip() for piece in part.partition("="))
+        kind = name_of("kind of layer in option layer_bits", name, LAYERS)
+        asked[kind] = _width(number, kind in asked, f"option layer_bits={text!r}: expected each of {', '.join(LAYERS)}")
+    kinds = kinds_of(ledger) if asked else {}
+    widths = {index: [asked[kind] for kind in found if kind in asked] for index, found in kinds.items()}
+    idle = tuple(
+        f"layer_bits: no layer of real weights is of kind {kind}"
+        for kind in asked
+        if not any(kind in found for found in kinds.values())
+    )
+    return tuple((index, found[-1]) for index, found in widths.items() if found), idle
+
+
+def as_asked(layers: str) -> list[str]:
+    """What the option ``layer_bits`` says, as the option ``bits`` takes it."""
+    return [part.strip().replace("=", ".weight=") for part in layers.split(",") if part.strip()]
+
+
+#: Metrics of which an answer says what other numbers would change, in order.
+CHANGED = ("energy_J", "latency_s", "images_per_second", "area_mm2", "lut", "ff", "bram18", "uram", "dsp")
+
+
+def change(text: str, asked: Mapping[str, float], usual: Mapping[str, float]) -> str:
+    """What the numbers that were asked for change of the totals by metric with the target's own numbers."""
+    found = []
+    for name in CHANGED:
+        if name in asked and name in usual and usual[name]:
+            part = asked[name] / usual[name] - 1
+            if abs(part) >= 0.0005:
+                found.append(f"{metric(name).word} {part:+.1%}")
+    said = ", ".join(found) if found else "nothing of what is priced"
+    return f"numbers {text} against the target's own: {said}"
 
 
 def expand(options: Mapping[str, Any], kind: TargetKind) -> dict[str, Any]:
@@ -59,8 +133,17 @@ def expand(options: Mapping[str, Any], kind: TargetKind) -> dict[str, Any]:
     asked = parse(text)
     if not any(own.values()):
         raise CostmodelError(f"option bits={text!r}: a target of kind {kind} was timed with the widths that it has")
+    layers = {name.partition(".")[0]: width for name, width in asked.items() if "." in name}
+    if layers and own["weight"]:
+        if "layer_bits" in chosen:
+            raise CostmodelError(
+                f"options bits={text!r} and layer_bits={chosen['layer_bits']!r} say the same: give one"
+            )
+        chosen["layer_bits"] = ",".join(f"{kind}={width}" for kind, width in layers.items())
     for name, width in asked.items():
-        option = own[name]
+        if name not in own and own["weight"]:
+            continue
+        option = own.get(name, "")
         if not option:
             if width != asked.get("real"):
                 raise CostmodelError(

@@ -32,14 +32,19 @@ class Technology:
     nodes between them: the switched capacitance ``E / V^2`` is interpolated log-log in the node.
     """
 
-    def __init__(self, target: Target, settings: Mapping[str, Any]) -> None:
+    def __init__(self, target: Target, settings: Mapping[str, Any], layers: tuple[tuple[int, int], ...] = ()) -> None:
         self.target = target
         self.settings = settings
         self.real_format: str = settings["real_format"]
         self.real_bits = REAL_BITS[self.real_format]
         self.is_float = self.real_format.startswith("fp")
         weight, image = (0 if self.is_float else settings[name] for name in ("weight_bits", "input_bits"))
-        self.widths = Widths(self.real_bits, weight or self.real_bits, image or self.real_bits)
+        if layers and self.is_float:
+            raise CostmodelError(
+                f"option layer_bits={settings['layer_bits']!r}: with real_format={self.real_format} weights are "
+                "floating point; choose an integer format, such as real_format=int16"
+            )
+        self.widths = Widths(self.real_bits, weight or self.real_bits, image or self.real_bits, layers)
         home_node = target.value("node")
         self.node: Any = arith.either(settings["node"], home_node)
         self.notes: list[str] = []

@@ -53,11 +53,16 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Bits of real numbers: of the stream of values, of the weights of real layers, of the network's input."""
+    """Bits of real numbers: of the stream of values, of the weights of real layers, of the network's input, and of the
+    weights of single layers, as (layer, bits)."""
 
     real: int
     weight: int
     input: int
+    layers: tuple[tuple[int, int], ...] = ()
+
+    def weight_of(self, layer: int) -> int:
+        return next((bits for index, bits in self.layers if index == layer), self.weight)
 
     def text(self) -> str:
         """As the option ``bits`` takes it."""
@@ -131,13 +136,18 @@ def _sort(ledger: Ledger, widths: Widths) -> Work:
         charges.setdefault(charge.layer, []).append(charge)
     for t in ledger.traffic:
         if t.role == "weight":
-            width = stored_bits(t.bits, widths.weight)
+            width = stored_bits(t.bits, widths.weight_of(t.layer))
         elif t.role == "input" and t.tensor not in made:
             width = stored_bits(t.bits, widths.input)
         else:
             width = stored_bits(t.bits, widths.real)
         items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
-    weights = held_bits((t for t in ledger.traffic if t.role == "weight"), lambda b: stored_bits(b, widths.weight))
+    weights = 0
+    for wide in dict.fromkeys((widths.weight, *(bits for _, bits in widths.layers))):
+        weights += held_bits(
+            (t for t in ledger.traffic if t.role == "weight" and widths.weight_of(t.layer) == wide),
+            lambda b, wide=wide: stored_bits(b, wide),  # type: ignore[misc]
+        )
     weights += held_bits((t for t in ledger.traffic if t.role != "weight"), lambda b: stored_bits(b, widths.real))
     kinds = {(c.layer in products, c.kind, c.bits_a, c.bits_b, c.bits_acc): c for c in own}
     once = tuple((key[0], charge) for key, charge in kinds.items())
@@ -154,8 +164,8 @@ def _in_product(charge: Charge, layer: Layer, weighed: set[int], widths: Widths)
     a, b = charge.bits_a, charge.bits_b
     if a == FLOAT_BITS and -1 in layer.inputs and widths.input != widths.real:
         a = widths.input
-    if b == FLOAT_BITS and layer.index in weighed and widths.weight != widths.real:
-        b = widths.weight
+    if b == FLOAT_BITS and layer.index in weighed and widths.weight_of(layer.index) != widths.real:
+        b = widths.weight_of(layer.index)
     return charge if (a, b) == (charge.bits_a, charge.bits_b) else replace(charge, bits_a=a, bits_b=b)
 
 

@@ -29,12 +29,13 @@ def resource_lines(groups: Iterable[tuple[int, tuple[Part, ...]]]) -> list[Line]
 def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:
     """What the numbers assume, and what they leave out."""
     settings, target = job.settings, job.target
-    said = []
+    said = list(job.notes)
     real = sorted({w.kind for s in job.design for w in s.work if w.bits_a == settings["real_bits"]})
     if real:
         said.append(
             f"real values are {settings['real_bits']}-bit fixed point (real_bits), weights of real layers "
             f"{settings['weight_bits']}-bit (weight_bits), inputs {settings['input_bits']}-bit (input_bits)"
+            + (f", weights by kind {settings['layer_bits']} (layer_bits)" if settings["layer_bits"] else "")
         )
     if settings["input_scaling"] == "host":
         said.append("scaling and rounding of the inputs, where there is any, is left to the host (input_scaling)")

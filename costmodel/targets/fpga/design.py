@@ -24,11 +24,16 @@ from costmodel.targets.kept import kept
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Fixed-point widths that stand for real numbers on an FPGA: values, weights of real layers, network inputs."""
+    """Fixed-point widths that stand for real numbers on an FPGA: values, weights of real layers, network inputs, and
+    weights of single layers, as (layer, bits)."""
 
     real: int
     weight: int
     input: int
+    layers: tuple[tuple[int, int], ...] = ()
+
+    def weight_of(self, layer: int) -> int:
+        return next((bits for index, bits in self.layers if index == layer), self.weight)
 
     def of(self, domain: Domain, from_input: bool = False) -> int:
         if domain.is_float:
@@ -172,7 +177,7 @@ _make_work = lru_cache(maxsize=8192)(Work)
 def _matrix(layer: Layer, widths: Widths, from_input: bool, byte_accumulators: bool, levels: int) -> MatrixShape:
     assert layer.b is not None
     bits_a = widths.of(layer.a, from_input)
-    bits_w = widths.weight if layer.b.is_float else layer.b.bits
+    bits_w = widths.weight_of(layer.index) if layer.b.is_float else layer.b.bits
     groups = layer.window.groups if layer.window else 1
     mh = layer.shape_out[1] if layer.op == "conv" else layer.shape_out[-1]
     vectors = max(layer.macs // (layer.n_terms * mh), 1)

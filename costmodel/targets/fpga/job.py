@@ -13,6 +13,7 @@ import msgspec
 from costmodel.errors import CostmodelError, UnknownNameError
 from costmodel.ledger.ledger import Ledger
 from costmodel.metrics import RESOURCES
+from costmodel.targets.bits import layer_widths
 from costmodel.targets.fpga.design import Stage, Widths, stages
 from costmodel.targets.fpga.folding import matrix_stages
 from costmodel.targets.fpga.pipeline import Style
@@ -32,7 +33,7 @@ class Structure(msgspec.Struct):
 @dataclass(frozen=True, eq=False)
 class Job:
     """A ledger with the target and the settings that it is priced for. ``design`` are the stages in execution order,
-    ``device`` is how many of each resource there are."""
+    ``device`` is how many of each resource there are, ``notes`` what the settings ask for in vain."""
 
     ledger: Ledger
     target: Target
@@ -40,6 +41,7 @@ class Job:
     design: tuple[Stage, ...]
     style: Style
     device: Mapping[str, float]
+    notes: tuple[str, ...] = ()
 
     @property
     def clock(self) -> float:
@@ -64,13 +66,14 @@ def make_job(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Job
     )  # fmt: skip
     if style.ports > structure.host_ports:
         raise CostmodelError(f"option ports={style.ports}: {target.name} has {structure.host_ports}")
-    widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"])
+    layers, idle = layer_widths(ledger, settings["layer_bits"])
+    widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"], layers)
     design = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
     if not matrix_stages(design):
         raise CostmodelError(
             f"network {ledger.network!r} has no convolution, dense layer or matrix product: nothing to fold"
         )
-    return Job(ledger, target, settings, design, style, capacity(target))
+    return Job(ledger, target, settings, design, style, capacity(target), idle)
 
 
 def capacity(target: Target) -> dict[str, float]:

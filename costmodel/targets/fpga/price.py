@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from costmodel.ledger.ledger import Ledger
+from costmodel.targets.bits import LAYER_BITS
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.fpga.dataflow import dataflow
 from costmodel.targets.fpga.design import Widths, stages
@@ -40,6 +41,7 @@ OPTIONS: Mapping[str, Parameter] = {
     "real_bits": Parameter(16, "fixed-point width that stands for real values", min=2, max=32),
     "weight_bits": Parameter(8, "fixed-point width of real weights", min=2, max=32),
     "input_bits": Parameter(8, "width of the network's inputs", min=1, max=32),
+    "layer_bits": LAYER_BITS,
     "input_scaling": Parameter(
         "host", "who scales, rounds and clamps the network's inputs", choices=("host", "fabric")
     ),
@@ -103,7 +105,8 @@ class Unit:
 def units(ledger: Ledger) -> list[Unit]:
     """What a folding has to name, in order of execution."""
     defaults = {name: p.default for name, p in OPTIONS.items()}
-    widths = Widths(*(int(defaults[name] or 0) for name in ("real_bits", "weight_bits", "input_bits")))
+    real, weight, given = (int(defaults[name] or 0) for name in ("real_bits", "weight_bits", "input_bits"))
+    widths = Widths(real, weight, given)
     return [
         Unit(ledger.layers[s.layers[0]].name, s.matrix.mh, s.matrix.mw, divisors(s.matrix.mh), simd_choices(s))
         for s in matrix_stages(stages(ledger, widths, True, True))

@@ -11,7 +11,7 @@ from costmodel.metrics import Metric
 from costmodel.views.numbers import between, show
 from costmodel.views.plots.scatter import Point, ScatterInfo, scatter
 
-KINDS = {"asic": "ASIC", "fpga": "FPGA", "arm": "Arm"}
+KINDS = {"asic": "ASIC", "fpga": "FPGA", "arm": "Arm", "cpu": "CPU"}
 DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet", "mnist": "MNIST", "digits": "Digits"}
 KNEE = "knee"
 #: Targets that a sentence about hidden designs names.

@@ -54,7 +54,7 @@ def compare(
             "held against this machine"
         )
     engine = engine_of(target)
-    fitted = set(target.constant("model_error").fitted_to)
+    fitted = {name.rpartition(":")[2] for name in target.constant("model_error").fitted_to}  # x86-avx2:cnv-w1a1
     if known := [name for name in networks if name in fitted]:
         raise CostmodelError(f"network {known[0]}: the constants of {target.name!r} were fitted to it. Name another")
     names = list(networks) or [name for name in HELD[engine] if name not in fitted]

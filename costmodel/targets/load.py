@@ -20,7 +20,6 @@ from costmodel.targets.quantity import Quantity
 from costmodel.targets.schema import ConstantSpec, ParameterSpec, SpecFile, TableSpec
 from costmodel.targets.spec import Parameter, Rows, Target, citation_keys, make_constants, make_parameters
 
-#: Of the last no file is shipped: ``costmodel calibrate cpu`` makes one on the machine that it is about.
 KINDS = ("asic", "fpga", "arm", "cpu")
 _SECTIONS: dict[str, type] = {"constants": ConstantSpec, "tables": TableSpec, "parameters": ParameterSpec}
 

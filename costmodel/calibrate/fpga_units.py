@@ -186,6 +186,19 @@ def _lanes(n: int, impl: Impl, fabric: Fabric) -> tuple[Part, ...]:
     return tuple(p for p in units.lanes(shape, 1, n, impl, fabric) if p.metric != "ff")
 
 
+def _accumulator(bits: int) -> tuple[Part, ...]:
+    """The sums of a matrix unit of one row, without thresholds."""
+    return tuple(
+        p for p in units.accumulators(units.MatrixShape(1, 1, 1, bits_acc=bits, n_thresholds=0), 1, "behavioural")
+    )
+
+
+def _thresholds(bits: int, levels: int) -> tuple[Part, ...]:
+    """The comparisons of a matrix unit of one lane and many rows, whose thresholds come from memory."""
+    shape = units.MatrixShape(1, 2, 1, bits_acc=bits, n_thresholds=levels)
+    return tuple(p for p in units.accumulators(shape, 1, "behavioural") if p.component == "threshold")
+
+
 UNITS: tuple[Unit, ...] = (
     Unit("xnor_popcount", "xnor_popcount", ("N",), _xnor, LANES, HELD_LANES, _N,
          lambda s, f, i: _lanes(s[0], "behavioural", f), _xnor_popcount, ((5,), (8,)), {"COMPRESSOR": 0}),
@@ -196,13 +209,13 @@ UNITS: tuple[Unit, ...] = (
          lambda N, W, COMPRESSOR: ({"clk": 1, "enable": 1, "first": 1, "a": N, "w": N}, {"sum": W}),
          ((8, 8), (16, 12), (32, 16), (64, 16), (128, 16)), ((12, 10), (24, 12), (48, 16), (96, 16)),
          {"1": lambda s: 1, "N": lambda s: s[0], "W": lambda s: s[1]},
-         lambda s, f, i: (*_lanes(s[0], "behavioural", f), *streams.adder(1, s[1])), None, ((8, 8),),
+         lambda s, f, i: (*_lanes(s[0], "behavioural", f), *_accumulator(s[1])), None, ((8, 8),),
          {"COMPRESSOR": 0}),
     Unit("adder", "adder", ("W",), _two, WORDS, HELD_WORDS, _W,
          lambda s, f, i: tuple(p for p in streams.adder(1, s[0]) if p.metric != "ff"), _adder, ((4,), (7,))),
     Unit("accumulator", "accumulator", ("W",),
          lambda W: ({"clk": 1, "enable": 1, "first": 1, "x": W}, {"sum": W}), WORDS, HELD_WORDS, _W,
-         lambda s, f, i: streams.adder(1, s[0]), None, ((8,),)),
+         lambda s, f, i: _accumulator(s[0]), None, ((8,),)),
     Unit("adder_tree", "adder_tree", ("N", "W"), lambda N, W: ({"x": N * W}, {"y": W + _log2(N)}),
          ((4, 4), (8, 4), (8, 8), (16, 4), (16, 8), (32, 8)), ((4, 8), (16, 6), (32, 4), (8, 6)),
          {"(N-2)*W": lambda s: (s[0] - 2) * s[1], "N": lambda s: s[0], "N*stages": lambda s: s[0] * _log2(s[0])},
@@ -210,7 +223,7 @@ UNITS: tuple[Unit, ...] = (
          _tree, ((4, 3), (3, 4))),
     Unit("add_or_subtract", "add_or_subtract", ("W",), lambda W: ({"sum": W, "x": W, "w": 1}, {"y": W}),
          WORDS, HELD_WORDS, _W,
-         lambda s, f, i: tuple(p for p in streams.adder(1, s[0]) if p.metric != "ff"), _flip, ((4,), (7,))),
+         lambda s, f, i: _accumulator(s[0]), _flip, ((4,), (7,))),
     Unit("multiplier_lut", "multiplier", ("A", "B"), lambda A, B: ({"a": A, "b": B}, {"y": A + B}),
          PRODUCTS, HELD_PRODUCTS, {"A*B": lambda s: s[0] * s[1], "(A+B)/2": lambda s: (s[0] + s[1]) / 2},
          lambda s, f, i: units.multiplier_luts("multiply", 1, s[0], s[1], "tree_behavioural_lut_per_bit"), _multiplier,
@@ -220,15 +233,15 @@ UNITS: tuple[Unit, ...] = (
     Unit("comparator", "comparator", ("W",), lambda W: ({"x": W, "limit": W}, {"y": 1}), WORDS, HELD_WORDS, _W,
          lambda s, f, i: tuple(p for p in streams.comparator(1, s[0]) if p.metric != "ff"), _comparator, ((4,), (7,))),
     Unit("threshold", "threshold", ("W",), lambda W, LIMIT: ({"x": W}, {"y": 1}), WORDS, HELD_WORDS, _W,
-         lambda s, f, i: tuple(p for p in streams.comparator(1, s[0]) if p.metric != "ff"), _threshold, ((6,), (8,)),
+         lambda s, f, i: streams.comparator(1, s[0], fixed=True), _threshold, ((6,), (8,)),
          {"LIMIT": 21}),
     Unit("threshold_bank", "threshold_bank", ("W", "N"),
          lambda W, N: ({"x": W, "limits": N * W}, {"level": bits_of(N)}),
          ((8, 3), (8, 7), (16, 3), (16, 7), (24, 3), (16, 15)), ((12, 3), (12, 7), (20, 3), (12, 15)),
          {"W*N": lambda s: s[0] * s[1], "N": lambda s: s[1], "N*stages": lambda s: s[1] * bits_of(s[1])},
-         lambda s, f, i: tuple(p for p in streams.comparator(s[1], s[0]) if p.metric != "ff"), _bank, ((3, 3), (4, 2))),
+         lambda s, f, i: _thresholds(s[0], s[1]), _bank, ((3, 3), (4, 2))),
     Unit("maximum", "maximum", ("W",), _two, WORDS, HELD_WORDS, _W,
-         lambda s, f, i: (Part("lut", "pool", "compare", s[0], ("compare_lut_per_bit",)),), _maximum, ((4,), (7,))),
+         lambda s, f, i: (Part("lut", "pool", "compare", s[0], ("max_lut_per_bit",)),), _maximum, ((4,), (7,))),
     Unit("shift_const", "shift_const", ("W",), lambda W, RIGHT: ({"x": W}, {"y": W, "carry": 1}),
          ((16,), (32,)), (), {}, lambda s, f, i: units.shifter(1, s[0], "shift_const"), _shift_const, ((8,), (12,)),
          {"RIGHT": 3}),
@@ -236,7 +249,7 @@ UNITS: tuple[Unit, ...] = (
          WORDS, HELD_WORDS, _W, lambda s, f, i: units.shifter(1, s[0], "shift_channel", 4), _shift_channel,
          ((8,), (12,)), {"A": 2}),
     Unit("shift_var", "shift_var", ("W",), lambda W: ({"x": W, "amount": _log2(W)}, {"y": W}), WORDS, HELD_WORDS,
-         _BARREL, lambda s, f, i: units.shifter(1, s[0], "shift_var"), _shift_channel, ((8,), (16,))),
+         _BARREL, lambda s, f, i: units.shifter(1, s[0], "shift_var", 1 << _log2(s[0])), _shift_channel, ((8,), (16,))),
     Unit("qprelu", "qprelu", ("W",), lambda W, K: ({"x": W}, {"y": W, "carry": 1}), WORDS, HELD_WORDS, _W,
          lambda s, f, i: units.qprelu(1, s[0]), _qprelu, ((8,), (12,)), {"K": 3}),
     Unit("qprelu_channel", "qprelu_channel", ("W",), lambda W, A: ({"x": W, "amount": A}, {"y": W}),
@@ -259,12 +272,12 @@ UNITS: tuple[Unit, ...] = (
          ((4, 4), (8, 4), (8, 6), (8, 8), (16, 8)), ((4, 8), (16, 4)),
          {"1": lambda s: 1, "W*N": lambda s: s[0] * s[1], "stages": lambda s: _log2(s[1]),
           "N is no power of two": lambda s: s[1] != 1 << _log2(s[1])},
-         lambda s, f, i: tuple(p for p in streams.width_converter(s[0], s[0] * s[1], i) if p.component != "control"),
+         lambda s, f, i: streams.width_converter(s[0], s[0] * s[1], i),
          None, ((4, 4), (3, 3))),
     Unit("narrow", "narrow", ("W", "N"), lambda W, N: _stream(W * N, W),
          ((4, 4), (8, 4), (8, 8), (16, 8)), ((4, 8), (8, 6), (16, 4)),
          {"1": lambda s: 1, "W*N": lambda s: s[0] * s[1], "W": lambda s: s[0]},
-         lambda s, f, i: tuple(p for p in streams.width_converter(s[0] * s[1], s[0], i) if p.component != "control"),
+         lambda s, f, i: streams.width_converter(s[0] * s[1], s[0], i),
          None, ((4, 4), (3, 3))),
     Unit("sliding_window", "sliding_window", ("W", "ROWS", "COLS", "K"),
          lambda W, ROWS, COLS, K: _stream(W, W), ((8, 16, 16, 3), (16, 32, 32, 3), (32, 32, 32, 3), (16, 30, 30, 5)),

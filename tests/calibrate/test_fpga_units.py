@@ -223,3 +223,25 @@ def test_what_the_model_charges_stands_next_to_every_unit() -> None:
     adders = [each for each in found if each.row.unit == "adder" and each.row.family == "lut6"]
     assert adders and all(each.ratio == 1 and not each.outside for each in adders)
     json.dumps([each.value for each in found])
+
+
+#: Units that the model charges as another mapper would build them, or at the ends of a law's range.
+OTHERWISE = {
+    "adder_tree", "multiplier_lut", "multiplier", "prelu", "prelu_rounded", "scale_bias", "shift_var", "qprelu_channel",
+}  # fmt: skip
+
+
+def test_synthesis_is_within_the_interval_of_what_the_model_charges() -> None:
+    """Every size of every unit to the LUT, on LUT6 and on both families of LUT4; of the others a few sizes are not."""
+    found = laws.charged(synthesis.read())
+    assert not {(c.row.unit, c.row.size, c.row.family) for c in found if c.outside and c.row.unit not in OTHERWISE}
+    assert sum(c.outside for c in found) <= 0.05 * len(found)
+
+
+@pytest.mark.parametrize("family", ["lut6", "ecp5", "ice40"])
+@pytest.mark.parametrize("unit", ["maximum", "widen", "accumulator", "add_or_subtract", "xnor_popcount_compressor"])
+def test_what_was_charged_as_another_unit_is_charged_as_itself(unit: str, family: str) -> None:
+    sizes = [c for c in laws.charged(synthesis.read()) if (c.row.unit, c.row.family) == (unit, family)]
+    assert len(sizes) > 5
+    for each in sizes:
+        assert abs(each.value - each.row.lut) <= max(4, 0.2 * each.row.lut), each.row.size

@@ -16,6 +16,7 @@ from costmodel.targets.fpga.bill import PRICED, notes, resource_lines
 from costmodel.targets.fpga.finn import folding_data, read_folding
 from costmodel.targets.fpga.fit import (
     explain_misfit,
+    move_to_luts,
     move_to_uram,
     too_many_weights,
     usable,
@@ -121,12 +122,17 @@ def _given(job: Job, asked: int | None) -> Folded:
         *intervals(job.design, folding).values(), host_cycles(job.design, job.style, nominal(job.target)), asked or 0
     )
     folding = move_to_uram(job, folding, design_groups(job.design, folding, interval, job.style))
+    folding, moved = move_to_luts(job, folding, design_groups(job.design, folding, interval, job.style))
+    said = file.notes
+    if moved:
+        said = (*said, f"the block RAM does not hold all weights: {moved} of their memories are in LUTs, as synthesis "
+                "tools put them; ram_style in the folding says otherwise")  # fmt: skip
     if asked is None or job.clock / interval >= job.settings["fps"]:
-        return Folded(folding, interval, notes=file.notes)
+        return Folded(folding, interval, notes=said)
     return Folded(folding, interval, (
         f"{job.settings['fps']:g} images per second need a result every {asked:,} cycles; this folding gives one every "
         f"{interval:,}",
-    ), notes=file.notes)  # fmt: skip
+    ), notes=said)  # fmt: skip
 
 
 def _narrowest(job: Job, why: tuple[str, ...]) -> Folded:

@@ -103,7 +103,7 @@ def _binary_array(
     widest: int, rows: int, bits_acc: int, pe: int, simd: int, weights: RamStyle, impl: Impl, fabric: Fabric
 ) -> tuple[Part, ...]:
     """The binary matrix unit, with two sets of weights, one in use and one arriving, each for the longest row."""
-    shape = MatrixShape(widest, pe, 1, 1, 1, bits_acc, 1)
+    shape = MatrixShape(widest, 2 * pe, 1, 1, 1, bits_acc, 1)  # more rows than lanes: no threshold is a constant
     return (
         *units.lanes(shape, pe, simd, impl, fabric),
         *units.accumulators(shape, pe, impl),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -102,6 +103,42 @@ def _plan(
             moved.add(index)
             freed, left = freed + saved, left - cost
     return frozenset(moved), freed
+
+
+# -- LUTs as memory of foldings that ask for more block RAM than there is ---------------------------------------------
+
+
+def move_to_luts(
+    job: Job, folding: Mapping[int, Fold], groups: Iterable[tuple[int, Parts]]
+) -> tuple[Mapping[int, Fold], int]:
+    """Weights whose place is not said, in LUTs as far as the device lacks block RAM, and how many memories that are.
+
+    So do synthesis tools ("resources of type BRAM have been overutilized, will try to implement using LUT-RAM"): memory
+    by memory, those first that take the fewest LUTs a block. Where the LUTs do not suffice either, nothing is moved.
+    """
+    known, fabric = nominal(job.target), job.style.fabric
+    needs = [totals(group, known) for _, group in groups]
+    bram, luts = (sum(need.get(name, 0) for need in needs) for name in ("bram18", "lut"))
+    lacking = bram - job.device["bram18"]
+    if lacking <= 0 or not fabric.lutram_depth:
+        return folding, 0
+    options = []
+    for stage in matrix_stages(job.design):
+        fold, m = folding[stage.index], stage.matrix
+        assert m is not None
+        depth, width = -(-m.mw // fold.simd) * -(-m.mh // fold.pe), fold.simd * m.bits_w
+        block = totals(memory("weights", "weight", depth, width, 1, fabric=fabric), known).get("bram18", 0)
+        if block and fold.weights == "auto":
+            lut = totals(memory("weights", "weight", depth, width, 1, "distributed", fabric), known)["lut"]
+            options.append((lut / block, stage.index, block, lut, fold.pe))
+    moved: dict[int, int] = {}
+    for _, index, block, lut, copies in sorted(options):
+        moved[index] = min(copies, max(0, math.ceil(lacking / block)))
+        lacking -= moved[index] * block
+        luts += moved[index] * lut
+    if lacking > 0 or luts > job.device["lut"]:
+        return folding, 0
+    return {i: replace(fold, in_luts=moved.get(i, 0)) for i, fold in folding.items()}, sum(moved.values())
 
 
 @lru_cache(maxsize=8192)

@@ -14,7 +14,7 @@ from costmodel.targets.fpga.units import Products, RamStyle, cycles
 @dataclass(frozen=True, slots=True)
 class Fold:
     """Parallelism of one matrix unit, where its memories are put, the depth of the buffer in front of it, and what its
-    products are made of."""
+    products are made of. ``in_luts`` of its memories of weights, one for each PE, are in LUTs for want of block RAM."""
 
     pe: int
     simd: int
@@ -22,6 +22,7 @@ class Fold:
     window: RamStyle = "auto"
     fifo: int | None = None
     products: Products = "auto"
+    in_luts: int = 0
 
     @property
     def lanes(self) -> int:

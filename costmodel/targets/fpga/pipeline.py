@@ -141,7 +141,9 @@ def stage_groups(
     if stage.matrix is not None:
         assert fold is not None
         if matrices:
-            yield _mvu(stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights, fold.products)
+            yield _mvu(
+                stage.matrix, fold.pe, fold.simd, style.impl, style.fabric, fold.weights, fold.products, fold.in_luts
+            )
         if stage.window is not None:
             simd = window_simd(stage, fold)
             if matrices:
@@ -196,11 +198,14 @@ def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
 def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part, ...]:
     """``lanes`` operators of one kind, each with its register."""
     amounts = min(-(-channels // lanes), max(work.bits_a, 1)) if work.kind == "shift_channel" else 0
-    return _operators(work.kind, work.bits_a, work.bits_b, lanes, amounts, style.fabric)
+    fixed = work.kind == "compare" and style.impl != "hls" and lanes >= channels
+    return _operators(work.kind, work.bits_a, work.bits_b, lanes, amounts, style.fabric, fixed)
 
 
 @lru_cache(maxsize=8192)
-def _operators(kind: str, bits_a: int, bits_b: int, lanes: int, amounts: int, fabric: Fabric) -> Parts:
+def _operators(
+    kind: str, bits_a: int, bits_b: int, lanes: int, amounts: int, fabric: Fabric, fixed: bool = False
+) -> Parts:
     bits = max(bits_a, 1)
     match kind:
         case "mul":
@@ -208,7 +213,7 @@ def _operators(kind: str, bits_a: int, bits_b: int, lanes: int, amounts: int, fa
         case "add" | "popcount":
             return streams.adder(lanes, bits, "elementwise", kind)
         case "compare":
-            return streams.comparator(lanes, bits)
+            return streams.comparator(lanes, bits, fixed=fixed)
         case "xnor" | "and" | "lut" | "signflip":
             return _gates(lanes * bits, kind)
         case "shift_channel":

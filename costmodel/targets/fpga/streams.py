@@ -54,34 +54,61 @@ def window(
     lanes = minimum(simd, shape.channels)
     blocks = (ceil_div(shape.kernel, shape.stride) + 1) * banks
     depth = ceil_div(shape.stride * shape.width * ceil_div(shape.channels, lanes), banks)
+    held = 1 if impl == "hls" else shape.kernel  # words on their way out: of each row one
     return (
         *memory("window", "input", depth, lanes * shape.bits, blocks, style, fabric),
-        Part("ff", "window", "input", simd * shape.bits, ("register_ff_per_bit",)),
-        *control(impl),
+        Part("ff", "window", "input", held * simd * shape.bits, ("register_ff_per_bit",)),
+        *(() if impl == "hls" else _rows(blocks, simd * shape.bits)),
+        *stream_control(impl, "window"),
+    )
+
+
+def _rows(blocks: Any, width: Any) -> tuple[Part, ...]:
+    """The multiplexer that hands out ``width`` bits of one of ``blocks`` rows."""
+    return (Part("lut", "window", "input", width * ceil_div(blocks, 4), ("mux4_lut_per_bit",)),)
+
+
+def stream_control(impl: Impl, unit: str, count: Any = 1) -> tuple[Part, ...]:
+    """Counters and handshake of a unit that only moves values. High-level synthesis gives every unit the same."""
+    if impl == "hls":
+        return control(impl, count)
+    return (
+        Part("lut", "control", "control", count, (f"{unit}_lut_base",)),
+        Part("ff", "control", "control", count, (f"{unit}_ff_base",)),
     )
 
 
 def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output", fabric: Fabric = SERIES7) -> tuple[Part, ...]:
-    """Buffer of ``depth`` words: registers up to two words, shift registers up to 1024 bits, else block RAM."""
+    """Buffer of ``depth`` words with its handshake: registers up to two words, shift registers up to 1024 bits, else
+    block RAM."""
     small = depth <= DEFAULT_DEPTH
     in_block = (depth * width > (LUTRAM_MAX_BITS if fabric.srl_depth else 0)) & (depth > DEFAULT_DEPTH)
     shifted = width * ceil_div(depth, max(fabric.srl_depth, 1))
+    deep = where(small, 0, 1)
     return (
         Part("ff", "fifo", kind, where(small, depth * width, 0), ("register_ff_per_bit",)),
         Part("lut", "fifo", kind, where(small, width, 0), ("mux2_lut_per_bit",)),
         Part("lut", "fifo", kind, where(small | in_block, 0, shifted), ("lutram_lut_per_bit",)),
         Part("bram18", "fifo", kind, where(in_block, block_rams(depth, width, fabric), 0), ("bram_decomposition",)),
+        Part("ff", "fifo", kind, where(small | in_block, 0, width), ("fifo_ff_per_bit",)),
+        Part("lut", "fifo", "control", 1 - deep, ("stream_lut_base",)),
+        Part("ff", "fifo", "control", 1 - deep, ("stream_ff_base",)),
+        Part("lut", "fifo", "control", deep, ("fifo_lut_base",)),
+        Part("ff", "fifo", "control", deep, ("fifo_ff_base",)),
     )
 
 
 def width_converter(width_in: Any, width_out: Any, impl: Impl, bits: Any = 1) -> tuple[Part, ...]:
-    """Shift register of the wider of two streams, where they differ; ``bits`` pass through it per image."""
+    """Shift register of the wider of two streams, where they differ; ``bits`` pass through it per image.
+
+    A widening one only shifts; a narrowing one takes a whole word or shifts, which is a multiplexer for all of it but
+    the part that falls off.
+    """
     differ = where(width_in == width_out, 0, 1)
-    wide = differ * maximum(width_in, width_out)
     return (
-        Part("ff", "width_converter", "output", wide, ("register_ff_per_bit",)),
-        Part("lut", "width_converter", "output", wide, ("mux2_lut_per_bit",)),
-        *control(impl, differ),
+        Part("ff", "width_converter", "output", differ * maximum(width_in, width_out), ("register_ff_per_bit",)),
+        Part("lut", "width_converter", "output", maximum(width_in - width_out, 0), ("mux2_lut_per_bit",)),
+        *stream_control(impl, "converter", differ),
         *loop_bound(where(width_in == width_out, 1, ceil_div(bits, minimum(width_in, width_out))), impl),
     )
 
@@ -93,7 +120,7 @@ def pool(
 
     ``kind`` ``or`` for one-bit values, ``compare`` for wider ones, ``add`` for an average.
     """
-    law = {"or": "mux2_lut_per_bit", "compare": "compare_lut_per_bit", "add": "adder_lut_per_bit"}[kind]
+    law = {"or": "mux2_lut_per_bit", "compare": "max_lut_per_bit", "add": "adder_lut_per_bit"}[kind]
     return (
         *memory("pool", "input", row * ceil_div(channels, lanes), lanes * bits, 1, "auto", fabric),
         Part("lut", "pool", "add" if kind == "add" else "compare", lanes * bits, (law,)),
@@ -111,10 +138,10 @@ def adder(count: Any, bits: int, component: str = "elementwise", kind: str = "ad
     )
 
 
-def comparator(count: Any, bits: int, component: str = "threshold") -> tuple[Part, ...]:
-    """``count`` comparisons with a threshold that is read from memory."""
+def comparator(count: Any, bits: int, component: str = "threshold", fixed: bool = False) -> tuple[Part, ...]:
+    """``count`` comparisons with a threshold that is read from memory, or with one that synthesis knows (``fixed``)."""
     return (
-        Part("lut", component, "compare", count * bits, ("compare_lut_per_bit",)),
+        Part("lut", component, "compare", count * bits, (f"compare_{'const_' if fixed else ''}lut_per_bit",)),
         Part("carry", component, "compare", count * bits, ("carry_per_adder_bit",)),
         Part("ff", component, "compare", count, ("register_ff_per_bit",)),
     )

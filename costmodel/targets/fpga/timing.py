@@ -49,12 +49,14 @@ def dynamic_lines(
     """Energy of logic that is clocked for so many cycles; none where the target does not say what logic takes.
 
     ``activity`` is that of the data, relative to the default of the vendor's power report; the clock tree runs whatever
-    the data does. ``more`` are further factors on the data."""
+    the data does, with its trunk (``clock_energy``) where that is known apart. ``more`` are further factors on the
+    data."""
     if not set(ACTIVE.values()) <= target.constants.keys():
         return []
     if "activity_error" in target.constants:
         more = (*more, "activity_error")
-    return [
+    trunk = [Line(-1, "energy_J", "dynamic", "clock", cycles, ("clock_energy",))]
+    return (trunk if "clock_energy" in target.constants else []) + [
         Line(-1, "energy_J", "dynamic", name, amounts[name] * cycles, (factor,))
         if name == "ff"
         else Line(-1, "energy_J", "dynamic", name, amounts[name] * cycles * activity, (factor, *more))

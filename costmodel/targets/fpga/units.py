@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from costmodel.targets.arith import bit_length, ceil_div, where
+from costmodel.targets.arith import bit_length, ceil_div, minimum, where
 
 #: How a unit is written. ``hls``: high-level synthesis as in finn-hlslib, weights loaded at run time; ``compressor``
 #: and ``behavioural``: register-transfer level with a hand-built compressor tree or a plain sum. The popcount alone
@@ -188,19 +188,23 @@ def mvu(
     fabric: Fabric = SERIES7,
     style: RamStyle = "auto",
     products: Products = "auto",
+    in_luts: int = 0,
 ) -> tuple[Part, ...]:
     """LUT, FF, carry, DSP and block RAM of a matrix-vector-threshold unit without its sliding window.
 
     Lanes multiply and sum, ``pe`` accumulators add up ``mw/simd`` partial sums, thresholds compare. The popcount law
-    and the fixed share are measured for each ``impl``.
+    and the fixed share are measured for each ``impl``. Of the ``pe`` memories of weights, ``in_luts`` are made of LUTs
+    whatever ``style`` says.
     """
     depth = ceil_div(shape.mw, simd) * ceil_div(shape.mh, pe)
+    width = simd * shape.bits_w
     return (
         *lanes(shape, pe, simd, impl, fabric, products),
         *accumulators(shape, pe, impl),
         *input_buffer(shape, pe, simd, impl, fabric),
-        *memory("weights", "weight", depth, simd * shape.bits_w, pe, style, fabric),
-        *threshold_memory(shape, pe, fabric),
+        *memory("weights", "weight", depth, width, pe - in_luts, style, fabric),
+        *(memory("weights", "weight", depth, width, in_luts, "distributed", fabric) if in_luts else ()),
+        *threshold_memory(shape, pe, impl, fabric),
         *control(impl),
         *loop_bound(cycles(shape, pe, simd), impl),
         *(loader(shape, pe, simd) if impl == "hls" else ()),
@@ -267,17 +271,35 @@ def lanes(
 
 
 def accumulators(shape: MatrixShape, pe: Any, impl: Impl) -> tuple[Part, ...]:
-    """``pe`` accumulators and ``n_thresholds`` comparisons each."""
+    """``pe`` accumulators and ``n_thresholds`` comparisons each, whose results are counted where there are several."""
     adder = pe * shape.bits_acc
     compare = pe * shape.bits_acc * shape.n_thresholds
+    fixed = where(_constant_thresholds(shape, pe, impl), compare, 0)
+    counted = pe * shape.n_thresholds if shape.n_thresholds > 1 else 0
     return (
-        Part("lut", "accumulate", "add", adder, ("adder_lut_per_bit",)),
+        Part("lut", "accumulate", "add", adder, ("accumulator_lut_per_bit",)),
         Part("ff", "accumulate", "add", adder, (f"mvu_{impl}_ff_per_acc_bit",)),
         Part("carry", "accumulate", "add", adder, ("carry_per_adder_bit",)),
-        Part("lut", "threshold", "compare", compare, ("compare_lut_per_bit",)),
-        Part("ff", "threshold", "compare", compare, (f"mvu_{impl}_ff_per_threshold_bit",)),
+        Part("lut", "threshold", "compare", compare - fixed, ("compare_lut_per_bit",)),
+        Part("lut", "threshold", "compare", fixed, ("compare_const_lut_per_bit",)),
+        Part("lut", "threshold", "popcount", counted, ("level_lut_per_threshold",)),
+        Part("ff", "threshold", "compare", _kept_thresholds(shape, pe, impl), (f"mvu_{impl}_ff_per_threshold_bit",)),
         Part("carry", "threshold", "compare", compare, ("carry_per_adder_bit",)),
     )
+
+
+def _kept_thresholds(shape: MatrixShape, pe: Any, impl: Impl) -> Any:
+    """Bits of thresholds in registers. Those that synthesis knows are functions of the fold of rows, and of ``n`` folds
+    there are at most ``2**n - 2`` that are no constants; equal ones are one register."""
+    bits = pe * shape.bits_acc * shape.n_thresholds
+    if impl == "hls":
+        return bits
+    return minimum(bits, 2 ** minimum(ceil_div(shape.mh, pe), 24) - 2)
+
+
+def _constant_thresholds(shape: MatrixShape, pe: Any, impl: Impl) -> Any:
+    """Whether every row has comparators of its own, whose thresholds synthesis knows: not where the host loads them."""
+    return (shape.mh <= pe) & (impl != "hls")
 
 
 def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
@@ -301,13 +323,13 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fab
     return (word, Part("lut", "input_buffer", "input", where(reused, luts, 0), ("lutram_lut_per_bit",)))
 
 
-def threshold_memory(shape: MatrixShape, pe: Any, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
-    """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level."""
+def threshold_memory(shape: MatrixShape, pe: Any, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+    """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level; none where they are constants
+    of the comparators."""
     if not shape.n_thresholds:
         return ()
-    return memory(
-        "threshold", "parameter", ceil_div(shape.mh, pe), shape.bits_acc, pe * shape.n_thresholds, "auto", fabric
-    )
+    copies = where(_constant_thresholds(shape, pe, impl), 0, pe * shape.n_thresholds)
+    return memory("threshold", "parameter", ceil_div(shape.mh, pe), shape.bits_acc, copies, "auto", fabric)
 
 
 # --- multipliers and shifters ----------------------------------------------------------------------------------------

@@ -132,8 +132,8 @@ def test_a_chip_without_a_measured_board_has_the_energy_of_the_chip():
     assert {"static", "processor", "dynamic"} == set(bill.by_component("energy_J"))
     assert any("of the chip" in note for note in bill.notes)
     assert "hbm" in estimate(small(), "alveo-u50", **options()).by_component("energy_J")
-    assert "energy_J" not in estimate(small(), "ice40-up5k", **options()).metrics()
-    assert any("no energy" in note for note in estimate(small(), "ice40-up5k", **options()).notes)
+    assert "energy_J" not in estimate(small(), "ecp5-25f", **options()).metrics()
+    assert any("no energy" in note for note in estimate(small(), "ecp5-25f", **options()).notes)
 
 
 def test_real_layers_use_dsp_slices_and_binary_ones_none():
@@ -389,9 +389,42 @@ def test_weights_move_to_ultraram_before_a_design_is_given_up():
     without = replace(
         device, constants={**device.constants, "device_uram": replace(device.constants["device_uram"], value=0)}
     )
-    assert not estimate(network(wide), without, **options(folding=folding)).fits
+    in_luts = estimate(network(wide), without, **options(folding=folding))
     with_uram = estimate(network(wide), device, **options(folding=folding))
     assert with_uram.total("uram").value > 0
+    assert with_uram.total("lut").value < in_luts.total("lut").value
+
+
+def test_the_trunk_of_a_clock_tree_is_driven_in_every_cycle_whatever_the_design():
+    target = load_target("ice40-up5k")
+    found = estimate(small(), target, **options())
+    lines = {line.kind: line for line in found.lines if line.metric == "energy_J" and line.component == "dynamic"}
+    assert lines["clock"].factors == ("clock_energy",)
+    cycles = (found.facts["latency_cycles"] + 999 * found.facts["interval_cycles"]) / 1000
+    assert lines["clock"].coefficient == cycles
+    assert found.scope == "chip"
+    assert "clock" not in {line.kind for line in estimate(small(), "pynq-z2", **options()).lines}
+
+
+def test_weights_beyond_the_block_ram_are_in_luts_as_far_as_they_must():
+    """1 Mbit and more of weights in 16 memories; as much of it as 280 blocks do not hold takes a LUT for 64 bits."""
+    folding = {"MVAU_0": {"PE": 16, "SIMD": 64}}
+    device = load_target("pynq-z2")
+    ledger = network(dense(0, (-1,), 2048, 2048))
+    found = estimate(ledger, device, **options(folding=folding))
+    assert found.fits
+    assert not any("in LUTs" in note for note in found.notes)
+    small = replace(device.constants["device_bram18"], value=200)
+    less = estimate(ledger, replace(device, constants={**device.constants, "device_bram18": small}),
+                    **options(folding=folding))  # fmt: skip
+    assert 200 - 2048 * 64 / 18432 < less.total("bram18").value <= 200
+    assert less.total("lut").value > found.total("lut").value
+    assert any("their memories are in LUTs" in note for note in less.notes)
+    said = {"MVAU_0": {"PE": 16, "SIMD": 64, "ram_style": "block"}}
+    told = estimate(ledger, replace(device, constants={**device.constants, "device_bram18": small}),
+                    **options(folding=said))  # fmt: skip
+    assert told.total("bram18").value == found.total("bram18").value
+    assert not told.fits
 
 
 def test_a_rate_that_neither_pipeline_nor_engine_reaches_names_the_fastest_pipeline():

@@ -251,8 +251,47 @@ def test_equal_streams_need_no_converter():
 
 def test_deep_buffers_are_block_ram_and_shallow_ones_are_not():
     assert totals(streams.fifo(64, 128), LAWS)["bram18"] == 2
-    assert totals(streams.fifo(32, 16), LAWS) == {"ff": 0, "lut": 32, "bram18": 0}
-    assert totals(streams.fifo(32, 2), LAWS)["ff"] == 64
+    assert parts_of(streams.fifo(32, 16)) == {
+        **NO_STREAM, ("lut", "lutram_lut_per_bit"): 32, ("ff", "fifo_ff_per_bit"): 32,
+        ("lut", "fifo_lut_base"): 1, ("ff", "fifo_ff_base"): 1,
+    }  # fmt: skip
+    assert parts_of(streams.fifo(32, 2)) == {
+        **NO_STREAM, ("ff", "register_ff_per_bit"): 64, ("lut", "mux2_lut_per_bit"): 32,
+        ("lut", "stream_lut_base"): 1, ("ff", "stream_ff_base"): 1,
+    }  # fmt: skip
+
+
+#: All that a buffer may consist of.
+NO_STREAM = dict.fromkeys(
+    [
+        *(("ff", f"{name}_ff_{what}") for name, what in (("register", "per_bit"), ("fifo", "per_bit"))),
+        *((m, f"{name}_{m}_base") for name in ("stream", "fifo") for m in ("lut", "ff")),
+        ("lut", "mux2_lut_per_bit"), ("lut", "lutram_lut_per_bit"), ("bram18", "bram_decomposition"),
+    ],
+    0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "selected"), [(8, 64, 0), (64, 8, 56), (24, 36, 0), (36, 24, 12)])
+def test_only_a_converter_to_narrower_words_takes_a_multiplexer(before, after, selected):
+    for impl, base in (("hls", "unit_hls"), ("behavioural", "converter"), ("compressor", "converter")):
+        parts = parts_of(streams.width_converter(before, after, impl))
+        assert parts[("lut", "mux2_lut_per_bit")] == selected
+        assert parts[("ff", "register_ff_per_bit")] == max(before, after)
+        assert parts[("lut", f"{base}_lut_base")] == parts[("ff", f"{base}_ff_base")] == 1
+
+
+def test_a_maximum_is_a_comparison_and_a_choice():
+    assert parts_of(streams.pool(8, 16, 4, 16, "compare", "hls"))[("lut", "max_lut_per_bit")] == 64
+    assert LAWS["max_lut_per_bit"] > LAWS["compare_lut_per_bit"] + 0.5
+
+
+def test_a_window_of_text_holds_a_word_of_each_row_and_chooses_among_rows():
+    shape = streams.WindowShape(32, 16, 1, 3)
+    parts = parts_of(streams.window(shape, 16, "behavioural"))
+    assert parts[("ff", "register_ff_per_bit")] == 3 * 16
+    assert parts[("lut", "mux4_lut_per_bit")] == 16
+    assert ("lut", "mux4_lut_per_bit") not in parts_of(streams.window(shape, 16, "hls"))
 
 
 @pytest.mark.parametrize(
@@ -324,10 +363,12 @@ def test_products_of_wide_operands_are_in_dsp_slices():
 def test_each_row_has_an_accumulator_and_a_comparison_for_each_threshold():
     shape = MatrixShape(96, 40, 5, bits_acc=11, n_thresholds=3)
     assert parts_of(accumulators(shape, 4, "compressor")) == {
-        ("lut", "adder_lut_per_bit"): 44,
+        ("lut", "accumulator_lut_per_bit"): 44,
         ("ff", "mvu_compressor_ff_per_acc_bit"): 44,
         ("carry", "carry_per_adder_bit"): 44 + 132,
         ("lut", "compare_lut_per_bit"): 132,
+        ("lut", "compare_const_lut_per_bit"): 0,
+        ("lut", "level_lut_per_threshold"): 12,
         ("ff", "mvu_compressor_ff_per_threshold_bit"): 132,
     }
 
@@ -356,8 +397,28 @@ def test_memories_that_the_host_fills_have_an_address_and_a_write_enable():
 
 def test_thresholds_are_stored_for_each_row_and_level():
     shape = MatrixShape(96, 40, 5, bits_acc=11, n_thresholds=3)
-    assert totals(threshold_memory(shape, 4), LAWS)["lut"] == LAWS["lutram_lut_per_bit"] * 4 * 3 * 11
-    assert threshold_memory(MatrixShape(96, 40, 5, n_thresholds=0), 4) == ()
+    assert totals(threshold_memory(shape, 4, "hls"), LAWS)["lut"] == LAWS["lutram_lut_per_bit"] * 4 * 3 * 11
+    assert threshold_memory(MatrixShape(96, 40, 5, n_thresholds=0), 4, "hls") == ()
+
+
+@pytest.mark.parametrize(
+    ("pe", "impl", "fixed"),
+    [(40, "compressor", True), (40, "behavioural", True), (40, "hls", False), (20, "compressor", False)],
+)
+def test_a_threshold_of_its_own_row_is_a_constant_unless_the_host_loads_it(pe, impl, fixed):
+    shape = MatrixShape(96, 40, 5, bits_acc=11)
+    parts, stored = parts_of(accumulators(shape, pe, impl)), totals(threshold_memory(shape, pe, impl), LAWS)
+    assert parts[("lut", "compare_const_lut_per_bit")] == (pe * 11 if fixed else 0)
+    assert parts[("lut", "compare_lut_per_bit")] == (0 if fixed else pe * 11)
+    assert (stored["lut"] == 0) is fixed
+
+
+def test_memories_of_weights_that_block_ram_does_not_hold_are_in_luts():
+    shape = MatrixShape(576, 64, 1)  # 72 words of 32 bits in each of 16 memories
+    all_blocks, some = (totals(mvu(shape, 16, 32, "hls", in_luts=n), LAWS) for n in (0, 5))
+    assert some["bram18"] == all_blocks["bram18"] * 11 / 16
+    assert some["lut"] - all_blocks["lut"] == 5 * 32 * 2
+    assert some["memory_bits"] == all_blocks["memory_bits"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""Matrix units and networks as synthesised and simulated, next to what the model says of them."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from costmodel.calibrate import designs, synthesis, yosys
+from costmodel.calibrate.designs import DESIGNS, Design
+from costmodel.cli.main import main
+from costmodel.targets.fpga.units import MatrixShape
+from costmodel.validate.finn_formula import matrix_luts
+
+needs_yosys = pytest.mark.skipif(yosys.command() is None, reason="no simulator: pip install 'costmodel[calibrate]'")
+SMALL = Design((24, 16, 5), ((4, 8), (5, 4)))
+
+
+def test_there_are_sixty_designs_of_different_names_and_half_of_them_are_held_out() -> None:
+    assert len({design.name for design in DESIGNS}) == len(DESIGNS) >= 60
+    assert 0.3 < statistics.mean(design.held for design in DESIGNS) < 0.7
+
+
+def test_the_shipped_table_holds_designs_as_their_text_is_now() -> None:
+    rows, known = designs.read(), {design.name: design for design in DESIGNS}
+    assert len(rows) > 20
+    assert [row.design for row in rows] == [name for name in known if name in {row.design for row in rows}]
+    assert {row.text for row in rows} == {yosys.digest(yosys.texts())}
+    assert all(row.split == ("hold-out" if known[row.design].held else "calibration") for row in rows)
+
+
+def test_designs_that_no_constant_has_seen_are_within_ten_percent_in_the_median_and_twenty_at_worst() -> None:
+    for split, metric, estimator, ratios in designs.judged(designs.read()):
+        errors = [abs(ratio - 1) for ratio in ratios]
+        if split == "hold-out" and metric in ("lut", "ff") and estimator == "costmodel":
+            assert statistics.median(errors) <= 0.10
+            assert max(errors) <= 0.20
+        if estimator == "FINN-R formula":
+            assert statistics.median(ratios) > 2
+
+
+def test_cycles_and_block_ram_are_exact() -> None:
+    for _, metric, estimator, ratios in designs.judged(designs.read()):
+        if metric in ("cycles", "bram18") and estimator == "costmodel":
+            assert set(ratios) == {1.0}
+
+
+def test_weights_are_the_same_in_every_run() -> None:
+    first, again = SMALL.layers(), SMALL.layers()
+    assert all((a.weights == b.weights).all() for a, b in zip(first, again, strict=True))
+
+
+def test_the_formula_next_to_it_is_that_of_the_validation() -> None:
+    for mw, mh, pe, simd in ((64, 16, 2, 8), (576, 128, 16, 32)):
+        shape = MatrixShape(mw, mh, 1, bits_acc=16)
+        assert designs.finn_unit_luts(mw, mh, pe, simd) == pytest.approx(matrix_luts(shape, pe, simd))
+
+
+@needs_yosys
+def test_a_design_computes_what_its_weights_say_in_the_cycles_of_the_model() -> None:
+    assert designs.simulated(SMALL) == designs.cycles(SMALL)
+
+
+@pytest.mark.slow
+@needs_yosys
+def test_a_design_made_now_is_as_in_the_shipped_table_of_the_same_tool(capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = {row.design: row for row in designs.read()}
+    rows = list(designs.make(DESIGNS[: designs.TOGETHER]))
+    assert [row for row in rows if row.tool == shipped[row.design].tool] == [shipped[row.design] for row in rows]
+    assert main(["calibrate", "designs", "--quick"]) == 0
+    assert "FINN-R formula" in capsys.readouterr().out
+    assert synthesis.METRICS == ("lut", "ff", "carry", "dsp", "bram18")

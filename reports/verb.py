@@ -96,7 +96,7 @@ def report(
             making=making, options=options, level=level_of(level),
             command=request.command(chosen, form, day, models=names, given=said, rivals=rivals, paper=sheet),
             fronts=list(sweeps), rivals=rivals, accuracy_files=list(accuracies),
-            kinds=("counts", "arm", "fpga", "asic") if chosen == "validation" and not on else (),
+            kinds=("counts", "arm", "cpu", "fpga", "asic") if chosen == "validation" and not on else (),
             use_cache=use_cache, announce=announce,
         )  # fmt: skip
         if announce:

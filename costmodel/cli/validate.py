@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "kinds",
         nargs="*",
         metavar="KIND",
-        help="counts, arm, fpga or asic (default: all of them); here: a target of this machine against it",
+        help="counts, arm, cpu, fpga or asic (default: all of them); here: a target of this machine against it",
     )
     parser.add_argument("--rows", action="store_true", help="every row with its estimate, not only the scores")
     parser.add_argument("--figures", metavar="DIR", help="draw estimates against measurements into a folder")

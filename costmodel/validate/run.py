@@ -19,6 +19,7 @@ Announce = Callable[[str], None]
 CASES: dict[str, tuple[str, ...]] = {
     "counts": ("costmodel.validate.cases_counts",),
     "arm": ("costmodel.validate.cases_arm", "costmodel.validate.cases_libraries"),
+    "cpu": ("costmodel.validate.cases_cpu",),
     "fpga": ("costmodel.validate.cases_fpga",),
     "asic": ("costmodel.validate.cases_asic",),
 }

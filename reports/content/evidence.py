@@ -26,7 +26,7 @@ SPLITS = {
     "exact": "published figures, exact",
     "all": "all rows",
 }
-NAMES = {"counts": "Operation counts", "arm": "Arm", "fpga": "FPGA", "asic": "ASIC"}
+NAMES = {"counts": "Operation counts", "arm": "Arm", "cpu": "CPU", "fpga": "FPGA", "asic": "ASIC"}
 #: A constant matters where it prices, or makes uncertain, at least this share of a metric of an estimate.
 MATTERS = 0.001
 

@@ -64,7 +64,7 @@ def test_rows_of_one_design_are_on_one_side_of_the_draw() -> None:
 
 
 def test_every_row_is_estimated_or_says_why_not() -> None:
-    report = validate(["counts", "arm", "fpga", "asic"])
+    report = validate(["counts", "arm", "cpu", "fpga", "asic"])
     seen = [result.row.id for result in report.results] + [skipped.row.id for skipped in report.skipped]
     assert sorted(seen) == sorted(by_id())
     assert all(skipped.why for skipped in report.skipped)

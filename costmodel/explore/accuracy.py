@@ -24,7 +24,7 @@ def narrowed(target: Target, settings: Mapping[str, Any]) -> dict[str, Any]:
         if name not in settings:
             continue
         value = settings[name]
-        usual = "weight_bits" if name == "layer_bits" else name  # the widths of some of the weights
+        usual = "weight_bits" if name == "kind_bits" else name  # the widths of some of the weights
         if name not in known or _wide(value) < _wide(known[usual].default):
             found[name] = value
     return found

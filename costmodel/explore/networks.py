@@ -29,7 +29,7 @@ KEYS = ("input", "checkpoint", "trained", "accuracy", "data", "kind", "epochs", 
 #: Keys of choices that each layer has by itself (:mod:`costmodel.explore.layers`).
 LAYERS = ("layer_bits", "layer_scales")
 #: Options of targets and of the deployment that change what a network answers. A figure may be of such.
-CHANGING = ("real_bits", "weight_bits", "input_bits", "layer_bits", "real_format", "precision")
+CHANGING = ("real_bits", "weight_bits", "input_bits", "kind_bits", "real_format", "precision")
 
 
 @dataclass(frozen=True)

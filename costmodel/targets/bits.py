@@ -26,7 +26,7 @@ BITS = Parameter(
 )
 #: Kinds of real layers whose weights may have a width of their own; of two that a layer is, the later counts.
 LAYERS = ("conv", "linear", "depthwise", "first", "last")
-LAYER_BITS = Parameter("", f"Widths of the weights of real layers of a kind ({', '.join(LAYERS)}): conv=8,linear=4")
+KIND_BITS = Parameter("", f"Widths of the weights of real layers of a kind ({', '.join(LAYERS)}): conv=8,linear=4")
 #: kind of target -> its options for real values, weights and inputs; empty where they follow the real values.
 OPTIONS_OF: dict[TargetKind, tuple[str, str, str]] = {
     "fpga": ("real_bits", "weight_bits", "input_bits"),
@@ -78,19 +78,19 @@ def _kinds(layer: Layer, first: bool, last: bool) -> tuple[str, ...]:
 
 
 def layer_widths(ledger: Ledger, text: str) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
-    """What the option ``layer_bits`` says of a network: (layer, bits) of each that it means, and what it says in vain.
+    """What the option ``kind_bits`` says of a network: (layer, bits) of each that it means, and what it says in vain.
 
     Raises :class:`CostmodelError` for a text that is no list of kinds and widths.
     """
     asked: dict[str, int] = {}
     for part in text.split(",") if text else ():
         name, _, number = (piece.strip() for piece in part.partition("="))
-        kind = name_of("kind of layer in option layer_bits", name, LAYERS)
-        asked[kind] = _width(number, kind in asked, f"option layer_bits={text!r}: expected each of {', '.join(LAYERS)}")
+        kind = name_of("kind of layer in option kind_bits", name, LAYERS)
+        asked[kind] = _width(number, kind in asked, f"option kind_bits={text!r}: expected each of {', '.join(LAYERS)}")
     kinds = kinds_of(ledger) if asked else {}
     widths = {index: [asked[kind] for kind in found if kind in asked] for index, found in kinds.items()}
     idle = tuple(
-        f"layer_bits: no layer of real weights is of kind {kind}"
+        f"kind_bits: no layer of real weights is of kind {kind}"
         for kind in asked
         if not any(kind in found for found in kinds.values())
     )
@@ -98,7 +98,7 @@ def layer_widths(ledger: Ledger, text: str) -> tuple[tuple[tuple[int, int], ...]
 
 
 def as_asked(layers: str) -> list[str]:
-    """What the option ``layer_bits`` says, as the option ``bits`` takes it."""
+    """What the option ``kind_bits`` says, as the option ``bits`` takes it."""
     return [part.strip().replace("=", ".weight=") for part in layers.split(",") if part.strip()]
 
 
@@ -135,11 +135,9 @@ def expand(options: Mapping[str, Any], kind: TargetKind) -> dict[str, Any]:
         raise CostmodelError(f"option bits={text!r}: a target of kind {kind} was timed with the widths that it has")
     layers = {name.partition(".")[0]: width for name, width in asked.items() if "." in name}
     if layers and own["weight"]:
-        if "layer_bits" in chosen:
-            raise CostmodelError(
-                f"options bits={text!r} and layer_bits={chosen['layer_bits']!r} say the same: give one"
-            )
-        chosen["layer_bits"] = ",".join(f"{kind}={width}" for kind, width in layers.items())
+        if "kind_bits" in chosen:
+            raise CostmodelError(f"options bits={text!r} and kind_bits={chosen['kind_bits']!r} say the same: give one")
+        chosen["kind_bits"] = ",".join(f"{kind}={width}" for kind, width in layers.items())
     for name, width in asked.items():
         if name not in own and own["weight"]:
             continue

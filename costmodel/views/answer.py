@@ -105,7 +105,7 @@ def costs(estimate: Estimate) -> Table:
     verdict = "fits" if estimate.fits else f"DOES NOT FIT, because {'; '.join(estimate.misfit)}"
     notes = [f"Energy not known: {why}." for why in missing] + ([f"Bottleneck: {decided}."] if decided else [])
     notes += [
-        f"{note[0].upper()}{note[1:]}." for note in estimate.notes if note.startswith(("numbers ", "layer_bits: "))
+        f"{note[0].upper()}{note[1:]}." for note in estimate.notes if note.startswith(("numbers ", "kind_bits: "))
     ]
     return Table(f"cost_{estimate.target}", f"On {estimate.target}: {verdict}", INTERVALS, rows, notes=notes)
 

@@ -18,7 +18,7 @@ def test_the_answer_is_read_in_any_order_and_in_parts() -> None:
     assert expand({"bits": "real=16,weight=4"}, "asic") == {"real_format": "int16", "weight_bits": 4}
     assert expand({"bits": "real=8"}, "arm") == {"precision": "int8"}
     assert expand({"bits": "weight=8,conv.weight=4,last.weight=6"}, "fpga") == {
-        "weight_bits": 8, "layer_bits": "conv=4,last=6"}  # fmt: skip
+        "weight_bits": 8, "kind_bits": "conv=4,last=6"}  # fmt: skip
     assert expand({"bits": "real=8,conv.weight=8"}, "arm") == {"precision": "int8"}
     assert expand({"clock": 1e9}, "arm") == {"clock": 1e9}
 
@@ -36,7 +36,7 @@ def test_the_answer_is_read_in_any_order_and_in_parts() -> None:
         ("fpga", {"bits": "convs.weight=4"}, "Did you mean conv"),
         ("asic", {"bits": "conv.real=4"}, "the width of its weights may be chosen: conv.weight=8"),
         ("asic", {"bits": "conv.weight=4,conv.weight=5"}, "once at most"),
-        ("asic", {"bits": "conv.weight=4", "layer_bits": "conv=4"}, "say the same"),
+        ("asic", {"bits": "conv.weight=4", "kind_bits": "conv=4"}, "say the same"),
         ("arm", {"bits": "conv.weight=8"}, "conv.weight is as wide as real; give real=8"),
         ("arm", {"bits": 16}, "expected text"),
     ],
@@ -80,7 +80,7 @@ def test_a_kind_that_no_layer_is_of_changes_nothing_and_is_said() -> None:
     net = Net(1, 8, 8, 8)
     net.conv(-1, 16)
     ledger = net.ledger()
-    assert layer_widths(ledger, "linear=4") == ((), ("layer_bits: no layer of real weights is of kind linear",))
+    assert layer_widths(ledger, "linear=4") == ((), ("kind_bits: no layer of real weights is of kind linear",))
     for name in ("pynq-z2", "asic"):
         asked, usual = estimate(ledger, name, bits="linear.weight=4"), estimate(ledger, name)
         assert asked.totals() == usual.totals()
@@ -96,7 +96,7 @@ def test_weights_of_one_kind_take_as_many_bits_as_asked_for() -> None:
         ("weight=8,conv.weight=4,depthwise.weight=16", 4 * 1152 + 16 * 144 + 8 * 10240),
     ):
         assert estimate(mixed(), "asic", bits=bits).facts["weight_bits"] == stored
-        kinds = expand({"bits": bits}, "fpga").get("layer_bits", "")
+        kinds = expand({"bits": bits}, "fpga").get("kind_bits", "")
         design = stages(mixed(), Widths(16, 8, 8, layer_widths(mixed(), kinds)[0]), True)
         assert sum(stage.weight_bits for stage in design) == stored
 
@@ -112,4 +112,4 @@ def test_what_the_numbers_change_is_said_against_the_numbers_of_the_target() -> 
 
 def test_floating_point_has_no_width_by_kind() -> None:
     with pytest.raises(CostmodelError, match="with real_format=fp16 weights are floating point"):
-        estimate(mixed(), "asic", real_format="fp16", layer_bits="conv=4")
+        estimate(mixed(), "asic", real_format="fp16", kind_bits="conv=4")

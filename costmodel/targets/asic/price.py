@@ -27,7 +27,7 @@ from costmodel.targets.asic.limits import check_accumulators, oversized
 from costmodel.targets.asic.products import compute, tiling_of
 from costmodel.targets.asic.technology import Technology
 from costmodel.targets.asic.work import Item, Tensor, Work, is_streamed_read, work_of
-from costmodel.targets.bits import LAYER_BITS, as_asked, layer_widths
+from costmodel.targets.bits import KIND_BITS, as_asked, layer_widths
 from costmodel.targets.estimate import Estimate, unused
 from costmodel.targets.quantity import Interval
 from costmodel.targets.spec import Parameter, Target
@@ -53,7 +53,7 @@ OPTIONS: dict[str, Parameter] = {
         8, "Weights of real layers, where numbers are integers; 0: as wide as real numbers", "bit", 0, 32
     ),
     "input_bits": Parameter(0, "Values of the network's input; 0: as wide as real numbers", "bit", 0, 32),
-    "layer_bits": LAYER_BITS,
+    "kind_bits": KIND_BITS,
     "channel_shift": Parameter(
         "barrel",
         "Hardware of a shift that differs by channel: a barrel shifter of the time-shared datapath, or wire",
@@ -96,7 +96,7 @@ def _run(
     ledger: Ledger, target: Target, settings: Mapping[str, Any]
 ) -> tuple[Bill, Work, dict[str, str], Any, dict[str, Tensor]]:
     """The bill, the sorted work, the dataflow of each layer, whether weights stay on the chip, places of tensors."""
-    layers, idle = layer_widths(ledger, settings["layer_bits"])
+    layers, idle = layer_widths(ledger, settings["kind_bits"])
     technology = Technology(target, settings, layers)
     technology.notes += idle
     bill = Bill(technology)
@@ -273,7 +273,7 @@ def _estimate(
         "node_nm": bill.technology.node,
         "voltage_V": bill.technology.voltage,
         "real_format": settings["real_format"],
-        "bits": ",".join([bill.technology.widths.text(), *as_asked(settings["layer_bits"])]),
+        "bits": ",".join([bill.technology.widths.text(), *as_asked(settings["kind_bits"])]),
         "dataflow": dict(flows),
         "weights_on_chip": resident,
         "weight_bits": work.weight_bits,

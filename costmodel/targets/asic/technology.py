@@ -41,7 +41,7 @@ class Technology:
         weight, image = (0 if self.is_float else settings[name] for name in ("weight_bits", "input_bits"))
         if layers and self.is_float:
             raise CostmodelError(
-                f"option layer_bits={settings['layer_bits']!r}: with real_format={self.real_format} weights are "
+                f"option kind_bits={settings['kind_bits']!r}: with real_format={self.real_format} weights are "
                 "floating point; choose an integer format, such as real_format=int16"
             )
         self.widths = Widths(self.real_bits, weight or self.real_bits, image or self.real_bits, layers)

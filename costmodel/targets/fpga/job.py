@@ -66,7 +66,7 @@ def make_job(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Job
     )  # fmt: skip
     if style.ports > structure.host_ports:
         raise CostmodelError(f"option ports={style.ports}: {target.name} has {structure.host_ports}")
-    layers, idle = layer_widths(ledger, settings["layer_bits"])
+    layers, idle = layer_widths(ledger, settings["kind_bits"])
     widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"], layers)
     design = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
     if not matrix_stages(design):

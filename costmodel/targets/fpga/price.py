@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from costmodel.ledger.ledger import Ledger
-from costmodel.targets.bits import LAYER_BITS
+from costmodel.targets.bits import KIND_BITS
 from costmodel.targets.estimate import Estimate
 from costmodel.targets.fpga.dataflow import dataflow
 from costmodel.targets.fpga.design import Widths, stages
@@ -41,7 +41,7 @@ OPTIONS: Mapping[str, Parameter] = {
     "real_bits": Parameter(16, "fixed-point width that stands for real values", min=2, max=32),
     "weight_bits": Parameter(8, "fixed-point width of real weights", min=2, max=32),
     "input_bits": Parameter(8, "width of the network's inputs", min=1, max=32),
-    "layer_bits": LAYER_BITS,
+    "kind_bits": KIND_BITS,
     "input_scaling": Parameter(
         "host", "who scales, rounds and clamps the network's inputs", choices=("host", "fabric")
     ),

@@ -45,9 +45,72 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sweep = args.sweep or make_sweep(Path(folder), args.points)
         start_up()
+        first_figure("the shipped results, as HTML", "", [], "#first svg .mark")
         first_figure("the shipped results", "", [], "#trade-off .scatterlayer .point")
         first_figure("the sweep", SWEEP, ["--sweep", str(sweep)], "#s-cloud .heatmaplayer .hm image")
         callbacks(sweep, args.repeat)
+    clients(20)
+    memory(1000)
+
+
+def clients(number: int) -> None:
+    """So many browsers at once, each with other choices: what each of them waits for the answer to a filter."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from costmodel.dashboard.app import make_app
+    from tests.dashboard.client import Client
+
+    client = Client(make_app())
+    data = cycle(("cifar10", "cifar100", "imagenet", "mnist", "digits"))
+    asked = [{"dataset.value": next(data), "constraints.value": f"latency <= {i} ms"} for i in range(1, 5 * number + 1)]
+
+    def ask(values: dict[str, Any]) -> float:
+        begin = time.perf_counter()
+        assert client.ask("trade-off.figure", values)["summary"]["children"]
+        return time.perf_counter() - begin
+
+    begin, cpu = time.perf_counter(), time.process_time()
+    with ThreadPoolExecutor(number) as pool:
+        waits = sorted(pool.map(ask, asked))
+    wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    print(
+        f"{number} clients at once, {len(asked)} filters: {len(asked) / wall:.1f} answers a second, "
+        f"{1e3 * cpu / len(asked):.0f} ms of processor each; waits {waits[len(waits) // 2]:.2f} s in the median, "
+        f"{waits[-1]:.2f} s at most"
+    )
+
+
+def memory(number: int) -> None:
+    """What the process holds after warming up and after so many more callbacks, in MiB."""
+    from costmodel.dashboard.app import make_app
+    from tests.dashboard.client import Client
+
+    client = Client(make_app())
+    clocks = iter(range(1, 10 * number))
+    kinds = cycle(("asic-45nm-nangate", "raspberry-pi-4b", "xne"))
+
+    def ask(i: int) -> None:
+        if i % 4 == 0:
+            client.ask("trade-off.figure", {"constraints.value": f"latency <= {next(clocks)} ms"})
+            return
+        of = {"tabs.value": "design", "d-network.value": "abbnn-reactnet18-cifar10", "d-target.value": next(kinds)}
+        output = "d-space.figure" if i % 20 == 1 else "d-layers.figure"
+        client.ask(output, {**of, "settings.data": [f"clock={700e6 + 1e5 * next(clocks)}"]})
+
+    for i in range(number):
+        ask(i)
+    begin = _resident()
+    for i in range(number):
+        ask(i)
+    print(f"memory: {begin:.0f} MiB after {number:,} callbacks, {_resident():.0f} MiB after {2 * number:,}")
+
+
+def _resident() -> float:
+    import gc
+
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def make_sweep(folder: Path, points: int) -> Path:
@@ -140,6 +203,10 @@ def callbacks(sweep: Path, repeat: int) -> None:
             "trade-off.figure", {"constraints.value": "LUT<=53200 and FPS>=30"}
         ),
         "explorer, ImageNet": lambda: client.ask("trade-off.figure", {"dataset.value": "imagenet"}),
+        "design space, seen before": lambda: client.ask(
+            "d-space.figure", {**design, "d-target.value": "alveo-u200", "d-network.value": "cnv-w1a1"}
+        ),
+        "roofline": lambda: client.ask("d-roofline.figure", design),
         "design, known": lambda: client.ask("d-layers.figure", design),
         "design, ASIC, a new clock": lambda: what_if(f"clock={next(clocks)}e6"),
         "design, ASIC, a new SRAM": lambda: what_if(f"activation_sram={1024 * next(clocks)}"),

@@ -10,7 +10,7 @@ from costmodel.dashboard.figures.trade_off import window_of
 from costmodel.dashboard.state import written
 from costmodel.dashboard.sweeps import Box, Sweep
 from costmodel.errors import CostmodelError
-from costmodel.metrics import metric
+from costmodel.metrics import METRICS, metric
 from costmodel.views.numbers import show
 from costmodel.views.plots.density import DensityInfo, density
 
@@ -139,6 +139,19 @@ def rows(members: Sequence[tuple[str, Sweep, Member]], x: str, y: str) -> list[d
             }
         )
     return found
+
+
+def within(members: Sequence[tuple[str, Sweep, Member]], ranges: Any) -> list[tuple[str, Sweep, Member]]:
+    """The members within what was dragged along axes of parallel coordinates: ``{"metric": [[low, high], ...]}``, in
+    units of the data."""
+    kept = list(members)
+    for name, spans in ranges.items() if isinstance(ranges, dict) else ():
+        known = [s for s in spans or () if isinstance(s, list) and len(s) == 2]
+        if name in METRICS and known:
+            kept = [
+                row for row in kept if any(low <= row[2].metrics.get(name, math.nan) <= high for low, high in known)
+            ]
+    return kept
 
 
 def member_of(sweeps: Sequence[Sweep], ref: Any) -> Member | None:

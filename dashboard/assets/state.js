@@ -54,6 +54,39 @@ window.dash_clientside = window.dash_clientside || {};
       if (!selected) return now && now.length ? [] : noUpdate();
       return [...new Set((selected.points || []).map((p) => p.customdata).filter((k) => typeof k === "string"))];
     },
+    /* What was dragged along the axes of parallel coordinates, by metric and in units of the data. A figure that is drawn
+       anew, of other members, has no ranges. */
+    ranges(restyle, figure, now) {
+      const by = window.dash_clientside.callback_context.triggered.map((t) => t.prop_id).join();
+      if (!by.includes("restyleData")) return now && Object.keys(now).length ? {} : noUpdate();
+      const found = { ...(now || {}) };
+      const axes = (figure && figure.data && figure.data[0] && figure.data[0].dimensions) || [];
+      Object.entries((restyle && restyle[0]) || {}).forEach(([key, value]) => {
+        const match = /^dimensions\[(\d+)\]\.constraintrange$/.exec(key);
+        if (!match || !axes[match[1]]) return;
+        const [name, scale] = (axes[match[1]].name || "").split("|");
+        const spans = value && value[0] ? (Array.isArray(value[0][0]) ? value[0] : [value[0]]) : [];
+        const data = (v) => (scale === "log" ? 10 ** v : v);
+        const wide = (low, high) => [data(low) - 1e-9 * Math.abs(data(low)), data(high) + 1e-9 * Math.abs(data(high))];
+        if (spans.length) found[name] = spans.map(([low, high]) => wide(Math.min(low, high), Math.max(low, high)));
+        else delete found[name];
+      });
+      return found;
+    },
+    /* The members that are within what was dragged stand out of the fronts in the figure. */
+    highlight(rows, _figure, ranges) {
+      const figure = document.querySelector("#s-cloud .js-plotly-plot");
+      if (!figure || !figure.data || !window.Plotly) return noUpdate();
+      const dragged = ranges && Object.keys(ranges).length;
+      const refs = new Set((rows || []).map((row) => row.ref));
+      const fronts = figure.data.map((t, i) => [t, i]).filter(([t]) => t.customdata && t.customdata.length);
+      const marked = fronts.some(([t]) => t.selectedpoints);
+      if (!fronts.length || (!dragged && !marked)) return noUpdate();
+      const chosen = fronts.map(([t]) =>
+        dragged ? [...t.customdata.keys()].filter((i) => refs.has(t.customdata[i])) : null);
+      window.Plotly.restyle(figure, { selectedpoints: chosen }, fronts.map(([, i]) => i));
+      return refs.size;
+    },
     /* What a figure is zoomed to, with the axes for which it holds. */
     zoom(relayout, x, y, xScale, yScale, now) {
       if (!relayout) return noUpdate();

@@ -51,7 +51,12 @@ def _axis(name: str, values: list[float]) -> Figure:
     low, high = min(values), max(values)
     log = low > 0 and high > DECADES * low
     shown = [math.log10(v) for v in values] if log else values
-    axis: Figure = {"label": f"{m.title}{f' [{m.unit}]' if m.unit else ''}", "values": shown}
+    # the name says whose ranges are dragged, and whether they are logarithms
+    axis: Figure = {
+        "name": f"{name}|{'log' if log else 'linear'}",
+        "label": f"{m.title}{f' [{m.unit}]' if m.unit else ''}",
+        "values": shown,
+    }
     axis["tickformat"] = "~s"
     if log:
         ticks = range(math.floor(min(shown)), math.ceil(max(shown)) + 1)

@@ -72,6 +72,8 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
     main = [
         to_choices("s-choices", "Folders, axes and fronts"),
         html.P("", id="s-summary", className="summary", role="status"),
+        dcc.Store(id="s-ranges", data={}),
+        dcc.Store(id="s-shown"),
         dcc.Store(id="s-window", data=str(link.values["szoom"])[:200]),
         graph("s-cloud", "Density of all designs of the sweep, with the fronts above", "taller"),
         html.P(
@@ -89,8 +91,8 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
         card(
             "All objectives",
             graph("s-parallel", "The listed members by all of their objectives, a line each", "tall"),
-            html.P("The members that are listed above, a line each. Drag along an axis to keep those within.",
-                   className="hint"),
+            html.P("The members that are listed above, a line each. Drag along an axis: table and figure keep what "
+                   "lies within.", className="hint"),
         ),
     ]  # fmt: skip
     left = [html.Div(of_axes, className="group"), html.Div(of_fronts, className="group"), own]
@@ -231,6 +233,41 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
             return rows, columns, said, no_update, lines  # the figure is drawn anew
         figure["data"][0]["x"], figure["data"][0]["y"] = list(xs), list(ys)
         return rows, columns, said, figure, lines
+
+    clientside(
+        ClientsideFunction("costmodel", "ranges"),
+        Output("s-ranges", "data"),
+        Input("s-parallel", "restyleData"),
+        Input("s-parallel", "figure"),
+        State("s-ranges", "data"),
+        prevent_initial_call=True,
+    )
+    clientside(
+        ClientsideFunction("costmodel", "highlight"),
+        Output("s-shown", "data"),
+        Input("s-members", "rowData"),
+        Input("s-cloud", "figure"),
+        State("s-ranges", "data"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output("s-members", "rowData", allow_duplicate=True),
+        Output("s-brushed", "children", allow_duplicate=True),
+        Input("s-ranges", "data"),
+        *(State(n, "value") for n in names),
+        prevent_initial_call=True,
+    )
+    def linked(ranges: Any, *values: Any) -> Any:
+        """The table holds what was dragged along the axes of the parallel coordinates; the figure follows the table."""
+        chosen, x, y, _, _, networks, targets = values
+        try:
+            kept = members.chosen(members.picked(sweeps, chosen), x, y, None, (networks or (), targets or ()))
+        except CostmodelError:
+            raise PreventUpdate from None
+        inside = members.within(kept[: members.ROWS], ranges)
+        words = " lie within what was dragged." if ranges else "."
+        return members.rows(inside, x, y), f"{len(inside):,} of {len(kept):,} members of fronts{words}"
 
     @app.callback(Output("sweep", "error"), Input("sweep", "value"), State("theme", "value"))
     def check(chosen: Any, _: Any) -> Any:

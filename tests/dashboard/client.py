@@ -24,7 +24,13 @@ class Client:
     def ask(self, output: str, values: dict[str, Any] | None = None, changed: str = "", wild: Any = ()) -> Any:
         """The answer of the callback that makes ``output``; ``wild`` are (id, value) of components found by a
         pattern."""
-        found = next(c for c in self.callbacks if output in _outputs(c["output"]))
+        return self.of(
+            next(c["output"] for c in self.callbacks if output in _outputs(c["output"])), values, changed, wild
+        )
+
+    def of(self, output: str, values: dict[str, Any] | None = None, changed: str = "", wild: Any = ()) -> Any:
+        """The answer of the callback with just these outputs, as the application writes them."""
+        found = next(c for c in self.callbacks if c["output"] == output)
         known = {**defaults(), **(values or {})}
 
         def entry(spec: dict[str, str]) -> Any:

@@ -97,3 +97,26 @@ def test_rows_of_members_are_numbers_with_their_text(folder):
     kept = members.chosen([(0, Sweep(folder))], "lut", "seconds_per_image", None, ((), ()))
     for row in members.rows(kept, "lut", "seconds_per_image"):
         assert isinstance(row["x"], float) and row["x_text"] and row["ref"].startswith("0:")
+
+
+def test_what_is_dragged_along_an_axis_is_what_is_listed(folder):
+    from costmodel.dashboard.app import make_app
+    from tests.dashboard.client import Client
+
+    asked = Client(make_app(sweep_folders=[folder]))
+    page = {"tabs.value": "sweeps", "sweep.value": ["0"], "s-x.value": "lut", "s-y.value": "seconds_per_image",
+            "s-x-scale.value": "log", "s-y-scale.value": "log"}  # fmt: skip
+    every = asked.ask("s-parallel.figure", page)
+    rows = every["s-members"]["rowData"]
+    names = [axis["name"] for axis in every["s-parallel"]["figure"]["data"][0]["dimensions"]]
+    assert {name.partition("|")[0] for name in names} == set(NAMES)
+    xs = sorted(row["x"] for row in rows)
+    low, high = xs[1], xs[-2]
+    dragged = {"lut": [[low, high]], "seconds_per_image": [[0, 1e-4], [1e-3, 1e9]]}
+    output = next(c["output"] for c in asked.callbacks if [i["id"] for i in c["inputs"]] == ["s-ranges"])
+    answer = asked.of(output, {**page, "s-ranges.data": dragged})
+    kept = answer["s-members"]["rowData"]
+    assert kept == [r for r in rows if low <= r["x"] <= high and not 1e-4 < r["y"] < 1e-3] and 0 < len(kept) < len(rows)
+    assert answer["s-brushed"]["children"].startswith(f"{len(kept)} of {len(rows)} members")
+    for nonsense in (None, {"lut": "x"}, {"lut": [[1]]}, {"nothing": [[0, 1]]}):
+        assert len(asked.of(output, {**page, "s-ranges.data": nonsense})["s-members"]["rowData"]) == len(rows)

@@ -109,7 +109,7 @@ def test_rows_are_numbers_and_what_is_listed_is_what_is_counted(catalogue):
 def test_the_answer_names_ends_and_knee_of_each_kind(catalogue):
     info, items = build(catalogue, controls())
     found = answer(info, items)
-    assert {row.kind for row in found} == {"asic", "fpga", "arm"}
+    assert {row.kind for row in found} == {"asic", "fpga", "arm", "cpu"}
     for kind in ("asic", "fpga", "arm"):
         roles = [role for row in found if row.kind == kind for role in row.roles]
         assert sorted(roles) == ["knee", "least latency", "most accurate"]

@@ -14,7 +14,10 @@ from costmodel.errors import CostmodelError
 NETWORK = "abbnn-reactnet6-digits"
 FOLDED = "4x27,64x32,4x192,32x32,1x384,4x16,1x16,1x32,10x1"
 #: Values that are not the defaults, where three quarters of those will not do.
-OTHER = {"folding": FOLDED, "mapping": "owowowo", "voltage": 0.9, "node": 28.0, "fps": 60.0, "window": 9, "threads": 4}
+OTHER = {
+    "folding": FOLDED, "mapping": "owowowo", "voltage": 0.9, "node": 28.0, "fps": 60.0, "window": 9, "threads": 4,
+    "kind_bits": "linear=4",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,7 @@ def make_app(
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="written"),
             dcc.Store(id="went"),
+            dcc.Store(id="narrow"),
             html.Div([html.P("Loading the results …", className="summary", style={"padding": "2rem"})], id="root"),
         ],
         id="mantine",
@@ -191,6 +192,7 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
         State("keys", "data"),
     )
     app.layout.children.append(dcc.Store(id="keys", data={"keys": keys, "defaults": defaults}))
+    clientside(ClientsideFunction("costmodel", "narrow"), Output("narrow", "data"), Input("url", "pathname"))
     clientside(ClientsideFunction("costmodel", "paint"), Output("mantine", "forceColorScheme"), Input("theme", "value"))
     clientside(
         ClientsideFunction("costmodel", "copy"),

@@ -19,11 +19,11 @@ PINS = (
 )  # fmt: skip
 #: name -> (link, width and height of the window)
 PICTURES = {
-    "explorer": ("?data=cifar10", (1366, 900)),
-    "design": ("?tab=design&net=cnv-w1a1&on=pynq-z2&of=lut", (1366, 1500)),
+    "explorer": ("?data=cifar10&with=", (1366, 900)),
+    "design": ("?tab=design&net=cnv-w1a1&on=alveo-u200&of=lut", (1366, 2300)),
     "compare": ("?tab=compare&" + "&".join(f"pin={pin}" for pin in PINS), (1366, 1000)),
     "sweeps": ("?tab=sweeps&sx=lut&sy=seconds_per_image", (1366, 1000)),
-    "phone": ("?theme=dark", (390, 844)),
+    "phone": ("?theme=dark&with=", (390, 844)),
 }
 #: A million foldings drawn at random, of which all are kept.
 SPACE = """\

@@ -37,6 +37,8 @@ window.dash_clientside = window.dash_clientside || {};
       [written, last] = [true, { at: Date.now(), changed }];
       return text;
     },
+    /* Whether figures are too narrow for names in them. */
+    narrow: () => window.innerWidth <= 600,
     paint(theme) {
       const shell = document.getElementById("shell");
       if (shell) shell.dataset.theme = theme;
@@ -107,7 +109,8 @@ window.dash_clientside = window.dash_clientside || {};
 })();
 
 /* The first screen, which is plain HTML, makes way once the live one is drawn, shows another page or says something. */
-const ready = () => document.querySelector("#trade-off .main-svg .plot, #trade-off .main-svg .annotation, .notice p") ||
+const drawn = ["#trade-off .scatterlayer .trace", "#trade-off .gl-canvas", "#trade-off .annotation", ".notice p"].join();
+const ready = () => document.querySelector(drawn) ||
   (document.querySelector("#shell") && !document.querySelector("#tab-explorer[aria-selected=true]"));
 const wait = new MutationObserver(() => {
   const first = document.getElementById("first");

@@ -31,9 +31,11 @@ def trade_off(
     series: Sequence[str] = (),
     window: Window | None = None,
     selected: Sequence[str] = (),
+    named: bool = True,
 ) -> Figure:
     """A trade-off: the front drawn through, outlined and named, dominated designs small, failing ones as crosses, and
-    bounds as arrows towards the true figure. ``selected`` are the keys of points that stand out."""
+    bounds as arrows towards the true figure. ``selected`` are the keys of points that stand out. Names are not
+    ``named`` where the figure is so narrow that they would take its place."""
     if not info.points:
         return message("No design to show: loosen the filters, or choose metrics that these targets have.", theme)
     kind = "scattergl" if len(info.points) > SVG_POINTS else "scatter"
@@ -50,7 +52,7 @@ def trade_off(
         listed.add(group.name)
         if chosen:
             traces[-1]["selectedpoints"] = [i for i, p in enumerate(group.points) if p.key in chosen]
-    names, blank = _names(info, theme, x_log, y_log)
+    names, blank = _names(info, theme, x_log, y_log) if named else ([], None)
     figure = base(theme)
     figure["data"] = [*([{"type": kind, **blank}] if blank and window is None else []), *traces]
     across, along = (

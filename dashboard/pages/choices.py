@@ -9,6 +9,7 @@ import dash_mantine_components as dmc
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from costmodel.dashboard import upload, whatif
+from costmodel.dashboard.answer import KINDS
 from costmodel.dashboard.catalogue import Catalogue
 from costmodel.dashboard.pages import reporting
 from costmodel.dashboard.pages.common import aria, options, select, switch_of
@@ -17,7 +18,6 @@ from costmodel.dashboard.state import pairs, write_design
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import LEVELS
 
-KINDS = {"asic": "ASIC", "fpga": "FPGA", "arm": "Arm", "cpu": "CPU"}
 #: Designs that can be pinned.
 MAX_PINS = 4
 

@@ -152,9 +152,15 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             Output("hidden", "children"),
             Output("constraints-said", "children"),
         ],
-        inputs={"values": inputs, "zoom": zoom, "chosen": chosen, "_": Input("x-version", "data")},
+        inputs={
+            "values": inputs,
+            "zoom": zoom,
+            "chosen": chosen,
+            "narrow": State("narrow", "data"),
+            "_": Input("x-version", "data"),
+        },
     )
-    def draw(values: list[Any], zoom: Any, chosen: Any, _: Any) -> Any:
+    def draw(values: list[Any], zoom: Any, chosen: Any, narrow: Any, _: Any) -> Any:
         c = dict(zip(CONTROLS, values, strict=True))
         theme = figures.theme_of(c["theme"])
         try:
@@ -170,6 +176,7 @@ def register(app: Dash, catalogue: Catalogue) -> None:
             series=catalogue.values(c["colour"]),
             window=zoomed(zoom, c),
             selected=brushed(info, chosen or []),
+            named=not narrow,
         )
         away = hidden(catalogue, c)
         number = sum(h.count for h in away)

@@ -84,9 +84,10 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         *(Input(name, "value") for name in names),
         Input("theme", "value"),
         Input("tabs", "value"),
+        State("narrow", "data"),
     )
     def draw(network: str, target: str, level: str, texts: list[str], x: str, y: str, points: str, answers: str,
-             theme_name: str, tab: str) -> Any:  # fmt: skip
+             theme_name: str, tab: str, narrow: Any) -> Any:  # fmt: skip
         if tab != "design":
             raise PreventUpdate
         theme = figures.theme_of(theme_name)
@@ -97,7 +98,9 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         axes = found.axes(x, y)
         info = found.plot(*axes, answers == "any")
         along = found.plot(*axes, answers == "any", walked=True)
-        figure = figures.trade_off(info, theme, x_log=_spread(info, "x"), y_log=_spread(info, "y"), bars="none")
+        figure = figures.trade_off(
+            info, theme, x_log=_spread(info, "x"), y_log=_spread(info, "y"), bars="none", named=not narrow
+        )
         figure["layout"]["dragmode"] = "zoom"
         known = [WHAT_SUITS, *metric_options(found.metrics())]
         kind = catalogue.target(target).kind

@@ -61,6 +61,7 @@ class Watched:
     def open(self, query=""):
         self.page.goto(self.address + query)
         settle(self.page)
+        self.page.wait_for_function("!document.getElementById('first')")  # it makes way for the live page
         return self.page
 
     def close(self):
@@ -315,7 +316,7 @@ def test_what_is_wrong_with_an_upload_is_said(watched, tmp_path):
 def test_a_link_brings_back_selection_and_zoom(watched):
     page = watched.open("?data=cifar10")
     figure = "document.querySelector('#trade-off .js-plotly-plot')"
-    keys = page.evaluate(f"{figure}.data.filter(t => t.customdata).pop().customdata.slice(0, 2)")
+    keys = page.evaluate(f"{figure}.data.filter(t => (t.customdata || []).length > 1).pop().customdata.slice(0, 2)")
     query = "&".join(f"sel={key.replace('#', '%23')}" for key in keys)
     page.goto("about:blank")
     page = watched.open(f"?data=cifar10&{query}&zoom=latency_s|accuracy|log|linear|-5,-3,80,95")

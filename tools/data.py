@@ -164,6 +164,7 @@ PRIMARY = {
     "costmodel/train/accuracy.jsonl": "accuracies measured by training: python -m costmodel.train.publish RUN",
     "costmodel/train/weights/*.safetensors": "trained weights: python -m costmodel.train.publish RUN --weights",
     "costmodel/calibrate/fpga_units*.csv": "units through Yosys: costmodel calibrate fpga --format csv",
+    "costmodel/calibrate/fpga_designs.csv": "layers through Yosys: costmodel calibrate designs --format csv",
     "costmodel/validate/ground_truth.csv": "published measurements, each with its source",
 }
 

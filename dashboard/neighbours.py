@@ -34,7 +34,8 @@ FACTORS = (0.5, 2.0)
 LIMIT = 400
 THIS, AUTO = "this design", "auto"
 #: Axes that are shown where none is asked for: the first that the design has, and the first other one.
-ACROSS, ALONG = ("steady_images_per_second", "latency_s"), ("lut", "energy_J", "area_mm2", "clock_Hz")
+ACROSS = ("steady_images_per_second", "latency_s")
+ALONG = ("lut", "energy_J")
 _HELD = 32
 
 

@@ -328,6 +328,8 @@ def settings(args: argparse.Namespace, *, all_scales: bool = False) -> dict[str,
     given = {"--set": args.options, **{f"--{name}": getattr(args, name) is not None for name in flags}}
     if not args.target:
         refuse([flag for flag, value in given.items() if value], "acts on a target: give --target as well")
+        if getattr(args, "bibtex", None) is not None:  # before anything is written
+            refuse(["--bibtex"], "writes the sources of the constants of a target: give --target as well")
     for name in flags:
         if getattr(args, name) is not None:
             found[name] = getattr(args, name)
@@ -341,8 +343,6 @@ def write_bibtex(args: argparse.Namespace, estimates: Iterable[Estimate]) -> Non
     """Write the sources of the estimates where ``--bibtex`` asks for them."""
     if args.bibtex is None:
         return
-    if not args.target:
-        refuse(["--bibtex"], "writes the sources of the constants of a target: give --target as well")
     import sys
     from pathlib import Path
 

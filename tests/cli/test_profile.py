@@ -303,3 +303,12 @@ def test_layers_are_priced_in_other_bits_and_with_scales_of_their_own(capsys):
     assert "choose one" in capsys.readouterr().err
     assert main([*line, "--model-args", "layer_bits=fc=w99"]) == 2
     assert "1 to 16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["profile", "compare"])
+def test_sources_without_a_target_are_refused_before_anything_is_written(command, tmp_path, capsys):
+    made = tmp_path / "answer.csv"
+    arguments = [command, "bn-digits", "--format", "csv", "-o", str(made), "--bibtex", str(tmp_path / "s.bib")]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("costmodel: error: --bibtex")
+    assert not list(tmp_path.iterdir())

@@ -90,6 +90,7 @@ def profile(
         raise CostmodelError(
             "'arguments', 'argv' and 'checkpoint' are for a network that is named; build and load the module first"
         )
+    check_threshold_bits(threshold_bits)
     given = inputs_of_module(inputs, seed)
     with noting() as notes, running.limited(timeout):
         made = _trace(model, given, name or type(model).__name__, trained, seed, threshold_bits=threshold_bits)
@@ -129,9 +130,14 @@ def make_request(
     path = shipped.find(checkpoint) if checkpoint else None
     if path and not path.is_file():
         raise CostmodelError(f"no checkpoint {path}: give the path of a .safetensors or .pt/.pth file")
-    if not 1 <= threshold_bits <= MOST_THRESHOLD_BITS:
-        raise CostmodelError(f"threshold_bits={threshold_bits}: expected 1 to {MOST_THRESHOLD_BITS}")
+    check_threshold_bits(threshold_bits)
     return cache.Request(reference, specs or default_inputs(reference), path, trained, seed, meta, threshold_bits)
+
+
+def check_threshold_bits(bits: int) -> None:
+    """Refuse a width of quantisers that cannot become comparisons."""
+    if not isinstance(bits, int) or not 1 <= bits <= MOST_THRESHOLD_BITS:
+        raise CostmodelError(f"threshold_bits={bits!r}: expected a whole number from 1 to {MOST_THRESHOLD_BITS}")
 
 
 #: Requests of this process -> the operations that their own files registered, which the store sees with these files.

@@ -156,6 +156,7 @@ def deploy(
         )
     from costmodel.load.running import user_code
 
+    api.check_threshold_bits(threshold_bits)
     given, title = api.inputs_of_module(inputs, seed), name or type(model).__name__
     with user_code(f"{title} does not run on the inputs given"):
         made = prepare(model, given, name=title, trained=trained, seed=seed, threshold_bits=threshold_bits)

@@ -103,3 +103,12 @@ def test_a_network_with_fresh_weights_is_built_the_same_each_time_and_the_caller
     first, second = capsys.readouterr().err.splitlines()
     assert first == second
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("bits", [0, 9, 2.5, "4"])
+@pytest.mark.parametrize("network", ["bn-digits", torch.nn.Conv2d(1, 1, 1)])
+def test_widths_of_comparisons_are_refused_out_of_range_for_names_and_modules(network, bits):
+    inputs = None if isinstance(network, str) else "1x1x4x4"
+    for verb in (costmodel.profile, costmodel.deploy):
+        with pytest.raises(costmodel.CostmodelError, match="expected a whole number from 1 to 8"):
+            verb(network, inputs, threshold_bits=bits)

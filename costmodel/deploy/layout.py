@@ -156,6 +156,14 @@ def carried(constant: Constant, node: Node, reader: Node) -> Constant | None:
     return None if step is None else laid_factor(constant, step, reader.shape)
 
 
+def laid_back(constant: Constant, node: Node, back: Laid) -> Constant:
+    """A constant that ``node`` multiplies by, for the elements that it acts on as they were before a move."""
+    if constant.numel == 1:
+        return constant
+    step = Step("laid", (constant,), "const_mul", parts=(factor_of(constant, node),), laid=back)
+    return laid_factor(constant, step, back.shape)
+
+
 def factor_of(constant: Constant, node: Node) -> Part:
     """A chain that multiplies what ``node`` acts on by one of its constants."""
     if len(constant.shape) == 1 and node.source.startswith("aten.prelu"):  # whose slopes lie along dimension 1

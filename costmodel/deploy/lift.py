@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costmodel.deploy.absorb import fits_into, threshold_attrs
-from costmodel.deploy.layout import MADE, axis_of, carried, factor_of, laid_factor
+from costmodel.deploy.layout import MADE, axis_of, carried, laid_back
 from costmodel.graph.affine import Laid, Part, Step, scale_tags
 from costmodel.graph.attrs import Affine, Call, Clamp, Move, Threshold
 from costmodel.graph.domain import FLOAT
@@ -201,12 +201,9 @@ def _laid(node: Node, back: Laid, shape: tuple[int, ...]) -> Node | None:
     operands: list[object] = []
     consts = {}
     for name, constant in node.consts.items():
-        if constant.numel > 1:
-            if node.op != "prelu":
-                return None
-            step = Step("laid", (constant,), "prelu", parts=(factor_of(constant, node),), laid=back)
-            constant = laid_factor(constant, step, back.shape)
-        consts[name] = constant
+        if constant.numel > 1 and node.op != "prelu":
+            return None
+        consts[name] = laid_back(constant, node, back)
     operands += (attrs.operands or ()) if isinstance(attrs, Call) else ()
     operands += [attrs.low, attrs.high] if isinstance(attrs, Clamp) else []
     if any(isinstance(c, Constant) and c.numel > 1 for c in operands):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
-from costmodel.deploy.layout import MADE, axis_of, factor_of, laid_factor, order_of
+from costmodel.deploy.layout import MADE, axis_of, laid_back, order_of
 from costmodel.graph.affine import Laid, Part, Step, bias_tags, scale_tags
 from costmodel.graph.attrs import Affine, Move
 from costmodel.graph.domain import FLOAT
@@ -136,11 +136,7 @@ def _as_it_lies(node: Node, order: Order) -> Node:
     back = Laid("permute", (None, inverse), 0, shape)
     if isinstance(node.attrs, Affine):
         return replace(node, shape=shape, attrs=replace(node.attrs, steps=_laid(node.attrs.steps, node, order, back)))
-    consts = {
-        name: laid_factor(c, _one(factor_of(c, node), (c,), back), shape) if c.numel > 1 else c
-        for name, c in node.consts.items()
-    }
-    return replace(node, shape=shape, consts=consts)
+    return replace(node, shape=shape, consts={name: laid_back(c, node, back) for name, c in node.consts.items()})
 
 
 def _laid(steps: tuple[Step, ...], node: Node, order: Order, back: Laid) -> tuple[Step, ...]:
@@ -150,7 +146,9 @@ def _laid(steps: tuple[Step, ...], node: Node, order: Order, back: Laid) -> tupl
         return steps
     if axis == -1 or any(step.fn == "batch_norm" or step.parts for step in steps):
         numbers = max(c.numel for step in steps for c in step.constants if c is not None)
-        return (_one(Part(steps, node.shape), (Constant(MADE, (numbers,), FLOAT),), back),)
+        tag = scale_tags(steps) if any(step.scale_class != "one" for step in steps) else bias_tags(steps)
+        made = (Constant(MADE, (numbers,), FLOAT),)
+        return (Step("laid", made, tag, parts=(Part(steps, node.shape),), laid=back),)
     behind = len(order) - 1 - order[axis]
 
     def along(constant: Constant | None) -> Constant | None:
@@ -159,8 +157,3 @@ def _laid(steps: tuple[Step, ...], node: Node, order: Order, back: Laid) -> tupl
         return replace(constant, shape=(constant.numel, *(1 for _ in range(behind))))
 
     return tuple(replace(step, constants=tuple(map(along, step.constants))) for step in steps)
-
-
-def _one(part: Part, constants: tuple[Constant, ...], back: Laid) -> Step:
-    tag = scale_tags(part.steps) if any(step.scale_class != "one" for step in part.steps) else bias_tags(part.steps)
-    return Step("laid", constants, tag, parts=(part,), laid=back)

@@ -247,6 +247,7 @@ def test_two_processes_never_train_in_one_folder(quick: Path, capsys: pytest.Cap
     assert "another process trains in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_out_of_the_box_digits_reach_95_percent(tmp_path: Path) -> None:
     """The command of the README, whole: two steps of thirty epochs."""
     assert main(["train", "abbnn", "--data", "digits", "--out", str(tmp_path), "--quiet"]) == 0

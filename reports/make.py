@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from costmodel.errors import CostmodelError, MissingExtraError
-from costmodel.files import atomic_write
+from costmodel.files import atomic_write, destination
 from costmodel.reports.content.blocks import Document
 
 if TYPE_CHECKING:
@@ -48,16 +48,7 @@ def check(path: str | os.PathLike[str], format: Format) -> None:
     for package in NEEDS[format]:
         if find_spec(package) is None:
             raise MissingExtraError(f"a report as {format}", package, "reports")
-    final = Path(path)
-    try:
-        if final.exists() and not final.is_file():
-            raise CostmodelError(f"cannot write {final}: it is no regular file. Give a file.")
-        if not final.parent.is_dir():
-            raise CostmodelError(f"cannot write {final}: there is no folder {final.parent}. Make it first.")
-        if not os.access(final.parent, os.W_OK) or (final.exists() and not os.access(final, os.W_OK)):
-            raise CostmodelError(f"cannot write {final}: no permission. Give a writable path.")
-    except OSError as error:  # a name that the file system does not take
-        raise CostmodelError(f"cannot write {final}: {error.strerror or error}. Give a writable path.") from error
+    destination(path)
 
 
 def render(document: Document, format: Format, paper: Paper = "a4", *, keep: bool = True) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from costmodel.cli import options
 from costmodel.errors import CostmodelError, name_of
+from costmodel.files import destination
 from costmodel.views.output import emit
 from costmodel.views.progress import progress
 
@@ -128,8 +129,6 @@ def _asic(args: argparse.Namespace) -> int:
     process, liberty = asic_units.LIBRARIES[name], [Path(file) for file in args.liberty]
     if not liberty:
         raise CostmodelError("calibrate asic: give its Liberty file with --liberty")
-    if args.output:
-        _folder(args.output)
     voltage = Library(liberty, process.slew, process.load).voltage
     with progress() as announce:
         rows = list(asic_units.characterise(process, liberty, QUICK_WIDTHS if args.quick else (), announce))
@@ -153,7 +152,7 @@ def _cpu(args: argparse.Namespace) -> int:
     engine = next(e for e in ENGINES if e == name_of("runtime", args.runtime, ENGINES))
     networks = list(dict.fromkeys(args.network)) or list(machine.NETWORKS[engine])
     output = args.output or f"this-machine{'' if engine == 'executor' else '-' + engine}.yaml"
-    _folder(output)
+    destination(output)
     with progress() as announce:
         found = machine.calibrate(engine, networks, args.rounds or machine.ROUNDS, machine.RUNS, announce)
     atomic_write(output, found.text)
@@ -179,7 +178,6 @@ def _fit(args: argparse.Namespace) -> int:
             "calibrate fit: give one --target, and with -o the YAML file that the refined one is written to"
         )
     file, output = Path(args.file), Path(args.output)
-    _folder(output)
     target = load_target(args.target[0])
     rows = board.read(file)
     base = (
@@ -193,12 +191,6 @@ def _fit(args: argparse.Namespace) -> int:
     emit([views.measurements(found), views.refined(found)], args.format)
     print(f"wrote {output}: costmodel profile NETWORK --target {_path(output)}", file=sys.stderr)
     return 0
-
-
-def _folder(output: str | Path) -> None:
-    """Before anything that takes time: whether there is a place for the result."""
-    if not Path(output).absolute().parent.is_dir():
-        raise CostmodelError(f"cannot write {output}: its folder does not exist. Give a writable path.")
 
 
 def _path(output: str | Path) -> str:

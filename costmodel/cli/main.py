@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.files import destination
 
 #: verb -> (module, one line of help). A static table, so that listing the verbs imports none of them.
 VERBS: dict[str, tuple[str, str]] = {
@@ -36,6 +37,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "cache": ("costmodel.cli.cache", "show or clear the store of profiles"),
     "completion": ("costmodel.cli.completion", "print a completion script for bash, zsh or fish"),
 }
+#: Options that name a file to write, and verbs whose ``-o`` is a folder instead, which they make.
+WRITTEN = ("output", "bibtex", "json", "qonnx")
+FOLDERS = ("explore", "train")
 
 EXAMPLES = """\
 examples:
@@ -171,6 +175,10 @@ def dispatch(arguments: list[str]) -> int:
         values = given if isinstance(action, argparse._AppendAction) else [given]
         if action.nargs is None and [] in (values or ()):
             raise CostmodelError(f"{'/'.join(action.option_strings)}: expected a value, and not --")
+    for name in WRITTEN:
+        path = getattr(args, name, None)
+        if path is not None and not (name == "output" and verb in FOLDERS):
+            destination(path)
     with _limited(getattr(args, "timeout", None)):
         return int(module.run(args) or 0)
 

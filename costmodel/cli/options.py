@@ -190,7 +190,6 @@ NETWORK = (
     "--threshold-bits", "--seed", "--no-cache",
 )  # fmt: skip
 HARDWARE = ("--target", "--set", "--bits", "--fps", "--folding", "--scale")
-OUTPUT = ("--format", "--output")
 
 
 def add(group: Any, *names: str, **changes: Any) -> None:
@@ -218,7 +217,7 @@ def add_hardware(parser: argparse.ArgumentParser, **scale: Any) -> Any:
 
 def add_output(parser: argparse.ArgumentParser) -> Any:
     group = parser.add_argument_group("output")
-    add(group, *OUTPUT)
+    add(group, "--format", "--output")
     return group
 
 

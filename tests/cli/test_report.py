@@ -73,7 +73,7 @@ def test_a_report_as_written_counts_and_prices_what_is_written(tmp_path: Path) -
         (["--model", "abbn", "-o", "{}/r.pdf"], "unknown network 'abbn'"),
         (["--model", "abbnn", "--target", "fpgaa", "-o", "{}/r.pdf"], "unknown target 'fpgaa'"),
         (["--model", "abbnn", "-o", "{}/none/r.pdf"], "there is no folder"),
-        (["--model", "abbnn", "-o", "{}"], "expected a name that ends in"),
+        (["--model", "abbnn", "-o", "{}"], "no regular file"),
         (["--model", "abbnn", "-o", "{}/r.docx"], "expected a name that ends in"),
         (["--model", "abbnn", "--date", "tomorrow", "-o", "{}/r.pdf"], "expected YYYY-MM-DD"),
         (["--kind", "compare", "--model", "abbnn", "-o", "{}/r.pdf"], "needs two networks or more"),

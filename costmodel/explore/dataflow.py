@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,10 @@ ALL = Rules()
 
 @dataclass(frozen=True)
 class Space:
-    """All foldings of one network on one target. ``stages`` are the pipeline, built in a ``style``; ``order`` is the
-    stage of each unit."""
+    """All foldings of one network on one target. ``stages`` are the pipeline of its ``ledger``, built in a ``style``;
+    ``order`` is the stage of each unit."""
 
-    network: str
+    ledger: Ledger = field(repr=False)
     target: Target
     settings: Mapping[str, Any]
     rules: Rules
@@ -39,6 +39,10 @@ class Space:
     order: tuple[int, ...]
     names: tuple[str, ...]
     style: Style
+
+    @property
+    def network(self) -> str:
+        return self.ledger.network
 
     @property
     def clock(self) -> float:
@@ -95,4 +99,4 @@ def space(
         rules = replace(rules, ultra=False)
     design = fold_design(job.design, job.names, job.style, prices(spec), rules)
     order = tuple(stage.index for stage in matrix_stages(job.design))
-    return Space(ledger.network, spec, settings, rules, design, job.design, order, job.names, job.style)
+    return Space(ledger, spec, settings, rules, design, job.design, order, job.names, job.style)

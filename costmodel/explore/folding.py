@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from costmodel.errors import CostmodelError, name_of
 from costmodel.explore.compose import Objectives, Points, compose, rebuild
 from costmodel.explore.dataflow import MEMORIES, Space
 from costmodel.noun import Noun
+from costmodel.targets import estimate
 from costmodel.targets.arith import longest_interval
 from costmodel.targets.fpga import search
 from costmodel.targets.fpga.choices import DSP, FF, RESOLUTION, RESOURCES, reals
@@ -228,6 +230,22 @@ def _order(points: Points, space: Space, goal: Goal, by_interval: bool) -> NDArr
     return np.lexsort((share, cheap, interval) if by_interval else (interval, share, cheap))
 
 
+def _bounds(space: Space, choices: Sequence[int], at: int) -> dict[str, str]:
+    """What each resource of a folding may be by the bounds of the constants, where that is more than one number.
+
+    Limits act on the values; how sure they are is for the reader to know when a design is refused for a few percent.
+    """
+    interval = int(space.design.intervals[at])
+    folds = json.loads(write_folding(space.folds(choices), space.stages, interval))
+    options = {**space.settings, "mode": "dataflow", "folding": folds, "fps": space.clock / interval * (1 - 1e-9)}
+    bill = estimate(space.ledger, space.target, **options)
+    totals = {name: bill.total(name) for name in RESOURCES if bill.has(name)}
+    return {
+        name: f", {total.low:,.0f} to {total.high:,.0f} by the bounds of the constants"
+        for name, total in totals.items() if total.low < total.high
+    }  # fmt: skip
+
+
 def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
     """Why nothing meets the demands: the fastest design within the limits, and a near one at the rate."""
     allowed, clock = limited.most, space.clock
@@ -251,8 +269,9 @@ def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
     assert near.choices is not None
     interval, cost = space.design.price(near.choices, near.at)
     need = dict(zip(RESOURCES, reals(cost).tolist(), strict=True))
+    bounds = _bounds(space, near.choices, near.at)
     misses = [
-        f"{need[name]:,.0f} {name} ({need[name] - allowed[name]:,.0f} too many)"
+        f"{need[name]:,.0f} {name} ({need[name] - allowed[name]:,.0f} too many{bounds.get(name, '')})"
         for name in RESOURCES
         if need[name] > allowed[name]
     ]

@@ -17,6 +17,7 @@ from costmodel.explore.tables import FoldingTables, draw
 from costmodel.targets.fpga import search
 from costmodel.targets.fpga.choices import BRAM, DSP, FF, LUT, RESOLUTION, RESOURCES
 from costmodel.targets.fpga.relaxed import Relaxed
+from tests.near import near
 from tests.targets.fpga.designs import DEVICE, every_design, random_design
 
 PARTS = np.array([RESOLUTION, 1, 1, RESOLUTION, 1])  # of one of each resource
@@ -118,6 +119,17 @@ def test_what_cannot_be_folded_is_said(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_a_refusal_says_how_sure_it_is(cnv):
+    """The bounds are those of the bill of the very design that is named."""
+    with pytest.raises(CostmodelError) as refused:
+        best(cnv, limits(cnv, 1.0, {"ff": 30_000}), 3000)
+    said = re.search(r"([\d,]+) ff \([\d,]+ too many, ([\d,]+) to ([\d,]+) by the bounds", str(refused.value))
+    value, low, high = (int(group.replace(",", "")) for group in said.groups())
+    bill = costmodel.estimate(cnv.ledger, "pynq-z2", fps=3000, mode="dataflow")
+    assert low < 30_000 < value < high
+    assert low / value == near(bill.total("ff").low / bill.total("ff").value, rel=0.02)
+
+
 def test_only_an_fpga_is_folded(capsys):
     assert main(["fold", "tfc-w1a1", "--target", "raspberry-pi-4b"]) == 2
     assert "only FPGA designs are folded" in capsys.readouterr().err
@@ -172,6 +184,7 @@ def _starve(monkeypatch, sizes):
     for name, size in zip(("ROUNDS", "HELD", "HELD_FOR_ANY", "FORMED"), sizes, strict=True):
         monkeypatch.setattr(search, name, size)
     monkeypatch.setattr(folding, "capacity", lambda target: DEVICE)
+    monkeypatch.setattr(folding, "_bounds", lambda *_: {})  # of the network, which the design has nothing to do with
     monkeypatch.setattr(folding, "describe", lambda space, choices, at, allowed, promise: _Told(choices, at, promise))
 
 

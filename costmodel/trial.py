@@ -16,9 +16,9 @@ from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, run_batches
 from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.study import Deployment, Effect, Verdict, effect, prepare, verify
-from costmodel.errors import CostmodelError, name_of
+from costmodel.errors import CostmodelError
 from costmodel.graph.vocabulary import THRESHOLD_BITS
-from costmodel.ledger.scales import FRACTION_BITS, SCALE_OPTIONS, ScaleOption
+from costmodel.ledger.scales import FRACTION_BITS, SCALE_OPTIONS
 from costmodel.noun import Noun
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Trial(Noun):
         """Write the packed network, which runs without PyTorch, and return its path.
 
         ``scale`` says what multiplies by the scale of binary weights (``exact``, ``pow2``, ``csd2``, ``csd3``,
-        ``lut``), ``fraction_bits`` how many bits are behind the point of the residual stream (1 to 40).
+        ``tied``, ``lut``; or of some layers, ``conv1=csd2,layer*=lut``), ``fraction_bits`` how many bits are behind the
+        point of the residual stream (1 to 40).
         """
         return packed.save(self._program(scale, fraction_bits), file)
 
@@ -85,8 +86,7 @@ class Trial(Noun):
         return Path(export(self._program(scale, None), file))
 
     def _program(self, scale: str, fraction_bits: int | None) -> Program:
-        option: ScaleOption = name_of("way to multiply by a scale", scale, SCALE_OPTIONS)  # type: ignore[assignment]
-        program = assemble(replace_multipliers(self.made.graph, option), fraction_bits, option)
+        program = assemble(replace_multipliers(self.made.graph, scale), fraction_bits, scale)
         return replace(program, notes=(*program.notes, *filter(None, [self.weights])))
 
 
@@ -241,9 +241,9 @@ def test_images(wanted: Wanted, name: str, shape: Sequence[int], network: str) -
     return (data.test.images[:count] / 255.0 - mean) / std, data.test.labels[:count]
 
 
-def scales(option: str) -> tuple[ScaleOption, ...]:
-    """One way to multiply by a scale, or ``all`` of them."""
-    return SCALE_OPTIONS if option == "all" else (option,)  # type: ignore[return-value]
+def scales(option: str) -> tuple[str, ...]:
+    """One way to multiply by a scale, for all layers or for some, or ``all`` of them."""
+    return SCALE_OPTIONS if option == "all" else (option,)
 
 
 def effects(made: Deployment, option: str, bits: int, judged: Images) -> list[Effect]:
@@ -253,7 +253,7 @@ def effects(made: Deployment, option: str, bits: int, judged: Images) -> list[Ef
 
 def sweep(made: Deployment, option: str, judged: Images) -> list[Effect]:
     """What every format of :data:`SWEEP` does to the numbers; of all ways, that of the exact one."""
-    chosen: Any = "exact" if option == "all" else option
+    chosen = "exact" if option == "all" else option
     return [effect(made, chosen, bits, judged.images, judged.labels) for bits in SWEEP]
 
 

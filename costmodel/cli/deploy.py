@@ -24,6 +24,7 @@ examples:
   costmodel deploy abbnn-reactnet18-cifar10
   costmodel deploy abbnn --checkpoint abbnn.safetensors -o abbnn.deployed.safetensors
   costmodel deploy abbnn --scale csd3 --fraction-bits 12 --target asic-45nm-horowitz --target zcu102
+  costmodel deploy abbnn --scale 'stages.*=csd2,stages.3*=lut' --target zcu102
   costmodel deploy abbnn --scale all --target all
   costmodel deploy abbnn-reactnet18-cifar10 --checkpoint best.safetensors --data cifar10 --fraction-bits all
   costmodel deploy abbnn.deployed.safetensors --data cifar10
@@ -37,7 +38,7 @@ exit status: 0; 1 with --strict where the deployed network is not exact; 2 for b
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_network(parser, more=", or a deployed file")
     group = parser.add_argument_group("the number format")
-    options.add(group, "--scale", choices=(*options.SCALES, "all"))
+    options.add(group, "--scale")
     bits = f"bits behind the point of the residual stream (default: {FRACTION_BITS}); all: compare 4 to 24"
     group.add_argument("--fraction-bits", type=_bits, default=FRACTION_BITS, metavar="N", help=bits)
     group = parser.add_argument_group("what it is judged on")

@@ -9,8 +9,8 @@ batch normalisation this is the scale of the weights, gain * mean|w|. What can t
           exact to the last bit of the fixed-point format
 ``tied``  nothing but shifts, exactly, if the network was trained so; see :mod:`costmodel.deploy.streams`
 
-All but ``tied`` act on what comes out of the exact rewrites, place by place; what they cannot serve stays a
-multiplication.
+All but ``tied`` act on what comes out of the exact rewrites, place by place, so that each layer may have another; what
+they cannot serve stays a multiplication.
 """
 
 from __future__ import annotations
@@ -20,36 +20,43 @@ from dataclasses import replace
 import numpy as np
 
 from costmodel.deploy.program import Array
-from costmodel.errors import UnknownNameError
+from costmodel.errors import CostmodelError
 from costmodel.graph.affine import chain_class
 from costmodel.graph.attrs import Affine
 from costmodel.graph.charge import table_bits, table_entries
 from costmodel.graph.multipliers import TERMS
 from costmodel.graph.node import Graph, Node
-from costmodel.ledger.scales import SCALE_OPTIONS, ScaleOption
+from costmodel.ledger.scales import of_layers, parse
 
 
-def replace_multipliers(graph: Graph, option: ScaleOption) -> Graph:
-    """Mark every multiplication by a real constant with what takes its place. ``exact`` leaves the graph as it is."""
-    if option not in SCALE_OPTIONS:
-        raise UnknownNameError("way to remove multiplications", option, SCALE_OPTIONS)
-    if option == "exact":
-        return graph
-    if option == "tied":
+def replace_multipliers(graph: Graph, option: str) -> Graph:
+    """Mark every multiplication by a real constant with what takes its place. ``exact`` leaves the graph as it is.
+
+    ``option`` is for all layers, or for those that it names, as for :func:`costmodel.ledger.scales.with_scale`.
+    Raises :class:`UnknownNameError` for an option or a layer that does not exist, and :class:`CostmodelError` for
+    ``tied`` in some layers: it is a matter of whole streams.
+    """
+    wanted = parse(option)
+    if wanted == (("*", "tied"),):
         from costmodel.deploy.streams import normalise_streams
 
         normalised: Graph = normalise_streams(graph)
         return normalised
+    if any(each == "tied" for _, each in wanted):
+        raise CostmodelError(f"scale {option}: tied is of all layers that share a stream; give --scale tied")
+    names = {node.id: node.name for node in graph.nodes if node.row.joins or not node.row.moves}
+    chosen = of_layers(names, wanted)
     table = graph.by_id()
 
     def mark(node: Node) -> Node:
-        if not isinstance(node.attrs, Affine) or chain_class(node.attrs.steps) != "real":
+        each = chosen.get(node.id, "exact")
+        if each == "exact" or not isinstance(node.attrs, Affine) or chain_class(node.attrs.steps) != "real":
             return node
         bits = table_bits(node, table)
-        if option == "lut" and not bits:
+        if each == "lut" and not bits:
             return node
-        entries = table_entries(node, table) if option == "lut" else 0
-        return node.with_attrs(multiplier=option, bits_in=bits, table_entries=entries)
+        entries = table_entries(node, table) if each == "lut" else 0
+        return node.with_attrs(multiplier=each, bits_in=bits, table_entries=entries)
 
     return replace(graph, nodes=tuple(mark(node) for node in graph.nodes))
 

@@ -24,7 +24,6 @@ from costmodel.graph.node import Graph
 from costmodel.graph.vocabulary import THRESHOLD_BITS
 from costmodel.ledger.ledger import Profile
 from costmodel.ledger.rules import charge
-from costmodel.ledger.scales import ScaleOption
 
 if TYPE_CHECKING:
     from torch import nn
@@ -207,7 +206,7 @@ def _deviation(got: Sequence[Array], wanted: Sequence[Array]) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(got, wanted, strict=True))
 
 
-def effect(deployment: Deployment, option: ScaleOption, fraction_bits: int | None,
+def effect(deployment: Deployment, option: str, fraction_bits: int | None,
            images: Array | tuple[Array, ...], labels: Array | None = None, *, batch: int = 16) -> Effect:  # fmt: skip
     """Carry out an option in fixed point and compare it with the exact network, decision by decision.
 

@@ -53,6 +53,11 @@ class Node:
             raise TypeError(f"{self.op} takes {row.attrs.__name__}, not {type(self.attrs).__name__}")
 
     @property
+    def name(self) -> str:
+        """What its layer is called: the module, and the number of the call from the second on."""
+        return self.module if self.call == 0 else f"{self.module}#{self.call + 1}"
+
+    @property
     def row(self) -> Op:
         """The row of its operation: its traits."""
         return OPS[self.op]

@@ -56,7 +56,7 @@ def with_scale(ledger: Ledger, option: str) -> Ledger:
         return ledger
     if ledger.level != "deployed":
         raise CostmodelError(f"scale={option} replaces what the deployed network multiplies; the level is as written")
-    chosen = _of_layers(ledger, wanted)
+    chosen = of_layers({layer.index: layer.name for layer in ledger.layers}, wanted)
     places = {place.layer: place for place in ledger.scales if chosen.get(place.layer, "exact") != "exact"}
     charges = []
     for charge in ledger.charges:
@@ -75,13 +75,16 @@ def with_scale(ledger: Ledger, option: str) -> Ledger:
     return replace(ledger, charges=tuple(charges), traffic=traffic)
 
 
-def _of_layers(ledger: Ledger, wanted: Iterable[tuple[str, ScaleOption]]) -> dict[int, ScaleOption]:
-    """The option of each layer that is named."""
+def of_layers(names: Mapping[int, str], wanted: Iterable[tuple[str, ScaleOption]]) -> dict[int, ScaleOption]:
+    """The option of each layer of ``names`` (number -> name) that is named.
+
+    Raises :class:`UnknownNameError` for a name or pattern that no layer has.
+    """
     found: dict[int, ScaleOption] = {}
     for pattern, option in wanted:
-        matching = [layer.index for layer in ledger.layers if fnmatchcase(layer.name, pattern)]
+        matching = [number for number, name in names.items() if fnmatchcase(name, pattern)]
         if not matching and pattern != "*":
-            raise UnknownNameError("layer", pattern, [*dict.fromkeys(layer.name for layer in ledger.layers)])
+            raise UnknownNameError("layer", pattern, [*dict.fromkeys(names.values())])
         found.update(dict.fromkeys(matching, option))
     return found
 

@@ -61,7 +61,7 @@ def effects(key: str, title: str, found: Sequence[Effect], made: Deployment, lab
 
     left = {}
     for option in dict.fromkeys(e.option for e in found):
-        graph = replace_multipliers(made.graph, option)  # type: ignore[arg-type]
+        graph = replace_multipliers(made.graph, option)
         left[option] = sum(node.numel for node in multiplications_left(graph))
     rows = []
     for e in found:

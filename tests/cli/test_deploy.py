@@ -32,6 +32,22 @@ def test_every_scale_option_with_its_price(capsys):
         assert word in text
 
 
+def test_scales_of_single_layers_are_spelled_as_in_other_commands(capsys, tmp_path):
+    path, option = tmp_path / "net.safetensors", "*=csd2,stages.1*=lut"
+    line = ("abbnn-digits", "--checkpoint", "abbnn-digits", "--scale", option, "--target", "zcu102", "--images", "2")
+    status, out, err = run(capsys, *line, "-o", str(path), "--format", "json")
+    assert status == 0, err
+    effect = next(t for t in _tables(out) if t and "left" in t[0])
+    assert effect[0]["option"] == option
+    prices = next(t for t in _tables(out) if t and "target" in t[0])
+    assert [row["option"] for row in prices] == ["exact", option]
+    assert prices[0]["lut"] != prices[1]["lut"]
+    status, out, _ = run(capsys, str(path))
+    assert status == 0 and option in out
+    status, _, err = run(capsys, "abbnn-digits", "--scale", "nowhere=csd2")
+    assert status == 2 and "unknown layer 'nowhere'" in err
+
+
 def test_a_file_is_written_and_run(capsys, tmp_path):
     path = tmp_path / "net.safetensors"
     trained = ("--checkpoint", "abbnn-digits")

@@ -1,6 +1,7 @@
 """The executed network is the given one, and what it counts while it runs is the deployed ledger, row by row."""
 
 from collections import Counter
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ from torch import nn
 from costmodel.deploy.assemble import assemble
 from costmodel.deploy.assembler import CannotRunError
 from costmodel.deploy.executor import Executor, per_image, run_batches
-from costmodel.deploy.multipliers import SCALE_OPTIONS, replace_multipliers
+from costmodel.deploy.multipliers import replace_multipliers
 from costmodel.deploy.streams import multiplications_left
 from costmodel.deploy.study import effect, prepare, verify
 from costmodel.errors import CostmodelError
+from costmodel.graph.attrs import Affine
 from costmodel.ledger.rules import charge
-from costmodel.ledger.scales import with_scale
+from costmodel.ledger.scales import SCALE_OPTIONS, with_scale
 from costmodel.zoo import entry, list_models
 from tests.deploy.networks import images, rows, scramble, zoo
 from tests.foreign import detach_style, parametrized_style, plain_tensor_style
@@ -44,6 +46,31 @@ def test_zoo_networks_run_exactly_and_count_their_ledger(name):
         executed, ledger = counted(made, "exact", bits)
         assert executed == ledger
     assert sum(flips for _, flips, _ in effect(made, "exact", 24, images(made, 2)).flips) == 0
+
+
+@pytest.mark.parametrize("option", ["*=csd2,stages.1*=lut", "stages.*=pow2,stages.2*=exact,stages.3*=csd3"])
+def test_what_single_layers_multiply_by_is_executed_and_counted_alike(option):
+    made = zoo("abbnn-reactnet18-cifar10", width=0.125)
+    executed, ledger = counted(made, option, 16)
+    assert executed == ledger
+    charged, priced = charge(replace_multipliers(made.graph, option), "deployed"), with_scale(made.profile.deployed, option)
+    assert charged.by_kind_and_tag() == priced.by_kind_and_tag()
+    assert charged.by_kind_and_tag() != charge(made.graph, "deployed").by_kind_and_tag()
+    names = {n.id: n.name for n in made.graph.nodes}
+    marks = {names[n.id]: n.attrs.multiplier for n in replace_multipliers(made.graph, option).nodes
+             if isinstance(n.attrs, Affine) and n.attrs.multiplier}  # fmt: skip
+    chosen = dict(part.split("=") for part in option.split(","))
+    for name, mark in marks.items():
+        assert mark == [v for pattern, v in chosen.items() if fnmatchcase(name, pattern)][-1]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("stages.9*=csd2", "unknown layer"), ("stages.1*=tied", "tied is of all layers"), ("csd9", "unknown way to multiply")],
+)
+def test_scales_that_no_layer_can_have_are_refused(option, words):
+    with pytest.raises(CostmodelError, match=words):
+        replace_multipliers(zoo("abbnn-reactnet18-cifar10", width=0.125).graph, option)
 
 
 @pytest.mark.parametrize("style", [detach_style, parametrized_style, plain_tensor_style], ids=lambda m: m.__name__)

@@ -11,14 +11,12 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from costmodel.errors import CostmodelError
-from costmodel.load.reference import Reference
+from costmodel.load.reference import LAYER_BITS, Reference
 from costmodel.load.running import user_code
 
 if TYPE_CHECKING:
     from torch import nn
 
-#: The argument that says in how many bits each layer is (:mod:`costmodel.load.quantised`).
-LAYER_BITS = "layer_bits"
 #: Names of arguments that say how many images a network is built for, next to those that speak of a batch.
 _BATCH = ("bs", "bsz", "n", "N", "B", "num_images", "n_images")
 
@@ -83,7 +81,7 @@ def build(reference: Reference) -> nn.Module:
 
 def finish(reference: Reference, model: nn.Module) -> nn.Module:
     """The network that is asked for, once it has its weights: its layers in the bits of ``layer_bits``, an argument of
-    every network that does not take it itself."""
+    every network that does not take it itself, of calls and of ONNX files as well."""
     import copy
 
     from costmodel.load.quantised import quantise
@@ -104,7 +102,7 @@ def _without_bits(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def takes_bits(reference: Reference) -> bool:
     """Whether the factory has an argument of this name, which then is its own affair."""
-    if LAYER_BITS not in reference.arguments or reference.kind == "zoo":
+    if LAYER_BITS not in reference.arguments or reference.kind not in ("file", "module") or reference.called:
         return False
     return LAYER_BITS in inspect.signature(factory(reference)).parameters
 

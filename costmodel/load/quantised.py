@@ -9,17 +9,21 @@ quantisers in it, by the same rules as of any other; nothing is guessed from a t
 * ``u4``: the same from 0 to 15, for what is never negative;
 * ``unchanged``: as written.
 
-Accuracy is that of a network that was trained so: what is known of the one as written says nothing of it.
+The layers are those of torch that use their weights as they are, and the convolutions and products with stored weights
+of an ONNX file. Accuracy is that of a network that was trained so: what is known of the one as written says nothing of
+it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.load.weighted import Read, Weighted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -72,34 +76,56 @@ def quantise(model: nn.Module, text: str) -> None:
     """
     wanted = parse(text)
     layers = _layers(model)
+    names = list(dict.fromkeys(name for name, _ in layers))
     for pattern, _ in wanted:
-        if not any(fnmatchcase(name, pattern) for name in layers):
-            raise _missing(model, pattern, layers)
-    for name, layer in layers.items():
-        matching = [bits for pattern, bits in wanted if fnmatchcase(name, pattern)]
-        if matching:
-            _quantise(layer, matching[-1])
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise _missing(model, pattern, names)
+    stored: dict[tuple[int, str], int] = {}
+    for name, layer in layers:
+        bits = [Bits(), *(each for pattern, each in wanted if fnmatchcase(name, pattern))][-1]
+        if stored.setdefault((id(layer.module), layer.own), bits.weight) != bits.weight:
+            raise CostmodelError(f"layer bits of {name}: its weights are those of another layer too, in other bits")
+        _quantise(layer, bits)
 
 
-def _layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Those that compute a sum of products with their weights as they are, by name."""
+def _layers(model: nn.Module) -> list[tuple[str, Weighted]]:
+    """Those that compute a sum of products with their weights as they are, with their names."""
     from torch import nn
 
-    plain = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-    return {name: module for name, module in model.named_modules() if type(module) in plain}
+    from costmodel.load.onnx.layers import weighted
+    from costmodel.load.onnx.network import Network
+
+    if isinstance(model, Network):
+        return weighted(model)
+    plain = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    transposed = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    found = []
+    for name, module in model.named_modules():
+        if type(module) in plain:
+            found.append((name, Weighted(module, _in_front(module))))
+        elif isinstance(module, transposed) and type(module) in transposed:
+            found.append((name, Weighted(module, _in_front(module), channel=1)))
+    return found
 
 
-def _missing(model: nn.Module, pattern: str, layers: dict[str, nn.Module]) -> CostmodelError:
+def _in_front(module: nn.Module) -> Callable[[Read], None]:
+    def change(read: Read) -> None:
+        module.register_forward_pre_hook(lambda module, given: (read(module, given[0]), *given[1:]))
+
+    return change
+
+
+def _missing(model: nn.Module, pattern: str, names: list[str]) -> CostmodelError:
     own = dict(model.named_modules()).get(pattern)
     if own is None:
-        return UnknownNameError("layer", pattern, layers)
+        return UnknownNameError("layer", pattern, names)
     return CostmodelError(
         f"layer bits of {pattern}: {type(own).__name__} is no layer of torch that uses its weights as they are; "
-        f"what it computes decides its bits. Layers that can be given some: {', '.join(layers) or 'none'}"
+        f"what it computes decides its bits. Layers that can be given some: {', '.join(names) or 'none'}"
     )
 
 
-def _quantise(layer: nn.Module, bits: Bits) -> None:
+def _quantise(layer: Weighted, bits: Bits) -> None:
     import torch
     from torch import nn
     from torch.nn.utils import parametrize
@@ -108,7 +134,7 @@ def _quantise(layer: nn.Module, bits: Bits) -> None:
         """Weights of a few bits, with a step or a size for each output channel."""
 
         def forward(self, weight: Tensor) -> Tensor:
-            across = tuple(range(1, weight.dim()))
+            across = tuple(dimension for dimension in range(weight.dim()) if dimension != layer.channel)
             if bits.weight == 1:
                 levels, step = torch.where(weight >= 0, 1.0, -1.0), weight.abs().mean(across, keepdim=True)
             else:
@@ -117,17 +143,18 @@ def _quantise(layer: nn.Module, bits: Bits) -> None:
                 levels = torch.clamp(torch.round(weight / step), -top, top)
             return levels.mul(step)
 
-    def read(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        x, *others = given
-        if bits.read == 1 and bits.signed:
-            return torch.where(x >= 0, 1.0, -1.0).to(x.dtype), *others
-        low = -(2 ** (bits.read - 1)) if bits.signed else 0
-        step = module.get_parameter("read_step")
-        return torch.round(torch.clamp(x / step, low, low + 2**bits.read - 1)) * step, *others
+    place, own_step = layer.step or (layer.module, "read_step")
 
-    if bits.weight:
-        parametrize.register_parametrization(layer, "weight", Weights())
+    def read(module: nn.Module, x: Tensor) -> Tensor:
+        if bits.read == 1 and bits.signed:
+            return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+        low = -(2 ** (bits.read - 1)) if bits.signed else 0
+        step = module.get_parameter(own_step)
+        return torch.round(torch.clamp(x / step, low, low + 2**bits.read - 1)) * step
+
+    if bits.weight and not parametrize.is_parametrized(layer.module, layer.own):
+        parametrize.register_parametrization(layer.module, layer.own, Weights())
     if bits.read:
         if bits.read > bits.signed:
-            layer.register_parameter("read_step", nn.Parameter(torch.tensor(2.0 ** (2 - bits.read))))
-        layer.register_forward_pre_hook(read)
+            place.register_parameter(own_step, nn.Parameter(torch.tensor(2.0 ** (2 - bits.read))))
+        layer.change(read)

@@ -23,6 +23,8 @@ EXPECTED = (
     "Give a name from `costmodel models`, path/to/file.py:factory, package.module:factory, or an .onnx, .pt2 or "
     "TorchScript file."
 )
+#: The argument that says in how many bits each layer is (:mod:`costmodel.load.quantised`).
+LAYER_BITS = "layer_bits"
 #: Suffixes of files that hold a network, and what reads them.
 FILES = {".onnx": "onnx", ".pt2": "export", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
 
@@ -84,8 +86,11 @@ def resolve(text: str, arguments: Mapping[str, Any] | None = None, argv: Sequenc
         raise CostmodelError(
             f"network {text!r}: {factory!r} is not the name of a factory, nor a call of one. {EXPECTED}"
         )
-    if not all(part.isidentifier() for part in factory.split(".")) and given:
-        raise CostmodelError(f"network {text!r} is a call that has its arguments: leave out --model-args")
+    if not all(part.isidentifier() for part in factory.split(".")) and set(given) - {LAYER_BITS}:
+        raise CostmodelError(
+            f"network {text!r} is a call that has its arguments: leave out --model-args, of which it takes "
+            f"{LAYER_BITS} alone"
+        )
     if place.endswith(".py") or "/" in place:
         made = _file(text, Path(place).expanduser(), factory, root, given)
     else:
@@ -120,10 +125,15 @@ def _network_file(text: str, path: Path, arguments: dict[str, Any]) -> Reference
         raise CostmodelError(f"network {text!r}: there is no file {path}. {EXPECTED}")
     if path.suffix in foreign.SUFFIXES:
         raise CostmodelError(f"network {text!r}: {foreign.way_from(path)}")
-    if arguments:
-        raise CostmodelError(f"network {text!r} is a file and takes no --model-args")
     kind: Any = FILES[path.suffix]
-    return Reference(text, kind, path.name, "", path.resolve())
+    if set(arguments) - {LAYER_BITS}:
+        raise CostmodelError(f"network {text!r} is a file and takes no --model-args but {LAYER_BITS}")
+    if arguments and kind != "onnx":
+        raise CostmodelError(
+            f"network {text!r} is compiled, and its layers keep their bits: give {LAYER_BITS} to its source "
+            "(file.py:factory), or to an ONNX file"
+        )
+    return Reference(text, kind, path.name, "", path.resolve(), arguments)
 
 
 def factories(path: Path) -> list[str]:

@@ -13,7 +13,7 @@ from torch import nn
 from costmodel.errors import CostmodelError
 from costmodel.load import network as loading
 from costmodel.load.inputs import parse_inputs
-from costmodel.load.reference import Reference, resolve
+from costmodel.load.reference import LAYER_BITS, Reference, resolve
 from costmodel.load.running import user_code
 from costmodel.train import checkpoints
 from costmodel.train.job import OwnNetwork
@@ -56,9 +56,9 @@ def build(own: OwnNetwork, binary_weights: bool, two_steps: bool, classes: int, 
             f"Give --input 1x{'x'.join(map(str, shape))}, or leave it out."
         )
     # A network that stands in the module ready made is one object: every run takes a copy of it.
-    if loading.LAYER_BITS in reference.arguments and not loading.takes_bits(reference):
+    if LAYER_BITS in reference.arguments and not loading.takes_bits(reference):
         raise CostmodelError(
-            f"{loading.LAYER_BITS} prices layers in other bits; its quantisers have no gradients to be trained with. "
+            f"{LAYER_BITS} prices layers in other bits; its quantisers have no gradients to be trained with. "
             "Train a network whose own code quantises"
         )
     model = copy.deepcopy(loading.build(reference))

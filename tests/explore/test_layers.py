@@ -12,7 +12,7 @@ import pytest
 import costmodel
 from costmodel.cli.main import main
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.explore import evolve, layers
+from costmodel.explore import evolve, layers, tasks
 from costmodel.explore.cases import cases
 from costmodel.explore.front import front_of, read_front
 from costmodel.explore.pareto import nondominated
@@ -113,6 +113,32 @@ def test_the_commands_of_a_front_of_mixtures_make_its_designs(space, tmp_path, c
         assert main([*shlex.split(member.command)[1:], "--format", "json"]) == 0
         (bill,) = json.loads(capsys.readouterr().out)["estimates"]
         assert bill["totals"]["energy_J"]["value"] == near(member.metrics["energy_J"], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_calls_and_onnx_files_have_choices_of_layers_too(space, tmp_path, capsys):
+    """Each mixture of one network in three spellings is the same account, and its command makes the design again."""
+    import torch
+
+    file = space["networks"][0]["model"].partition(":")[0]
+    model = costmodel.build_model(f"{file}:build(4)").eval()
+    torch.onnx.export(model, torch.zeros(1, 2, 8, 8), str(tmp_path / "net.onnx"), dynamo=False, input_names=["x"],
+                      training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)  # fmt: skip
+    spellings = [{"model": f"{file}:build", "input": "1x2x8x8"}, {"model": f"{file}:build(4)", "input": "1x2x8x8"},
+                 {"model": str(tmp_path / "net.onnx")}]  # fmt: skip
+    accounts = []
+    for number, network in enumerate(spellings):
+        choices = {"layer_bits": BITS, "layer_scales": {"*": ["exact", "csd2"]}}
+        asked = {**space, "networks": [{**network, **choices}]}
+        whole, front = counted(asked, tmp_path / str(number))
+        made = [tasks.ledger_of(one, whole.level) for one in whole.networks]
+        accounts.append([(ledger.by_kind(), ledger.weight_bits()) for ledger in made])
+        member = front.members[0]
+        assert main([*shlex.split(member.command)[1:], "--format", "json"]) == 0
+        (bill,) = json.loads(capsys.readouterr().out)["estimates"]
+        assert bill["totals"]["energy_J"]["value"] == near(member.metrics["energy_J"], rel=1e-12)
+    assert len({json.dumps(account) for account in accounts[0]}) == 24  # of 12 choices of bits and 2 of scales
+    assert accounts[0] == accounts[1] == accounts[2]
 
 
 def test_what_is_left_as_written_is_the_network_itself(space):

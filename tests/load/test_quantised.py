@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -170,3 +173,92 @@ def test_a_deployment_is_that_of_the_quantised_network(file) -> None:
     made = costmodel.deploy(f"{file}:build", "1x2x8x8", arguments={"layer_bits": "3=w4u4"})
     assert made.verdict is not None and made.verdict.exact
     assert made.profile.deployed.total("and") > 0
+
+
+def test_weights_of_a_transposed_convolution_are_integers_too() -> None:
+    """Its output channels lie along the second dimension of its weights."""
+    model = nn.Sequential(nn.ConvTranspose2d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(300, 5))
+    quantise(model, "0=w4a4")
+    a, b = products(model)["0"]
+    assert b is not None and (a.kind, a.bits, b.kind, b.bits) == ("int", 4, "int", 4)
+    made = prepare(model, torch.randn(1, 2, 8, 8))
+    assert verify(made, images(made, 2)).exact
+
+
+def test_a_call_has_the_argument_next_to_its_own(file) -> None:
+    called = costmodel.profile(f"{file}:build(8)", "1x2x8x8", arguments={"layer_bits": "3=w4u4"})
+    named = costmodel.profile(f"{file}:build", "1x2x8x8", arguments={"layer_bits": "3=w4u4", "width": 8})
+    assert called.deployed.by_kind_and_tag() == named.deployed.by_kind_and_tag()
+    with pytest.raises(CostmodelError, match="it takes layer_bits alone"):
+        costmodel.profile(f"{file}:build(8)", "1x2x8x8", arguments={"width": 8})
+
+
+class Mixed(nn.Module):
+    """Products that an exporter spells in several ways, and weights that two layers share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.up = nn.Conv2d(2, 4, 3), nn.ConvTranspose2d(4, 3, 2, stride=2)
+        self.inner, self.fc = nn.Linear(12, 6, bias=False), nn.Linear(72, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.up(torch.relu(self.conv(x)))
+        x = torch.relu(self.inner(x.flatten(2).reshape(-1, 36, 12)))  # of three dimensions: MatMul, not Gemm
+        return self.fc(x.flatten(1)[:, :72])
+
+
+def exported(model: nn.Module, path: Path, shape: tuple[int, ...]) -> str:
+    torch.onnx.export(model.eval(), torch.randn(shape), str(path), dynamo=False, input_names=["x"])
+    return str(path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("text", ["*=w4a4", "conv=w2u2,fc=w1a1", "up=w3,inner=w8a8", "inner=a1,fc=unchanged"])
+def test_an_onnx_file_has_the_bits_of_the_network_that_it_came_from(text: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = scramble(Mixed()).eval()
+    file = exported(model, tmp_path / "net.onnx", (1, 2, 8, 8))
+    read = costmodel.build_model(file, layer_bits=text)
+    quantise(model, text)
+    x = torch.randn(3, 2, 8, 8)
+    assert torch.allclose(read(x[:1]), model(x[:1]), atol=1e-5)
+    one = costmodel.profile(file, arguments={"layer_bits": text})
+    other = costmodel.profile(model, torch.randn(1, 2, 8, 8))
+    assert one.deployed.by_kind() == other.deployed.by_kind()
+    assert costmodel.profile(file).deployed.by_kind() != one.deployed.by_kind()
+    assert costmodel.deploy(file, arguments={"layer_bits": text}).exact
+
+
+def test_nodes_of_one_tensor_have_its_bits_once(tmp_path: Path) -> None:
+    """Twice the same product: with equal bits it is quantised once, with others that is no network."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    stored = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["a"], "first"), helper.make_node("Relu", ["a"], ["r"], "relu"),
+             helper.make_node("Transpose", ["w"], ["t"], "turned", perm=[1, 0]),
+             helper.make_node("MatMul", ["r", "t"], ["y"], "second")]  # fmt: skip
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy")
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(stored, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(tmp_path / "tied.onnx"))
+    read = costmodel.build_model(f"{tmp_path}/tied.onnx", layer_bits="*=w4")
+    step = np.abs(stored).max(0) / 7  # of the first product's output channels
+    known = torch.from_numpy(np.round(stored / step) * step)
+    given = torch.randn(1, 4)
+    assert torch.allclose(read(given), torch.relu(given @ known) @ known.T, atol=1e-5)
+    for text in ("first=w4,second=w2", "second=w4"):
+        with pytest.raises(CostmodelError, match="those of another layer too, in other bits"):
+            costmodel.build_model(f"{tmp_path}/tied.onnx", layer_bits=text)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_files_say_what_they_take(tmp_path: Path) -> None:
+    file = exported(network(), tmp_path / "net.onnx", (1, 2, 8, 8))
+    with pytest.raises(UnknownNameError, match="unknown layer 'nowhere'"):
+        costmodel.profile(file, arguments={"layer_bits": "nowhere=w4"})
+    with pytest.raises(CostmodelError, match="takes no --model-args but layer_bits"):
+        costmodel.profile(file, arguments={"width": 3})
+    torch.jit.save(torch.jit.trace(network().eval(), torch.randn(1, 2, 8, 8)), str(tmp_path / "net.pt"))
+    with pytest.raises(CostmodelError, match="its layers keep their bits"):
+        costmodel.profile(f"{tmp_path}/net.pt", "1x2x8x8", arguments={"layer_bits": "*=w4"})

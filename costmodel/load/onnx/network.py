@@ -40,7 +40,7 @@ class Scope(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Node:
+class Node:
     """A node: its function, where it runs, and the names of its operands and results, "" for those left out."""
 
     call: Call
@@ -117,10 +117,10 @@ class Network(Scope):
             owner.add_module(tail, found)
         return found
 
-    def _nodes(self, protos: Any) -> list[_Node]:
+    def _nodes(self, protos: Any) -> list[Node]:
         return [node for index, proto in enumerate(protos) if (node := self._node(proto, index)) is not None]
 
-    def _node(self, proto: Any, index: int) -> _Node | None:
+    def _node(self, proto: Any, index: int) -> Node | None:
         import onnx
 
         attributes: dict[str, Any] = {}
@@ -150,7 +150,7 @@ class Network(Scope):
                 call.refuse("weights that are computed are not covered")
             recurrent.prepare(call, *(self._taken(name) for name in (*inputs, "")[1:4]))
             inputs = (inputs[0], "", "", "", *inputs[4:])
-        return _Node(call, function, path, inputs, tuple(proto.output))
+        return Node(call, function, path, inputs, tuple(proto.output))
 
     def _taken(self, name: str) -> Any:
         """A stored tensor that a layer of its own takes over."""
@@ -216,7 +216,7 @@ def _subgraph(graph: _Graph, *inputs: Any) -> tuple[Any, ...]:
     return run(graph.network, graph.nodes, graph.results, {**graph.around, **given})
 
 
-def run(network: Network, nodes: list[_Node], results: list[str], values: dict[str, Any]) -> tuple[Any, ...]:
+def run(network: Network, nodes: list[Node], results: list[str], values: dict[str, Any]) -> tuple[Any, ...]:
     """Run nodes in their order, those of one scope that follow each other in one call of it."""
 
     def get(name: str) -> Any:
@@ -228,7 +228,7 @@ def run(network: Network, nodes: list[_Node], results: list[str], values: dict[s
             return network.value(name)
         raise CostmodelError(f"{network.file}: nothing makes {name!r}, which is used: the file is damaged")
 
-    def step(node: _Node) -> None:
+    def step(node: Node) -> None:
         for attribute in node.call.attributes.values():
             if isinstance(attribute, _Graph):
                 attribute.around = values
@@ -243,7 +243,7 @@ def run(network: Network, nodes: list[_Node], results: list[str], values: dict[s
             end += 1
         part = nodes[place:end]
 
-        def together(part: list[_Node] = part) -> None:
+        def together(part: list[Node] = part) -> None:
             for node in part:
                 _named(node, step)
 
@@ -253,7 +253,7 @@ def run(network: Network, nodes: list[_Node], results: list[str], values: dict[s
     return tuple(v if isinstance(v := get(name), Tensor) else torch.tensor(v) for name in results)
 
 
-def _named(node: _Node, step: Callable[[_Node], None]) -> None:
+def _named(node: Node, step: Callable[[Node], None]) -> None:
     try:
         step(node)
     except CostmodelError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from costmodel.calibrate import yosys
 from costmodel.deploy.program import Array
@@ -44,7 +45,7 @@ class Circuit:
     inputs: dict[str, list[int]]
     outputs: dict[str, list[int]]
     latches: Array  # [n, 2]: variable, literal of its next value
-    levels: list[Array]  # of each depth [n, 3]: variable, two literals
+    gates: Array  # [n, 3]: variable, two literals of smaller variables
     variables: int
     state: Array = None
 
@@ -57,8 +58,7 @@ class Circuit:
         for name, given in values.items():
             for bit, literal in enumerate(self.inputs[name]):
                 self.state[literal >> 1] = pack((np.asarray(given) >> bit) & 1)
-        for level in self.levels:
-            self.state[level[:, 0]] = self._read(level[:, 1]) & self._read(level[:, 2])
+        _settle(self.gates, self.state)
         return {name: self._number(literals) for name, literals in self.outputs.items()}
 
     def tick(self) -> None:
@@ -75,6 +75,16 @@ class Circuit:
         for bit, literal in enumerate(literals):
             total += unpack(self._read(np.array([literal]))[0]).astype(total.dtype) << bit
         return total
+
+
+@njit(cache=True, nogil=True)
+def _settle(gates: Array, state: Array) -> None:
+    """Every gate once: its operands stand before it."""
+    for gate in range(len(gates)):
+        out, a, b = gates[gate]
+        turn_a, turn_b = np.uint64(0) - np.uint64(a & 1), np.uint64(0) - np.uint64(b & 1)
+        for word in range(state.shape[1]):
+            state[out, word] = (state[a >> 1, word] ^ turn_a) & (state[b >> 1, word] ^ turn_b)
 
 
 def pack(bits: Array) -> Array:
@@ -125,15 +135,4 @@ def read_aiger(path: Path) -> Circuit:
         found[kind].setdefault(name, {})[int(bit or 0)] = literal
     ports = [{n: [bits[k] for k in sorted(bits)] for n, bits in found[kind].items()} for kind in "io"]
     rows = np.array([(inputs + 1 + k, lines[k]) for k in range(latches)], np.int64).reshape(-1, 2)
-    return Circuit(ports[0], ports[1], rows, _levels(table, top + 1, inputs + latches), top + 1)
-
-
-def _levels(table: Array, variables: int, leaves: int) -> list[Array]:
-    """Gates by depth; a gate's operands have smaller numbers than itself."""
-    depth = [0] * variables
-    for out, a, b in table.tolist():
-        depth[out] = 1 + max(depth[a >> 1], depth[b >> 1])
-    if not len(table):
-        return []
-    depths = np.array(depth[leaves + 1 :])
-    return [table[depths == d] for d in range(1, depths.max() + 1)]
+    return Circuit(ports[0], ports[1], rows, table, top + 1)

@@ -1,11 +1,13 @@
-"""A ground truth of our own: matrix units and whole networks as SystemVerilog, synthesised and simulated.
+"""A ground truth of our own: units and whole networks as SystemVerilog, synthesised and simulated.
 
     costmodel calibrate designs -o designs.csv
 
-Each design is a row of matrix units (:mod:`~costmodel.calibrate.vehicle`) with random weights: LUT, FF, carries,
-multipliers and block RAM of LUT6 by Yosys, cycles between two vectors by simulation of its gates. A run that was
-interrupted goes on where it stopped. What the model says is put next to it, and what FINN's formulas say. Which designs
-a constant may see is drawn from their names.
+Each design is a row of matrix units (:mod:`~costmodel.calibrate.vehicle`) with random weights, or an A&B block or
+network (:mod:`~costmodel.calibrate.ab`): LUT, FF, carries, multipliers and block RAM of LUT6 by Yosys, cycles between
+two inputs by simulation of its gates. Rows of the same tool
+and text, in the shipped table or in the file that is written, are not made again, so that a run that was interrupted
+goes on where it stopped. What the model says is put next to it, and what FINN's formulas say. Which designs a constant
+may see is drawn from their names.
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from costmodel.calibrate import vehicle, yosys
+from costmodel.calibrate.ab import AbDesign
 from costmodel.calibrate.synthesis import FLOWS, METRICS, counts
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.job import nominal
@@ -31,27 +35,69 @@ from costmodel.targets.load import load_target
 #: The table that is shipped.
 SHIPPED = Path(__file__).with_name("fpga_designs.csv")
 SEED = 2024
-#: Designs that are synthesised in one run of the tool.
-TOGETHER = 6
+#: Matrix units of one shape go through one run of the tool where they have at most so many weights.
+TOGETHER = 1 << 14
 #: Vectors that a simulation looks at, each in a run of its own.
 RUNS = 64
 
 
+class Design(Protocol):
+    """What is synthesised: ``lanes`` are the products in a cycle, about what synthesis takes; ``files`` its texts."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def lanes(self) -> int: ...
+    @property
+    def shared(self) -> str:
+        """Designs of the same go through one run of the tool: one may take a LUT more or less by what else is in it."""
+
+    @property
+    def files(self) -> tuple[str, ...]: ...
+    def text(self) -> tuple[str, int, int]:
+        """A module ``network``, and the widths of its input and output."""
+
+    def simulated(self) -> int:
+        """Cycles between two inputs, of its gates, whose every result is checked.
+
+        Raises :class:`CostmodelError` where results do not come, and :class:`AssertionError` where one is wrong.
+        """
+
+    def priced(self) -> tuple[Part, ...]:
+        """Its parts, as the model has them."""
+
+    def cycles(self) -> int:
+        """What the model says."""
+
+    def finn_luts(self) -> float | None:
+        """What FINN's formulas say, where they are for all of it."""
+
+
+def held(design: Design) -> bool:
+    """Whether no constant may see it: half of all, by the hash of its name."""
+    return hashlib.sha256(f"{SEED} {design.name}".encode()).digest()[0] % 2 == 1
+
+
 @dataclass(frozen=True)
-class Design:
-    """``sizes`` are the values between its layers, ``folds`` the (PE, SIMD) of each layer."""
+class Matrices:
+    """Matrix units in a row: ``sizes`` are the values between them, ``folds`` the (PE, SIMD) of each."""
 
     sizes: tuple[int, ...]
     folds: tuple[tuple[int, int], ...]
+    files: ClassVar[tuple[str, ...]] = vehicle.FILES
 
     @property
     def name(self) -> str:
         return "-".join(map(str, self.sizes)) + "_" + "_".join(f"{pe}x{simd}" for pe, simd in self.folds)
 
     @property
-    def held(self) -> bool:
-        """Whether no constant may see it: half of all, by the hash of its name."""
-        return hashlib.sha256(f"{SEED} {self.name}".encode()).digest()[0] % 2 == 1
+    def lanes(self) -> int:
+        return sum(pe * simd for pe, simd in self.folds)
+
+    @property
+    def shared(self) -> str:
+        small = len(self.folds) == 1 and math.prod(self.sizes) <= TOGETHER
+        return "-".join(map(str, self.sizes)) if small else self.name
 
     def layers(self) -> list[vehicle.Layer]:
         """Random weights and thresholds; of the last layer thresholds as well, so that signs leave the design."""
@@ -60,6 +106,47 @@ class Design:
             vehicle.Layer(chance.integers(0, 2, (mh, mw)), chance.integers(mw // 4, 3 * mw // 4, mh))
             for mw, mh in pairwise(self.sizes)
         ]
+
+    def text(self) -> tuple[str, int, int]:
+        return vehicle.verilog(self.layers(), self.folds), self.folds[0][1], self.folds[-1][0]
+
+    def simulated(self) -> int:
+        """With popcounts instead of signs behind the last layer."""
+        network = self.layers()
+        counting = [*network[:-1], vehicle.Layer(network[-1].weights, None)]
+        inputs = np.random.default_rng(SEED).integers(0, 2, (RUNS, self.sizes[0]))
+        run = vehicle.simulate(counting, self.folds, inputs)
+        x = inputs
+        for layer in counting:
+            ones = (x[:, None, :] == layer.weights[None]).sum(2)
+            x = ones if layer.limits is None else (ones >= layer.limits).astype(int)
+        if not np.array_equal(run.popcounts, x):
+            raise AssertionError(f"{self.name}: the hardware does not compute what its weights say")
+        return run.cycles
+
+    def priced(self) -> tuple[Part, ...]:
+        """With the weights as one memory of all rows, as the text has them."""
+        found: list[Part] = []
+        produced = self.folds[0][1]
+        for k, ((mw, mh), (pe, simd)) in enumerate(zip(pairwise(self.sizes), self.folds, strict=True)):
+            shape = MatrixShape(mw, mh, 1, bits_acc=math.ceil(math.log2(mw + 1)) + 1)
+            words = mw // simd * (mh // pe)
+            found += [p for p in units.mvu(shape, pe, simd, "behavioural") if p.component != "weights"]
+            found += units.memory("weights", "weight", words, pe * simd, 1, "block")
+            if k:
+                found += streams.fifo(produced, 8)
+                found += streams.width_converter(produced, simd, "behavioural")
+            produced = pe
+        return tuple(found)
+
+    def cycles(self) -> int:
+        return vehicle.cycles(self.layers(), self.folds)
+
+    def finn_luts(self) -> float:
+        found = 0.0
+        for (mw, mh), (pe, simd) in zip(pairwise(self.sizes), self.folds, strict=True):
+            found += finn_unit_luts(mw, mh, pe, simd)
+        return found
 
 
 _UNITS = {
@@ -73,16 +160,26 @@ _UNITS = {
     (784, 64): ((2, 28), (4, 49), (8, 28), (16, 49), (32, 28), (64, 14)),
     (1152, 128): ((2, 64), (4, 36), (8, 64), (16, 48), (16, 72), (32, 32)),
 }
+#: Channels and side of the map -> (PE, SIMD).
+_BLOCKS = {
+    (8, 8): ((2, 8), (8, 8)),
+    (16, 8): ((4, 16), (16, 16)),
+    (32, 4): ((8, 16), (8, 32), (16, 16)),
+    (64, 4): ((16, 32),),
+}
 _TFC, _SFC = (784, 64, 64, 64, 10), (784, 256, 256, 256, 10)
-#: Units of layers over PE x SIMD, and TFC and SFC at three foldings each.
+#: Units of layers over PE x SIMD, TFC and SFC at three foldings each, A&B blocks and the A&B network for digits.
 DESIGNS: tuple[Design, ...] = (
-    *(Design(sizes, (fold,)) for sizes, folds in _UNITS.items() for fold in folds),
-    Design(_TFC, ((16, 49), (8, 16), (8, 8), (10, 8))),
-    Design(_TFC, ((4, 28), (4, 4), (4, 4), (2, 4))),
-    Design(_TFC, ((32, 49), (16, 32), (16, 16), (10, 16))),
-    Design(_SFC, ((16, 49), (16, 16), (16, 16), (10, 16))),
-    Design(_SFC, ((8, 28), (8, 8), (8, 8), (2, 8))),
-    Design(_SFC, ((32, 49), (32, 32), (32, 32), (10, 32))),
+    *(Matrices(sizes, (fold,)) for sizes, folds in _UNITS.items() for fold in folds),
+    Matrices(_TFC, ((16, 49), (8, 16), (8, 8), (10, 8))),
+    Matrices(_TFC, ((4, 28), (4, 4), (4, 4), (2, 4))),
+    Matrices(_TFC, ((32, 49), (16, 32), (16, 16), (10, 16))),
+    Matrices(_SFC, ((16, 49), (16, 16), (16, 16), (10, 16))),
+    Matrices(_SFC, ((8, 28), (8, 8), (8, 8), (2, 8))),
+    Matrices(_SFC, ((32, 49), (32, 32), (32, 32), (10, 32))),
+    *(AbDesign(f"{channels}x{side}", (fold,)) for (channels, side), folds in _BLOCKS.items() for fold in folds),
+    AbDesign("digits", ((16, 1), (8, 16), (16, 16), (16, 1), (8, 16), (8, 32), (1, 1))),
+    AbDesign("digits", ((4, 1), (2, 16), (4, 16), (4, 1), (2, 16), (2, 32), (1, 1))),
 )
 
 
@@ -105,27 +202,40 @@ class Row:
         return int(getattr(self, metric))
 
 
-def make(wanted: Sequence[Design], announce: Callable[[str], None] = lambda text: None) -> Iterator[Row]:
-    """Every design, synthesised a few at a time and simulated. Raises :class:`CostmodelError` where the tool fails."""
-    files = yosys.texts()
-    text = yosys.digest(files)
-    for start in range(0, len(wanted), TOGETHER):
-        group = wanted[start : start + TOGETHER]
-        announce(f"yosys {yosys.version()}: designs {start + 1} to {start + len(group)} of {len(wanted)}")
-        cells = _mapped(group, files)
-        for design in group:
-            yield Row(design.name, "hold-out" if design.held else "calibration", **counts(cells[design.name]),
-                      cycles=simulated(design), tool=yosys.version(), text=text)  # fmt: skip
+def make(
+    wanted: Sequence[Design], known: Iterable[Row] = (), announce: Callable[[str], None] = lambda text: None
+) -> Iterator[Row]:
+    """The designs that ``known`` has no row of by this tool and text, synthesised and simulated, small ones first.
+
+    Small units of the same sizes go through one run of the tool, others through one of their own: a design may take a
+    LUT more or less by what else is in the run. Raises :class:`CostmodelError` where the tool fails.
+    """
+    done = {row.design for row in current(known)}
+    groups: dict[str, list[Design]] = {}
+    for design in wanted:
+        groups.setdefault(design.shared, []).append(design)
+    for group in sorted(groups.values(), key=lambda group: sum(design.lanes for design in group)):
+        missing = [design for design in group if design.name not in done]
+        if not missing:
+            continue
+        announce(f"yosys {yosys.version()}: {', '.join(design.name for design in missing)}")
+        cells = _mapped(group)
+        for design in missing:
+            yield Row(design.name, "hold-out" if held(design) else "calibration", **counts(cells[design.name]),
+                      cycles=design.simulated(), tool=yosys.version(), text=text_of(design))  # fmt: skip
 
 
-def _mapped(group: Sequence[Design], files: Mapping[str, str]) -> dict[str, dict[str, int]]:
+def text_of(design: Design) -> str:
+    """The hash of its texts."""
+    return yosys.digest(yosys.texts(*design.files))
+
+
+def _mapped(group: Sequence[Design]) -> dict[str, dict[str, int]]:
     """Cells by type of each design, each within a boundary that synthesis keeps."""
     modules, places = [], []
     for k, design in enumerate(group):
-        network = design.layers()
-        text = vehicle.verilog(network, design.folds)
+        text, wide_in, wide_out = design.text()
         modules.append(text.replace("module network", f"(* keep_hierarchy *) module design{k}", 1))
-        wide_in, wide_out = design.folds[0][1], design.folds[-1][0]
         pins = ["in_valid", "in_ready", "out_valid", "out_ready"]
         wires = ", ".join([f".{pin}(p{k}_{pin})" for pin in (*pins, "in_data", "out_data")])
         places.append((k, wide_in, wide_out, f"  design{k} d{k} (.clk(clk), .rst(rst), {wires});"))
@@ -138,60 +248,14 @@ def _mapped(group: Sequence[Design], files: Mapping[str, str]) -> dict[str, dict
             f"output logic [{wide_out - 1}:0] p{k}_out_data",
         ]
     top = "\n".join([f"module all_units ({', '.join(ports)});", *(line for *_, line in places), "endmodule", ""])
-    everything = {**files, "designs.sv": "\n".join([*modules, top])}
+    everything = {**yosys.texts(*group[0].files), "designs.sv": "\n".join([*modules, top])}
     read = "\n".join(f"read_verilog -sv {name}" for name in everything)
     folder = yosys.run(f"{read}\n{FLOWS['lut6']['default']}\ntee -q -o cells.json stat -json", everything)
     found = json.loads((folder / "cells.json").read_text())["modules"]
     return {design.name: found[f"\\design{k}"]["num_cells_by_type"] for k, design in enumerate(group)}
 
 
-def simulated(design: Design) -> int:
-    """Cycles between two vectors, of its gates; popcounts leave the last layer, and each is checked.
-
-    Raises :class:`CostmodelError` where results do not come, and :class:`AssertionError` where one is wrong.
-    """
-    network = design.layers()
-    counting = [*network[:-1], vehicle.Layer(network[-1].weights, None)]
-    inputs = np.random.default_rng(SEED).integers(0, 2, (RUNS, design.sizes[0]))
-    run = vehicle.simulate(counting, design.folds, inputs)
-    x = inputs
-    for layer in counting:
-        ones = (x[:, None, :] == layer.weights[None]).sum(2)
-        x = ones if layer.limits is None else (ones >= layer.limits).astype(int)
-    if not np.array_equal(run.popcounts, x):
-        raise AssertionError(f"{design.name}: the hardware does not compute what its weights say")
-    return run.cycles
-
-
 # -- what the model says ----------------------------------------------------------------------------------------------
-
-
-def priced(design: Design) -> tuple[Part, ...]:
-    """The parts of a design, with its weights as one memory of all rows, as the text has them."""
-    found: list[Part] = []
-    produced = design.folds[0][1]
-    for k, ((mw, mh), (pe, simd)) in enumerate(zip(pairwise(design.sizes), design.folds, strict=True)):
-        shape = MatrixShape(mw, mh, 1, bits_acc=math.ceil(math.log2(mw + 1)) + 1)
-        words = mw // simd * (mh // pe)
-        found += [p for p in units.mvu(shape, pe, simd, "behavioural") if p.component != "weights"]
-        found += units.memory("weights", "weight", words, pe * simd, 1, "block")
-        if k:
-            found += streams.fifo(produced, 8)
-            found += streams.width_converter(produced, simd, "behavioural")
-        produced = pe
-    return tuple(found)
-
-
-def cycles(design: Design) -> int:
-    return vehicle.cycles(design.layers(), design.folds)
-
-
-def finn_luts(design: Design) -> float:
-    """LUTs of the matrix units by the formulas of FINN-R."""
-    found = 0.0
-    for (mw, mh), (pe, simd) in zip(pairwise(design.sizes), design.folds, strict=True):
-        found += finn_unit_luts(mw, mh, pe, simd)
-    return found
 
 
 def finn_unit_luts(mw: int, mh: int, pe: int, simd: int) -> float:
@@ -208,17 +272,35 @@ def judged(rows: Sequence[Row], target: str = "pynq-z1") -> Iterator[tuple[str, 
     known, constants = {design.name: design for design in DESIGNS}, nominal(load_target(target))
     for split in ("calibration", "hold-out"):
         part = [row for row in rows if row.split == split]
-        said = [totals(priced(known[row.design]), constants) for row in part]
-        for metric in ("lut", "ff", "carry", "bram18"):
-            pairs = [(each[metric], row.amount(metric)) for each, row in zip(said, part, strict=True)]
+        said = [totals(known[row.design].priced(), constants) for row in part]
+        for metric in ("lut", "ff", "carry", "dsp", "bram18"):
+            pairs = [(each.get(metric, 0), row.amount(metric)) for each, row in zip(said, part, strict=True)]
             if ratios := [float(estimate) / made for estimate, made in pairs if made]:
                 yield split, metric, "costmodel", ratios
         if part:
-            yield split, "cycles", "costmodel", [cycles(known[row.design]) / row.cycles for row in part]
-            yield split, "lut", "FINN-R formula", [finn_luts(known[row.design]) / row.lut for row in part]
+            yield split, "cycles", "costmodel", [known[row.design].cycles() / row.cycles for row in part]
+        formulas = [(known[row.design].finn_luts(), row.lut) for row in part]
+        if ratios := [said / made for said, made in formulas if said]:
+            yield split, "lut", "FINN-R formula", ratios
 
 
 def read(path: Path = SHIPPED) -> list[Row]:
     kinds = {f.name: int if f.name in (*METRICS, "cycles") else str for f in fields(Row)}
     with open(path, newline="", encoding="utf-8") as file:
         return [Row(**{n: kinds[n](v) for n, v in row.items()}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
+
+
+def current(rows: Iterable[Row]) -> list[Row]:
+    """Rows that today's tool and text would make again."""
+    known = {design.name: design for design in DESIGNS}
+    return [
+        row for row in rows
+        if row.design in known and (row.tool, row.text) == (yosys.version(), text_of(known[row.design]))
+    ]  # fmt: skip
+
+
+def ordered(rows: Iterable[Row]) -> list[Row]:
+    """Rows in the order of ``DESIGNS``, one of each; the last where there are several."""
+    place = {design.name: k for k, design in enumerate(DESIGNS)}
+    found = {row.design: row for row in rows if row.design in place}
+    return sorted(found.values(), key=lambda row: place[row.design])

@@ -16,6 +16,8 @@ from costmodel.calibrate import aiger, yosys
 from costmodel.deploy.program import Array, Instruction, Program
 from costmodel.errors import CostmodelError
 
+#: The texts that networks of matrix units are made of, in ``calibrate/rtl``.
+FILES = ("arithmetic.sv", "compare.sv", "matrix_unit.sv", "popcount.sv", "shift.sv", "stream.sv", "window.sv")
 #: Vectors in a row through the hardware.
 VECTORS = 4
 
@@ -81,11 +83,11 @@ def verilog(network: Sequence[Layer], folds: Sequence[tuple[int, int]]) -> str:
             source = _converter(lines, k, source, width, simd)
         signs = int(layer.limits is not None)
         out = pe if layer.limits is not None else pe * layer.bits
-        lines += _wires(f"m{k}", out)
+        lines += wires(f"m{k}", out)
         lines.append(
             f"  matrix_unit #(.MW({mw}), .MH({mh}), .PE({pe}), .SIMD({simd}), .ACC({layer.bits}), "
             f".SIGNS({signs}), .WEIGHTS({_weights(layer, pe, simd)}), .LIMITS({_limits(layer)}))\n"
-            f"    unit{k} (.clk, .rst, {_ports(source, f'm{k}')});"
+            f"    unit{k} (.clk, .rst, {ports('in', source)}, {ports('out', f'm{k}')});"
         )
         source, width = f"m{k}", out
     head = [
@@ -98,22 +100,20 @@ def verilog(network: Sequence[Layer], folds: Sequence[tuple[int, int]]) -> str:
     return "\n".join([*head, *lines, *last])
 
 
-def _wires(name: str, width: int) -> list[str]:
+def wires(name: str, width: int) -> list[str]:
+    """The signals of a stream."""
     return [f"  logic [{width - 1}:0] {name}_data; logic {name}_valid, {name}_ready;"]
 
 
-def _ports(source: str, result: str) -> str:
-    return ", ".join(
-        f".{side}_{what}({name}_{what})"
-        for side, name in (("in", source), ("out", result))
-        for what in ("data", "valid", "ready")
-    )
+def ports(side: str, name: str) -> str:
+    """A side of a unit, connected to a stream."""
+    return ", ".join(f".{side}_{what}({name}_{what})" for what in ("data", "valid", "ready"))
 
 
 def _queue(lines: list[str], k: int, source: str, width: int) -> str:
     """Eight words: a unit takes none while the other folds of its rows pass by."""
-    lines += _wires(f"q{k}", width)
-    lines.append(f"  fifo #(.W({width}), .A(3)) queue{k} (.clk, .rst, {_ports(source, f'q{k}')});")
+    lines += wires(f"q{k}", width)
+    lines.append(f"  fifo #(.W({width}), .A(3)) queue{k} (.clk, .rst, {ports('in', source)}, {ports('out', f'q{k}')});")
     return f"q{k}"
 
 
@@ -121,23 +121,25 @@ def _converter(lines: list[str], k: int, source: str, width: int, simd: int) -> 
     module, small, ratio = ("widen", width, simd / width) if simd > width else ("narrow", simd, width / simd)
     if ratio != int(ratio):
         raise CostmodelError(f"layer {k}: words of {width} bits do not make words of {simd} bits")
-    lines += _wires(f"c{k}", simd)
-    lines.append(f"  {module} #(.W({small}), .N({int(ratio)})) convert{k} (.clk, .rst, {_ports(source, f'c{k}')});")
+    lines += wires(f"c{k}", simd)
+    ends = f"{ports('in', source)}, {ports('out', f'c{k}')}"
+    lines.append(f"  {module} #(.W({small}), .N({int(ratio)})) convert{k} (.clk, .rst, {ends});")
     return f"c{k}"
 
 
 def _weights(layer: Layer, pe: int, simd: int) -> str:
     mh, mw = layer.shape
     order = layer.weights.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).reshape(-1)
-    return _literal(order)
+    return literal(order)
 
 
 def _limits(layer: Layer) -> str:
     limits = np.zeros(layer.shape[0], int) if layer.limits is None else layer.limits
-    return _literal(((limits[:, None] >> np.arange(layer.bits)) & 1).reshape(-1))
+    return literal(((limits[:, None] >> np.arange(layer.bits)) & 1).reshape(-1))
 
 
-def _literal(bits: Array) -> str:
+def literal(bits: Array) -> str:
+    """Zeros and ones as a number, the first in its lowest bit."""
     number = int("".join(map(str, bits.astype(int)[::-1].tolist())), 2)
     return f"{len(bits)}'h{number:x}"
 
@@ -155,39 +157,46 @@ def simulate(network: Sequence[Layer], folds: Sequence[tuple[int, int]], inputs:
 
     The vectors are a multiple of 64. Raises :class:`CostmodelError` where results do not come.
     """
-    files = {**yosys.texts(), "network.sv": verilog(network, folds)}
+    files = {**yosys.texts(*FILES), "network.sv": verilog(network, folds)}
     (circuit,) = aiger.circuits(["network"], files)
     simd, (pe, _), last = folds[0][1], folds[-1], network[-1]
     words = inputs.reshape(len(inputs), -1, simd)
     weights = [1 << k for k in range(simd)]
     stream = (words.astype(object) * np.array(weights, object)).sum(2)  # [vectors, words]
     stream = np.concatenate([stream] * VECTORS, 1).T  # the same vector again, so that a steady state is seen
-    lanes = len(inputs)
-    circuit.reset(lanes // 64)
-    ones, zeros = np.ones(lanes, np.int64), np.zeros(lanes, np.int64)
-    came: list[Array] = []
-    moments: list[int] = []
-    position, wanted = 0, VECTORS * last.shape[0] // pe
+    wanted = VECTORS * last.shape[0] // pe
     limit = 20 * sum(mh * mw // (p * s) for (mh, mw), (p, s) in zip((n.shape for n in network), folds, strict=True))
-    for cycle in range(limit):
-        sending = position < len(stream)
-        data = stream[position] if sending else zeros
-        out = circuit.settle({"rst": ones if cycle == 0 else zeros, "in_data": data,
-                              "in_valid": ones if sending and cycle else zeros, "out_ready": ones})  # fmt: skip
-        if cycle and out["out_valid"][0]:
-            came.append(out["out_data"])
-            moments.append(cycle)
-        if cycle and sending and out["in_ready"][0]:
-            position += 1
-        circuit.tick()
-        if len(came) == wanted:
-            break
-    else:
-        raise CostmodelError(f"{len(came)} of {wanted} results came within {limit} cycles")
+    moments, came = passed(circuit, stream, wanted, limit)
     each = wanted // VECTORS
     counts = [(np.asarray(word, object) >> (k * last.bits)) & ((1 << last.bits) - 1)
               for word in came[-each:] for k in range(pe)]  # fmt: skip
     return Run(np.array(counts, np.int64).T, moments[-1] - moments[-1 - each])
+
+
+def passed(circuit: aiger.Circuit, stream: Array, wanted: int, limit: int) -> tuple[list[int], list[Array]]:
+    """The first ``wanted`` words that come out of a circuit for a stream [words, runs], with the cycles they come in.
+
+    All runs take the same cycles. Raises :class:`CostmodelError` where the words do not come within ``limit`` cycles.
+    """
+    lanes = stream.shape[1]
+    circuit.reset(lanes // 64)
+    ones, zeros = np.ones(lanes, np.int64), np.zeros(lanes, np.int64)
+    came: list[Array] = []
+    moments: list[int] = []
+    position = 0
+    for cycle in range(limit):
+        sending = position < len(stream)
+        out = circuit.settle({"rst": ones if cycle == 0 else zeros, "in_data": stream[position] if sending else zeros,
+                              "in_valid": ones if sending and cycle else zeros, "out_ready": ones})  # fmt: skip
+        if cycle and out["out_valid"][0]:
+            came.append(out["out_data"])
+            moments.append(cycle)
+            if len(came) == wanted:
+                return moments, came
+        if cycle and sending and out["in_ready"][0]:
+            position += 1
+        circuit.tick()
+    raise CostmodelError(f"{len(came)} of {wanted} results came within {limit} cycles")
 
 
 def cycles(network: Iterable[Layer], folds: Sequence[tuple[int, int]]) -> int:

@@ -82,20 +82,24 @@ def drive(
     passed: Callable[[list[int]], Iterable[int]],
     cycles: int = CYCLES,
     busy: float = 0.7,
+    patient: bool = False,
 ) -> tuple[int, str]:
     """Random words with pauses into a stream and with pauses out of it: what comes out is ``passed`` of what went in.
 
-    ``busy`` is the share of cycles in which a side is willing. Returns how many words were compared.
+    ``busy`` is the share of cycles in which a side is willing; ``patient``: a word that was offered is offered until it
+    is taken, as units themselves do. Returns how many words were compared.
     """
     circuit.reset(LANES // 64)
     sent: list[list[int]] = [[] for _ in range(LANES)]
     came: list[list[int]] = [[] for _ in range(LANES)]
+    waiting, data = np.zeros(LANES, bool), np.zeros(LANES, np.int64)
     for cycle in range(cycles):
-        data = random.integers(0, 1 << width, LANES)
-        offered = (random.random(LANES) < busy) & (cycle > 1)
+        data = np.where(waiting, data, random.integers(0, 1 << width, LANES))
+        offered = waiting | ((random.random(LANES) < busy) & (cycle > 1))
         wanted = random.random(LANES) < busy
         out = circuit.settle({"rst": np.full(LANES, cycle < 2), "in_data": data, "in_valid": offered,
                               "out_ready": wanted})  # fmt: skip
+        waiting = offered & (out["in_ready"] == 0) & patient
         if cycle > 1:
             for lane in np.flatnonzero(offered & (out["in_ready"] == 1)).tolist():
                 sent[lane].append(int(data[lane]))

@@ -104,12 +104,19 @@ def _fpga(args: argparse.Namespace) -> int:
 
 
 def _designs(args: argparse.Namespace) -> int:
-    """As CSV this is the shipped table; runs of the tool are kept, so that it goes on where it was interrupted."""
+    """As CSV this is the shipped table, which grows row by row, so that a run goes on where it was interrupted."""
     from costmodel.calibrate import designs, views
 
     wanted = designs.DESIGNS[:3] if args.quick else designs.DESIGNS
+    grows = args.format == "csv" and args.output is not None
+    rows = [] if args.quick else designs.current(designs.read())
+    if grows and Path(args.output).exists():
+        rows = designs.ordered([*rows, *designs.current(designs.read(Path(args.output)))])
     with progress() as announce:
-        rows = list(designs.make(wanted, announce))
+        for row in designs.make(wanted, rows, announce):
+            rows = designs.ordered([*rows, row])
+            if grows:
+                emit([views.designs(rows)], args.format, args.output)
     emit([views.designs(rows), views.scores(rows)], args.format, args.output)
     return 0
 

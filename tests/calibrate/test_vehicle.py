@@ -15,6 +15,7 @@ from costmodel.deploy.executor import Executor
 from costmodel.deploy.program import Array, Program
 from costmodel.deploy.study import prepare
 from costmodel.errors import CostmodelError
+from costmodel.trial import deploy
 
 needs_yosys = pytest.mark.skipif(yosys.command() is None, reason="no simulator: pip install 'costmodel[calibrate]'")
 
@@ -49,11 +50,11 @@ def program(*sizes: int) -> Program:
 
 def executed(of: Program, count: int) -> tuple[Array, Array]:
     """Inputs as zeros and ones, and the popcounts of the last layer."""
-    inputs = np.random.default_rng(0).standard_normal((count, of.inputs[0][2][1]))
+    inputs = np.random.default_rng(0).standard_normal((count, *of.inputs[0][2][1:]))
     seen = []
     Executor(of).run(inputs, probe=lambda i, x, y: seen.append((x[0], y)) if i.op == "xnor_sum" else None)
     width = [i for i in of.instructions if i.op == "xnor_sum"][-1].arrays["signs"].shape[1]
-    return (seen[0][0] > 0).astype(int), (seen[-1][1] + width) // 2
+    return (seen[0][0].reshape(count, -1) > 0).astype(int), (seen[-1][1] + width) // 2
 
 
 def test_layers_hold_the_signs_and_thresholds_of_the_program() -> None:
@@ -75,6 +76,18 @@ def test_the_hardware_is_bit_exact_and_as_fast_as_the_model_says() -> None:
     run = vehicle.simulate(network, folds, x)
     assert np.array_equal(run.popcounts, expected)
     assert run.cycles == vehicle.cycles(network, folds)
+
+
+@pytest.mark.slow
+@needs_yosys
+def test_tfc_is_bit_exact_on_test_images() -> None:
+    found = deploy("tfc-w1a1", checkpoint="tfc-w1a1")
+    of, folds = assemble(found.made.graph, 16), ((16, 49), (8, 16), (8, 8), (10, 8))
+    x, expected = executed(of, 128)
+    network = vehicle.layers(of)
+    run = vehicle.simulate(network, folds, x)
+    assert np.array_equal(run.popcounts, expected)
+    assert run.cycles == vehicle.cycles(network, folds) == 64
 
 
 def test_folds_that_do_not_divide_a_layer_are_refused() -> None:

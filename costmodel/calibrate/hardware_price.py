@@ -1,0 +1,140 @@
+"""What the model of FPGAs charges for the units of :mod:`~costmodel.calibrate.hardware`: the laws of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from costmodel.calibrate.hardware import Stage
+from costmodel.targets.fpga import streams, units
+from costmodel.targets.fpga.units import MatrixShape, Part
+
+Numbers = Mapping[str, int]
+#: A table of constants with at most so many bits is logic, as in the text of ``sum_unit``.
+LOGIC_BITS = 1024
+
+
+def parts(stages: Iterable[Stage]) -> tuple[Part, ...]:
+    """The parts of a network."""
+    return tuple(part for stage in stages for part in _LAWS[stage.module](stage.numbers))
+
+
+def _handshake(folds: int = 1) -> tuple[Part, ...]:
+    """Of a unit that makes a word of each word; with several folds it counts them."""
+    counter = (folds - 1).bit_length()
+    return (
+        Part("lut", "control", "control", 1, ("stream_lut_base",)),
+        Part("ff", "control", "control", 1, ("stream_ff_base",)),
+        Part("lut", "control", "control", counter, ("adder_lut_per_bit",)),
+        Part("ff", "control", "control", counter, ("register_ff_per_bit",)),
+    )
+
+
+def _table(words: int, bits: int) -> tuple[Part, ...]:
+    """Constants that synthesis knows, one word at a time; a single one is no memory."""
+    return units.memory("constants", "parameter", words, bits, 1, "distributed") if words > 1 else ()
+
+
+def _registers(bits: int) -> Part:
+    return Part("ff", "elementwise", "output", bits, ("register_ff_per_bit",))
+
+
+def _window(n: Numbers) -> tuple[Part, ...]:
+    depth = (n["K"] + n["S"]) << (n["COLS"] - 1).bit_length()
+    kept = units.memory("window", "input", depth, n["W"], 1, "distributed")
+    return (*kept, _registers(n["W"]), *streams.stream_control("behavioural", "window"))
+
+
+def _matrix(n: Numbers) -> tuple[Part, ...]:
+    shape = MatrixShape(n["MW"], n["MH"], 1, bits_acc=n["ACC"], n_thresholds=n["SIGNS"])
+    found = units.mvu(shape, n["PE"], n["SIMD"], "behavioural")
+    words = n["MW"] // n["SIMD"] * (n["MH"] // n["PE"])
+    return (
+        *(part for part in found if part.component != "weights"),
+        *units.memory("weights", "weight", words, n["PE"] * n["SIMD"], 1, "block"),
+        *(() if n["SIGNS"] else (_registers(n["PE"] * n["ACC"]),)),
+    )
+
+
+def _sum(n: Numbers) -> tuple[Part, ...]:
+    """Products in multiplier blocks, or additions and subtractions; the constants of a small unit are logic."""
+    pe, x, b, acc = n["PE"], n["X"], n["B"], n["ACC"]
+    folds, words = n["MH"] // pe, n["MW"] * (n["MH"] // pe)
+    shape = MatrixShape(n["MW"], n["MH"], 1, bits_a=x, bits_w=b, bits_acc=acc, n_thresholds=0)
+    logic = words * pe * b <= LOGIC_BITS
+    stored = _table(words, pe * b) if logic else units.memory("weights", "weight", words, pe * b, 1, "block")
+    return (
+        *(units.multiplier(pe, x, b) if b > 1 else ()),
+        *units.accumulators(shape, pe, "behavioural"),
+        *units.input_buffer(shape, pe, 1, "behavioural"),
+        *stored,
+        *((_registers(pe * b),) if logic else ()),
+        *(_table(folds, pe * acc) if b > 1 else ()),
+        *((part for part in streams.adder(pe, acc) if part.metric != "ff") if n["F"] else ()),
+        _registers(pe * (acc - n["F"])),
+        *units.control("behavioural"),
+    )
+
+
+def _counted(n: Numbers) -> tuple[Part, ...]:
+    pixels = (n["PIXELS"] - 1).bit_length()
+    return (
+        *streams.adder(n["PE"], n["S"]),
+        *_table(n["KINDS"] * n["FOLDS"], n["PE"] * n["S"]),
+        *_table(n["PIXELS"], n["D"]),
+        Part("lut", "control", "control", pixels, ("adder_lut_per_bit",)),
+        Part("ff", "control", "control", pixels, ("register_ff_per_bit",)),
+        *_handshake(n["FOLDS"]),
+    )
+
+
+def _shifted(n: Numbers) -> tuple[Part, ...]:
+    amounts = 1 << n["A"]
+    rounded = [part for part in streams.adder(n["PE"], n["Y"]) if part.metric != "ff"] if n["ROUND"] else []
+    return (
+        *units.shifter(n["PE"], n["Y"], "shift_channel" if n["FOLDS"] > 1 else "shift_const", amounts),
+        *rounded,
+        _registers(n["PE"] * n["Y"]),
+        *_handshake(n["FOLDS"]),
+    )
+
+
+def _biased(n: Numbers) -> tuple[Part, ...]:
+    return (*streams.adder(n["PE"], n["Y"]), *_table(n["FOLDS"], n["PE"] * n["Y"]), *_handshake(n["FOLDS"]))
+
+
+def _bent(n: Numbers) -> tuple[Part, ...]:
+    """The select, the shift where a unit serves several channels, and the adder of the constant."""
+    amounts = 1 << n["A"] if n["FOLDS"] > 1 else 1
+    return (*units.qprelu(n["PE"], n["W"], amounts), *_biased(n))
+
+
+def _decided(n: Numbers) -> tuple[Part, ...]:
+    fixed = n["FOLDS"] == 1
+    table = () if fixed else _table(n["FOLDS"], n["PE"] * n["V"])
+    return (*streams.comparator(n["PE"], n["V"], fixed=fixed), *table, *_handshake(n["FOLDS"]))
+
+
+def _added(n: Numbers) -> tuple[Part, ...]:
+    return (*streams.adder(n["PE"], n["Y"]), *_handshake())
+
+
+def _pooled(n: Numbers) -> tuple[Part, ...]:
+    return streams.pool(n["COLS"] // n["K"], n["FOLDS"] * n["PE"], n["Y"], n["PE"], "add", "behavioural")
+
+
+_LAWS: Mapping[str, Callable[[Numbers], tuple[Part, ...]]] = {
+    "padded_window": _window,
+    "matrix_unit": _matrix,
+    "sum_unit": _sum,
+    "count_to_sum": _counted,
+    "shift_map": _shifted,
+    "bias_map": _biased,
+    "qprelu_map": _bent,
+    "threshold_map": _decided,
+    "add_streams": _added,
+    "sum_pool": _pooled,
+    "stream_fork": lambda n: _handshake(),
+    "fifo": lambda n: streams.fifo(n["W"], 2 ** n["A"]),
+    "widen": lambda n: streams.width_converter(n["W"], n["W"] * n["N"], "behavioural"),
+    "narrow": lambda n: streams.width_converter(n["W"] * n["N"], n["W"], "behavioural"),
+}

@@ -103,10 +103,6 @@ SHORT_NOTE = (
     "the measurement holds the software that flushes caches, starts the accelerator and polls it, which no published "
     "figure tells apart; the estimate is the pipeline alone"
 )
-ENGINE_NOTE = (
-    "the measurement holds calls of the host, loading of weights, and splitting and merging of maps; the estimate is "
-    "the published array with the passes of this model"
-)
 WHY_NOT = {
     "LUTNet tiled CIFAR-10": (LUTNET := "a network of LUTs as weights, on a device that is not stated"),
     "LUTNet tiled SVHN": LUTNET,
@@ -132,11 +128,8 @@ def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result
             found.append(_of_unit(row))
         elif row.metric == "PL_dynamic_W":
             found.append(_of_power(row))
-        elif row.model in engines.DESIGNS:
-            time = engines.seconds(row.model).scaled(1e3)
-            found.append(
-                Result(row, "FPGA engine time", time, note=ENGINE_NOTE, target=engines.DESIGNS[row.model].target)
-            )
+        elif (engine := engines.result(row)) is not None:
+            found.append(engine)
         elif row.model in WHY_NOT:
             found.append(Skipped(row, WHY_NOT[row.model]))
     return found

@@ -1,29 +1,34 @@
 """Published time-shared engines: layers that one array computes in turn, in the cycles that the engine model says.
 
-The array and the ports are those of the published design; what it took besides its passes is the factor that the model
-calls ``engine_error``. Lanes of QNN-MO multiply a weight of one bit by a value of two or three.
+Arrays, ports and clocks are those of the published designs; what they took besides is what the model has to say. Lanes
+of QNN-MO and FracBNN multiply a weight of one bit by values of one to three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from costmodel.graph.domain import BINARY, accumulator_bits, integer
 from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Layer, Ledger
 from costmodel.targets import load_target
 from costmodel.targets.fpga import units
-from costmodel.targets.fpga.engine import load_cycles, passes
+from costmodel.targets.fpga.engine import array_cycles, load_cycles, operator_cycles, passes
 from costmodel.targets.fpga.engine_parts import Engine
-from costmodel.targets.fpga.job import make_job
+from costmodel.targets.fpga.job import Job, make_job
 from costmodel.targets.fpga.price import OPTIONS
 from costmodel.targets.quantity import Interval
+from costmodel.validate import engine_networks
+from costmodel.validate.rows import Result, Row
 
 
 @dataclass(frozen=True)
 class Design:
-    """``layers`` as (channels in, channels out, rows of the result, kernel, times); ``bits`` of a value."""
+    """``layers`` as (channels in, channels out, rows of the result, kernel, times); ``bits`` of a value. ``serial``:
+    the bits of a value pass the lanes one after another; ``on_chip``: maps and weights are in block RAM."""
 
     target: str
     pe: int
@@ -32,6 +37,8 @@ class Design:
     clock: float
     bits: int
     layers: tuple[tuple[int, int, int, int, int], ...]
+    serial: bool = False
+    on_chip: bool = False
 
     def ledger(self, name: str) -> Ledger:
         found: list[Layer] = []
@@ -49,7 +56,9 @@ class Design:
         )  # fmt: skip
 
 
-#: Layers of qnn/params/*-layers.json, arrays of qnn/src/network/*/config.h; first and dense layers are software.
+#: QNN-MO: layers of qnn/params/*-layers.json, arrays of qnn/src/network/*/config.h; first and dense layers are
+#: software. FracBNN: xcel-cifar10/source/{bnn_tiled.cc,pgconv.h}, 16 channels of nine words of 64 bits; the first layer
+#: is three words of 32 channels.
 DESIGNS: Mapping[str, Design] = {
     "DoReFa-Net, conv1 to conv4": Design(
         "pynq-z1", 32, 64, 2, 100e6, 2,
@@ -60,20 +69,103 @@ DESIGNS: Mapping[str, Design] = {
         ((16, 64, 208, 3, 1), (64, 64, 104, 3, 1), (64, 128, 52, 3, 1), (128, 256, 26, 3, 1), (256, 512, 13, 3, 1),
          (512, 512, 13, 3, 2)),
     ),
+    "FracBNN CIFAR-10, all layers": Design(
+        "kria-kv260", 16, 576, 1, 250e6, 2,
+        ((96, 16, 32, 3, 1), (16, 16, 32, 3, 6), (16, 32, 16, 3, 1), (32, 32, 16, 3, 5), (32, 64, 8, 3, 1),
+         (64, 64, 8, 3, 5)),
+        True, True,
+    ),
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Array:
+    """``cores`` engines on one device, each of ``pixels`` x ``inputs`` x ``outputs`` products in a cycle."""
+
+    target: str
+    cores: int
+    pixels: int
+    inputs: int
+    outputs: int
+    ports: int
+    clock: float
+
+
+def _chaidnn(target: str, dsp: int, clock: float) -> Array:
+    """Slices at twice the clock: two products in a cycle of the engine."""
+    return Array(target, 1, dsp // 32, 4, 16, 4, clock)
+
+
+#: Targets of rows. B4096 and B1600: PG338, architecture of the DPUCZDX8G, and its two data ports of 128 bits at the
+#: clock of the engine. CHaiDNN: docs/CONFIGURABLE_PARAMS.md, 16 maps, and the four planes that
+#: design/conv/src/xi_convolution.hpp feeds in a cycle.
+ARRAYS: Mapping[str, Array] = {
+    "zcu102_3xB4096_281MHz": Array("zcu102", 3, 8, 16, 16, 2, 281e6),
+    "zcu104_2xB4096_300MHz": Array("zcu104", 2, 8, 16, 16, 2, 300e6),
+    "kv260_1xB4096_300MHz": Array("kria-kv260", 1, 8, 16, 16, 2, 300e6),
+    "ultra96_1xB1600_287MHz": Array("ultra96", 1, 8, 10, 10, 2, 287e6),
+    **{f"zu9_chaidnn_{dsp}dsp_{mhz}MHz": _chaidnn("zcu102", dsp, mhz * 1e6)
+       for dsp, mhz in ((128, 300), (256, 300), (512, 300), (1024, 250))},
+    **{f"zu7_chaidnn_{dsp}dsp_300MHz": _chaidnn("zcu104", dsp, 300e6) for dsp in (128, 256, 512)},
+}  # fmt: skip
+BYTES: Mapping[str, Any] = {"mode": "engine", "real_bits": 8, "weight_bits": 8, "input_bits": 8}
+LOW_BIT_NOTE = (
+    "the measurement holds calls of the host, loading of weights, and splitting and merging of maps; the estimate is "
+    "the published array with the passes of this model"
+)
+ARRAY_NOTE = "images per second of all cores, with several threads of the host"
+
+
+def result(row: Row) -> Result | None:
+    """The row with its estimate; None where it is of no engine here."""
+    if row.model in DESIGNS:
+        design = DESIGNS[row.model]
+        time = seconds(row.model)
+        if row.metric == "interval_cycles":
+            return Result(row, "FPGA engine time, low-bit", time.scaled(design.clock), target=design.target)
+        return Result(row, "FPGA engine time, low-bit", time.scaled(1e3), note=LOW_BIT_NOTE, target=design.target)
+    if row.target in ARRAYS and row.model in engine_networks.BUILDERS:
+        array = ARRAYS[row.target]
+        group = "FPGA engine rate, DPU" if "xB" in row.target else "FPGA engine rate, CHaiDNN"
+        return Result(row, group, rate(row.model, array), note=ARRAY_NOTE, target=array.target)
+    return None
+
+
 def seconds(name: str) -> Interval:
-    """The time of the layers on the published array: passes one after another, times what engines take besides."""
+    """The time of the layers on a published array of low-bit lanes."""
     design = DESIGNS[name]
     target = load_target(design.target)
     settings = target.settings({"mode": "engine", "ports": design.ports, "clock": design.clock}, OPTIONS)
     job = make_job(design.ledger(name), target, settings)
-    chosen = Engine(design.pe, design.simd, 1, 1, False)
+    chosen = Engine(design.pe, design.simd, 1, 1, design.on_chip)
     cycles = 0
     for each in passes(job.design):
         m = each.stages[0].matrix
         assert m is not None
-        cycles += max(units.cycles(m, design.pe, design.simd), load_cycles(each, chosen, job))
-    error = target.constant("engine_error")
-    return Interval(*(cycles / design.clock * bound for bound in (error.value, error.low, error.high)))
+        array = units.cycles(m, design.pe, design.simd) * (design.bits if design.serial else 1)
+        cycles += max(array, 0 if design.on_chip else load_cycles(each, chosen, job))
+    return _with_error(cycles / design.clock, job)
+
+
+def rate(network: str, array: Array) -> Interval:
+    """Images per second of all cores, of which each computes an image of its own."""
+    target = load_target(array.target)
+    job = make_job(
+        _ledger(network), target, target.settings({**BYTES, "ports": array.ports, "clock": array.clock}, OPTIONS)
+    )
+    lanes = array.pixels * array.outputs
+    chosen = Engine(1, 1, array.pixels * array.inputs * array.outputs, lanes, False)
+    cycles = sum(
+        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, job))
+        for p in passes(job.design)
+    )
+    time = _with_error(cycles / array.clock, job)
+    return Interval(array.cores / time.value, array.cores / time.high, array.cores / time.low)
+
+
+_ledger = lru_cache(maxsize=None)(engine_networks.ledger)
+
+
+def _with_error(time: float, job: Job) -> Interval:
+    error = job.target.constant("engine_error")
+    return Interval(time * error.value, time * error.low, time * error.high)

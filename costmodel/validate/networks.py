@@ -50,7 +50,7 @@ def resnet8() -> nn.Module:
     from torch import nn
 
     return nn.Sequential(
-        _unit(3, 16), _residual(16, 16, 1), _residual(16, 32, 2), _residual(32, 64, 2), nn.AvgPool2d(8), nn.Flatten(),
+        unit(3, 16), _residual(16, 16, 1), _residual(16, 32, 2), _residual(32, 64, 2), nn.AvgPool2d(8), nn.Flatten(),
         nn.Linear(64, 10),
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def resnet50() -> nn.Module:
     """4.09 G products on 224 x 224 pixels."""
     from torch import nn
 
-    stages: list[nn.Module] = [_unit(3, 64, 7, 2), nn.MaxPool2d(3, 2, 1)]
+    stages: list[nn.Module] = [unit(3, 64, 7, 2), nn.MaxPool2d(3, 2, 1)]
     width = 64
     for planes, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
         for number in range(blocks):
@@ -106,10 +106,11 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
 }  # fmt: skip
 
 
-def _unit(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+def unit(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, relu: bool = True, groups: int = 1) -> nn.Sequential:
+    """A convolution with its norm, and a ReLU where asked for."""
     from torch import nn
 
-    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=False)
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(c_out), *([nn.ReLU()] if relu else []))
 
 
@@ -117,27 +118,28 @@ def _depthwise(c_in: int, c_out: int) -> nn.Sequential:
     from torch import nn
 
     depthwise = nn.Conv2d(c_in, c_in, 3, 1, 1, groups=c_in, bias=False)
-    return nn.Sequential(depthwise, nn.BatchNorm2d(c_in), nn.ReLU(), _unit(c_in, c_out, 1))
+    return nn.Sequential(depthwise, nn.BatchNorm2d(c_in), nn.ReLU(), unit(c_in, c_out, 1))
 
 
 def _residual(c_in: int, c_out: int, stride: int) -> nn.Module:
     from torch import nn
 
-    body = nn.Sequential(_unit(c_in, c_out, 3, stride), _unit(c_out, c_out, relu=False))
+    body = nn.Sequential(unit(c_in, c_out, 3, stride), unit(c_out, c_out, relu=False))
     shortcut = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1, stride)
-    return _sum(body, shortcut)
+    return residual_sum(body, shortcut)
 
 
 def _bottleneck(c_in: int, planes: int, stride: int) -> nn.Module:
     from torch import nn
 
     c_out = 4 * planes
-    body = nn.Sequential(_unit(c_in, planes, 1), _unit(planes, planes, 3, stride), _unit(planes, c_out, 1, relu=False))
+    body = nn.Sequential(unit(c_in, planes, 1), unit(planes, planes, 3, stride), unit(planes, c_out, 1, relu=False))
     same = c_in == c_out and stride == 1
-    return _sum(body, nn.Identity() if same else _unit(c_in, c_out, 1, stride, relu=False))
+    return residual_sum(body, nn.Identity() if same else unit(c_in, c_out, 1, stride, relu=False))
 
 
-def _sum(body: nn.Module, shortcut: nn.Module) -> nn.Module:
+def residual_sum(body: nn.Module, shortcut: nn.Module, relu: bool = True) -> nn.Module:
+    """Both of one input, added up."""
     import torch
     from torch import nn
 
@@ -147,6 +149,7 @@ def _sum(body: nn.Module, shortcut: nn.Module) -> nn.Module:
             self.body, self.shortcut = body, shortcut
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.relu(self.body(x) + self.shortcut(x))
+            found = self.body(x) + self.shortcut(x)
+            return torch.relu(found) if relu else found
 
     return Sum()

@@ -6,6 +6,7 @@ of QNN-MO and FracBNN multiply a weight of one bit by values of one to three.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +17,8 @@ from costmodel.graph.operands import Window
 from costmodel.ledger.ledger import Layer, Ledger
 from costmodel.targets import load_target
 from costmodel.targets.fpga import units
-from costmodel.targets.fpga.engine import array_cycles, load_cycles, operator_cycles, passes
-from costmodel.targets.fpga.engine_parts import Engine
+from costmodel.targets.fpga.engine import Pass, error_of, load_cycles, pass_cycles, passes, seconds
+from costmodel.targets.fpga.engine_parts import Engine, RealArray, RealLayer
 from costmodel.targets.fpga.job import Job, make_job
 from costmodel.targets.fpga.price import OPTIONS
 from costmodel.targets.quantity import Interval
@@ -28,7 +29,11 @@ from costmodel.validate.rows import Result, Row
 @dataclass(frozen=True)
 class Design:
     """``layers`` as (channels in, channels out, rows of the result, kernel, times); ``bits`` of a value. ``serial``:
-    the bits of a value pass the lanes one after another; ``on_chip``: maps and weights are in block RAM."""
+    the bits of a value pass the lanes one after another, maps and weights are in block RAM.
+
+    Without it, lanes take one position of the kernel at a time. Maps come and go over one port with as many channels as
+    the ``widest`` layer takes and gives, and so do, before each layer and over all ports, its weights.
+    """
 
     target: str
     pe: int
@@ -38,7 +43,7 @@ class Design:
     bits: int
     layers: tuple[tuple[int, int, int, int, int], ...]
     serial: bool = False
-    on_chip: bool = False
+    widest: tuple[int, int] = (0, 0)
 
     def ledger(self, name: str) -> Ledger:
         found: list[Layer] = []
@@ -56,31 +61,31 @@ class Design:
         )  # fmt: skip
 
 
-#: QNN-MO: layers of qnn/params/*-layers.json, arrays of qnn/src/network/*/config.h; first and dense layers are
-#: software. FracBNN: xcel-cifar10/source/{bnn_tiled.cc,pgconv.h}, 16 channels of nine words of 64 bits; the first layer
+#: QNN-MO: layers of qnn/params/*-layers.json, arrays and widest layers of qnn/src/network/*/{config.h,top.cpp};
+#: first and dense layers are software. FracBNN: xcel-cifar10/source/{bnn_tiled.cc,pgconv.h}, 16 channels of nine words of 64 bits; the first layer
 #: is three words of 32 channels.
 DESIGNS: Mapping[str, Design] = {
     "DoReFa-Net, conv1 to conv4": Design(
         "pynq-z1", 32, 64, 2, 100e6, 2,
-        ((34, 90, 54, 5, 2), (180, 272, 27, 3, 1), (136, 192, 14, 3, 2), (192, 128, 14, 3, 2)),
+        ((34, 90, 54, 5, 2), (180, 272, 27, 3, 1), (136, 192, 14, 3, 2), (192, 128, 14, 3, 2)), widest=(384, 384),
     ),
     "Tinier-YOLO, conv1 to conv7": Design(
         "pynq-z1", 32, 64, 2, 100e6, 3,
         ((16, 64, 208, 3, 1), (64, 64, 104, 3, 1), (64, 128, 52, 3, 1), (128, 256, 26, 3, 1), (256, 512, 13, 3, 1),
-         (512, 512, 13, 3, 2)),
+         (512, 512, 13, 3, 2)), widest=(512, 256),
     ),
     "FracBNN CIFAR-10, all layers": Design(
         "kria-kv260", 16, 576, 1, 250e6, 2,
         ((96, 16, 32, 3, 1), (16, 16, 32, 3, 6), (16, 32, 16, 3, 1), (32, 32, 16, 3, 5), (32, 64, 8, 3, 1),
-         (64, 64, 8, 3, 5)),
-        True, True,
+         (64, 64, 8, 3, 5)), serial=True,
     ),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Array:
-    """``cores`` engines on one device, each of ``pixels`` x ``inputs`` x ``outputs`` products in a cycle."""
+    """``cores`` engines on one device, each of ``pixels`` x ``inputs`` x ``outputs`` products in a cycle, and of
+    ``depthwise`` pixels of layers that have a kernel for each channel."""
 
     target: str
     cores: int
@@ -89,6 +94,7 @@ class Array:
     outputs: int
     ports: int
     clock: float
+    depthwise: int = 0
 
 
 def _chaidnn(target: str, dsp: int, clock: float) -> Array:
@@ -96,14 +102,14 @@ def _chaidnn(target: str, dsp: int, clock: float) -> Array:
     return Array(target, 1, dsp // 32, 4, 16, 4, clock)
 
 
-#: Targets of rows. B4096 and B1600: PG338, architecture of the DPUCZDX8G, and its two data ports of 128 bits at the
-#: clock of the engine. CHaiDNN: docs/CONFIGURABLE_PARAMS.md, 16 maps, and the four planes that
+#: Targets of rows. B4096 and B1600: PG338, architecture of the DPUCZDX8G, its two data ports of 128 bits at the clock of
+#: the engine, and half of the pixels for depthwise layers. CHaiDNN: docs/CONFIGURABLE_PARAMS.md, 16 maps, and the four planes that
 #: design/conv/src/xi_convolution.hpp feeds in a cycle.
 ARRAYS: Mapping[str, Array] = {
-    "zcu102_3xB4096_281MHz": Array("zcu102", 3, 8, 16, 16, 2, 281e6),
-    "zcu104_2xB4096_300MHz": Array("zcu104", 2, 8, 16, 16, 2, 300e6),
-    "kv260_1xB4096_300MHz": Array("kria-kv260", 1, 8, 16, 16, 2, 300e6),
-    "ultra96_1xB1600_287MHz": Array("ultra96", 1, 8, 10, 10, 2, 287e6),
+    "zcu102_3xB4096_281MHz": Array("zcu102", 3, 8, 16, 16, 2, 281e6, 4),
+    "zcu104_2xB4096_300MHz": Array("zcu104", 2, 8, 16, 16, 2, 300e6, 4),
+    "kv260_1xB4096_300MHz": Array("kria-kv260", 1, 8, 16, 16, 2, 300e6, 4),
+    "ultra96_1xB1600_287MHz": Array("ultra96", 1, 8, 10, 10, 2, 287e6, 4),
     **{f"zu9_chaidnn_{dsp}dsp_{mhz}MHz": _chaidnn("zcu102", dsp, mhz * 1e6)
        for dsp, mhz in ((128, 300), (256, 300), (512, 300), (1024, 250))},
     **{f"zu7_chaidnn_{dsp}dsp_300MHz": _chaidnn("zcu104", dsp, 300e6) for dsp in (128, 256, 512)},
@@ -120,7 +126,7 @@ def result(row: Row) -> Result | None:
     """The row with its estimate; None where it is of no engine here."""
     if row.model in DESIGNS:
         design = DESIGNS[row.model]
-        time = seconds(row.model)
+        time = time_of(row.model)
         if row.metric == "interval_cycles":
             return Result(row, "FPGA engine time, low-bit", time.scaled(design.clock), target=design.target)
         return Result(row, "FPGA engine time, low-bit", time.scaled(1e3), note=LOW_BIT_NOTE, target=design.target)
@@ -131,41 +137,45 @@ def result(row: Row) -> Result | None:
     return None
 
 
-def seconds(name: str) -> Interval:
-    """The time of the layers on a published array of low-bit lanes."""
+def time_of(name: str) -> Interval:
+    """The time of the layers on a published array of low-bit lanes, in seconds."""
     design = DESIGNS[name]
     target = load_target(design.target)
     settings = target.settings({"mode": "engine", "ports": design.ports, "clock": design.clock}, OPTIONS)
     job = make_job(design.ledger(name), target, settings)
-    chosen = Engine(design.pe, design.simd, 1, 1, design.on_chip)
-    cycles = 0
-    for each in passes(job.design):
-        m = each.stages[0].matrix
-        assert m is not None
-        array = units.cycles(m, design.pe, design.simd) * (design.bits if design.serial else 1)
-        cycles += max(array, 0 if design.on_chip else load_cycles(each, chosen, job))
-    return _with_error(cycles / design.clock, job)
+    found = passes(job.design)
+    cycles = sum(_lanes_or_maps(*pair, design, job) for pair in zip(found, [*found[1:], None], strict=True))
+    return seconds({"engine_error": cycles}, job)
+
+
+def _lanes_or_maps(one: Pass, then: Pass | None, design: Design, job: Job) -> int:
+    stage = one.stages[0]
+    layer, width = RealLayer.of(stage), job.style.host_width
+    if design.serial:
+        assert stage.matrix is not None
+        return design.bits * int(units.cycles(stage.matrix, design.pe, design.simd))
+    after = layer.vectors if then is None else RealLayer.of(then.stages[0]).vectors
+    maps = design.bits * (layer.vectors * design.widest[0] + after * design.widest[1])
+    weights = layer.taps * design.widest[0] * design.widest[1] // design.simd // design.ports
+    lanes = RealArray(1, design.simd, design.pe).cycles(layer)
+    return max(lanes, math.ceil(maps / width * job.target.value("port_cycles_per_word"))) + weights
 
 
 def rate(network: str, array: Array) -> Interval:
-    """Images per second of all cores, of which each computes an image of its own."""
+    """Images per second of all cores, of which each computes an image of its own and has its share of the ports."""
     target = load_target(array.target)
-    job = make_job(
-        _ledger(network), target, target.settings({**BYTES, "ports": array.ports, "clock": array.clock}, OPTIONS)
-    )
+    options = {**BYTES, "ports": array.ports, "clock": array.clock}
+    job = make_job(_ledger(network), target, target.settings(options, OPTIONS))
+    shared = max(1.0, array.ports * array.cores / target.structure["host_ports"])
     lanes = array.pixels * array.outputs
-    chosen = Engine(1, 1, array.pixels * array.inputs * array.outputs, lanes, False)
-    cycles = sum(
-        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, job))
-        for p in passes(job.design)
-    )
-    time = _with_error(cycles / array.clock, job)
+    real = RealArray(array.pixels, array.inputs, array.outputs, array.depthwise)
+    chosen = Engine(1, 1, lanes * array.inputs, lanes, False, array=real)
+    total: dict[str, int] = {}
+    for each in passes(job.design):
+        cycles = max(pass_cycles(each, chosen, job), math.ceil(load_cycles(each, chosen, job) * shared))
+        total[error_of(each)] = total.get(error_of(each), 0) + cycles
+    time = seconds(total, job)
     return Interval(array.cores / time.value, array.cores / time.high, array.cores / time.low)
 
 
 _ledger = lru_cache(maxsize=None)(engine_networks.ledger)
-
-
-def _with_error(time: float, job: Job) -> Interval:
-    error = job.target.constant("engine_error")
-    return Interval(time * error.value, time * error.low, time * error.high)

@@ -22,7 +22,7 @@ from costmodel.targets.estimate import Estimate, Line, unused
 from costmodel.targets.fpga import units
 from costmodel.targets.fpga.bill import PRICED, notes, resource_lines
 from costmodel.targets.fpga.design import Stage
-from costmodel.targets.fpga.engine_parts import Engine, Needs, groups, is_binary, needs, pieces
+from costmodel.targets.fpga.engine_parts import Engine, Needs, RealLayer, arrange, groups, is_binary, needs, pieces
 from costmodel.targets.fpga.fit import explain_misfit, usable, utilisation
 from costmodel.targets.fpga.job import Job, Prices, prices
 from costmodel.targets.fpga.pipeline import Parts
@@ -44,11 +44,14 @@ def engine(job: Job) -> Estimate:
     chosen = size(job)
     made = [(-1, group) for group in groups(needs(job.design), chosen, style)]
     lines = resource_lines(made)
-    constants, error = job.target.constants, _error(job)
-    used = utilisation(lines, job.target.constants, job.device)
-    total, waiting, streamed = 0, 0, 0
+    constants = job.target.constants
+    used = utilisation(lines, constants, job.device)
+    waiting, streamed = 0, 0
+    total: dict[str, int] = {}  # cycles by the error of the passes that they belong to
     for passed in passes(job.design):
         layer = passed.stages[0].layers[0]
+        name = error_of(passed)
+        error = (name,) if name in constants else ()
         array, operating = array_cycles(passed.stages[0], chosen), operator_cycles(passed, chosen)
         load = load_cycles(passed, chosen, job)
         spent = max(array, operating, load)
@@ -61,36 +64,38 @@ def engine(job: Job) -> Estimate:
                 Line(layer, "latency_s", "host_memory", "weight", (spent - max(array, operating)) / clock, error)
             )
             waiting += spent - max(array, operating)
-        total += spent
+        total[name] = total.get(name, 0) + spent
         streamed += passed.moved_bits(chosen.on_chip)
     lines += _energy(job, total, active_amounts(made, job.target))
     if "call_time" in constants:
         lines.append(Line(-1, "latency_s", "software", "control", 1.0, ("call_time",)))
     facts = {
         "mode": "engine",
-        "interval_cycles": total,
-        "latency_cycles": total,
+        "interval_cycles": sum(total.values()),
+        "latency_cycles": sum(total.values()),
         "clock_Hz": clock,
         "impl": style.impl,
         "lanes": chosen.pe * chosen.simd,
-        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs, "
+        "engine": f"{chosen.pe} x {chosen.simd} binary lanes, {chosen.macs} real MACs as "
+        f"{chosen.array.pixels} pixels x {chosen.array.inputs} x {chosen.array.outputs} channels, "
         f"{chosen.lanes} operators per kind",
         "feature_maps": "on chip" if chosen.on_chip else "in the host's memory",
         "cycles_waiting_for_memory": waiting,
         "why_no_pipeline": "engine asked for",
     }
     misfit = explain_misfit(used, job, "the smallest engine")
+    rates = _rates(total, job)
+    steady = rates["steady_images_per_second"]
     fps = job.settings["fps"]
-    if fps and clock / total < fps:
+    if fps and steady.value < fps:
         misfit = (
             *misfit,
             f"{fps:g} images per second are asked for; "
-            f"the fastest engine on {job.target.name} gives {clock / total:.3g}",
+            f"the fastest engine on {job.target.name} gives {steady.value:.3g}",
         )
     derived = {
-        "steady_images_per_second": _rate(clock / total, constants, error),
-        "images_per_second": _with_call(clock / total, job, error),
-        "memory_bandwidth_B_per_s": Interval.exact(streamed / 8 * clock / total),
+        **rates,
+        "memory_bandwidth_B_per_s": steady.scaled(streamed / 8),
         "available_bandwidth_B_per_s": Interval.exact(style.host_width * style.ports / 8 * clock),
         **{f"utilisation_{name}": share for name, share in used.items()},
     }
@@ -165,7 +170,7 @@ def array_cycles(stage: Stage, chosen: Engine) -> int:
         return 0
     if is_binary(m):
         return int(units.cycles(m, min(chosen.pe, m.mh), min(chosen.simd, m.mw))) * m.bits_a * m.bits_w
-    return int(ceil_div(stage.macs, chosen.macs))
+    return chosen.array.cycles(RealLayer.of(stage))
 
 
 def operator_cycles(passed: Pass, chosen: Engine) -> int:
@@ -174,40 +179,55 @@ def operator_cycles(passed: Pass, chosen: Engine) -> int:
     return max((sum(-(-count // lanes) for count in counts) for _, counts in passed.operations), default=0)
 
 
-def _error(job: Job) -> tuple[str, ...]:
-    """The factor by which the cycles of an engine may be more than those of its passes."""
-    return ("engine_error",) if "engine_error" in job.target.constants else ()
+def pass_cycles(passed: Pass, chosen: Engine, job: Job) -> int:
+    """Cycles of a pass: the array, the operators and the ports to the host's memory work at the same time."""
+    return max(
+        array_cycles(passed.stages[0], chosen), operator_cycles(passed, chosen), load_cycles(passed, chosen, job)
+    )
 
 
-def _rate(rate: float, constants: Mapping[str, Quantity], error: tuple[str, ...]) -> Interval:
-    q = [constants[name] for name in error]
-    return Interval(rate, rate / q[0].high, rate / q[0].low) if q else Interval.exact(rate)
+def error_of(passed: Pass) -> str:
+    """The constant that says how many cycles a pass takes for each of the model's: arrays of DSP slices were published
+    by vendors, engines of low-bit lanes by laboratories."""
+    m = passed.stages[0].matrix
+    return "array_error" if m is not None and not is_binary(m) else "engine_error"
 
 
-def _with_call(rate: float, job: Job, error: tuple[str, ...]) -> Interval:
-    """Images per second of a batch that one call starts."""
-    engine = _rate(rate, job.target.constants, error)
-    call = job.target.constants.get("call_time")
-    if call is None:
-        return engine
-    batch = job.settings["batch"]
-    return Interval(
-        1 / (1 / engine.value + call.value / batch), 1 / (1 / engine.low + call.high / batch),
-        1 / (1 / engine.high + call.low / batch),
-    )  # fmt: skip
+def seconds(total: Mapping[str, int], job: Job) -> Interval:
+    """Time of the passes, by the error that each bears."""
+    found = Interval.exact(0.0)
+    for name, cycles in total.items():
+        time, q = cycles / job.clock, job.target.constants.get(name)
+        found += Interval(time * q.value, time * q.low, time * q.high) if q else Interval.exact(time)
+    return found
 
 
-def _energy(job: Job, cycles: int, amounts: Mapping[str, float]) -> list[Line]:
+def _rates(total: Mapping[str, int], job: Job) -> dict[str, Interval]:
+    """Images per second, without and with the call that starts a batch."""
+    time = seconds(total, job)
+    call, batch = job.target.constants.get("call_time"), job.settings["batch"]
+    more = (call.value / batch, call.low / batch, call.high / batch) if call else (0.0, 0.0, 0.0)
+    return {
+        name: Interval(1 / (time.value + value), 1 / (time.high + high), 1 / (time.low + low))
+        for name, (value, low, high) in (
+            ("steady_images_per_second", (0.0, 0.0, 0.0)), ("images_per_second", more),
+        )
+    }  # fmt: skip
+
+
+def _energy(job: Job, total: Mapping[str, int], amounts: Mapping[str, float]) -> list[Line]:
     """What is drawn while an image is computed, and while its call is made; what the clocked logic takes."""
-    constants, error = job.target.constants, _error(job)
+    constants = job.target.constants
     found = []
     for component, watts, factors in static_power(job.target):
-        found.append(Line(-1, "energy_J", component, "steady", watts * cycles / job.clock, (*factors, *error)))
+        for name, cycles in total.items():
+            error = (name,) if name in constants else ()
+            found.append(Line(-1, "energy_J", component, "steady", watts * cycles / job.clock, (*factors, *error)))
         if "call_time" in constants:
             share = watts / job.settings["batch"]
             found.append(Line(-1, "energy_J", component, "software", share, (*factors, "call_time")))
     more = ("engine_activity",) if "engine_activity" in constants else ()
-    return found + dynamic_lines(amounts, cycles, job.target, job.settings["activity"], more)
+    return found + dynamic_lines(amounts, sum(total.values()), job.target, job.settings["activity"], more)
 
 
 def size(job: Job) -> Engine:
@@ -216,12 +236,12 @@ def size(job: Job) -> Engine:
     asked = needs(job.design)
     sizes = SIZES if asked.widest else SIZES[-1:]
     for most in (usable(job.target), job.device):
-        found: list[tuple[int, int, Engine]] = []
+        found: list[tuple[float, int, Engine]] = []
         for on_chip, lanes in product((True, False), LANES):
             for (pe, simd), weights in product(sizes, STYLES):  # a narrower array is slower, all else equal
                 tried = _with_macs(asked, Engine(pe, simd, 1, lanes, on_chip, weights), job, most)
                 if tried is not None:
-                    found.append((_total_cycles(job, tried), len(found), tried))
+                    found.append((_time(job, tried), len(found), tried))
                     break
         if found:
             return min(found)[2]
@@ -240,7 +260,9 @@ def _with_macs(asked: Needs, tried: Engine, job: Job, most: Mapping[str, float])
     while asked.operands and used["dsp"] > most["dsp"] and tried.macs > 1:
         tried = replace(tried, macs=tried.macs - 1)
         used = _takes(asked, tried, job)
-    return tried if all(used[name] <= most[name] for name in RESOURCES) else None
+    if any(used[name] > most[name] for name in RESOURCES):
+        return None
+    return replace(tried, array=arrange(job.design, tried.macs)) if asked.operands else tried
 
 
 def _takes(asked: Needs, tried: Engine, job: Job) -> dict[str, float]:
@@ -259,11 +281,12 @@ def _taken(constants: Prices, make: Callable[..., Parts], *arguments: Any) -> tu
     return tuple((name, bill.total(name).value) for name in bill.metrics() if name in RESOURCES)
 
 
-def _total_cycles(job: Job, chosen: Engine) -> int:
-    return sum(
-        max(array_cycles(p.stages[0], chosen), operator_cycles(p, chosen), load_cycles(p, chosen, job))
-        for p in passes(job.design)
-    )
+def _time(job: Job, chosen: Engine) -> float:
+    total: dict[str, int] = {}
+    for each in passes(job.design):
+        name = error_of(each)
+        total[name] = total.get(name, 0) + pass_cycles(each, chosen, job)
+    return seconds(total, job).value
 
 
 def load_cycles(passed: Pass, chosen: Engine, job: Job) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,10 +17,54 @@ from costmodel.targets.kept import kept
 
 
 @dataclass(frozen=True, slots=True)
+class RealArray:
+    """``pixels`` x ``inputs`` x ``outputs`` real multiply-accumulators: as many pixels of the result, channels that are
+    summed, and channels of the result at a time, and the taps of a kernel one after another.
+
+    ``depthwise``: pixels at a time where a channel has a kernel of its own; 0: as many as otherwise.
+    """
+
+    pixels: int
+    inputs: int
+    outputs: int
+    depthwise: int = 0
+
+    def cycles(self, layer: RealLayer) -> int:
+        """What does not fill the array in one of the three directions idles."""
+        pixels = (self.depthwise or self.pixels) if layer.depthwise else self.pixels
+        channels = ceil_div(layer.inputs, self.inputs) * ceil_div(layer.outputs, self.outputs)
+        return int(ceil_div(layer.vectors, pixels) * layer.taps * channels)
+
+
+@dataclass(frozen=True, slots=True)
+class RealLayer:
+    """A matrix as an array of multiply-accumulators sees it: ``vectors`` pixels of ``outputs`` channels, each a sum over
+    ``taps`` positions of a kernel and ``inputs`` channels."""
+
+    vectors: int
+    taps: int
+    inputs: int
+    outputs: int
+    depthwise: bool = False
+
+    @classmethod
+    def of(cls, stage: Stage) -> RealLayer:
+        """The layer of a stage with a matrix. Kernels that are no squares are told by their channels."""
+        m, w = stage.matrix, stage.window
+        assert m is not None
+        taps = 1
+        if w is not None:
+            taps = w.kernel**2 if m.mw % w.kernel**2 == 0 else max(m.mw // w.channels, 1)
+        inputs = int(ceil_div(m.mw, taps))
+        return cls(m.vectors, taps, inputs, m.mh, m.depthwise and inputs == 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """``pe`` x ``simd`` binary lanes, ``macs`` real multiply-accumulators, ``lanes`` operators of each kind.
 
     ``on_chip``: all live feature maps are in block RAM. ``weights``: where the rows of weights in use are kept.
+    ``array``: how the real multiply-accumulators are arranged.
     """
 
     pe: int
@@ -28,6 +73,7 @@ class Engine:
     lanes: int
     on_chip: bool
     weights: RamStyle = "block"
+    array: RealArray = RealArray(1, 1, 1)
 
 
 def is_binary(m: MatrixShape) -> bool:
@@ -92,6 +138,28 @@ def pieces(asked: Needs, chosen: Engine, style: Style) -> list[tuple[Callable[..
     if asked.operands:
         found.append((_real_array, (asked.operands, chosen.macs, impl, fabric)))
     return found
+
+
+#: Channels at a time that arrays are tried with: an array as wide as a layer, and the quarters between powers of two.
+CHANNELS = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+def arrange(design: Sequence[Stage], macs: int) -> RealArray:
+    """The arrangement of at most ``macs`` multiply-accumulators on which the real layers take the fewest cycles. More of
+    them are never slower: what fewer are arranged as, more are with as many or more pixels."""
+    return _arranged(_real_layers(design), macs)
+
+
+@kept
+def _real_layers(design: Sequence[Stage]) -> tuple[tuple[RealLayer, int], ...]:
+    real = (s for s in design if s.matrix is not None and not is_binary(s.matrix))
+    return tuple(Counter(RealLayer.of(stage) for stage in real).items())
+
+
+@lru_cache(maxsize=1024)
+def _arranged(layers: tuple[tuple[RealLayer, int], ...], macs: int) -> RealArray:
+    tried = [RealArray(macs // (i * o), i, o) for i in CHANNELS for o in CHANNELS if i * o <= macs]
+    return min(tried, key=lambda array: sum(times * array.cycles(layer) for layer, times in layers))
 
 
 _host_interface = lru_cache(maxsize=64)(streams.host_interface)

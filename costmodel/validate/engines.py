@@ -61,9 +61,9 @@ class Design:
         )  # fmt: skip
 
 
-#: QNN-MO: layers of qnn/params/*-layers.json, arrays and widest layers of qnn/src/network/*/{config.h,top.cpp};
-#: first and dense layers are software. FracBNN: xcel-cifar10/source/{bnn_tiled.cc,pgconv.h}, 16 channels of nine words of 64 bits; the first layer
-#: is three words of 32 channels.
+#: QNN-MO: layers of qnn/params/*-layers.json, arrays and widest layers of qnn/src/network/*/{config.h,top.cpp}; first
+#: and dense layers are software. FracBNN: xcel-cifar10/source/{bnn_tiled.cc,pgconv.h}, 16 channels of nine words of 64
+#: bits; the first layer is three words of 32 channels.
 DESIGNS: Mapping[str, Design] = {
     "DoReFa-Net, conv1 to conv4": Design(
         "pynq-z1", 32, 64, 2, 100e6, 2,
@@ -102,9 +102,9 @@ def _chaidnn(target: str, dsp: int, clock: float) -> Array:
     return Array(target, 1, dsp // 32, 4, 16, 4, clock)
 
 
-#: Targets of rows. B4096 and B1600: PG338, architecture of the DPUCZDX8G, its two data ports of 128 bits at the clock of
-#: the engine, and half of the pixels for depthwise layers. CHaiDNN: docs/CONFIGURABLE_PARAMS.md, 16 maps, and the four planes that
-#: design/conv/src/xi_convolution.hpp feeds in a cycle.
+#: Targets of rows. B4096 and B1600: PG338, architecture of the DPUCZDX8G, its two data ports of 128 bits at the clock
+#: of the engine, and half of the pixels for depthwise layers. CHaiDNN: docs/CONFIGURABLE_PARAMS.md, 16 maps, and the
+#: four planes that design/conv/src/xi_convolution.hpp feeds in a cycle.
 ARRAYS: Mapping[str, Array] = {
     "zcu102_3xB4096_281MHz": Array("zcu102", 3, 8, 16, 16, 2, 281e6, 4),
     "zcu104_2xB4096_300MHz": Array("zcu104", 2, 8, 16, 16, 2, 300e6, 4),

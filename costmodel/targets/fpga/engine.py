@@ -29,7 +29,7 @@ from costmodel.targets.fpga.pipeline import Parts
 from costmodel.targets.fpga.timing import active_amounts, dynamic_lines, scope, static_power
 from costmodel.targets.fpga.units import RamStyle
 from costmodel.targets.kept import kept
-from costmodel.targets.quantity import Interval, Quantity
+from costmodel.targets.quantity import Interval
 
 #: Lanes of the engine that are tried, widest first, as (pe, simd).
 SIZES = tuple((2**i, 2**j) for i in range(8, 1, -1) for j in (i + 1, i))

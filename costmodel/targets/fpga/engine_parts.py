@@ -38,8 +38,8 @@ class RealArray:
 
 @dataclass(frozen=True, slots=True)
 class RealLayer:
-    """A matrix as an array of multiply-accumulators sees it: ``vectors`` pixels of ``outputs`` channels, each a sum over
-    ``taps`` positions of a kernel and ``inputs`` channels."""
+    """A matrix as an array of multiply-accumulators sees it: ``vectors`` pixels of ``outputs`` channels, each a sum
+    over ``taps`` positions of a kernel and ``inputs`` channels."""
 
     vectors: int
     taps: int
@@ -145,8 +145,8 @@ CHANNELS = (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
 def arrange(design: Sequence[Stage], macs: int) -> RealArray:
-    """The arrangement of at most ``macs`` multiply-accumulators on which the real layers take the fewest cycles. More of
-    them are never slower: what fewer are arranged as, more are with as many or more pixels."""
+    """The arrangement of at most ``macs`` multiply-accumulators on which the real layers take the fewest cycles. More
+    of them are never slower: what fewer are arranged as, more are with as many or more pixels."""
     return _arranged(_real_layers(design), macs)
 
 

@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 
 from costmodel.calibrate.hardware import Stage
 from costmodel.targets.fpga import streams, units
-from costmodel.targets.fpga.units import MatrixShape, Part
+from costmodel.targets.fpga.units import MatrixShape, Part, RamStyle
 
 Numbers = Mapping[str, int]
 #: A table of constants with at most so many bits is logic, as in the text of ``sum_unit``.
 LOGIC_BITS = 1024
+#: Constants whose number of four bits stands at a LUT of six inputs next to a bit of an operand and a carry.
+MERGED = 16
+#: Folds of channels up to which the LUT of an adder selects between two shifts: sign, two bits, two of the fold.
+SELECTED = 4
+#: Sums of the addresses of ``padded_window``: rows and columns of a tap, ends of what is kept, the ring.
+SUMS = 10
 
 
 def parts(stages: Iterable[Stage]) -> tuple[Part, ...]:
@@ -30,8 +36,8 @@ def _handshake(folds: int = 1) -> tuple[Part, ...]:
 
 
 def _table(words: int, bits: int) -> tuple[Part, ...]:
-    """Constants that synthesis knows, one word at a time; a single one is no memory."""
-    return units.memory("constants", "parameter", words, bits, 1, "distributed") if words > 1 else ()
+    """Constants that synthesis knows, one word at a time. A few are inputs of the LUTs that add or compare them."""
+    return units.memory("constants", "parameter", words, bits, 1, "distributed") if words > MERGED else ()
 
 
 def _registers(bits: int) -> Part:
@@ -41,7 +47,9 @@ def _registers(bits: int) -> Part:
 def _window(n: Numbers) -> tuple[Part, ...]:
     depth = (n["K"] + n["S"]) << (n["COLS"] - 1).bit_length()
     kept = units.memory("window", "input", depth, n["W"], 1, "distributed")
-    return (*kept, _registers(n["W"]), *streams.stream_control("behavioural", "window"))
+    address = (n["ROWS"] + n["COLS"] + 2 * n["P"] + 2 * n["K"] + n["S"] - 1).bit_length() + 2
+    sums = Part("lut", "control", "control", SUMS * address, ("adder_lut_per_bit",))
+    return (*kept, _registers(n["W"]), sums, *streams.stream_control("behavioural", "window"))
 
 
 def _matrix(n: Numbers) -> tuple[Part, ...]:
@@ -88,12 +96,14 @@ def _counted(n: Numbers) -> tuple[Part, ...]:
 
 
 def _shifted(n: Numbers) -> tuple[Part, ...]:
-    amounts = 1 << n["A"]
+    """A multiplexer for all bits that are not zero whatever the amount is."""
+    bits = min(n["Y"], n["W"] + (1 << n["A"]) - 1)
     rounded = [part for part in streams.adder(n["PE"], n["Y"]) if part.metric != "ff"] if n["ROUND"] else []
+    amounts = 1 << n["A"] if n["FOLDS"] > 1 else 1
     return (
-        *units.shifter(n["PE"], n["Y"], "shift_channel" if n["FOLDS"] > 1 else "shift_const", amounts),
+        *units.shifter(n["PE"], bits, "shift_channel", amounts),
         *rounded,
-        _registers(n["PE"] * n["Y"]),
+        _registers(n["PE"] * bits),
         *_handshake(n["FOLDS"]),
     )
 
@@ -103,9 +113,9 @@ def _biased(n: Numbers) -> tuple[Part, ...]:
 
 
 def _bent(n: Numbers) -> tuple[Part, ...]:
-    """The select, the shift where a unit serves several channels, and the adder of the constant."""
-    amounts = 1 << n["A"] if n["FOLDS"] > 1 else 1
-    return (*units.qprelu(n["PE"], n["W"], amounts), *_biased(n))
+    """The select is in the LUTs of the adder of the constant, and the amount where few channels take turns."""
+    amounts = 1 << n["A"] if n["FOLDS"] > SELECTED else 1
+    return (*units.shifter(n["PE"], n["W"], "shift_channel", amounts, "activation"), *_biased(n))
 
 
 def _decided(n: Numbers) -> tuple[Part, ...]:
@@ -116,6 +126,15 @@ def _decided(n: Numbers) -> tuple[Part, ...]:
 
 def _added(n: Numbers) -> tuple[Part, ...]:
     return (*streams.adder(n["PE"], n["Y"]), *_handshake())
+
+
+def _queue(n: Numbers) -> tuple[Part, ...]:
+    """A memory of LUTs up to the depth of one, of block RAM beyond."""
+    depth = 2 ** n["A"]
+    style: RamStyle = "distributed" if depth <= units.SERIES7.lutram_depth else "block"
+    found = streams.fifo(n["W"], depth)
+    ends = [part for part in found if part.kind == "control" or part.metric == "ff"]
+    return (*units.memory("fifo", "output", depth, n["W"], 1, style), *ends)
 
 
 def _pooled(n: Numbers) -> tuple[Part, ...]:
@@ -134,7 +153,7 @@ _LAWS: Mapping[str, Callable[[Numbers], tuple[Part, ...]]] = {
     "add_streams": _added,
     "sum_pool": _pooled,
     "stream_fork": lambda n: _handshake(),
-    "fifo": lambda n: streams.fifo(n["W"], 2 ** n["A"]),
+    "fifo": _queue,
     "widen": lambda n: streams.width_converter(n["W"], n["W"] * n["N"], "behavioural"),
     "narrow": lambda n: streams.width_converter(n["W"] * n["N"], n["W"], "behavioural"),
 }

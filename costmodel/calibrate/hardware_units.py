@@ -89,7 +89,10 @@ def _binary(net: Network, i: Instruction, source: Stream, folds: Folds) -> Strea
     places, kinds = _outside(i, signs, kernel, side, size)
     bits, index = bits_of(-mw, mw), max(1, (len(kinds) - 1).bit_length())
     numbers = {"PIXELS": len(places), "KINDS": len(kinds), "D": index, "C": count, "S": bits}
-    literals = {"PLACES": literal(places, index), "CONSTANTS": literal(np.stack(kinds) - mw, bits)}
+    rows = (np.stack(kinds) - mw).reshape(len(kinds), mh // pe, pe)
+    spare = (1 << (mh // pe - 1).bit_length()) - mh // pe
+    padded = np.concatenate([rows, np.zeros((len(kinds), spare, pe), np.int64)], 1)
+    literals = {"PLACES": literal(places, index), "CONSTANTS": literal(padded, bits)}
     return net.mapped("count_to_sum", counts, numbers, literals, low=-mw, high=mw)
 
 

@@ -116,9 +116,28 @@ module fold_counter #(parameter int FOLDS = 4, localparam int N = FOLDS > 1 ? $c
     else if (go) fold <= fold == FOLDS - 1 ? '0 : fold + 1'b1;
 endmodule
 
+// One of N words of W bits that are known when the circuit is made, the first in the lowest bits of TABLE.
+module constants #(
+    parameter int W = 8,
+    parameter int N = 4,
+    parameter logic [N*W-1:0] TABLE = '0,
+    localparam int A = N > 1 ? $clog2(N) : 1
+) (
+    input  logic [A-1:0] at,
+    output logic [W-1:0] word
+);
+  for (genvar b = 0; b < W; b++) begin : each
+    logic [(1<<A)-1:0] column;
+    for (genvar n = 0; n < (1 << A); n++) begin : bits
+      assign column[n] = TABLE[(n < N ? n : N - 1)*W+b];
+    end
+    assign word[b] = column[at];
+  end
+endmodule
+
 // Popcounts of a matrix unit as sums of signs: twice the count, and a constant of its channel and of which taps were
-// outside of the image there. PLACES holds the kind of every pixel, D bits each; CONSTANTS for every kind and channel S
-// bits.
+// outside of the image there. PLACES holds the kind of every pixel, D bits each; CONSTANTS for every kind and fold, of
+// which there is a power of two, PE words of S bits.
 module count_to_sum #(
     parameter int PE = 4,
     parameter int FOLDS = 1,
@@ -128,7 +147,7 @@ module count_to_sum #(
     parameter int C = 8,
     parameter int S = 9,
     parameter logic [PIXELS*D-1:0] PLACES = '0,
-    parameter logic [KINDS*FOLDS*PE*S-1:0] CONSTANTS = '0
+    parameter logic [(KINDS<<$clog2(FOLDS))*PE*S-1:0] CONSTANTS = '0
 ) (
     input  logic            clk,
     input  logic            rst,
@@ -143,15 +162,18 @@ module count_to_sum #(
   logic [FB-1:0] fold;
   logic [PB-1:0] pixel;
   logic [D-1:0] kind;
-  logic [PE*S-1:0] constants;
+  logic [PE*S-1:0] added;
   assign in_ready = !out_valid || out_ready;
   fold_counter #(.FOLDS(FOLDS)) channels (.clk, .rst, .go(in_valid && in_ready), .fold);
   fold_counter #(.FOLDS(PIXELS)) pixels (.clk, .rst, .go(in_valid && in_ready && fold == FOLDS - 1), .fold(pixel));
-  assign kind = PLACES[pixel*D+:D];
-  assign constants = CONSTANTS[(kind*FOLDS+fold)*PE*S+:PE*S];
+  constants #(.W(D), .N(PIXELS), .TABLE(PLACES)) places (.at(pixel), .word(kind));
+  localparam int N = KINDS << $clog2(FOLDS);
+  logic [D+FB-1:0] index;
+  assign index = FOLDS > 1 ? {kind, fold} : kind;
+  constants #(.W(PE * S), .N(N), .TABLE(CONSTANTS)) rows (.at(index[(N > 1 ? $clog2(N) : 1)-1:0]), .word(added));
   always_ff @(posedge clk) begin
     if (in_ready)
-      for (int p = 0; p < PE; p++) out_data[p*S+:S] <= S'({in_data[p*C+:C], 1'b0}) + constants[p*S+:S];
+      for (int p = 0; p < PE; p++) out_data[p*S+:S] <= S'({in_data[p*C+:C], 1'b0}) + added[p*S+:S];
     if (rst) out_valid <= 0;
     else if (in_ready) out_valid <= in_valid;
   end
@@ -183,7 +205,7 @@ module shift_map #(
   logic [PE*A-1:0] amounts;
   assign in_ready = !out_valid || out_ready;
   fold_counter #(.FOLDS(FOLDS)) channels (.clk, .rst, .go(in_valid && in_ready), .fold);
-  assign amounts = AMOUNTS[fold*PE*A+:PE*A];
+  constants #(.W(PE * A), .N(FOLDS), .TABLE(AMOUNTS)) rows (.at(fold), .word(amounts));
   for (genvar p = 0; p < PE; p++) begin : lane
     logic signed [V-1:0] wide, shifted;  // with one bit behind the point, the carry of a rounded shift
     assign wide = V'($signed({in_data[p*W+:W], 1'b0})) <<< LEFT;
@@ -218,7 +240,7 @@ module bias_map #(
   logic [PE*Y-1:0] bias;
   assign in_ready = !out_valid || out_ready;
   fold_counter #(.FOLDS(FOLDS)) channels (.clk, .rst, .go(in_valid && in_ready), .fold);
-  assign bias = BIAS[fold*PE*Y+:PE*Y];
+  constants #(.W(PE * Y), .N(FOLDS), .TABLE(BIAS)) added (.at(fold), .word(bias));
   always_ff @(posedge clk) begin
     if (in_ready)
       for (int p = 0; p < PE; p++) out_data[p*Y+:Y] <= Y'($signed(in_data[p*W+:W])) + $signed(bias[p*Y+:Y]);
@@ -253,8 +275,8 @@ module qprelu_map #(
   logic [PE*Y-1:0] bias;
   assign in_ready = !out_valid || out_ready;
   fold_counter #(.FOLDS(FOLDS)) channels (.clk, .rst, .go(in_valid && in_ready), .fold);
-  assign amounts = AMOUNTS[fold*PE*A+:PE*A];
-  assign bias = BIAS[fold*PE*Y+:PE*Y];
+  constants #(.W(PE * A), .N(FOLDS), .TABLE(AMOUNTS)) rows (.at(fold), .word(amounts));
+  constants #(.W(PE * Y), .N(FOLDS), .TABLE(BIAS)) added (.at(fold), .word(bias));
   for (genvar p = 0; p < PE; p++) begin : lane
     logic signed [W:0] bent;
     logic signed [W-1:0] whole;
@@ -291,7 +313,7 @@ module threshold_map #(
   logic [PE-1:0] reached;
   assign in_ready = !out_valid || out_ready;
   fold_counter #(.FOLDS(FOLDS)) channels (.clk, .rst, .go(in_valid && in_ready), .fold);
-  assign limits = LIMITS[fold*PE*V+:PE*V];
+  constants #(.W(PE * V), .N(FOLDS), .TABLE(LIMITS)) rows (.at(fold), .word(limits));
   for (genvar p = 0; p < PE; p++) begin : lane
     comparator #(.W(V)) compare (.x(V'($signed(in_data[p*W+:W]))), .limit(limits[p*V+:V]), .y(reached[p]));
   end
@@ -422,7 +444,9 @@ module sum_unit #(
     initial for (int i = 0; i < DEPTH; i++) memory[i] = WEIGHTS[i*PE*B+:PE*B];
     always_ff @(posedge clk) if (step) weights <= memory[at];
   end else begin : logics
-    always_ff @(posedge clk) if (step) weights <= WEIGHTS[at*PE*B+:PE*B];
+    logic [PE*B-1:0] wanted;
+    constants #(.W(PE * B), .N(DEPTH), .TABLE(WEIGHTS)) rows (.at, .word(wanted));
+    always_ff @(posedge clk) if (step) weights <= wanted;
   end
 
   always_ff @(posedge clk) begin
@@ -451,7 +475,7 @@ module sum_unit #(
   end
 
   logic [PE*ACC-1:0] bias;
-  assign bias = BIAS[summed_row*PE*ACC+:PE*ACC];
+  constants #(.W(PE * ACC), .N(NF), .TABLE(BIAS)) rows (.at(summed_row), .word(bias));
   for (genvar p = 0; p < PE; p++) begin : lane
     logic signed [ACC-1:0] sum, start, next;
     assign start = first ? bias[p*ACC+:ACC] : sum;

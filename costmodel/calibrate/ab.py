@@ -1,4 +1,4 @@
-"""A&B blocks and the A&B network for digits as designs of the ground truth (:mod:`~costmodel.calibrate.designs`).
+"""Programs of A&B blocks and of the A&B network for digits, which become hardware.
 
 A block is a binary convolution of 3 x 3 with what stands around it: threshold, XNOR and popcount, a multiplication by a
 power of two per channel, residual addition, a rectifier of powers of two between two constants per channel.
@@ -6,22 +6,15 @@ power of two per channel, residual addition, a rectifier of powers of two betwee
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import ClassVar
 
 import numpy as np
 
-from costmodel.calibrate import hardware_price, streaming
-from costmodel.calibrate.hardware import Format, Network
-from costmodel.deploy.executor import Executor
+from costmodel.calibrate import streaming
+from costmodel.calibrate.hardware import Format
 from costmodel.deploy.program import Array, Instruction, Program, Type
-from costmodel.targets.fpga.units import Part
-
-#: Images that a simulation looks at, each in a run of its own.
-RUNS = 64
 
 #: Fraction bits of the residual stream, and the formats of what enters a block, of images, and of weights of real sums.
 FRACTION = 8
@@ -70,71 +63,3 @@ def digits() -> Program:
     found = deploy("abbnn-digits", checkpoint="abbnn-digits")
     program = assemble(replace_multipliers(found.made.graph, "pow2"), FRACTION, "pow2")
     return replace(streaming.in_format(program, WEIGHT), notes=())
-
-
-@dataclass(frozen=True)
-class AbDesign:
-    """``what`` is a block of ``CHANNELSxSIDE`` or ``digits``; ``folds`` the (PE, SIMD) of its sums in order."""
-
-    what: str
-    folds: tuple[tuple[int, int], ...]
-    files: ClassVar[tuple[str, ...]] = streaming.FILES
-
-    @property
-    def name(self) -> str:
-        return f"ab-{self.what}_" + "_".join(f"{pe}x{simd}" for pe, simd in self.folds)
-
-    @property
-    def lanes(self) -> int:
-        return sum(pe * simd for pe, simd in self.folds)
-
-    @property
-    def inputs(self) -> Format:
-        return IMAGE if self.what == "digits" else BLOCK
-
-    def program(self) -> Program:
-        if self.what == "digits":
-            return digits()
-        channels, side = map(int, self.what.split("x"))
-        return block(channels, side, int.from_bytes(hashlib.sha256(self.what.encode()).digest()[:4], "big"))
-
-    def network(self) -> Network:
-        sums = [i.module for i in self.program().instructions if i.op in ("real_sum", "xnor_sum", "signed_sum")]
-        return streaming.build(self.program(), dict(zip(sums, self.folds, strict=True)), self.inputs)
-
-    def images(self, count: int) -> Array:
-        """Random numbers of the format of the inputs."""
-        ((_, _, shape),) = self.program().inputs
-        most = 1 << (self.inputs.bits - 2)
-        chance = np.random.default_rng(0).integers(-most, most, (count, *shape[1:]))
-        return chance / 2.0**self.inputs.fraction
-
-    @property
-    def shared(self) -> str:
-        return self.name
-
-    def text(self) -> tuple[str, int, int]:
-        net = self.network()
-        assert net.first is not None and net.last is not None
-        return net.text, net.first.width, net.last.width
-
-    def simulated(self) -> int:
-        """Against the executor."""
-        images = self.images(RUNS)
-        run = streaming.simulate(self.network(), images)
-        (expected,) = Executor(self.program()).run(images)
-        flat = expected.reshape(RUNS, expected.shape[1], -1).swapaxes(1, 2).reshape(RUNS, -1)
-        if self.what == "digits":
-            flat = flat * 2.0**FRACTION  # real numbers leave it
-        if not np.array_equal(run.outputs, flat):
-            raise AssertionError(f"{self.name}: the hardware does not compute what the executor does")
-        return run.cycles
-
-    def priced(self) -> tuple[Part, ...]:
-        return hardware_price.parts(self.network().stages)
-
-    def cycles(self) -> int:
-        return self.network().cycles
-
-    def finn_luts(self) -> None:
-        """The formulas are for matrix units alone."""

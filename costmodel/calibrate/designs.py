@@ -2,12 +2,11 @@
 
     costmodel calibrate designs -o designs.csv
 
-Each design is a row of matrix units (:mod:`~costmodel.calibrate.vehicle`) with random weights, or an A&B block or
-network (:mod:`~costmodel.calibrate.ab`): LUT, FF, carries, multipliers and block RAM of LUT6 by Yosys, cycles between
-two inputs by simulation of its gates. Rows of the same tool
-and text, in the shipped table or in the file that is written, are not made again, so that a run that was interrupted
-goes on where it stopped. What the model says is put next to it, and what FINN's formulas say. Which designs a constant
-may see is drawn from their names.
+Each design is a row of matrix units (:mod:`~costmodel.calibrate.vehicle`) with random weights, or a network with wide
+values (:mod:`~costmodel.calibrate.streamed`): LUT, FF, carries, multipliers and block RAM of LUT6 by Yosys, cycles
+between two inputs by simulation of its gates. Rows of the same tool and text, in the shipped table or in the file that
+is written, are not made again, so that a run that was interrupted goes on where it stopped. What the model says is put
+next to it, and what FINN's formulas say. Which designs a constant may see is drawn from their names.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from costmodel.calibrate import vehicle, yosys
-from costmodel.calibrate.ab import AbDesign
+from costmodel.calibrate.streamed import Streamed
 from costmodel.calibrate.synthesis import FLOWS, METRICS, counts
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.job import nominal
@@ -168,7 +167,8 @@ _BLOCKS = {
     (64, 4): ((16, 32),),
 }
 _TFC, _SFC = (784, 64, 64, 64, 10), (784, 256, 256, 256, 10)
-#: Units of layers over PE x SIMD, TFC and SFC at three foldings each, A&B blocks and the A&B network for digits.
+#: Units of layers over PE x SIMD, TFC and SFC at three foldings each, A&B blocks, the A&B network for digits, and a
+#: CNV of an eighth of its channels.
 DESIGNS: tuple[Design, ...] = (
     *(Matrices(sizes, (fold,)) for sizes, folds in _UNITS.items() for fold in folds),
     Matrices(_TFC, ((16, 49), (8, 16), (8, 8), (10, 8))),
@@ -177,9 +177,10 @@ DESIGNS: tuple[Design, ...] = (
     Matrices(_SFC, ((16, 49), (16, 16), (16, 16), (10, 16))),
     Matrices(_SFC, ((8, 28), (8, 8), (8, 8), (2, 8))),
     Matrices(_SFC, ((32, 49), (32, 32), (32, 32), (10, 32))),
-    *(AbDesign(f"{channels}x{side}", (fold,)) for (channels, side), folds in _BLOCKS.items() for fold in folds),
-    AbDesign("digits", ((16, 1), (8, 16), (16, 16), (16, 1), (8, 16), (8, 32), (1, 1))),
-    AbDesign("digits", ((4, 1), (2, 16), (4, 16), (4, 1), (2, 16), (2, 32), (1, 1))),
+    *(Streamed(f"ab-{channels}x{side}", (fold,)) for (channels, side), folds in _BLOCKS.items() for fold in folds),
+    Streamed("ab-digits", ((16, 1), (8, 16), (16, 16), (16, 1), (8, 16), (8, 32), (1, 1))),
+    Streamed("ab-digits", ((4, 1), (2, 16), (4, 16), (4, 1), (2, 16), (2, 32), (1, 1))),
+    Streamed("cnv-8", ((8, 1), (2, 8), (1, 8), (1, 16), (1, 16), (1, 8), (1, 8), (1, 8), (1, 8))),
 )
 
 

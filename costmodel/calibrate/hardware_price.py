@@ -137,8 +137,8 @@ def _queue(n: Numbers) -> tuple[Part, ...]:
     return (*units.memory("fifo", "output", depth, n["W"], 1, style), *ends)
 
 
-def _pooled(n: Numbers) -> tuple[Part, ...]:
-    return streams.pool(n["COLS"] // n["K"], n["FOLDS"] * n["PE"], n["Y"], n["PE"], "add", "behavioural")
+def _pooled(n: Numbers, bits: int, kind: str) -> tuple[Part, ...]:
+    return streams.pool(n["COLS"] // n["K"], n["FOLDS"] * n["PE"], bits, n["PE"], kind, "behavioural")
 
 
 _LAWS: Mapping[str, Callable[[Numbers], tuple[Part, ...]]] = {
@@ -151,7 +151,8 @@ _LAWS: Mapping[str, Callable[[Numbers], tuple[Part, ...]]] = {
     "qprelu_map": _bent,
     "threshold_map": _decided,
     "add_streams": _added,
-    "sum_pool": _pooled,
+    "sum_pool": lambda n: _pooled(n, n["Y"], "add"),
+    "or_pool": lambda n: _pooled(n, 1, "or"),
     "stream_fork": lambda n: _handshake(),
     "fifo": _queue,
     "widen": lambda n: streams.width_converter(n["W"], n["W"] * n["N"], "behavioural"),

@@ -24,14 +24,14 @@ Made = tuple[int, Stream]
 def unit(net: Network, i: Instruction, given: Sequence[Stream], following: Instruction | None, folds: Folds) -> Made:
     """Add what carries ``i`` out. Raises :class:`CostmodelError` where nothing does."""
     if i.op == "xnor_sum":
-        return i.out, _binary(net, i, given[0], folds)
+        return _binary(net, i, given[0], following, folds)
     if i.op in ("real_sum", "signed_sum"):
         return i.out, _wide(net, i, given[0], folds)
     if i.op == "add" and not i.params["subtract"]:
         return i.out, _added(net, *given)
     if i.op == "threshold":
         return i.out, _decided(net, i, given[0])
-    if i.op == "pooled_sum":
+    if i.op == "pooled_sum" or (i.op == "max_pool" and given[0].signs):
         return i.out, _pooled(net, i, given[0])
     if i.op == "affine_int" and i.params["mode"] in ("one", "pow2"):
         return i.out, _affine(net, i, given[0])
@@ -71,8 +71,9 @@ def _geometry(i: Instruction, weights: Array) -> tuple[int, int]:
     return weights.shape[2], i.shape[-1]
 
 
-def _binary(net: Network, i: Instruction, source: Stream, folds: Folds) -> Stream:
-    """Windows, a matrix unit, and its popcounts as sums: what is outside of the image counts as 0, and came as -1."""
+def _binary(net: Network, i: Instruction, source: Stream, following: Instruction | None, folds: Folds) -> Made:
+    """Windows and a matrix unit. Its popcounts leave it as signs where only thresholds read them and no window reaches
+    over the border, else as sums: what is outside of the image counts as 0, and came as -1."""
     signs = i.arrays["signs"]
     kernel, side = _geometry(i, signs)
     pe, simd = folds[i.module]
@@ -80,12 +81,21 @@ def _binary(net: Network, i: Instruction, source: Stream, folds: Folds) -> Strea
     if i.params["conv"]:
         source = net.windows(source, i, kernel)
     source = net.regrouped(source, simd)
-    count = bits_of(0, mw)
-    counts = net.named(source, lanes=pe, channels=mh, rows=side, cols=side, low=0, high=mw, signs=False, late=True)
-    weights = literal((_matrix(signs, pe, simd) > 0).reshape(-1), 1)
-    numbers = {"MW": mw, "MH": mh, "PE": pe, "SIMD": simd, "ACC": count, "SIGNS": 0}
-    net.unit("matrix_unit", numbers, mh // pe * (mw // simd) * side * side, {"in": source}, {"out": counts},
-             WEIGHTS=weights)  # fmt: skip
+    decided = (
+        following is not None and following.op == "threshold" and not (i.params["conv"] and max(i.params["padding"]))
+    )
+    count = bits_of(0, mw + 1)
+    numbers = {"MW": mw, "MH": mh, "PE": pe, "SIMD": simd, "ACC": count, "SIGNS": int(decided)}
+    literals = {"WEIGHTS": literal((_matrix(signs, pe, simd) > 0).reshape(-1), 1)}
+    made = net.named(source, lanes=pe, channels=mh, rows=side, cols=side, low=0, high=mw, signs=decided, late=True)
+    if decided:
+        assert following is not None
+        sums = _limits(following, mh)
+        literals["LIMITS"] = literal(np.clip(-((-sums - mw) // 2), 0, mw + 1), count)
+    net.unit("matrix_unit", numbers, mh // pe * (mw // simd) * side * side, {"in": source}, {"out": made}, **literals)
+    if decided:
+        assert following is not None
+        return following.out, made
     places, kinds = _outside(i, signs, kernel, side, size)
     bits, index = bits_of(-mw, mw), max(1, (len(kinds) - 1).bit_length())
     numbers = {"PIXELS": len(places), "KINDS": len(kinds), "D": index, "C": count, "S": bits}
@@ -93,7 +103,7 @@ def _binary(net: Network, i: Instruction, source: Stream, folds: Folds) -> Strea
     spare = (1 << (mh // pe - 1).bit_length()) - mh // pe
     padded = np.concatenate([rows, np.zeros((len(kinds), spare, pe), np.int64)], 1)
     literals = {"PLACES": literal(places, index), "CONSTANTS": literal(padded, bits)}
-    return net.mapped("count_to_sum", counts, numbers, literals, low=-mw, high=mw)
+    return i.out, net.mapped("count_to_sum", made, numbers, literals, low=-mw, high=mw)
 
 
 def _outside(i: Instruction, signs: Array, kernel: int, side: int, size: int) -> tuple[list[int], list[Array]]:
@@ -162,12 +172,16 @@ def _grid(numbers: Array) -> int:
 
 
 def _decided(net: Network, i: Instruction, source: Stream) -> Stream:
-    if i.params["zero"] or (i.arrays["rising"] < 0).any():
-        raise CostmodelError(f"{i.module}: no unit for thresholds that fall or decide between 0 and 1")
-    limits = np.clip(_channels(i, "limits", source.channels), source.low, source.high + 1)
+    limits = np.clip(_limits(i, source.channels), source.low, source.high + 1)
     bits = max(source.bits, bits_of(0, int(limits.max())))
     numbers = {"W": source.bits, "V": bits}
     return net.mapped("threshold_map", source, numbers, {"LIMITS": literal(limits, bits)}, signs=True)
+
+
+def _limits(i: Instruction, channels: int) -> Array:
+    if i.params["zero"] or (i.arrays["rising"] < 0).any():
+        raise CostmodelError(f"{i.module}: no unit for thresholds that fall or decide between 0 and 1")
+    return _channels(i, "limits", channels)
 
 
 def _affine(net: Network, i: Instruction, source: Stream) -> Stream:
@@ -227,14 +241,18 @@ def _added(net: Network, a: Stream, b: Stream) -> Stream:
 
 
 def _pooled(net: Network, i: Instruction, source: Stream) -> Stream:
-    """Sums of squares of pixels that do not overlap."""
+    """Sums, or maxima of signs, over squares of pixels that do not overlap."""
     kernel = i.params["kernel"][0]
     if set(i.params["kernel"]) != {kernel} or set(i.params["stride"]) != {kernel} or any(i.params["padding"]):
         raise CostmodelError(f"{i.module}: no unit for pools that overlap or have borders")
     rows, cols = source.rows // kernel, source.cols // kernel
+    numbers = {"PE": source.lanes, "FOLDS": source.folds, "ROWS": source.rows, "COLS": source.cols, "K": kernel}
+    if source.signs:
+        made = net.named(source, rows=rows, cols=cols)
+        net.unit("or_pool", numbers, source.words, {"in": source}, {"out": made})
+        return made
     low, high = source.low * kernel**2, source.high * kernel**2
     made = net.named(source, rows=rows, cols=cols, low=low, high=high)
-    numbers = {"PE": source.lanes, "FOLDS": source.folds, "W": source.bits, "ROWS": source.rows, "COLS": source.cols,
-               "K": kernel, "Y": made.bits}  # fmt: skip
+    numbers |= {"W": source.bits, "Y": made.bits}
     net.unit("sum_pool", numbers, source.words, {"in": source}, {"out": made})
     return made

@@ -16,8 +16,9 @@ from costmodel.calibrate import aiger, hardware_units, vehicle, yosys
 from costmodel.calibrate.hardware import Format, Network, Stream
 from costmodel.deploy.program import Array, Program
 
-#: The texts, in ``calibrate/rtl``.
+#: The texts, in ``calibrate/rtl``, and those of a network that has maxima of signs.
 FILES = (*vehicle.FILES, "conv.sv")
+POOLED = (*FILES, "pool.sv")
 
 
 def in_format(program: Program, weights: Format) -> Program:
@@ -70,6 +71,11 @@ def build(program: Program, folds: Mapping[str, tuple[int, int]], inputs: Format
     return net
 
 
+def texts_of(net: Network) -> tuple[str, ...]:
+    """The texts that a network is made of."""
+    return POOLED if any(stage.module == "or_pool" for stage in net.stages) else FILES
+
+
 @dataclass(frozen=True)
 class Run:
     """``outputs`` [images, outputs] integers; ``cycles`` between the last words of the last two images."""
@@ -78,13 +84,13 @@ class Run:
     cycles: int
 
 
-def simulate(net: Network, images: Array, times: int = 3) -> Run:
+def simulate(net: Network, images: Array, times: int = 2) -> Run:
     """Images [n, c, h, w] through the gates of the hardware, each in a run of its own, ``times`` times in a row.
 
     The images are a multiple of 64. Raises :class:`CostmodelError` where results do not come.
     """
     assert net.first is not None and net.last is not None
-    (circuit,) = aiger.circuits(["network"], {**yosys.texts(*FILES), "network.sv": net.text})
+    (circuit,) = aiger.circuits(["network"], {**yosys.texts(*texts_of(net)), "network.sv": net.text})
     first, last = net.first, net.last
     pixels = net.inputs.integers(images).reshape(len(images), first.channels, -1).swapaxes(1, 2)
     words = np.zeros(pixels.shape[:2], object)

@@ -6,7 +6,6 @@ the cycles that the model says.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -36,8 +35,8 @@ class Layer:
 
     @property
     def bits(self) -> int:
-        """Of a popcount with a sign."""
-        return math.ceil(math.log2(self.shape[1] + 1)) + 1
+        """Of a popcount with a sign, and of a limit that none reaches."""
+        return (self.shape[1] + 1).bit_length() + 1
 
 
 def layers(program: Program) -> list[Layer]:

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from costmodel import trial
-from costmodel.calibrate import ab, aiger, streaming, verify, yosys
+from costmodel.calibrate import ab, aiger, hardware_price, streaming, verify, yosys
 from costmodel.calibrate.hardware import Format, bits_of, literal
+from costmodel.calibrate.streamed import Streamed
 from costmodel.deploy.assemble import assemble
 from costmodel.deploy.executor import Executor
 from costmodel.deploy.multipliers import replace_multipliers
-from costmodel.deploy.program import Array, Program
+from costmodel.deploy.program import Array, Instruction, Program, Type
 from costmodel.errors import CostmodelError
 from costmodel.trial import deploy
 
 needs_yosys = pytest.mark.skipif(yosys.command() is None, reason="no simulator: pip install 'costmodel[calibrate]'")
-BLOCK = ab.AbDesign("4x4", ((2, 4),))
+BLOCK = Streamed("ab-4x4", ((2, 4),))
 #: Stem, shortcut with pooling, stride 2, classifier: the network for digits with a quarter of its channels.
 FOLDS = ((4, 1), (2, 4), (4, 4), (8, 1), (4, 2), (4, 8), (2, 1))
 
@@ -54,7 +55,7 @@ def test_a_block_is_bit_exact_and_as_fast_as_the_model_says() -> None:
 @needs_yosys
 def test_a_block_stops_and_goes_on_with_its_neighbours() -> None:
     """Words come and are taken with pauses, in each run others."""
-    design = ab.AbDesign("2x4", ((1, 2),))
+    design = Streamed("ab-2x4", ((1, 2),))
     net, program = design.network(), design.program()
     assert net.first is not None and net.last is not None
     bits, made, pixels = net.first.bits, net.last.bits, 16
@@ -83,10 +84,47 @@ def test_a_network_with_shortcuts_and_strides_is_bit_exact() -> None:
     program = small()
     net = streaming.build(program, folded(program, FOLDS), ab.IMAGE)
     images = ab.IMAGE.integers(np.random.default_rng(2).standard_normal((64, 1, 8, 8)).clip(-3, 3)) / 2.0**ab.FRACTION
-    run = streaming.simulate(net, images, 2)
+    run = streaming.simulate(net, images)
     (expected,) = Executor(program).run(images)
     assert np.array_equal(run.outputs, expected * 2.0**ab.FRACTION)
     assert len(np.unique(run.outputs, axis=0)) == 64
+
+
+@needs_yosys
+def test_maxima_and_layers_whose_signs_alone_are_read_are_bit_exact() -> None:
+    """Binary convolution, thresholds in the matrix unit, maximum pooling, and a dense layer of the flattened map."""
+    chance = np.random.default_rng(4)
+
+    def signs(*shape: int) -> Array:
+        return 2 * chance.integers(0, 2, shape) - 1
+
+    limits = np.array([-40, 1, 2, 40]).reshape(1, 4, 1, 1)  # always, often, often, never
+    conv = {"conv": True, "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1, "zero": False}
+    pool = {"kernel": [2, 2], "stride": [2, 2], "padding": [0, 0], "dilation": [1, 1]}
+    first = np.zeros((1, 2, 1, 1), np.int64)
+    rows = (
+        ("to_int", (1, 2, 4, 4), "int", {"fraction": 0}, {}),
+        ("threshold", (1, 2, 4, 4), "bits", {"zero": False}, {"limits": first, "rising": first + 1}),
+        ("xnor_sum", (1, 4, 2, 2), "int", conv, {"signs": signs(4, 2, 3, 3)}),
+        ("threshold", (1, 4, 2, 2), "bits", {"zero": False}, {"limits": limits, "rising": np.ones_like(limits)}),
+        ("max_pool", (1, 4, 1, 1), "bits", pool, {}),
+        ("move", (1, 4), "bits", {"fn": "view", "arguments": [None, [1, 4]], "output": 0, "traced": [1, 4]}, {}),
+        ("xnor_sum", (1, 3), "int", {**conv, "conv": False}, {"signs": signs(3, 4)}),
+    )
+    instructions = tuple(
+        Instruction(op, k, (k - 1,), shape, f"{op}{k}", params=params, arrays=arrays)
+        for k, (op, shape, _, params, arrays) in enumerate(rows, 1)
+    )
+    types = {0: Type("real"), **{k: Type(kind) for k, (_, _, kind, *_) in enumerate(rows, 1)}}
+    program = Program("small", ((0, "x", (1, 2, 4, 4)),), (7,), instructions, types)
+    net = streaming.build(program, {"xnor_sum3": (2, 2), "xnor_sum7": (3, 2)}, Format(4, 0))
+    images = chance.integers(-8, 8, (64, 2, 4, 4)).astype(float)
+    run = streaming.simulate(net, images)
+    (expected,) = Executor(program).run(images)
+    assert np.array_equal(run.outputs, expected)
+    assert len(np.unique(run.outputs, axis=0)) > 2
+    assert run.cycles == net.cycles == 2 * 9 * 4
+    assert [stage.module for stage in net.stages].count("threshold_map") == 1
 
 
 @pytest.mark.slow
@@ -135,4 +173,4 @@ def test_folds_that_do_not_divide_a_layer_are_refused() -> None:
 def test_every_unit_of_a_network_has_a_price() -> None:
     program = small()
     for stage in streaming.build(program, folded(program, FOLDS), ab.IMAGE).stages:
-        assert sum(part.coefficient for part in ab.hardware_price.parts([stage])) > 0
+        assert sum(part.coefficient for part in hardware_price.parts([stage])) > 0

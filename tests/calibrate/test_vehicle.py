@@ -78,6 +78,16 @@ def test_the_hardware_is_bit_exact_and_as_fast_as_the_model_says() -> None:
     assert run.cycles == vehicle.cycles(network, folds)
 
 
+@needs_yosys
+def test_limits_that_no_popcount_reaches_are_never_reached() -> None:
+    """Of 7 products; one more than 7 needs a bit more."""
+    weights = np.random.default_rng(2).integers(0, 2, (2, 7))
+    network = [vehicle.Layer(weights, np.array([0, 8])), vehicle.Layer(np.eye(2, dtype=int), None)]
+    x = np.random.default_rng(3).integers(0, 2, (64, 7))
+    run = vehicle.simulate(network, ((2, 7), (2, 2)), x)
+    assert (run.popcounts == [1 + 1, 0]).all()  # signs 1 and 0, against 1, 0 and 0, 1
+
+
 @pytest.mark.slow
 @needs_yosys
 def test_tfc_is_bit_exact_on_test_images() -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from costmodel.calibrate.hardware import Stage
 from costmodel.targets.fpga import streams, units
-from costmodel.targets.fpga.units import MatrixShape, Part, RamStyle
+from costmodel.targets.fpga.units import MatrixShape, Part
 
 Numbers = Mapping[str, int]
 #: A table of constants with at most so many bits is logic, as in the text of ``sum_unit``.
 LOGIC_BITS = 1024
-#: Constants whose number of four bits stands at a LUT of six inputs next to a bit of an operand and a carry.
-MERGED = 16
+#: Words of a table up to which it is part of the LUTs that add or compare its words.
+MERGED = 64
 #: Folds of channels up to which the LUT of an adder selects between two shifts: sign, two bits, two of the fold.
 SELECTED = 4
 #: Sums of the addresses of ``padded_window``: rows and columns of a tap, ends of what is kept, the ring.
@@ -36,7 +37,7 @@ def _handshake(folds: int = 1) -> tuple[Part, ...]:
 
 
 def _table(words: int, bits: int) -> tuple[Part, ...]:
-    """Constants that synthesis knows, one word at a time. A few are inputs of the LUTs that add or compare them."""
+    """Constants that synthesis knows, one word at a time; a few are part of what uses them."""
     return units.memory("constants", "parameter", words, bits, 1, "distributed") if words > MERGED else ()
 
 
@@ -44,12 +45,25 @@ def _registers(bits: int) -> Part:
     return Part("ff", "elementwise", "output", bits, ("register_ff_per_bit",))
 
 
+def _memory(component: str, depth: int, bits: int) -> tuple[Part, ...]:
+    """With one port to write and one to read: four LUTs hold 32 words of six bits or 64 of three, above is block RAM.
+
+    The register behind it is part of a block RAM.
+    """
+    if depth > units.SERIES7.lutram_depth:
+        return units.memory(component, "output", depth, bits, 1, "block")
+    luts = 4 * math.ceil(bits / (6 if depth <= 32 else 3))
+    return (
+        Part("lut", component, "output", luts, ("lutram_lut_per_bit",)),
+        Part("ff", component, "output", bits, ("register_ff_per_bit",)),
+    )
+
+
 def _window(n: Numbers) -> tuple[Part, ...]:
     depth = (n["K"] + n["S"]) << (n["COLS"] - 1).bit_length()
-    kept = units.memory("window", "input", depth, n["W"], 1, "distributed")
     address = (n["ROWS"] + n["COLS"] + 2 * n["P"] + 2 * n["K"] + n["S"] - 1).bit_length() + 2
     sums = Part("lut", "control", "control", SUMS * address, ("adder_lut_per_bit",))
-    return (*kept, _registers(n["W"]), sums, *streams.stream_control("behavioural", "window"))
+    return (*_memory("window", depth, n["W"]), sums, *streams.stream_control("behavioural", "window"))
 
 
 def _matrix(n: Numbers) -> tuple[Part, ...]:
@@ -109,13 +123,17 @@ def _shifted(n: Numbers) -> tuple[Part, ...]:
 
 
 def _biased(n: Numbers) -> tuple[Part, ...]:
-    return (*streams.adder(n["PE"], n["Y"]), *_table(n["FOLDS"], n["PE"] * n["Y"]), *_handshake(n["FOLDS"]))
+    """The adder of a constant that is always the same is carries alone."""
+    fixed = n["FOLDS"] == 1
+    adder = [part for part in streams.adder(n["PE"], n["Y"]) if not (fixed and part.metric == "lut")]
+    return (*adder, *_table(n["FOLDS"], n["PE"] * n["Y"]), *_handshake(n["FOLDS"]))
 
 
 def _bent(n: Numbers) -> tuple[Part, ...]:
     """The select is in the LUTs of the adder of the constant, and the amount where few channels take turns."""
     amounts = 1 << n["A"] if n["FOLDS"] > SELECTED else 1
-    return (*units.shifter(n["PE"], n["W"], "shift_channel", amounts, "activation"), *_biased(n))
+    shift = units.shifter(n["PE"], n["W"], "shift_channel", amounts, "activation")
+    return (*shift, *streams.adder(n["PE"], n["Y"]), *_table(n["FOLDS"], n["PE"] * n["Y"]), *_handshake(n["FOLDS"]))
 
 
 def _decided(n: Numbers) -> tuple[Part, ...]:
@@ -129,12 +147,8 @@ def _added(n: Numbers) -> tuple[Part, ...]:
 
 
 def _queue(n: Numbers) -> tuple[Part, ...]:
-    """A memory of LUTs up to the depth of one, of block RAM beyond."""
-    depth = 2 ** n["A"]
-    style: RamStyle = "distributed" if depth <= units.SERIES7.lutram_depth else "block"
-    found = streams.fifo(n["W"], depth)
-    ends = [part for part in found if part.kind == "control" or part.metric == "ff"]
-    return (*units.memory("fifo", "output", depth, n["W"], 1, style), *ends)
+    control = [part for part in streams.fifo(n["W"], 2 ** n["A"]) if part.kind == "control"]
+    return (*_memory("fifo", 2 ** n["A"], n["W"]), *control)
 
 
 def _pooled(n: Numbers, bits: int, kind: str) -> tuple[Part, ...]:

@@ -23,10 +23,10 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from costmodel.calibrate import vehicle, yosys
+from costmodel.calibrate import hardware_price, vehicle, yosys
 from costmodel.calibrate.streamed import Streamed
 from costmodel.calibrate.synthesis import FLOWS, METRICS, counts
-from costmodel.targets.fpga import streams, units
+from costmodel.targets.fpga import streams
 from costmodel.targets.fpga.job import nominal
 from costmodel.targets.fpga.units import MatrixShape, Part, totals
 from costmodel.targets.load import load_target
@@ -124,14 +124,11 @@ class Matrices:
         return run.cycles
 
     def priced(self) -> tuple[Part, ...]:
-        """With the weights as one memory of all rows, as the text has them."""
         found: list[Part] = []
         produced = self.folds[0][1]
         for k, ((mw, mh), (pe, simd)) in enumerate(zip(pairwise(self.sizes), self.folds, strict=True)):
             shape = MatrixShape(mw, mh, 1, bits_acc=math.ceil(math.log2(mw + 1)) + 1)
-            words = mw // simd * (mh // pe)
-            found += [p for p in units.mvu(shape, pe, simd, "behavioural") if p.component != "weights"]
-            found += units.memory("weights", "weight", words, pe * simd, 1, "block")
+            found += hardware_price.matrix(shape, pe, simd)
             if k:
                 found += streams.fifo(produced, 8)
                 found += streams.width_converter(produced, simd, "behavioural")

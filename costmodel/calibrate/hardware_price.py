@@ -59,6 +59,35 @@ def _memory(component: str, depth: int, bits: int) -> tuple[Part, ...]:
     )
 
 
+def rom(words: int, bits: int) -> tuple[Part, ...]:
+    """Weights in block RAM. Where that takes fewer, the tool puts a power of two of the words into one memory and the
+    rest into another, with a multiplexer behind them."""
+    first = 1 << (words.bit_length() - 1)
+    split = int(units.block_rams(first, bits) + units.block_rams(words - first, bits)) if words > first else 0
+    whole = int(units.block_rams(words, bits))
+    ports = Part("memory_bits", "weights", "weight", bits)
+    if not split or split >= whole:
+        return (Part("bram18", "weights", "weight", whole, ("bram_decomposition",)), ports)
+    return (
+        Part("bram18", "weights", "weight", split, ("bram_decomposition",)),
+        Part("lut", "weights", "weight", bits, ("mux2_lut_per_bit",)),
+        ports,
+    )
+
+
+def matrix(shape: MatrixShape, pe: int, simd: int) -> tuple[Part, ...]:
+    """A matrix unit as its text has it: one memory of weights for all rows, thresholds that are constants."""
+    found = units.mvu(shape, pe, simd, "behavioural")
+    words = shape.mw // simd * (shape.mh // pe)
+    folds = shape.mh // pe
+    limits = units.memory("threshold", "parameter", folds, pe * shape.bits_acc, 1, "distributed") if folds > 1 else ()
+    return (
+        *(p for p in found if p.component != "weights" and (p.component, p.kind) != ("threshold", "parameter")),
+        *rom(words, pe * simd),
+        *(limits if shape.n_thresholds else ()),
+    )
+
+
 def _window(n: Numbers) -> tuple[Part, ...]:
     depth = (n["K"] + n["S"]) << (n["COLS"] - 1).bit_length()
     address = (n["ROWS"] + n["COLS"] + 2 * n["P"] + 2 * n["K"] + n["S"] - 1).bit_length() + 2
@@ -68,11 +97,8 @@ def _window(n: Numbers) -> tuple[Part, ...]:
 
 def _matrix(n: Numbers) -> tuple[Part, ...]:
     shape = MatrixShape(n["MW"], n["MH"], 1, bits_acc=n["ACC"], n_thresholds=n["SIGNS"])
-    found = units.mvu(shape, n["PE"], n["SIMD"], "behavioural")
-    words = n["MW"] // n["SIMD"] * (n["MH"] // n["PE"])
     return (
-        *(part for part in found if part.component != "weights"),
-        *units.memory("weights", "weight", words, n["PE"] * n["SIMD"], 1, "block"),
+        *matrix(shape, n["PE"], n["SIMD"]),
         *(() if n["SIGNS"] else (_registers(n["PE"] * n["ACC"]),)),
     )
 

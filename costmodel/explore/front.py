@@ -140,7 +140,7 @@ def _promise(space: DesignSpace, group: Group) -> str:
         return f"complete: every one of {group.priced:.3g} designs is on or above this front, under the models used"
     left = group.priced - group.feasible
     why = f"; {left:.3g} cannot be built or judged, or break a constraint" if left else ""
-    return f"of {group.priced:.3g} designs none is below this front{why}"
+    return f"of {group.priced:.3g} design{'s' * (group.priced != 1)} none is below this front{why}"
 
 
 def read_front(path: str | os.PathLike[str]) -> Front:

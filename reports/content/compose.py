@@ -54,8 +54,8 @@ def _front(subject: Subject) -> tuple[str, list[Block]]:
     from costmodel.reports.content import fronts  # needs what explores, which the other kinds do not
 
     said: list[Block] = [Paragraph(" ".join(fronts.sentences(subject)), "answer")]
-    names = list(dict.fromkeys(front.name for _, front in subject.fronts))
-    title = ("Design spaces " if len(names) > 1 else "Design space ") + literal(join(names))
+    names = list(dict.fromkeys(front.name for _, front in subject.fronts if front.name != "space"))  # of space.yaml
+    title = " ".join(["Design spaces" if len(names) > 1 else "Design space", literal(join(names))]).strip()
     return title, said + fronts.fronts(subject) + (evidence.validation(subject) if subject.validation else [])
 
 

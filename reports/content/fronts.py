@@ -28,12 +28,14 @@ DRAWN = 3
 
 
 def sentences(subject: Subject) -> list[str]:
-    """How many designs were priced, how many are Pareto-optimal, and what the best of them reach."""
+    """How many designs there are, how many are Pareto-optimal, and what the best of them reach."""
     fronts = [front for _, front in subject.fronts]
     priced, kept = sum(f.priced for f in fronts), sum(map(len, fronts))
-    number = f"{len(fronts)} fronts hold" if len(fronts) > 1 else "The front holds"
-    designs = "design" if kept == 1 else "designs"
-    said = [f"{number} **{kept:,}** {designs} that nothing beats in every objective, of {cells.many(priced)} priced."]
+    where = f" on {len(fronts)} fronts" if len(fronts) > 1 else ""
+    said = [
+        f"Of {cells.many(priced)} designs, **{kept:,}** {'is' if kept == 1 else 'are'} Pareto-optimal{where}: no other is "
+        "as good in every objective and better in one."
+    ]
     objectives = list(dict.fromkeys(o for f in fronts for o in f.objectives))
     best = []
     for objective in objectives:
@@ -63,7 +65,7 @@ def name_of(front: Front) -> str:
 def _overview(subject: Subject) -> Table:
     made = [front for _, front in subject.fronts]
     objectives = list(dict.fromkeys(o for f in made for o in f.objectives))
-    columns = [cells.column("Front", "left", prose=True), cells.column("Priced"), cells.column("Kept")]
+    columns = [cells.column("Front", "left", prose=True), cells.column("Designs"), cells.column("Pareto-optimal")]
     rows = [[cells.Cell(name_of(f)), cells.Cell(cells.many(f.priced), (f.priced,)), cells.count(len(f))] for f in made]
     for o in objectives:
         columns.append(cells.column(f"Best\n{numbers.metric_title(o)}"))
@@ -75,7 +77,7 @@ def _overview(subject: Subject) -> Table:
         row.append(cells.text(f.guarantee))
     return Table(
         "tab-fronts",
-        "The fronts: designs priced, designs that nothing beats in every objective, and the best of each objective.",
+        "The fronts: designs of each, those that are Pareto-optimal, and the best of each objective.",
         Grid("fronts", "", columns, [Row(row) for row in rows]),
         (
             "[f.priced for f in fronts]",

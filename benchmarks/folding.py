@@ -1,7 +1,9 @@
 """Exact folding fronts: time, size, against FINN's folding pass and evolutionary search, in one run.
 
     python benchmarks/folding.py [--json FILE]
-    python benchmarks/folding.py --finn          (FINN's pass alone, at 80 rates on four networks)
+    python benchmarks/folding.py --finn              (FINN's pass alone, at 80 rates on four networks)
+    python benchmarks/folding.py --against CHECKOUT  (fronts without DSP slices, in turn with another version)
+    python benchmarks/folding.py --deep              (two hundred layers in a row)
 
 For each network: the folding space under the stated model, CPU seconds (median of five) to build its tables and its
 exact front, the certified four-objective front, FINN's pass with its limit of 36 weight bits on both sides and without,
@@ -12,7 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +29,7 @@ import numpy as np
 import costmodel
 from costmodel.explore.compose import Objectives, compose
 from costmodel.explore.dataflow import Rules, space
+from costmodel.explore.folding import count
 from costmodel.explore.greedy import against
 from costmodel.explore.pareto import nondominated
 from costmodel.explore.search import objectives, sample, search
@@ -65,11 +72,91 @@ def finn() -> None:
             )
 
 
+#: Times one front on each line that it is given, in CPU seconds, after it has said how large the space is.
+WORKER = """
+import sys, time
+import costmodel
+from costmodel.explore.compose import Objectives, compose
+from costmodel.explore.dataflow import Rules, space
+from costmodel.explore.folding import count
+
+name, device, free = sys.argv[1:]
+design = space(costmodel.profile(name), device, Rules(free_memories=free == "free")).design
+compose(design, Objectives(dsp=False))
+print(f"{design.size:.1e} foldings", flush=True)
+for _ in sys.stdin:
+    start = time.process_time()
+    compose(design, Objectives(dsp=False))
+    print(time.process_time() - start, flush=True)
+"""
+
+
+def in_turn(other: Path, repeats: int = 15) -> None:
+    """The front of each network by this version and by that of another checkout, one after the other."""
+    here = Path(__file__).resolve().parent.parent
+    for name, device in NETWORKS:
+        for free in ("auto", "free"):
+            with tempfile.TemporaryDirectory() as store:
+                workers = [
+                    subprocess.Popen(
+                        [sys.executable, "-c", WORKER, name, device, free], stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE, text=True, cwd=place.resolve(),
+                        env={**os.environ, "PYTHONPATH": str(place.resolve()), "COSTMODEL_CACHE": f"{store}/{number}"},
+                    )
+                    for number, place in enumerate((here, other))
+                ]  # fmt: skip
+                sizes = [_line(worker) for worker in workers]
+                seconds: list[list[float]] = [[], []]
+                for _ in range(repeats):
+                    for worker, known in zip(workers, seconds, strict=True):
+                        assert worker.stdin is not None
+                        worker.stdin.write("\n")
+                        worker.stdin.flush()
+                        known.append(float(_line(worker)))
+                for worker in workers:
+                    worker.communicate()
+            mine, theirs = map(statistics.median, seconds)
+            print(
+                f"{name}, memories {'chosen' if free == 'free' else 'by size'}: {mine * 1e3:.0f} ms ({sizes[0]}), the "
+                f"other version {theirs * 1e3:.0f} ms ({sizes[1]}): {mine / theirs:.2f} of its time",
+                flush=True,
+            )
+
+
+def _line(worker: subprocess.Popen[str]) -> str:
+    assert worker.stdout is not None
+    return worker.stdout.readline().strip()
+
+
+def deep(layers: int = 200) -> None:
+    """The front of a network of ``layers`` binary convolutions in a row."""
+    from torch import nn
+
+    from costmodel.load.quantised import quantise
+
+    blocks = [nn.Sequential(nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64)) for _ in range(layers)]
+    network = nn.Sequential(*blocks)
+    quantise(network, "*=w1a1")
+    profile = costmodel.profile(network, "1x64x16x16")
+    built, found = median(lambda: space(profile, "alveo-u250", Rules(free_memories=False)), 1)
+    seconds, front = median(lambda: compose(found.design, Objectives(dsp=False)), 3)
+    size = count(found.design.size)
+    print(f"{layers} layers: {size} foldings, tables {built:.2f} s, front {seconds:.2f} s, {len(front)} members")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--finn", action="store_true")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--deep", action="store_true")
     args = parser.parse_args()
+    if args.against:
+        in_turn(args.against)
+        return
+    if args.deep:
+        deep()
+        return
     if args.finn:
         finn()
         return

@@ -31,7 +31,8 @@ class Explorations:
         self.own = own
         self._items: dict[int, list[Item]] = {}
         self._left: dict[int, int] = {}
-        self._unknown: dict[int, dict[str, int]] = {}
+        #: By folder and by what is missing: how many members are of it, and what to start with.
+        self._unknown: dict[int, dict[str, tuple[int, str]]] = {}
 
     def known(self, numbers: Iterable[Any]) -> list[int]:
         """Numbers of folders that there are."""
@@ -51,16 +52,19 @@ class Explorations:
              figures: Callable[[Member], Sequence[Figure]], price: Price) -> list[Callable[[], None]]:  # fmt: skip
         """What is to be done for a folder, a member each. Those of networks or targets that are not here are counted:
         nothing but their objectives is known of them."""
+        from costmodel.explore.networks import of_command
+
         try:
             found = self.sweeps[number].members
         except CostmodelError:  # the page of sweeps says what is wrong with the folder
             return []
         here = [i for i, m in enumerate(found) if m.network in networks and m.target in targets]
-        away: dict[str, int] = {}
+        away: dict[str, tuple[int, str]] = {}
         for m in found:
-            if m.network not in networks or m.target not in targets:
-                name = m.network if m.network not in networks else m.target
-                away[name] = away.get(name, 0) + 1
+            if m.network not in networks:
+                away[m.network] = (away.get(m.network, (0, ""))[0] + 1, of_command(m.command).flags)
+            elif m.target not in targets:
+                away[m.target] = (away.get(m.target, (0, ""))[0] + 1, "--target FILE")
         kept = here[:: max(1, -(-len(here) // LIMIT))]
         self._unknown[number], self._left[number] = away, len(here) - len(kept)
 
@@ -84,10 +88,10 @@ class Explorations:
             name = self.sweeps[n].name
             if left := self._left.get(n, 0):
                 words.append(f"{name}: {left:,} members are left out; at most {LIMIT:,} of a sweep are drawn here.")
-            for missing, count in self._unknown.get(n, {}).items():
+            for missing, (count, flags) in self._unknown.get(n, {}).items():
                 words.append(
                     f"{name}: {count:,} members are of {missing}, which is not here: start with it "
-                    "(costmodel dashboard MODEL --target FILE)."
+                    f"(costmodel dashboard {flags})."
                 )
         return words
 

@@ -32,10 +32,8 @@ def sentences(subject: Subject) -> list[str]:
     fronts = [front for _, front in subject.fronts]
     priced, kept = sum(f.priced for f in fronts), sum(map(len, fronts))
     where = f" on {len(fronts)} fronts" if len(fronts) > 1 else ""
-    said = [
-        f"Of {cells.many(priced)} designs, **{kept:,}** {'is' if kept == 1 else 'are'} Pareto-optimal{where}: no other is "
-        "as good in every objective and better in one."
-    ]
+    number = f"**{kept:,}** {'is' if kept == 1 else 'are'} Pareto-optimal{where}"
+    said = [f"Of {cells.many(priced)} designs, {number}: no other is as good in every objective and better in one."]
     objectives = list(dict.fromkeys(o for f in fronts for o in f.objectives))
     best = []
     for objective in objectives:

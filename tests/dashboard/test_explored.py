@@ -121,7 +121,8 @@ def test_what_of_a_sweep_is_not_shown_is_said(catalogue, monkeypatch):
     del few.networks["cnv-w1a1"]
     few.explore(["0"])
     few.pricing.wait()
-    assert "cnv-w1a1, which is not here" in few.explorations.said(["0"])[0]
+    said = few.explorations.said(["0"])[0]
+    assert "cnv-w1a1, which is not here" in said and "(costmodel dashboard --model cnv-w1a1)" in said
     some = Catalogue(sweeps=catalogue.explorations.sweeps, mine=1)
     some.explore(["0"])
     some.pricing.wait()

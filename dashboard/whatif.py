@@ -46,7 +46,7 @@ NAMES = {
     "real_bits": "fixed point of real values",
     "weight_bits": "fixed point of real weights",
     "input_bits": "fixed point of inputs",
-    "kind_bits": "fixed point of real weights by kind of layer",
+    "kind_bits": "fixed point by kind of layer, of real weights and of values taken in",
     "outputs": "PE: outputs at once",
     "terms": "SIMD: terms of a sum at once",
     "pixels": "positions at once",

@@ -137,7 +137,7 @@ FLAGS: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "--bits": ((), {
         "metavar": "WIDTHS",
         "help": "widths of real values, weights of real layers and the network's input: real=16,weight=8,input=8; of "
-                "one kind of layer: linear.weight=4",
+                "one kind of layer: linear.weight=4,linear.real=8",
     }),
     "--level": ((), {
         "choices": LEVELS, "default": "deployed",

@@ -7,7 +7,7 @@ import pytest
 from costmodel.errors import CostmodelError
 from costmodel.ledger.ledger import Ledger
 from costmodel.targets import estimate, totals
-from costmodel.targets.bits import expand, layer_widths, parse
+from costmodel.targets.bits import LayerWidths, as_asked, expand, layer_widths, parse
 from costmodel.targets.fpga.design import Widths, stages
 from tests.targets.hand import Net, small_net
 
@@ -19,6 +19,8 @@ def test_the_answer_is_read_in_any_order_and_in_parts() -> None:
     assert expand({"bits": "real=8"}, "arm") == {"precision": "int8"}
     assert expand({"bits": "weight=8,conv.weight=4,last.weight=6"}, "fpga") == {
         "weight_bits": 8, "kind_bits": "conv=4,last=6"}  # fmt: skip
+    assert expand({"bits": "conv.weight=4,conv.real=8"}, "asic") == {"kind_bits": "conv=4,conv.real=8"}
+    assert as_asked("conv=4,conv.real=8") == ["conv.weight=4", "conv.real=8"]
     assert expand({"bits": "real=8,conv.weight=8"}, "arm") == {"precision": "int8"}
     assert expand({"clock": 1e9}, "arm") == {"clock": 1e9}
 
@@ -34,7 +36,9 @@ def test_the_answer_is_read_in_any_order_and_in_parts() -> None:
         ("arm", {"bits": "weight=8"}, "as wide as real"),
         ("fpga", {"bits": "real=0"}, "1 to 64"),
         ("fpga", {"bits": "convs.weight=4"}, "Did you mean conv"),
-        ("asic", {"bits": "conv.real=4"}, "the width of its weights may be chosen: conv.weight=8"),
+        ("asic", {"bits": "conv.input=4"}, "takes in may be chosen: conv.weight=8,conv.real=8"),
+        ("arm", {"bits": "conv.real=8"}, "conv.real is as wide as real; give real=8"),
+        ("cpu", {"bits": "conv.real=8"}, "was timed with the widths that it has"),
         ("asic", {"bits": "conv.weight=4,conv.weight=5"}, "once at most"),
         ("asic", {"bits": "conv.weight=4", "kind_bits": "conv=4"}, "say the same"),
         ("arm", {"bits": "conv.weight=8"}, "conv.weight is as wide as real; give real=8"),
@@ -69,18 +73,71 @@ def mixed() -> Ledger:
 
 
 def test_the_most_special_kind_of_a_layer_decides() -> None:
-    widths, idle = layer_widths(mixed(), "conv=4,depthwise=5,last=6")
-    assert widths == ((0, 4), (1, 5), (2, 6))
-    assert layer_widths(mixed(), "linear=3,first=7") == (((0, 7), (2, 3)), ())
-    assert not idle
-    assert layer_widths(mixed(), "") == ((), ())
+    found = layer_widths(mixed(), "conv=4,depthwise=5,last=6", 16)
+    assert found.weights == ((0, 4), (1, 5), (2, 6))
+    assert layer_widths(mixed(), "linear=3,first=7", 16).weights == ((0, 7), (2, 3))
+    assert not found.values
+    assert not found.idle
+    assert layer_widths(mixed(), "conv.real=12,last.real=6", 16).values == ((1, 12), (2, 6))  # the first takes inputs
+    assert layer_widths(mixed(), "", 16) == LayerWidths()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("conv.real=17", "real values have 16 bits, conv layers take no more"), ("conv.real=4,conv.real=5", "once at most"),
+    ("conv.reel=4", "expected conv=8 or conv.real=8"),
+])  # fmt: skip
+def test_values_wider_than_the_stream_are_refused(text: str, said: str) -> None:
+    with pytest.raises(CostmodelError, match=said):
+        layer_widths(mixed(), text, 16)
+
+
+def test_a_value_that_only_narrow_layers_read_is_made_narrow() -> None:
+    """Maps of 16 x 8 x 8 values between the layers; the first layer takes the network's input of 8 bits."""
+
+    def design(bits: str) -> list[tuple[int, int, int]]:
+        own = layer_widths(mixed(), bits, 16)
+        found = stages(mixed(), Widths(16, 8, 8, own.weights, own.values), True)
+        return [(s.matrix.bits_a, s.bits_entered // 1024, s.bits_out) for s in found if s.matrix is not None]
+
+    assert design("") == [(8, 4, 16), (16, 16, 16), (16, 16, 16)]
+    assert design("conv.real=12,last.real=6") == [(8, 4, 12), (12, 12, 6), (6, 6, 16)]
+    assert design("depthwise.real=10") == [(8, 4, 10), (10, 10, 16), (16, 16, 16)]
+
+
+def test_a_value_that_a_wide_layer_reads_as_well_stays_wide() -> None:
+    net = Net(1, 8, 8, 8)
+    first = net.conv(-1, 16)
+    second = net.conv(first, 16)
+    net.elementwise("add", first, second)
+    ledger = net.ledger()
+    own = layer_widths(ledger, "conv.real=9", 16)
+    assert own.values == ((1, 9),)
+    found = stages(ledger, Widths(16, 8, 8, (), own.values), True)
+    assert found[0].bits_out == 16  # the sum reads it too
+    assert found[1].matrix is not None
+    assert found[1].matrix.bits_a == 9
+
+
+def test_narrower_values_by_kind_never_cost_more() -> None:
+    """Energy of a chip; on an FPGA the time of an image, for which narrower numbers leave room."""
+    asked = [f"conv.real={bits},linear.real={bits}" for bits in (4, 6, 8, 12, 16)]
+    chip = [estimate(mixed(), "asic", bits=bits).total("energy_J").value for bits in asked]
+    assert chip == sorted(chip)
+    assert chip[0] < chip[-1] == estimate(mixed(), "asic").total("energy_J").value
+    for mode in ("dataflow", "engine"):
+        rates = [
+            estimate(mixed(), "pynq-z2", mode=mode, bits=bits).total("steady_images_per_second").value for bits in asked
+        ]
+        assert rates == sorted(rates, reverse=True)
 
 
 def test_a_kind_that_no_layer_is_of_changes_nothing_and_is_said() -> None:
     net = Net(1, 8, 8, 8)
     net.conv(-1, 16)
     ledger = net.ledger()
-    assert layer_widths(ledger, "linear=4") == ((), ("kind_bits: no layer of real weights is of kind linear",))
+    assert layer_widths(ledger, "linear=4", 16) == LayerWidths(
+        idle=("kind_bits: no layer of real weights is of kind linear",)
+    )
     for name in ("pynq-z2", "asic"):
         asked, usual = estimate(ledger, name, bits="linear.weight=4"), estimate(ledger, name)
         assert asked.totals() == usual.totals()
@@ -97,7 +154,7 @@ def test_weights_of_one_kind_take_as_many_bits_as_asked_for() -> None:
     ):
         assert estimate(mixed(), "asic", bits=bits).facts["weight_bits"] == stored
         kinds = expand({"bits": bits}, "fpga").get("kind_bits", "")
-        design = stages(mixed(), Widths(16, 8, 8, layer_widths(mixed(), kinds)[0]), True)
+        design = stages(mixed(), Widths(16, 8, 8, layer_widths(mixed(), kinds, 16).weights), True)
         assert sum(stage.weight_bits for stage in design) == stored
 
 
@@ -111,5 +168,5 @@ def test_what_the_numbers_change_is_said_against_the_numbers_of_the_target() -> 
 
 
 def test_floating_point_has_no_width_by_kind() -> None:
-    with pytest.raises(CostmodelError, match="with real_format=fp16 weights are floating point"):
+    with pytest.raises(CostmodelError, match="with real_format=fp16 numbers are floating point"):
         estimate(mixed(), "asic", real_format="fp16", kind_bits="conv=4")

@@ -25,7 +25,7 @@ from costmodel.targets.asic.array import Array, Tiling
 from costmodel.targets.asic.bill import Bill
 from costmodel.targets.asic.limits import check_accumulators, oversized
 from costmodel.targets.asic.products import compute, tiling_of
-from costmodel.targets.asic.technology import Technology
+from costmodel.targets.asic.technology import REAL_BITS, Technology
 from costmodel.targets.asic.work import Item, Tensor, Work, is_streamed_read, work_of
 from costmodel.targets.bits import KIND_BITS, as_asked, layer_widths
 from costmodel.targets.estimate import Estimate, unused
@@ -96,9 +96,9 @@ def _run(
     ledger: Ledger, target: Target, settings: Mapping[str, Any]
 ) -> tuple[Bill, Work, dict[str, str], Any, dict[str, Tensor]]:
     """The bill, the sorted work, the dataflow of each layer, whether weights stay on the chip, places of tensors."""
-    layers, idle = layer_widths(ledger, settings["kind_bits"])
-    technology = Technology(target, settings, layers)
-    technology.notes += idle
+    single = layer_widths(ledger, settings["kind_bits"], REAL_BITS[settings["real_format"]])
+    technology = Technology(target, settings, single)
+    technology.notes += single.idle
     bill = Bill(technology)
     work = work_of(ledger, technology.widths)
     check_accumulators(work, settings["accumulator_bits"])

@@ -14,6 +14,7 @@ from costmodel.targets.asic.limits import check_supply
 from costmodel.targets.asic.memory import sram_rows
 from costmodel.targets.asic.units import Column, column
 from costmodel.targets.asic.work import Widths
+from costmodel.targets.bits import LayerWidths
 from costmodel.targets.quantity import Quantity
 from costmodel.targets.spec import Target
 
@@ -22,6 +23,7 @@ REAL_BITS = {"int8": 8, "int12": 12, "int16": 16, "int24": 24, "int32": 32, "fp1
 
 #: Stands for a column: floating point by the integer units of the same library.
 FLOAT_BY_INT = "float"
+NOT_BY_KIND = LayerWidths()
 INTEGER_OF = {"fadd": "add", "fmul": "mul"}
 
 
@@ -32,19 +34,19 @@ class Technology:
     nodes between them: the switched capacitance ``E / V^2`` is interpolated log-log in the node.
     """
 
-    def __init__(self, target: Target, settings: Mapping[str, Any], layers: tuple[tuple[int, int], ...] = ()) -> None:
+    def __init__(self, target: Target, settings: Mapping[str, Any], own: LayerWidths = NOT_BY_KIND) -> None:
         self.target = target
         self.settings = settings
         self.real_format: str = settings["real_format"]
         self.real_bits = REAL_BITS[self.real_format]
         self.is_float = self.real_format.startswith("fp")
         weight, image = (0 if self.is_float else settings[name] for name in ("weight_bits", "input_bits"))
-        if layers and self.is_float:
+        if (own.weights or own.values) and self.is_float:
             raise CostmodelError(
-                f"option kind_bits={settings['kind_bits']!r}: with real_format={self.real_format} weights are "
+                f"option kind_bits={settings['kind_bits']!r}: with real_format={self.real_format} numbers are "
                 "floating point; choose an integer format, such as real_format=int16"
             )
-        self.widths = Widths(self.real_bits, weight or self.real_bits, image or self.real_bits, layers)
+        self.widths = Widths(self.real_bits, weight or self.real_bits, image or self.real_bits, own.weights, own.values)
         home_node = target.value("node")
         self.node: Any = arith.either(settings["node"], home_node)
         self.notes: list[str] = []

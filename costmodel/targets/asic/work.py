@@ -16,6 +16,7 @@ from costmodel.ledger.ledger import Charge, Layer, Ledger, Role
 from costmodel.ledger.ledger import stored_bits as held_bits
 from costmodel.targets import arith
 from costmodel.targets.arrays import each, is_array
+from costmodel.targets.bits import narrowed
 
 Where = Literal["pipeline", "sram", "dram"]
 
@@ -53,13 +54,18 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Bits of real numbers: of the stream of values, of the weights of real layers, of the network's input, and of the
-    weights of single layers, as (layer, bits)."""
+    """Bits of real numbers: of the stream of values, of the weights of real layers, of the network's input, and, as
+    (layer, bits), of the weights of single layers and of the values that single layers take in."""
 
     real: int
     weight: int
     input: int
     layers: tuple[tuple[int, int], ...] = ()
+    values: tuple[tuple[int, int], ...] = ()
+
+    def value_of(self, layer: int) -> int:
+        """Bits of a real value that a layer takes in."""
+        return next((bits for index, bits in self.values if index == layer), self.real)
 
     def weight_of(self, layer: int) -> int:
         return next((bits for index, bits in self.layers if index == layer), self.weight)
@@ -134,13 +140,19 @@ def _sort(ledger: Ledger, widths: Widths) -> Work:
     own = [_in_product(c, products[c.layer], weighed, widths) if c.layer in products else c for c in ledger.charges]
     for charge in own:
         charges.setdefault(charge.layer, []).append(charge)
+    readers: dict[str, list[int]] = {}
+    for t in ledger.traffic:
+        if t.role == "input" and t.tensor in made:
+            readers.setdefault(t.tensor, []).append(t.layer)
+    narrow = narrowed(readers, widths.values) if widths.values else {}
+    joined = _read_joined(ledger)
     for t in ledger.traffic:
         if t.role == "weight":
             width = stored_bits(t.bits, widths.weight_of(t.layer))
-        elif t.role == "input" and t.tensor not in made:
+        elif t.role == "input" and t.tensor not in made and t.layer not in joined:
             width = stored_bits(t.bits, widths.input)
         else:
-            width = stored_bits(t.bits, widths.real)
+            width = stored_bits(t.bits, narrow.get(t.tensor, widths.real))
         items.setdefault(t.layer, []).append(Item(t.role, t.tensor, t.count * width, width, t.count))
     weights = 0
     for wide in dict.fromkeys((widths.weight, *(bits for _, bits in widths.layers))):
@@ -157,6 +169,19 @@ def _sort(ledger: Ledger, widths: Widths) -> Work:
     return Work(ledger, widths, charges, items, weights, once, macs, popcounts, names)
 
 
+def _read_joined(ledger: Ledger) -> set[int]:
+    """Layers that read results of others side by side, which no layer makes, and not the network's input alone."""
+    layers = {layer.index: layer for layer in ledger.layers}
+
+    def joins(index: int) -> bool:
+        return index >= 0 and OPS[layers[index].op].joins
+
+    def inside(index: int) -> bool:
+        return any(map(inside, layers[index].inputs)) if joins(index) else index >= 0
+
+    return {layer.index for layer in ledger.layers if any(joins(i) and inside(i) for i in layer.inputs)}
+
+
 def _in_product(charge: Charge, layer: Layer, weighed: set[int], widths: Widths) -> Charge:
     """A multiplication or a sign in a sum of products, its operands as wide as they are stored."""
     if charge.kind not in ("mul", "signflip"):
@@ -164,6 +189,8 @@ def _in_product(charge: Charge, layer: Layer, weighed: set[int], widths: Widths)
     a, b = charge.bits_a, charge.bits_b
     if a == FLOAT_BITS and -1 in layer.inputs and widths.input != widths.real:
         a = widths.input
+    elif a == FLOAT_BITS and widths.value_of(layer.index) != widths.real:
+        a = widths.value_of(layer.index)
     if b == FLOAT_BITS and layer.index in weighed and widths.weight_of(layer.index) != widths.real:
         b = widths.weight_of(layer.index)
     return charge if (a, b) == (charge.bits_a, charge.bits_b) else replace(charge, bits_a=a, bits_b=b)

@@ -35,7 +35,7 @@ def notes(job: Job, used: Mapping[str, Interval]) -> tuple[str, ...]:
         said.append(
             f"real values are {settings['real_bits']}-bit fixed point (real_bits), weights of real layers "
             f"{settings['weight_bits']}-bit (weight_bits), inputs {settings['input_bits']}-bit (input_bits)"
-            + (f", weights by kind {settings['kind_bits']} (kind_bits)" if settings["kind_bits"] else "")
+            + (f", by kind of layer {settings['kind_bits']} (kind_bits)" if settings["kind_bits"] else "")
         )
     if settings["input_scaling"] == "host":
         said.append("scaling and rounding of the inputs, where there is any, is left to the host (input_scaling)")

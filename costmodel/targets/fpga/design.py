@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, log2, prod
 from typing import Any
@@ -17,6 +17,7 @@ from costmodel.graph.domain import FLOAT_BITS, Domain, accumulator_bits
 from costmodel.graph.ops import OPS
 from costmodel.ledger.ledger import Charge, Layer, Ledger
 from costmodel.targets.arith import round_up
+from costmodel.targets.bits import narrowed
 from costmodel.targets.fpga.streams import WindowShape
 from costmodel.targets.fpga.units import MatrixShape
 from costmodel.targets.kept import kept
@@ -24,13 +25,21 @@ from costmodel.targets.kept import kept
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Fixed-point widths that stand for real numbers on an FPGA: values, weights of real layers, network inputs, and
-    weights of single layers, as (layer, bits)."""
+    """Fixed-point widths that stand for real numbers on an FPGA: values, weights of real layers, network inputs, and,
+    as (layer, bits), weights of single layers and values that single layers take in."""
 
     real: int
     weight: int
     input: int
     layers: tuple[tuple[int, int], ...] = ()
+    values: tuple[tuple[int, int], ...] = ()
+
+    def entering(self, layer: Layer, from_input: bool) -> int:
+        """Bits of a value that a layer takes in."""
+        wide = self.of(layer.a, from_input)
+        if not self.values or not layer.a.is_float:
+            return wide
+        return next((bits for index, bits in self.values if index == layer.index), wide)
 
     def weight_of(self, layer: int) -> int:
         return next((bits for index, bits in self.layers if index == layer), self.weight)
@@ -105,6 +114,7 @@ def stages(
     readers = Counter(i for layer in ledger.layers for i in layer.inputs)
     merged = _thresholds_behind_matrices(ledger, readers)
 
+    narrow = narrowed(_readers(ledger), widths.values) if widths.values else {}
     result: list[Stage] = []
     home: dict[int, int] = {-1: -1}  # layer -> stage that produces its result
     unprocessed = {-1}  # stages that only scale or round the network's input
@@ -122,12 +132,24 @@ def stages(
         levels = 0 if behind is None else _levels(behind, charges.get(behind.index, []))
         stage = _stage(len(result), layer, inputs, widths, raw, charges.get(index, []), parameters.get(index, []),
                        byte_accumulators, behind, levels)  # fmt: skip
+        if layer.out.is_float and behind is None and index in narrow:
+            stage = replace(stage, bits_out=narrow[index])
+        if layer.a.is_float and layer.inputs and layer.inputs[0] in narrow:
+            stage = replace(stage, bits_entered=prod(layer.shape_in) * narrow[layer.inputs[0]])
         if raw and OPS[layer.op].prepares:
             unprocessed.add(stage.index)
         for each in stage.layers:
             home[each] = stage.index
         result.append(stage)
     return tuple(result)
+
+
+def _readers(ledger: Ledger) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for layer in ledger.layers:
+        for source in layer.inputs:
+            found.setdefault(source, []).append(layer.index)
+    return found
 
 
 def _thresholds_behind_matrices(ledger: Ledger, readers: Mapping[int, int]) -> dict[int, int]:
@@ -176,7 +198,7 @@ _make_work = lru_cache(maxsize=8192)(Work)
 
 def _matrix(layer: Layer, widths: Widths, from_input: bool, byte_accumulators: bool, levels: int) -> MatrixShape:
     assert layer.b is not None
-    bits_a = widths.of(layer.a, from_input)
+    bits_a = widths.entering(layer, from_input)
     bits_w = widths.weight_of(layer.index) if layer.b.is_float else layer.b.bits
     groups = layer.window.groups if layer.window else 1
     mh = layer.shape_out[1] if layer.op == "conv" else layer.shape_out[-1]

@@ -66,14 +66,14 @@ def make_job(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Job
     )  # fmt: skip
     if style.ports > structure.host_ports:
         raise CostmodelError(f"option ports={style.ports}: {target.name} has {structure.host_ports}")
-    layers, idle = layer_widths(ledger, settings["kind_bits"])
-    widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"], layers)
+    own = layer_widths(ledger, settings["kind_bits"], settings["real_bits"])
+    widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"], own.weights, own.values)
     design = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
     if not matrix_stages(design):
         raise CostmodelError(
             f"network {ledger.network!r} has no convolution, dense layer or matrix product: nothing to fold"
         )
-    return Job(ledger, target, settings, design, style, capacity(target), idle)
+    return Job(ledger, target, settings, design, style, capacity(target), own.idle)
 
 
 def capacity(target: Target) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import costmodel
 from costmodel.graph.domain import BINARY, FLOAT, Domain
 from costmodel.ledger.ledger import Layer, Ledger, Traffic
 from costmodel.targets.asic.work import Widths, work_of
@@ -88,3 +89,25 @@ def test_the_networks_of_binareye_have_the_products_of_their_shapes() -> None:
 def test_places_are_the_same_however_often_they_are_asked_for(capacity: int) -> None:
     ledger = binareye(64, 2)
     assert work_of(ledger, widths(32)).tensors(capacity) == work_of(ledger, widths(32)).tensors(capacity)
+
+
+def test_results_side_by_side_are_as_wide_as_real_values_and_images_as_the_input():
+    """16 and 16 channels that one layer reads: no layer makes the whole, but it is no input of the network."""
+    import torch
+    from torch import nn
+
+    class Joined(nn.Module):
+        def __init__(self, first: bool) -> None:
+            super().__init__()
+            self.a, self.b = (nn.Conv2d(3, 16, 3, padding=1) if first else nn.Identity() for _ in range(2))
+            self.c = nn.Conv2d(32 if first else 6, 8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.c(torch.cat([self.a(x), self.b(x)], 1))
+
+    found = {}
+    for first in (True, False):
+        ledger = costmodel.profile(Joined(first).eval(), torch.randn(1, 3, 8, 8)).deployed
+        items = work_of(ledger, Widths(16, 8, 8)).items
+        found[first] = {(i.count, i.width) for read in items.values() for i in read if i.role == "input"}
+    assert found == {True: {(192, 8), (2048, 16)}, False: {(384, 8)}}

@@ -56,10 +56,21 @@ class Circuit:
     def settle(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs for inputs ``{port: [lanes] integers}`` in the present state, as non-negative integers."""
         for name, given in values.items():
-            for bit, literal in enumerate(self.inputs[name]):
-                self.state[literal >> 1] = pack((np.asarray(given) >> bit) & 1)
+            self.put(name, packed(np.asarray(given), len(self.inputs[name])))
+        self.flow()
+        return {name: numbers(self.take(name)) for name in self.outputs}
+
+    def put(self, name: str, bits: Array) -> None:
+        """An input, as words of its bits: [bits, words]."""
+        self.state[np.array(self.inputs[name]) >> 1] = bits
+
+    def flow(self) -> None:
+        """Every gate takes the value of its inputs."""
         _settle(self.gates, self.state)
-        return {name: self._number(literals) for name, literals in self.outputs.items()}
+
+    def take(self, name: str) -> Array:
+        """An output, as words of its bits: [bits, words]."""
+        return self._read(np.array(self.outputs[name]))
 
     def tick(self) -> None:
         """A rising edge of the clock."""
@@ -69,12 +80,6 @@ class Circuit:
     def _read(self, literals: Array) -> Array:
         inverted = (np.zeros(len(literals), np.uint64) - (literals & 1).astype(np.uint64))[:, None]
         return self.state[literals >> 1] ^ inverted
-
-    def _number(self, literals: list[int]) -> Array:
-        total = np.zeros(self.state.shape[1] * 64, np.int64 if len(literals) < 63 else object)
-        for bit, literal in enumerate(literals):
-            total += unpack(self._read(np.array([literal]))[0]).astype(total.dtype) << bit
-        return total
 
 
 @njit(cache=True, nogil=True)
@@ -88,13 +93,27 @@ def _settle(gates: Array, state: Array) -> None:
 
 
 def pack(bits: Array) -> Array:
-    """[64 n] zeros and ones -> [n] words."""
-    packed: Array = np.packbits(bits.astype(np.uint8), bitorder="little").view(np.uint64)
-    return packed
+    """[..., 64 n] zeros and ones -> [..., n] words."""
+    found: Array = np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little").view(np.uint64)
+    return found
 
 
 def unpack(words: Array) -> Array:
-    return np.unpackbits(np.ascontiguousarray(words).view(np.uint8), bitorder="little")
+    return np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=-1, bitorder="little")
+
+
+def packed(integers: Array, width: int) -> Array:
+    """The bits of [lanes] integers -> [width, words]."""
+    return pack(np.stack([(integers >> bit) & 1 for bit in range(width)]))
+
+
+def numbers(bits: Array) -> Array:
+    """[width, words] -> [lanes] non-negative integers, as objects where they are wide."""
+    lanes = unpack(bits)
+    total = np.zeros(lanes.shape[1], np.int64 if len(lanes) < 63 else object)
+    for bit, row in enumerate(lanes):
+        total += row.astype(total.dtype) << bit
+    return total
 
 
 def read_aiger(path: Path) -> Circuit:

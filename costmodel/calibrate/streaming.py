@@ -93,13 +93,7 @@ def simulate(net: Network, images: Array, times: int = 2) -> Run:
     (circuit,) = aiger.circuits(["network"], {**yosys.texts(*texts_of(net)), "network.sv": net.text})
     first, last = net.first, net.last
     pixels = net.inputs.integers(images).reshape(len(images), first.channels, -1).swapaxes(1, 2)
-    words = np.zeros(pixels.shape[:2], object)
-    for lane in range(first.lanes):
-        words += (pixels[:, :, lane] & ((1 << first.bits) - 1)).astype(object) << (lane * first.bits)
-    moments, came = vehicle.passed(circuit, np.concatenate([words.T] * times), last.words * times, 40 * net.cycles)
-    values = []
-    for word in came[-last.words :]:
-        for lane in range(last.lanes):
-            value = (np.asarray(word, object) >> (lane * last.bits)) & ((1 << last.bits) - 1)
-            values.append(np.where(value >= 1 << (last.bits - 1), value - (1 << last.bits), value))
-    return Run(np.array(values, np.int64).T, moments[-1] - moments[-1 - last.words])
+    bits = (pixels[..., None] >> np.arange(first.bits)) & 1  # [images, pixels, channels, bits]
+    stream = np.tile(bits.reshape(*pixels.shape[:2], -1).transpose(1, 2, 0), (times, 1, 1))
+    moments, came = vehicle.passed(circuit, stream, last.words * times, 40 * net.cycles)
+    return Run(vehicle.integers(came[-last.words :], last.lanes), moments[-1] - moments[-1 - last.words])

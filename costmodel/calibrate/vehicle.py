@@ -159,43 +159,53 @@ def simulate(network: Sequence[Layer], folds: Sequence[tuple[int, int]], inputs:
     files = {**yosys.texts(*FILES), "network.sv": verilog(network, folds)}
     (circuit,) = aiger.circuits(["network"], files)
     simd, (pe, _), last = folds[0][1], folds[-1], network[-1]
-    words = inputs.reshape(len(inputs), -1, simd)
-    weights = [1 << k for k in range(simd)]
-    stream = (words.astype(object) * np.array(weights, object)).sum(2)  # [vectors, words]
-    stream = np.concatenate([stream] * VECTORS, 1).T  # the same vector again, so that a steady state is seen
+    # The same vector again, so that a steady state is seen.
+    stream = np.tile(inputs.reshape(len(inputs), -1, simd).transpose(1, 2, 0), (VECTORS, 1, 1))
     wanted = VECTORS * last.shape[0] // pe
     limit = 20 * sum(mh * mw // (p * s) for (mh, mw), (p, s) in zip((n.shape for n in network), folds, strict=True))
     moments, came = passed(circuit, stream, wanted, limit)
     each = wanted // VECTORS
-    counts = [(np.asarray(word, object) >> (k * last.bits)) & ((1 << last.bits) - 1)
-              for word in came[-each:] for k in range(pe)]  # fmt: skip
-    return Run(np.array(counts, np.int64).T, moments[-1] - moments[-1 - each])
+    return Run(integers(came[-each:], pe), moments[-1] - moments[-1 - each])
 
 
 def passed(circuit: aiger.Circuit, stream: Array, wanted: int, limit: int) -> tuple[list[int], list[Array]]:
-    """The first ``wanted`` words that come out of a circuit for a stream [words, runs], with the cycles they come in.
+    """The first ``wanted`` words that come out of a circuit for a stream of bits [words, width, runs], as bits [width,
+    runs], with the cycles they come in.
 
     All runs take the same cycles. Raises :class:`CostmodelError` where the words do not come within ``limit`` cycles.
     """
-    lanes = stream.shape[1]
-    circuit.reset(lanes // 64)
-    ones, zeros = np.ones(lanes, np.int64), np.zeros(lanes, np.int64)
+    words = aiger.pack(stream)
+    circuit.reset(words.shape[2])
+    high, low = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0)
     came: list[Array] = []
     moments: list[int] = []
     position = 0
+    circuit.put("out_ready", high)
     for cycle in range(limit):
-        sending = position < len(stream)
-        out = circuit.settle({"rst": ones if cycle == 0 else zeros, "in_data": stream[position] if sending else zeros,
-                              "in_valid": ones if sending and cycle else zeros, "out_ready": ones})  # fmt: skip
-        if cycle and out["out_valid"][0]:
-            came.append(out["out_data"])
+        sending = cycle > 0 and position < len(words)
+        circuit.put("rst", low if cycle else high)
+        circuit.put("in_valid", high if sending else low)
+        if sending:
+            circuit.put("in_data", words[position])
+        circuit.flow()
+        if cycle and circuit.take("out_valid")[0, 0]:
+            came.append(aiger.unpack(circuit.take("out_data")))
             moments.append(cycle)
             if len(came) == wanted:
                 return moments, came
-        if cycle and sending and out["in_ready"][0]:
+        if sending and circuit.take("in_ready")[0, 0]:
             position += 1
         circuit.tick()
     raise CostmodelError(f"{len(came)} of {wanted} results came within {limit} cycles")
+
+
+def integers(came: Sequence[Array], lanes: int) -> Array:
+    """Words of some two's complements, as bits [width, runs] each -> [runs, words x lanes]."""
+    bits = np.array(came).reshape(len(came) * lanes, -1, came[0].shape[1]).astype(np.int64)
+    weights = 1 << np.arange(bits.shape[1])
+    weights[-1] *= -1
+    found: Array = np.einsum("vbr,b->rv", bits, weights)
+    return found
 
 
 def cycles(network: Iterable[Layer], folds: Sequence[tuple[int, int]]) -> int:

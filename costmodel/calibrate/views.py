@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from costmodel.calibrate.board import Refined
     from costmodel.calibrate.designs import Row as Made
     from costmodel.calibrate.here import Here, HereLayer
+    from costmodel.calibrate.place import Row as Placed
     from costmodel.calibrate.timing import Whole
     from costmodel.calibrate.timing_fit import Constant
     from costmodel.targets.quantity import Quantity
@@ -120,6 +121,16 @@ def designs(rows: Sequence[Made]) -> Table:
     return Table(
         "designs", "Designs as synthesised, cycles as simulated", columns, [Row(list(astuple(r))) for r in rows]
     )
+
+
+def clocks(rows: Sequence[Placed]) -> Table:
+    """Designs as they were placed and routed; as CSV this is the shipped table."""
+    columns = [
+        Column("design", "design", "left"), Column("lut4", "LUT4"), Column("ff", "FF"), Column("dsp", "DSP"),
+        Column("bram18", "BRAM"), Column("mhz", "MHz"), Column("tool", "yosys", "left", spare=2),
+        Column("placer", "nextpnr", "left", spare=2), Column("text", "text", "left", spare=3),
+    ]  # fmt: skip
+    return Table("clocks", "Designs placed and routed on an ECP5-25F", columns, [Row(list(astuple(r))) for r in rows])
 
 
 def scores(rows: Sequence[Made]) -> Table:

@@ -20,6 +20,7 @@ examples:
   costmodel calibrate fpga --check
   costmodel calibrate fpga --family lut6 --unit xnor_popcount --unit comparator
   costmodel calibrate designs --format csv -o designs.csv
+  costmodel calibrate designs --family ecp5
   costmodel calibrate asic --library nangate45 --liberty nangate45_typ.lib --quick
   costmodel calibrate cpu -o this-machine.yaml
   costmodel profile abbnn --target ./this-machine.yaml
@@ -46,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="say where today's tool differs from the shipped table; exit status 1 if it does",
     )
     fpga.add_argument(
-        "--family", action="append", metavar="NAME", default=[], help="lut6, ecp5 or ice40 (default: all)"
+        "--family",
+        action="append",
+        metavar="NAME",
+        default=[],
+        help="lut6, ecp5 or ice40 (default: all); designs: ecp5 places and routes some of them",
     )
     fpga.add_argument("--unit", action="append", metavar="NAME", default=[], help="one unit (default: all)")
     asic = parser.add_argument_group("asic: units mapped onto a Liberty file")
@@ -107,6 +112,8 @@ def _designs(args: argparse.Namespace) -> int:
     """As CSV this is the shipped table, which grows row by row, so that a run goes on where it was interrupted."""
     from costmodel.calibrate import designs, views
 
+    if args.family:
+        return _clocks(args)
     wanted = designs.DESIGNS[:3] if args.quick else designs.DESIGNS
     grows = args.format == "csv" and args.output is not None
     rows = [] if args.quick else designs.current(designs.read())
@@ -123,6 +130,19 @@ def _designs(args: argparse.Namespace) -> int:
 
 #: Widths of ``calibrate asic --quick``.
 QUICK_WIDTHS = (8, 16)
+
+
+def _clocks(args: argparse.Namespace) -> int:
+    """Designs placed and routed; as CSV this is the shipped table."""
+    from costmodel.calibrate import place, views
+
+    if args.family != ["ecp5"] or args.quick:
+        raise CostmodelError("calibrate designs: --family ecp5, without --quick, places and routes some of the designs")
+    with progress() as announce:
+        known = place.current(place.read())
+        rows = {row.design: row for row in (*known, *place.make(known, announce))}
+    emit([views.clocks([rows[name] for name in place.PLACED])], args.format, args.output)
+    return 0
 
 
 def _asic(args: argparse.Namespace) -> int:

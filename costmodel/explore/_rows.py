@@ -1,9 +1,9 @@
 """Compiled kernels on fronts of rows (key, key, value): sums, unions, pruning.
 
-A front is an array [n, 3] sorted by its keys, none of whose rows is as good as another in all three columns. A ragged
-list of fronts is their concatenation with the start of each. With ``scale`` > 0 the keys are compared by boxes of a
-logarithmic grid, and one row, that of the least value, is kept in each box: this makes a front certified to a factor
-rather than exact.
+A front is an array [n, 3] sorted by its first key, none of whose rows is as good as another in all three columns. A
+ragged list of fronts is their concatenation with the start of each. With ``scale`` > 0 the keys are compared by boxes
+of a logarithmic grid, and one row, that of the least value, is kept in each box: this makes a front certified to a
+factor rather than exact.
 """
 
 from __future__ import annotations
@@ -94,8 +94,12 @@ def _front(rows, scale, out):  # type: ignore[no-untyped-def]
     low1, low2 = box(low1, scale), box(low2, scale)
     n1, n2 = box(high1, scale) - low1 + 1, box(high2, scale) - low2 + 1
     if n1 * n2 <= 4 * rows.shape[0]:
-        return _front_dense(rows, scale, low1, low2, n1, n2, out)
-    return _front_sorted(rows, scale, low1, low2, n2, out)
+        m = _front_dense(rows, scale, low1, low2, n1, n2, out)
+    else:
+        m = _front_sorted(rows, scale, low1, low2, n2, out)
+    if scale > 0.0:  # by boxes until here, and a box holds several keys
+        out[:m] = out[:m][np.argsort(out[:m, 0], kind="mergesort")]
+    return m
 
 
 @njit(cache=True, nogil=True)
@@ -221,8 +225,10 @@ def gather(rows, starts, source, cost, able, group, n_groups, cap1, cap2, scale)
                 front = _union_dense(*bounds, low1, low2, n1, n2)
             else:
                 front = _union_listed(*bounds, size, scale)
-            fronts.append(front)
             out_starts[g + 1] = front.shape[0]
+            if n_groups == 1:  # most calls: nothing to put together
+                return front, out_starts
+            fronts.append(front)
         out_starts[g + 1] += out_starts[g]
         begin = end
     out = np.empty((out_starts[n_groups], 3), np.int64)

@@ -108,14 +108,24 @@ class _Node:
         feed = [link for link in design.links if link.target == index]
         self.feed = pick(feed[0].cost) if feed else np.zeros((1, unit.widths_in, 3), dtype=np.int64)
         self.entry = pick(design.entry[index]) if index in design.entry else None
-        widths = np.arange(unit.widths_in)
+        self.widths_in, self.widths_out = unit.widths_in, unit.widths_out
+        #: Whether nothing in front of it depends on the stream that it reads: then all its choices are one group.
+        self.free = len(self.feed) == 1 and self.entry is None and not self.feed.any()
+        if self.free:
+            self.enters, self.widths_in, self.feed = np.zeros_like(self.enters), 1, self.feed[:, :1]
+        widths = np.arange(self.widths_in)
         self.exit = pick(design.exit[index]) if index in design.exit else None
         self.moves: bool = self.entry is not None or self.exit is not None or any(c.moves for c in self.children)
         self.feed_from = np.tile(widths, len(self.feed))
-        self.feed_to = np.repeat(np.arange(len(self.feed)), unit.widths_in)
+        self.feed_to = np.repeat(np.arange(len(self.feed)), self.widths_in)
         self.any = np.ones(len(self.feed_to), dtype=np.bool_)
+        if self.entry is None:
+            self.feed_costs = [np.ascontiguousarray(self.feed.reshape(-1, 3))] * len(design.intervals)
+        else:
+            self.feed_costs = list(np.ascontiguousarray(self.feed + self.entry).reshape(len(self.entry), -1, 3))
+        self.entry_version, self.exit_version = _versions(self.entry), _versions(self.exit)
         self.n_able = _reached(self.cycles, design)
-        self.at, self.widths_in, self.widths_out = -1, unit.widths_in, unit.widths_out
+        self.at = -1
 
     @property
     def steps(self) -> int:
@@ -132,15 +142,17 @@ class _Node:
         fresh = before < 0 or any(behind)
         if fresh:
             self.behind = self._behind()
-        if fresh or able != self.n_able[before] or _moved(self.exit, before, at):
+        if fresh or able != self.n_able[before] or _moved(self.exit_version, before, at):
             self.able = self.allowed & (self.cycles <= self.composer.design.intervals[at])
             self.now = self.cost if self.exit is None else self.cost + self.exit[at][self.leaves]
             self.inside = _Ragged(*_rows.gather(
                 *self.behind, self.leaves, self.now, self.able, self.enters, self.widths_in, *kernel))  # fmt: skip
-        elif not _moved(self.entry, before, at):
+        elif not _moved(self.entry_version, before, at):
             return False
-        cost = self.feed if self.entry is None else self.feed + self.entry[at]
-        self.feed_cost = np.ascontiguousarray(cost.reshape(-1, 3))
+        self.feed_cost = self.feed_costs[at]
+        if self.free:
+            self.result = self.inside
+            return True
         self.result = _Ragged(*_rows.gather(
             *self.inside, self.feed_from, self.feed_cost, self.any, self.feed_to, len(self.feed), *kernel))  # fmt: skip
         return True
@@ -228,7 +240,8 @@ class Composer:
 
     def minkowski(self, a: Ints, b: Ints) -> Ints:
         self.merges += 1
-        return np.asarray(_rows.minkowski(a, b, *self.limits))
+        merged: Ints = _rows.minkowski(a, b, *self.limits)
+        return merged
 
     def advance(self, at: int) -> bool:
         """Move to a larger interval; whether the front at the root changed."""
@@ -240,7 +253,7 @@ class Composer:
             if not leaf.advance(at):
                 continue
             held, fresh = self.tree[node], leaf.result[0]
-            if held is None or not np.array_equal(held, fresh):
+            if held is None or held.shape != fresh.shape or (held != fresh).any():
                 self.tree[node] = fresh
                 changed.add(node)
         self.reached = at
@@ -279,9 +292,18 @@ class Composer:
         return choices
 
 
-def _moved(cost: Ints | None, before: int, at: int) -> bool:
-    """Whether what streams cost [intervals, …] is another at an interval than it was at the one before."""
-    return cost is not None and before != at and (before < 0 or (cost[at] != cost[before]).any())
+def _versions(cost: Ints | None) -> list[int]:
+    """A number for what streams cost [intervals, …] at each interval, another wherever it changes; empty for none."""
+    if cost is None:
+        return []
+    changes = (cost[1:] != cost[:-1]).any(axis=tuple(range(1, cost.ndim)))
+    versions: list[int] = np.concatenate([[0], np.cumsum(changes)]).tolist()
+    return versions
+
+
+def _moved(versions: list[int], before: int, at: int) -> bool:
+    """Whether what streams cost may be another at an interval than it was at the one before."""
+    return bool(versions) and (before < 0 or versions[at] != versions[before])
 
 
 def _reached(cycles: Ints, design: Design) -> list[int]:

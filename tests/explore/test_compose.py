@@ -167,6 +167,32 @@ def test_the_certified_front_of_four_objectives_covers_brute_force(design, epsil
         assert [interval, cost[BRAM], cost[LUT], cost[FF]] == point.tolist()
 
 
+@pytest.mark.parametrize("design", NETWORKS[::5])
+def test_a_certified_front_within_a_limit_covers_what_stays_clear_of_it(design):
+    exact, epsilon = brute_force(design, (BRAM, LUT, FF)).astype(float), 0.2
+    limit = int(np.median(exact[:, 1]))
+    kept = compose(design, Objectives(max_bram=limit, epsilon=epsilon)).rows.astype(float)
+    assert np.all(kept[:, 1] <= limit)
+    exact = exact[exact[:, 1] * (1 + epsilon) <= limit]
+    covered = (kept[None, :, [0, 3]] <= exact[:, None, [0, 3]]).all(axis=2)
+    covered &= (kept[None, :, 1:3] <= exact[:, None, 1:3] * (1 + epsilon)).all(axis=2)
+    assert covered.any(axis=1).all()
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.5])
+def test_members_of_a_certified_front_are_rebuilt_where_many_keys_share_a_box(epsilon):
+    rng = np.random.default_rng(5)
+    units = [random_unit(rng, f"u{i}", 12) for i in range(8)]
+    for each in units:  # block RAM by the hundred: some are in one box
+        each.cost[:, BRAM] = rng.integers(100, 400, len(each.cost))
+    design = independent(units)
+    front = compose(design, Objectives(epsilon=epsilon))
+    members = list(range(0, len(front), max(1, len(front) // 300)))
+    for member, choices in zip(members, rebuild(design, front, members), strict=True):
+        interval, cost = design.price(choices, int(front.at[member]))
+        assert [interval, cost[BRAM], cost[LUT], cost[FF]] == front.rows[member].tolist()
+
+
 def network_of_twenty_layers():
     shapes = [(27, 64, 1024), *[(576, 64, 1024)] * 4, (576, 128, 256), *[(1152, 128, 256)] * 4]
     shapes += [(1152, 256, 64), *[(2304, 256, 64)] * 4, (2304, 512, 16), *[(4608, 512, 16)] * 3, (512, 10, 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from statistics import geometric_mean
 
 import pytest
 
@@ -132,8 +133,32 @@ def test_a_chip_without_a_measured_board_has_the_energy_of_the_chip():
     assert {"static", "processor", "dynamic"} == set(bill.by_component("energy_J"))
     assert any("of the chip" in note for note in bill.notes)
     assert "hbm" in estimate(small(), "alveo-u50", **options()).by_component("energy_J")
-    assert "energy_J" not in estimate(small(), "ecp5-25f", **options()).metrics()
-    assert any("no energy" in note for note in estimate(small(), "ecp5-25f", **options()).notes)
+    known = load_target("ecp5-25f")
+    assert {"static", "dynamic"} == set(estimate(small(), known, **options()).by_component("energy_J"))
+    powerless = {n: q for n, q in known.constants.items() if not n.endswith(("_energy", "_power_per_lut"))}
+    bill = estimate(small(), replace(known, constants=powerless), **options())
+    assert "energy_J" not in bill.metrics()
+    assert any("no energy" in note for note in bill.notes)
+
+
+def test_logic_of_ecp5_takes_what_its_registers_take_over_those_of_the_7_series():
+    """mW at 10 and 100 MHz and registers of the chains that were measured: two boards, and three of the 7 series."""
+
+    def femtojoules(*chains):
+        return [(high - low) / 90e6 / registers * 1e12 for low, high, registers in chains]
+
+    ours = femtojoules((61.5, 557.9, 24288), (176.9, 2102.1, 83640))
+    theirs = femtojoules((210.1, 2796.1, 41600), (207.0, 1527.5, 29200), (149.4, 764.3, 28800))
+    ratio = geometric_mean(ours) / geometric_mean(theirs)
+    ecp5, series7 = load_target("ecp5-25f"), load_target("pynq-z2")
+    for name in ("lut_energy", "ff_energy", "memory_energy", "dsp_energy"):
+        assert ecp5.value(name) == near(ratio * series7.value(name), rel=0.01)
+        assert ecp5.constant(name).low == near(min(ours) / max(theirs) * series7.constant(name).low, rel=0.05)
+        assert ecp5.constant(name).high == near(max(ours) / min(theirs) * series7.constant(name).high, rel=0.01)
+    static = {name: load_target(name).constant("static_power_per_lut") for name in ("ecp5-25f", "ecp5-85f")}
+    assert static["ecp5-25f"].value * 24288 == near(77e-3 * 1.1 + 16e-3 * 2.5, rel=0.01)
+    assert static["ecp5-25f"].high * 24288 == near(0.147, rel=0.01)
+    assert static["ecp5-85f"].high * 83640 == near(0.202, rel=0.01)
 
 
 def test_real_layers_use_dsp_slices_and_binary_ones_none():

@@ -26,6 +26,7 @@ import numpy as np
 from costmodel.calibrate import hardware_price, vehicle, yosys
 from costmodel.calibrate.streamed import Streamed
 from costmodel.calibrate.synthesis import FLOWS, METRICS, counts
+from costmodel.errors import CostmodelError
 from costmodel.targets.fpga import streams
 from costmodel.targets.fpga.job import nominal
 from costmodel.targets.fpga.units import MatrixShape, Part, totals
@@ -283,9 +284,19 @@ def judged(rows: Sequence[Row], target: str = "pynq-z1") -> Iterator[tuple[str, 
 
 
 def read(path: Path = SHIPPED) -> list[Row]:
+    """The rows of a table. Raises :class:`CostmodelError` for a file that is none."""
     kinds = {f.name: int if f.name in (*METRICS, "cycles") else str for f in fields(Row)}
     with open(path, newline="", encoding="utf-8") as file:
-        return [Row(**{n: kinds[n](v) for n, v in row.items()}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
+        lines = csv.DictReader(file)
+        try:
+            if lines.fieldnames != list(kinds):
+                raise ValueError
+            return [Row(**{n: kinds[n](v) for n, v in row.items()}) for row in lines]  # type: ignore[arg-type]
+        except (ValueError, TypeError, KeyError, csv.Error):
+            raise CostmodelError(
+                f"{path} is no table of designs, with the columns {', '.join(kinds)}. Give another file, or one that "
+                "does not exist"
+            ) from None
 
 
 def current(rows: Iterable[Row]) -> list[Row]:

@@ -108,6 +108,21 @@ def test_a_table_that_is_written_grows_and_is_taken_up_again(tmp_path: Path, mon
     assert designs.read(table) == rows
 
 
+@needs_yosys
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", "{head}\n64-16_1x8,hold-out,many,50,7,0,1,128,0.70,0\n", "{head}\n1,2\n"]
+)
+def test_a_file_that_is_no_table_of_designs_is_left_alone(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text(text.format(head=designs.SHIPPED.read_text().splitlines()[0]))
+    before = table.read_text()
+    assert main(["calibrate", "designs", "--format", "csv", "-o", str(table)]) == 2
+    assert "mine.csv is no table of designs" in capsys.readouterr().err
+    assert table.read_text() == before
+
+
 @pytest.mark.slow
 @needs_yosys
 def test_a_design_made_now_is_as_in_the_shipped_table_of_the_same_tool(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from costmodel.calibrate.board import Refined
     from costmodel.calibrate.designs import Row as Made
     from costmodel.calibrate.here import Here, HereLayer
+    from costmodel.calibrate.mca import Row as Loop
     from costmodel.calibrate.place import Row as Placed
     from costmodel.calibrate.timing import Whole
     from costmodel.calibrate.timing_fit import Constant
@@ -160,6 +161,36 @@ def percent(value: float) -> str:
 
 def _ratio(value: float) -> str:
     return f"{value:.2f}"
+
+
+# -- loops on Arm cores ------------------------------------------------------------------------------------------------
+
+
+def loops(rows: Sequence[Loop]) -> Table:
+    """Cycles of loops; as CSV this is the shipped table."""
+    columns = [
+        Column("core", "core", "left"), Column("loop", "loop", "left"), Column("instructions", "instructions"),
+        Column("cycles", "cycles", show=_short), Column("bound", "bound", show=_short),
+        Column("tool", "llvm-mca", "left", spare=2),
+    ]  # fmt: skip
+    notes = ["bound: what the execution units take; cycles: one after the other, with what instructions wait for."]
+    return Table("loops", "Inner loops by llvm-mca", columns, [Row(list(astuple(r))) for r in rows], notes=notes)
+
+
+def loop_constants(rows: Sequence[Loop]) -> Table:
+    """The constants of the cores next to what the loops say."""
+    found = [
+        Row([r.core, r.loop, r.constant, *r.ends, r.shipped.value, r.shipped.low, r.shipped.high],
+            "plain" if r.agrees else "warn")
+        for r in rows
+    ]  # fmt: skip
+    columns = [
+        Column("core", "core", "left"), Column("loop", "loop", "left"), Column("constant", "constant", "left"),
+        Column("by_bound", "by bound", show=_short), Column("by_cycles", "by cycles", show=_short),
+        Column("value", "shipped", show=_short), Column("low", "low", show=_short), Column("high", "high", show=_short),
+    ]  # fmt: skip
+    notes = [f"{sum(r.agrees for r in rows)} of {len(rows)} have values in common with the interval of the constant."]
+    return Table("constants", "What the loops say, and the constants of the cores", columns, found, notes=notes)
 
 
 # -- units of ASICs ---------------------------------------------------------------------------------------------------

@@ -22,11 +22,12 @@ examples:
   costmodel calibrate designs --format csv -o designs.csv
   costmodel calibrate designs --family ecp5
   costmodel calibrate asic --library nangate45 --liberty nangate45_typ.lib --quick
+  costmodel calibrate arm
   costmodel calibrate cpu -o this-machine.yaml
   costmodel profile abbnn --target ./this-machine.yaml
   costmodel calibrate fit measurements.csv --target raspberry-pi-4b -o my-board.yaml
 """
-KINDS = ("fpga", "designs", "asic", "cpu", "fit")
+KINDS = ("fpga", "designs", "asic", "arm", "cpu", "fit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
             if kind == "fit"
             else f"calibrate {kind} takes no file: {args.file}"
         )
-    return {"fpga": _fpga, "designs": _designs, "asic": _asic, "cpu": _cpu, "fit": _fit}[kind](args)
+    return {"fpga": _fpga, "designs": _designs, "asic": _asic, "arm": _arm, "cpu": _cpu, "fit": _fit}[kind](args)
 
 
 def _fpga(args: argparse.Namespace) -> int:
@@ -125,6 +126,19 @@ def _designs(args: argparse.Namespace) -> int:
             if grows:
                 emit([views.designs(rows)], args.format, args.output)
     emit([views.designs(rows), views.scores(rows)], args.format, args.output)
+    return 0
+
+
+def _arm(args: argparse.Namespace) -> int:
+    """By the llvm-mca that is installed; where there is none, as it was recorded."""
+    from costmodel.calibrate import mca, views
+
+    if mca.command() is None:
+        print("no llvm-mca is installed: as recorded. Debian and Ubuntu: apt install llvm-19", file=sys.stderr)
+        rows = mca.read()
+    else:
+        rows = list(mca.make())
+    emit([views.loops(rows), views.loop_constants(rows)], args.format, args.output)
     return 0
 
 

@@ -186,6 +186,7 @@ def callbacks(sweep: Path, repeat: int) -> None:
     zoom = {f"{a}axis.range[{i}]": v for a, r in (("x", (4.3, 4.6)), ("y", (-3.5, -2.5))) for i, v in enumerate(r)}
     pins = [f"{n}@asic-45nm-nangate" for n in ("abbnn-reactnet18", "bn-reactnet18", "cnv-w1a1", "bn-bireal18")]
     clocks = iter(range(100, 10_000))
+    lanes = cycle((1, 2, 4, 8, 16, 32, 64))
     scales = cycle(("pow2", "csd2", "csd3", "lut"))
     networks = cycle(("abbnn-reactnet18", "abbnn-reactnet18", "bn-reactnet18", "bn-reactnet18"))
 
@@ -212,7 +213,9 @@ def callbacks(sweep: Path, repeat: int) -> None:
         "design, ASIC, a new SRAM": lambda: what_if(f"activation_sram={1024 * next(clocks)}"),
         "design, FPGA, a new clock": lambda: what_if(f"clock={next(clocks) / 100}e6", "pynq-z2"),
         "design, FPGA, a folding by hand": lambda: what_if(
-            f"folding={next(clocks) % 64 + 1}x27,64x32,4x192,32x32,1x384,4x16,1x16,1x32,10x1", "pynq-z2", "cnv-w1a1"
+            f"folding={next(lanes)}x27,64x32,4x192,32x32,1x384,4x16,1x16,1x32,10x1 clock={next(clocks) / 100}e6",
+            "pynq-z2",
+            "cnv-w1a1",
         ),
         "design, ARM, a new clock": lambda: what_if(f"clock={600 + next(clocks) / 10}e6", "raspberry-pi-4b"),
         "design, another scale option": lambda: what_if(

@@ -101,6 +101,11 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
     """The frame, built from the link when the page is opened and when the browser goes back or forward; in between the
     browser writes the link and reads it no more."""
 
+    # A link's values are read in the browser from these components, in the order of FIELDS.
+    keys = list(FIELDS)
+    defaults = {k: FIELDS[k][2] for k in keys} | {"with": filters.with_default(catalogue)}
+    defaults |= {"sweep": ["0"] if found else []}
+
     @app.callback(Output("root", "children"), Input("url", "search"), Input("went", "data"))
     def show(search: str | None, went: Any) -> Any:
         link = parse(str(went["search"]) if isinstance(went, dict) and "search" in went else search)
@@ -138,6 +143,7 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
                 ),
                 html.Div(notices, id="notice", role="alert", className="notice" if notices else ""),
                 dcc.Store(id="pins", data=pins),
+                dcc.Store(id="keys", data={"keys": keys, "defaults": defaults}),
                 dcc.Store(id="x-version", data=catalogue.pricing.version),
                 dcc.Interval(id="pulse", interval=2000, disabled=not catalogue.pricing.pending),
                 html.Main(
@@ -180,10 +186,6 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
         said += catalogue.explorations.said(folders or ())
         return no_update if version == now else now, not work.pending, " ".join(said)
 
-    # A link's values are read in the browser from these components, in the order of FIELDS.
-    keys = list(FIELDS)
-    defaults = {k: FIELDS[k][2] for k in keys} | {"with": filters.with_default(catalogue)}
-    defaults |= {"sweep": ["0"] if found else []}
     clientside: Any = app.clientside_callback
     clientside(
         ClientsideFunction("costmodel", "write"),
@@ -191,7 +193,6 @@ def _shell(app: Dash, catalogue: Catalogue, found: list[Sweep]) -> None:
         [Input(FIELDS[k][0], FIELDS[k][1]) for k in keys],
         State("keys", "data"),
     )
-    app.layout.children.append(dcc.Store(id="keys", data={"keys": keys, "defaults": defaults}))
     clientside(ClientsideFunction("costmodel", "narrow"), Output("narrow", "data"), Input("url", "pathname"))
     clientside(ClientsideFunction("costmodel", "paint"), Output("mantine", "forceColorScheme"), Input("theme", "value"))
     clientside(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from costmodel.dashboard.constraints import Bound
 from costmodel.dashboard.figures.trade_off import window_of
 from costmodel.dashboard.state import written
 from costmodel.dashboard.sweeps import Box, Sweep
@@ -17,10 +18,15 @@ from costmodel.views.plots.density import DensityInfo, density
 if TYPE_CHECKING:
     from costmodel.explore.front import Member
 
+    #: A member with its ``folder:member`` and its folder.
+    Row = tuple[str, Sweep, Member]
+
 #: Rows of the table, and lines of the parallel coordinates.
 ROWS = 400
 
 Picked = Sequence[tuple[int, Sweep]]
+#: Ranges of a metric, each from its low to its high end.
+Spans = list[tuple[float, float]]
 #: Names of networks and of targets; an empty one stands for all.
 Filter = tuple[Collection[str], Collection[str]]
 
@@ -66,25 +72,9 @@ def counted(sweep: Sweep, x: str, y: str, x_log: bool, y_log: bool, zoom: Any = 
 
 
 def zoom_of(text: Any, axes: Sequence[str]) -> tuple[float, float, float, float] | None:
-    """The window of ``x|y|scale|scale|x0,x1,y0,y1`` where it is one of these axes."""
+    """The window, or the box, of ``x|y|scale|scale|x0,x1,y0,y1`` where it is one of these axes."""
     head, _, window = str(text or "").rpartition("|")
     return window_of(window) if head == "|".join(map(str, axes)) else None
-
-
-def box_of(selected: Any) -> Box | None:
-    """The box that was drawn, or that around the members in a lasso; None where nothing is selected."""
-    if not isinstance(selected, dict):
-        return None
-    box = selected.get("range") or {}
-    points = [p for p in selected.get("points") or [] if isinstance(p, dict)]
-    sides: list[float] = []
-    for name in ("x", "y"):
-        found = box.get(name) or [p.get(name) for p in points]
-        known = [float(v) for v in found if isinstance(v, (int, float)) and math.isfinite(v)]
-        if not known:
-            return None
-        sides += [min(known), max(known)]
-    return sides[0], sides[1], sides[2], sides[3]
 
 
 def fronts(found: Picked, x: str, y: str, only: Filter) -> list[tuple[str, list[float], list[float], list[str]]]:
@@ -103,12 +93,15 @@ def passes(network: str, target: str, only: Filter) -> bool:
     return (not only[0] or network in only[0]) and (not only[1] or target in only[1])
 
 
-def chosen(found: Picked, x: str, y: str, box: Box | None, only: Filter) -> list[tuple[str, Sweep, Member]]:
-    """Members that were written, within a box of data where there is one, each with its ``folder:member``."""
+def chosen(found: Picked, x: str, y: str, box: Box | None, only: Filter, bounds: Sequence[Bound] = ()) -> list[Row]:
+    """Members that were written and meet the bounds, within a box of data where there is one. What a member does not
+    know it does not meet."""
     kept = []
     for number, sweep in found:
         for i, m in enumerate(sweep.members):
             if x not in m.metrics or y not in m.metrics or not passes(m.network, m.target, only):
+                continue
+            if not all(b.metric in m.metrics and b.holds(m.metrics[b.metric]) for b in bounds):
                 continue
             a, b = m.metrics[x], m.metrics[y]
             if box is None or (box[0] <= a <= box[1] and box[2] <= b <= box[3]):
@@ -116,11 +109,13 @@ def chosen(found: Picked, x: str, y: str, box: Box | None, only: Filter) -> list
     return kept
 
 
-def rows(members: Sequence[tuple[str, Sweep, Member]], x: str, y: str) -> list[dict[str, Any]]:
+def rows(members: Sequence[Row], x: str, y: str) -> list[dict[str, Any]]:
     """Rows of the table; ``x`` and ``y`` are numbers, next to each its text."""
     found = []
     for ref, sweep, m in members[:ROWS]:
-        settings = [f"{k}={written(v)}" for k, v in m.settings.items()]
+        settings = [f"{k} {show(v, 'Hz') if k == 'clock' else written(v)}" for k, v in m.settings.items()]
+        of = m.evidence
+        epochs = f"{of['epochs']} epochs" if of.get("epochs") else ""
         found.append(
             {
                 "ref": ref,
@@ -132,26 +127,41 @@ def rows(members: Sequence[tuple[str, Sweep, Member]], x: str, y: str) -> list[d
                 "x_text": show(m.metrics[x], metric(x).unit),
                 "y_text": show(m.metrics[y], metric(y).unit),
                 "settings": ", ".join([*settings, *([f"folding of {len(m.folding)} units"] if m.folding else [])]),
-                "accuracy": ", ".join(
-                    filter(None, (m.evidence.get("accuracy_kind"), m.evidence.get("epochs"), m.evidence.get("data")))
-                ),
+                "accuracy": ", ".join(filter(None, (of.get("accuracy_kind"), epochs, of.get("data")))),
                 "command": m.command,
             }
         )
     return found
 
 
-def within(members: Sequence[tuple[str, Sweep, Member]], ranges: Any) -> list[tuple[str, Sweep, Member]]:
-    """The members within what was dragged along axes of parallel coordinates: ``{"metric": [[low, high], ...]}``, in
-    units of the data."""
-    kept = list(members)
-    for name, spans in ranges.items() if isinstance(ranges, dict) else ():
-        known = [s for s in spans or () if isinstance(s, list) and len(s) == 2]
-        if name in METRICS and known:
-            kept = [
-                row for row in kept if any(low <= row[2].metrics.get(name, math.nan) <= high for low, high in known)
-            ]
-    return kept
+def spans_of(ranges: Any) -> dict[str, Spans]:
+    """What was dragged along axes of parallel coordinates, of ``["metric|low,high|low,high", ...]`` in units of the
+    data; what is no such text says nothing."""
+    found: dict[str, Spans] = {}
+    for text in ranges if isinstance(ranges, list) else ():
+        name, *pieces = str(text)[:400].split("|")
+        spans = [span for span in map(_span, pieces) if span is not None]
+        if name in METRICS and spans:
+            found[name] = spans
+    return found
+
+
+def _span(text: str) -> tuple[float, float] | None:
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        return None
+    return (low, high) if math.isfinite(low) and math.isfinite(high) and low <= high else None
+
+
+def within(members: Sequence[Row], ranges: Mapping[str, Spans]) -> list[Row]:
+    """The members within what was dragged along the axes; one that not all of them have is not drawn."""
+    along = {name: spans for name, spans in ranges.items() if all(name in m.metrics for _, _, m in members)}
+    return [
+        row
+        for row in members
+        if all(any(low <= row[2].metrics[name] <= high for low, high in spans) for name, spans in along.items())
+    ]
 
 
 def member_of(sweeps: Sequence[Sweep], ref: Any) -> Member | None:

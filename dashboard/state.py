@@ -67,7 +67,10 @@ FIELDS: dict[str, tuple[str, str, Any, bool]] = {
     "sy": ("s-y", "value", "", False),
     "snet": ("s-network", "value", [], True),
     "son": ("s-target", "value", [], True),
+    "swhere": ("s-where", "value", "", False),
     "szoom": ("s-window", "data", "", False),
+    "sbox": ("s-box", "data", "", False),
+    "drag": ("s-ranges", "data", [], True),
     "sxs": ("s-x-scale", "value", "log", False),
     "sys": ("s-y-scale", "value", "log", False),
 }

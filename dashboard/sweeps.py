@@ -7,6 +7,7 @@ asked for, as decimal logarithms in single precision, which is what a density of
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -194,7 +195,7 @@ class Sweep:
         from costmodel.explore.cases import STRIDE
 
         numbers = {m.id: i for i, m in enumerate(self.members)}
-        named = {m.id // STRIDE: (m.network, m.target) for m in self.members}
+        named = self._cases()
         pieces: dict[tuple[str, str], list[tuple[NDArray[np.float64], NDArray[np.int64]]]] = {}
         for path in (path for path, names in self._schemas if {x, y} <= names):
             with pq.ParquetFile(path) as file:
@@ -211,6 +212,26 @@ class Sweep:
             who: (np.concatenate([p for p, _ in found]), np.concatenate([n for _, n in found]))
             for who, found in pieces.items()
         }
+
+    def _cases(self) -> dict[int, tuple[str, str]]:
+        """The network and the target of each case of the space, by its number. Members name theirs; of a case without a
+        member, which others dominate, the manifest knows, as long as it agrees with all members."""
+        from costmodel.explore.cases import STRIDE
+
+        written = {m.id // STRIDE: (m.network, m.target) for m in self.members}
+        try:
+            space = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["space"]
+            networks = [title(model, dict(arguments)) for model, arguments, *_ in space["networks"]]
+            told = [
+                (n, t)
+                for n in networks
+                for t, axes, search, *_ in space["entries"]
+                for _ in range(_many(t, axes, search))
+            ]
+        except (OSError, ValueError, KeyError, TypeError, CostmodelError):
+            return written
+        agrees = all(number < len(told) and told[number] == who for number, who in written.items())
+        return dict(enumerate(told)) if agrees else written
 
     def inside(self, x: str, y: str, x_log: bool, y_log: bool, box: Box, limit: int) -> tuple[int, Any, Any]:
         """How many designs lie in a box of data, and at most ``limit`` of them, evenly taken, as (x, y)."""
@@ -248,6 +269,15 @@ class Sweep:
             margin = 0.02 * (high - low) or 0.5
             bounds += [low - margin, high + margin]
         return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def _many(target: str, axes: list[Any], search: str) -> int:
+    """How many cases (:func:`costmodel.explore.cases.cases`) an entry of a space makes of each network."""
+    from costmodel.targets import load_target
+
+    if search == "grid" or (search == "exact" and load_target(target).kind == "asic"):
+        return 1
+    return math.prod(len(values) for name, values in axes if search == "samples" or name != "clock")
 
 
 def _series(

@@ -56,12 +56,20 @@ window.dash_clientside = window.dash_clientside || {};
       if (!selected) return now && now.length ? [] : noUpdate();
       return [...new Set((selected.points || []).map((p) => p.customdata).filter((k) => typeof k === "string"))];
     },
-    /* What was dragged along the axes of parallel coordinates, by metric and in units of the data. A figure that is drawn
-       anew, of other members, has no ranges. */
-    ranges(restyle, figure, now) {
+    /* What was dragged along the axes of parallel coordinates: a text "metric|low,high|low,high" for each axis, in units
+       of the data, a little wider than what was drawn so that rounding loses no member. */
+    ranges(restyle, _free, figure, now) {
       const by = window.dash_clientside.callback_context.triggered.map((t) => t.prop_id).join();
-      if (!by.includes("restyleData")) return now && Object.keys(now).length ? {} : noUpdate();
-      const found = { ...(now || {}) };
+      if (by.startsWith("s-free")) {
+        const drawn = document.querySelector("#s-parallel .js-plotly-plot");
+        const none = ((drawn && drawn.data && drawn.data[0]) || {}).dimensions || [];
+        if (none.length) {
+          const free = Object.fromEntries(none.map((_, i) => [`dimensions[${i}].constraintrange`, null]));
+          window.Plotly.restyle(drawn, free, [0]);
+        }
+        return [];
+      }
+      const found = new Map((now || []).map((text) => [text.split("|")[0], text]));
       const axes = (figure && figure.data && figure.data[0] && figure.data[0].dimensions) || [];
       Object.entries((restyle && restyle[0]) || {}).forEach(([key, value]) => {
         const match = /^dimensions\[(\d+)\]\.constraintrange$/.exec(key);
@@ -69,17 +77,19 @@ window.dash_clientside = window.dash_clientside || {};
         const [name, scale] = (axes[match[1]].name || "").split("|");
         const spans = value && value[0] ? (Array.isArray(value[0][0]) ? value[0] : [value[0]]) : [];
         const data = (v) => (scale === "log" ? 10 ** v : v);
-        const wide = (low, high) => [data(low) - 1e-9 * Math.abs(data(low)), data(high) + 1e-9 * Math.abs(data(high))];
-        if (spans.length) found[name] = spans.map(([low, high]) => wide(Math.min(low, high), Math.max(low, high)));
-        else delete found[name];
+        const written = (v, side) => Number((v + side * 1e-6 * Math.abs(v)).toPrecision(7));
+        const span = (a, b) => `${written(data(Math.min(a, b)), -1)},${written(data(Math.max(a, b)), 1)}`;
+        if (spans.length) found.set(name, [name, ...spans.map(([a, b]) => span(a, b))].join("|"));
+        else found.delete(name);
       });
-      return found;
+      const texts = [...found.values()];
+      return String(texts) === String(now || []) ? noUpdate() : texts;
     },
-    /* The members that are within what was dragged stand out of the fronts in the figure. */
-    highlight(rows, _figure, ranges) {
+    /* The members that are within what was dragged or written stand out of the fronts in the figure. */
+    highlight(rows, _figure, ranges, where) {
       const figure = document.querySelector("#s-cloud .js-plotly-plot");
       if (!figure || !figure.data || !window.Plotly) return noUpdate();
-      const dragged = ranges && Object.keys(ranges).length;
+      const dragged = (ranges && ranges.length) || (where && where.trim());
       const refs = new Set((rows || []).map((row) => row.ref));
       const fronts = figure.data.map((t, i) => [t, i]).filter(([t]) => t.customdata && t.customdata.length);
       const marked = fronts.some(([t]) => t.selectedpoints);
@@ -88,6 +98,26 @@ window.dash_clientside = window.dash_clientside || {};
         dragged ? [...t.customdata.keys()].filter((i) => refs.has(t.customdata[i])) : null);
       window.Plotly.restyle(figure, { selectedpoints: chosen }, fronts.map(([, i]) => i));
       return refs.size;
+    },
+    /* The box that was drawn in a figure, or that around the members in a lasso, with the axes for which it holds. A
+       figure that is made with its box tells of it without its sides. */
+    boxed(selected, _clear, x, y, xScale, yScale, now) {
+      const by = window.dash_clientside.callback_context.triggered.map((t) => t.prop_id).join();
+      if (by.startsWith("s-clear")) {
+        const figure = document.querySelector("#s-cloud .js-plotly-plot");
+        if (figure && figure.layout) window.Plotly.relayout(figure, { selections: [] });
+        return "";
+      }
+      if (!selected) return now ? "" : noUpdate();
+      const lasso = selected.lassoPoints ? selected.points || [] : [];
+      const side = (name) => {
+        const of = (selected.range && selected.range[name]) || lasso.map((p) => p[name]);
+        const known = of.filter(Number.isFinite);
+        return known.length ? [Math.min(...known), Math.max(...known)] : [];
+      };
+      const ends = [...side("x"), ...side("y")];
+      if (ends.length !== 4) return noUpdate();
+      return [x, y, xScale, yScale, ends.map((v) => Number(v.toPrecision(7))).join()].join("|");
     },
     /* What a figure is zoomed to, with the axes for which it holds. */
     zoom(relayout, x, y, xScale, yScale, now) {

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from costmodel.dashboard.figures.base import Figure, base, message
 from costmodel.metrics import metric
+from costmodel.views.numbers import show
 from costmodel.views.plots.palette import Theme, marks
 
 if TYPE_CHECKING:
+    from costmodel.dashboard.members import Spans
     from costmodel.explore.front import Member
 
 #: An axis whose values differ by more than this is logarithmic.
 DECADES = 20.0
 
 
-def parallel(members: Sequence[Member], theme: Theme) -> Figure:
-    """A line for each design over an axis for each objective that all have; the better end of every axis is below."""
+def parallel(members: Sequence[Member], theme: Theme, ranges: Mapping[str, Spans] | None = None) -> Figure:
+    """A line for each design over an axis for each objective that all have; the better end of every axis is below.
+    ``ranges`` are what was dragged along axes, by metric, in units of the data."""
     shared = [n for n in members[0].metrics if all(n in m.metrics for m in members)] if members else []
     if len(shared) < 2:
         return message("No designs with two objectives in common.", theme)
@@ -29,7 +32,9 @@ def parallel(members: Sequence[Member], theme: Theme) -> Figure:
     figure["data"] = [
         {
             "type": "parcoords",
-            "dimensions": [_axis(name, [m.metrics[name] for m in members]) for name in shared],
+            "dimensions": [
+                _axis(name, [m.metrics[name] for m in members], (ranges or {}).get(name, ())) for name in shared
+            ],
             "line": {
                 "color": [names.index(m.network) for m in members],
                 "colorscale": _steps(shades),
@@ -46,7 +51,7 @@ def parallel(members: Sequence[Member], theme: Theme) -> Figure:
     return figure
 
 
-def _axis(name: str, values: list[float]) -> Figure:
+def _axis(name: str, values: list[float], spans: Iterable[tuple[float, float]]) -> Figure:
     m = metric(name)
     low, high = min(values), max(values)
     log = low > 0 and high > DECADES * low
@@ -57,14 +62,30 @@ def _axis(name: str, values: list[float]) -> Figure:
         "label": f"{m.title}{f' [{m.unit}]' if m.unit else ''}",
         "values": shown,
     }
-    axis["tickformat"] = "~s"
+    axis["tickformat"] = ".3~s"
+    ends = [min(shown), max(shown)]
     if log:
-        ticks = range(math.floor(min(shown)), math.ceil(max(shown)) + 1)
-        axis |= {"tickvals": list(ticks), "ticktext": [f"{10.0**t:.3g}" for t in ticks]}
+        # An axis of given ticks snaps what is dragged to between two of them, so each value has one. They are told
+        # apart by their texts, of which few are seen.
+        words = {k: show(10.0**k, m.unit) for k in map(float, range(math.ceil(ends[0]), math.floor(ends[1]) + 1))}
+        near = 0.05 * (ends[1] - ends[0])
+        words = {k: text for k, text in words.items() if all(abs(k - end) > near for end in ends)}
+        words |= {end: show(10.0**end, m.unit) for end in ends}
+        ticks = sorted({*shown, *words})
+        axis |= {"tickvals": ticks, "ticktext": [words.get(t, _unseen(i)) for i, t in enumerate(ticks)]}
     if low < high:
-        ends = [min(shown), max(shown)]
         axis["range"] = ends[::-1] if m.maximised else ends
+    kept = [span for span in spans if span[1] > 0] if log else list(spans)
+    if kept:
+        floor = 10.0 ** ends[0] if log else 0.0
+        drawn = [[math.log10(max(v, floor)) for v in span] if log else list(span) for span in kept]
+        axis["constraintrange"] = drawn if len(drawn) > 1 else drawn[0]
     return axis
+
+
+def _unseen(number: int) -> str:
+    """A text of no width, for each number another."""
+    return f"{number:b}".translate({ord("0"): "\u200b", ord("1"): "\u2060"})
 
 
 def _steps(shades: Sequence[str]) -> list[list[object]]:

@@ -83,6 +83,21 @@ def switch_of(id: str, label: str, data: Sequence[tuple[str, str]], value: str) 
     )
 
 
+def constraints(id: str, value: Any, description: str = "") -> Any:
+    """A box for constraints, and below it what is read in it, or what is not understood."""
+    box = dmc.TextInput(
+        id=id,
+        label="Constraints",
+        description=description,
+        value=str(value)[:300],
+        size="sm",
+        debounce=400,
+        placeholder="LUT <= 53200 and FPS >= 30",
+        inputProps={"spellCheck": "false"},
+    )
+    return html.Div([box, html.P("", id=f"{id}-said", className="hint", role="status")])
+
+
 def graph(id: str, label: str, height: str = "tall") -> Any:
     """A figure, described in words for those who cannot see it."""
     config: Any = CONFIG

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import dash_mantine_components as dmc
 from dash import html
 
 from costmodel.dashboard.answer import DATA, KINDS
 from costmodel.dashboard.catalogue import Catalogue
-from costmodel.dashboard.pages.common import metric_options, options, select, several, switch_of
+from costmodel.dashboard.pages.common import constraints, metric_options, options, select, several, switch_of
 from costmodel.dashboard.selection import MOST, SCOPES
 from costmodel.dashboard.state import State as Link
 from costmodel.metrics import METRICS
@@ -57,16 +56,7 @@ def layout(catalogue: Catalogue, link: Link) -> list[Any]:
         description="Foldings, clocks and mappings of exact fronts and of your sweeps, next to default choices.",
     )
     which = [
-        dmc.TextInput(
-            id="constraints",
-            label="Constraints",
-            value=str(link.values["where"])[:300],
-            size="sm",
-            debounce=400,
-            placeholder="LUT <= 53200 and FPS >= 30",
-            inputProps={"spellCheck": "false"},
-        ),
-        html.P("", id="constraints-said", className="hint", role="status"),
+        constraints("constraints", link.values["where"]),
         filtered("kind", "Kind of target", title=lambda k: KINDS.get(k, k)),
         filtered("target", "Targets"),
         filtered("network", "Networks", "only"),

@@ -9,9 +9,11 @@ from dash.exceptions import PreventUpdate
 
 from costmodel.dashboard import figures, members
 from costmodel.dashboard.catalogue import Catalogue
+from costmodel.dashboard.constraints import parse
 from costmodel.dashboard.pages.common import (
     WRAPPED,
     card,
+    constraints,
     graph,
     metric_options,
     number,
@@ -36,7 +38,7 @@ COLUMNS = (
     number("y", "y", 100),
     {"field": "accuracy", "headerName": "accuracy of", "width": 120, **WRAPPED},
     {"field": "settings", "flex": 1, "minWidth": 130, **WRAPPED},
-    {"field": "command", "flex": 3, "minWidth": 260, **WRAPPED},
+    {"field": "command", "flex": 3, "minWidth": 260, "tooltipField": "command"},
 )
 #: Designs of a selection that are drawn one by one.
 BRUSHED = 2000
@@ -60,6 +62,7 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
     of_fronts = [
         several("s-network", "Fronts of networks", options(networks), networks),
         several("s-target", "Fronts of targets", options(targets), targets),
+        constraints("s-where", link.values["swhere"], "Keeps members, as dragging along an axis does."),
     ]
     own = html.Div(
         [
@@ -72,9 +75,10 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
     main = [
         to_choices("s-choices", "Folders, axes and fronts"),
         html.P("", id="s-summary", className="summary", role="status"),
-        dcc.Store(id="s-ranges", data={}),
+        dcc.Store(id="s-ranges", data=[str(text)[:400] for text in link.values["drag"][:50]]),
         dcc.Store(id="s-shown"),
         dcc.Store(id="s-window", data=str(link.values["szoom"])[:200]),
+        dcc.Store(id="s-box", data=str(link.values["sbox"])[:200]),
         graph("s-cloud", "Density of all designs of the sweep, with the fronts above", "taller"),
         html.P(
             "One front for each network and target, as they were explored; click a member to open its design. The "
@@ -84,7 +88,14 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
         ),
         card(
             "Members",
-            html.P("", id="s-brushed", className="muted", role="status"),
+            html.Div(
+                [
+                    html.P("", id="s-brushed", className="muted", role="status"),
+                    html.Button("Let go of the box", id="s-clear", className="link", type="button"),
+                    html.Button("Let go of the ranges", id="s-free", className="link", type="button"),
+                ],
+                className="row",
+            ),
             table("s-members", COLUMNS, opens=True),
             html.P("", id="s-opened", className="hint", role="status"),
         ),
@@ -123,11 +134,12 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         ],
         inputs=[
             Input("tabs", "value"),
+            Input("keys", "id"),  # of a page that was just made: that its tab stays as it is would else end this call
             *(State(name, "value") for name in ("s-x", "s-y", "s-network", "s-target")),
             State("keys", "data"),
         ],
     )
-    def read(tab: str, x: Any, y: Any, networks: Any, targets: Any, keys: Any) -> Any:
+    def read(tab: str, _: Any, x: Any, y: Any, networks: Any, targets: Any, keys: Any) -> Any:
         """What there is to choose from, once the page is looked at."""
         if tab != "sweeps":
             raise PreventUpdate
@@ -150,6 +162,15 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         State("s-window", "data"),
         prevent_initial_call=True,
     )
+    clientside(
+        ClientsideFunction("costmodel", "boxed"),
+        Output("s-box", "data"),
+        Input("s-cloud", "selectedData"),
+        Input("s-clear", "n_clicks"),
+        *(State(n, "value") for n in ("s-x", "s-y", "s-x-scale", "s-y-scale")),
+        State("s-box", "data"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         output=[Output("s-cloud", "figure"), Output("s-summary", "children")],
@@ -158,10 +179,10 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
             "theme_name": Input("theme", "value"),
             "window": Input("s-window", "data"),
             "tab": Input("tabs", "value"),
-            "selected": State("s-cloud", "selectedData"),
+            "box": State("s-box", "data"),
         },
     )
-    def draw(values: list[Any], theme_name: str, window: Any, tab: str, selected: Any) -> Any:
+    def draw(values: list[Any], theme_name: str, window: Any, tab: str, box: Any) -> Any:
         if tab != "sweeps":  # drawn when it is looked at
             raise PreventUpdate
         chosen, x, y, x_scale, y_scale, networks, targets = values
@@ -173,14 +194,16 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         try:
             if not first.objectives or not x or not y:
                 return figures.message("These sweeps have no objectives.", theme), ""
-            zoom = members.zoom_of(window, (x, y, x_scale, y_scale))
+            zoom, drawn = (members.zoom_of(text, (x, y, x_scale, y_scale)) for text in (window, box))
             info = members.counted(first, x, y, x_log, y_log, zoom)
             fronts = members.fronts(found, x, y, (networks or (), targets or ()))
         except CostmodelError as error:
             return figures.message(str(error), theme), str(error)
-        box = members.box_of(selected) if set(ctx.triggered_prop_ids) == {"s-window.data"} else None
-        brushed = first.inside(x, y, x_log, y_log, box, BRUSHED)[1:] if box is not None and info else ((), ())
+        brushed = first.inside(x, y, x_log, y_log, drawn, BRUSHED)[1:] if drawn is not None and info else ((), ())
         figure = figures.cloud(info, metric(x), metric(y), theme, fronts, x_log=x_log, y_log=y_log, brushed=brushed)
+        if drawn is not None:
+            sides = dict(zip(("x0", "x1", "y0", "y1"), drawn, strict=True))
+            figure["layout"]["selections"] = [{"type": "rect", "xref": "x", "yref": "y", **sides}]
         if zoom is not None:
             figure["layout"]["xaxis"]["range"], figure["layout"]["yaxis"]["range"] = list(zoom[:2]), list(zoom[2:])
         words = []
@@ -199,46 +222,62 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         Output("s-members", "rowData"),
         Output("s-members", "columnDefs"),
         Output("s-brushed", "children"),
+        Output("s-where-said", "children"),
         Output("s-cloud", "figure", allow_duplicate=True),
         Output("s-parallel", "figure"),
-        Input("s-cloud", "selectedData"),
+        Input("s-box", "data"),
         *controls,
         Input("theme", "value"),
         Input("tabs", "value"),
+        Input("s-where", "value"),
+        State("s-ranges", "data"),
         prevent_initial_call="initial_duplicate",
     )
-    def listed(selected: Any, *values: Any) -> Any:
-        chosen, x, y, x_scale, y_scale, networks, targets, theme_name, tab = values
-        if tab != "sweeps":
+    def listed(text: Any, *values: Any) -> Any:
+        chosen, x, y, x_scale, y_scale, networks, targets, theme_name, tab, where, dragged = values
+        if tab != "sweeps" or not x or not y:  # these are read first
             raise PreventUpdate
         theme = figures.theme_of(theme_name)
-        selecting = set(ctx.triggered_prop_ids) == {"s-cloud.selectedData"}
-        box = members.box_of(selected) if selecting else None  # one of other axes selects nothing on these
         columns = [dict(column) for column in COLUMNS]
-        columns[3]["headerName"], columns[4]["headerName"] = metric(x or "x").title, metric(y or "y").title
+        columns[3]["headerName"], columns[4]["headerName"] = metric(x).title, metric(y).title
         found, figure = members.picked(sweeps, chosen), Patch()
+        box, ranges = members.zoom_of(text, (x, y, x_scale, y_scale)), members.spans_of(dragged)
         try:
-            kept = members.chosen(found, x, y, box, (networks or (), targets or ()))
-            rows, xs, ys = members.rows(kept, x, y), (), ()
-            first = f", the first {len(rows)} listed" if len(kept) > len(rows) else ""
-            said = f"{len(kept):,} members of fronts{first}."
+            bounds = parse(where or "")
+            kept, said = _kept(found, x, y, box, (networks or (), targets or ()), bounds)
+            shown = members.within(kept, ranges)
+            rows, xs, ys = members.rows(shown, x, y), (), ()
             if box is not None and found:
                 many, xs, ys = found[0][1].inside(x, y, x_scale == "log", y_scale == "log", box, BRUSHED)
-                said = f"{many:,} designs and {len(kept):,} members of fronts are selected{first}"
-                said += f"; {len(xs):,} of the designs are drawn." if many > len(xs) else "."
+                drawn = f", {len(xs):,} of them drawn" if many > len(xs) else ""
+                said = f"{many:,} designs{drawn}, and {said}"
         except CostmodelError as error:
-            return [], columns, "", no_update, figures.message(str(error), theme)
-        lines = figures.parallel([m for _, _, m in kept[: members.ROWS]], theme)
-        if not selecting or not found:
-            return rows, columns, said, no_update, lines  # the figure is drawn anew
+            return [], columns, "", str(error), no_update, figures.message(str(error), theme)
+        said += _dragged(len(shown), ranges)
+        meant = " and ".join(map(str, bounds))
+        lines = figures.parallel([m for _, _, m in kept], theme, ranges)
+        if set(ctx.triggered_prop_ids) != {"s-box.data"} or not found:
+            return rows, columns, said, meant, no_update, lines  # the figure is drawn anew
         figure["data"][0]["x"], figure["data"][0]["y"] = list(xs), list(ys)
-        return rows, columns, said, figure, lines
+        return rows, columns, said, meant, figure, lines
+
+    def _kept(found: Any, x: str, y: str, box: Any, only: Any, bounds: Any) -> tuple[list[Any], str]:
+        """The members that are drawn as lines, and how many there are, in words."""
+        kept = members.chosen(found, x, y, box, only, bounds)
+        number = f"{len(kept):,} member{'s' * (len(kept) != 1)} of fronts"
+        said = f"{number} {'is' if len(kept) == 1 else 'are'} selected" if box is not None else number
+        first = f", the first {members.ROWS} listed" if len(kept) > members.ROWS else ""
+        return kept[: members.ROWS], said + first
+
+    def _dragged(number: int, ranges: Any) -> str:
+        return f"; {number:,} of these lie within what was dragged." if ranges else "."
 
     clientside(
         ClientsideFunction("costmodel", "ranges"),
         Output("s-ranges", "data"),
         Input("s-parallel", "restyleData"),
-        Input("s-parallel", "figure"),
+        Input("s-free", "n_clicks"),
+        State("s-parallel", "figure"),
         State("s-ranges", "data"),
         prevent_initial_call=True,
     )
@@ -248,6 +287,7 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         Input("s-members", "rowData"),
         Input("s-cloud", "figure"),
         State("s-ranges", "data"),
+        State("s-where", "value"),
         prevent_initial_call=True,
     )
 
@@ -255,19 +295,22 @@ def register(app: Dash, catalogue: Catalogue, sweeps: list[Sweep]) -> None:
         Output("s-members", "rowData", allow_duplicate=True),
         Output("s-brushed", "children", allow_duplicate=True),
         Input("s-ranges", "data"),
+        State("s-box", "data"),
+        State("s-where", "value"),
         *(State(n, "value") for n in names),
         prevent_initial_call=True,
     )
-    def linked(ranges: Any, *values: Any) -> Any:
+    def linked(dragged: Any, text: Any, where: Any, *values: Any) -> Any:
         """The table holds what was dragged along the axes of the parallel coordinates; the figure follows the table."""
-        chosen, x, y, _, _, networks, targets = values
+        chosen, x, y, x_scale, y_scale, networks, targets = values
+        box, ranges = members.zoom_of(text, (x, y, x_scale, y_scale)), members.spans_of(dragged)
         try:
-            kept = members.chosen(members.picked(sweeps, chosen), x, y, None, (networks or (), targets or ()))
+            found, only = members.picked(sweeps, chosen), (networks or (), targets or ())
+            kept, said = _kept(found, x, y, box, only, parse(where or ""))
         except CostmodelError:
             raise PreventUpdate from None
-        inside = members.within(kept[: members.ROWS], ranges)
-        words = " lie within what was dragged." if ranges else "."
-        return members.rows(inside, x, y), f"{len(inside):,} of {len(kept):,} members of fronts{words}"
+        inside = members.within(kept, ranges)
+        return members.rows(inside, x, y), said + _dragged(len(inside), ranges)
 
     @app.callback(Output("sweep", "error"), Input("sweep", "value"), State("theme", "value"))
     def check(chosen: Any, _: Any) -> Any:

@@ -2,6 +2,7 @@ import pytest
 
 from costmodel.dashboard.app import make_app
 from tests.dashboard.client import Client
+from tests.dashboard.page import BROWSER, Watched, served
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,27 @@ def sweep_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def client(sweep_folder):
     return Client(make_app(sweep_folders=[sweep_folder]))
+
+
+@pytest.fixture(scope="module")
+def address(sweep_folder):
+    with served(sweeps=[str(sweep_folder)]) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("no chromium")
+    with sync_api.sync_playwright() as p:
+        made = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def watched(browser, address):
+    made = Watched(browser, address)
+    yield made
+    made.close()

@@ -1,113 +1,13 @@
 """The dashboard in a real browser: Debian's chromium, headless. Skipped where there is none."""
 
 import importlib.resources
-import shutil
-import threading
 from pathlib import Path
 
 import pytest
 
 import costmodel
 from costmodel.errors import CostmodelError
-
-sync_api = pytest.importorskip("playwright.sync_api")
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if BROWSER is None:
-    pytest.skip("no chromium", allow_module_level=True)
-
-PATIENCE = 240_000
-#: No callback is under way or about to be, and the page was made.
-SETTLED = """() => {
-  const { callbacks, isLoading } = window.store?.getState() ?? {};
-  if (!callbacks || isLoading || !document.querySelector('#shell')) return false;
-  return ['requested', 'prioritized', 'blocked', 'executing', 'watched', 'executed', 'stored']
-    .every(name => callbacks[name].length === 0);
-}"""
-
-
-@pytest.fixture(scope="module")
-def address(sweep_folder):
-    from costmodel.dashboard.serve import make_server
-
-    server = make_server("127.0.0.1", 0, sweeps=[str(sweep_folder)])
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as p:
-        made = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
-class Watched:
-    """A page, and everything it complained about or asked of others."""
-
-    def __init__(self, browser, address, width=1366, height=820):
-        self.page = browser.new_page(viewport={"width": width, "height": height}, accept_downloads=True)
-        self.page.set_default_timeout(PATIENCE)
-        self.address, self.errors, self.outside = address, [], []
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("request", self._asked)
-
-    def _asked(self, request):
-        if not request.url.startswith((self.address, "data:", "blob:")):
-            self.outside.append(request.url)
-
-    def open(self, query=""):
-        self.page.goto(self.address + query)
-        settle(self.page)
-        self.page.wait_for_function("!document.getElementById('first')")  # it makes way for the live page
-        return self.page
-
-    def close(self):
-        self.page.close()
-        assert self.errors == []
-        assert self.outside == []
-
-
-@pytest.fixture
-def watched(browser, address):
-    made = Watched(browser, address)
-    yield made
-    made.close()
-
-
-def settle(page):
-    """Wait until the page is what it will be: text that is waited for may be there before all else is."""
-    page.wait_for_function(SETTLED)
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.wait_for_function(SETTLED)
-
-
-def text(page, selector):
-    return page.locator(selector).inner_text()
-
-
-def command(page, *words):
-    """The command line, once it has these words."""
-    for word in words:
-        page.wait_for_function("word => document.querySelector('#d-command').innerText.includes(word)", arg=word)
-    settle(page)
-    return text(page, "#d-command")
-
-
-def control(page, name):
-    """The control of a choice, found by its label, wherever its group is."""
-    group = page.locator("#whatif details").filter(has=page.get_by_label(name, exact=True))
-    group.evaluate("group => { group.open = true; }")
-    return page.locator("#whatif").get_by_label(name, exact=True)
-
-
-def choose(page, name, option):
-    """Choose from a list of the what-if panel."""
-    box = control(page, name).locator("visible=true").first
-    box.click()
-    page.locator("[role=option]:visible").get_by_text(option, exact=True).click()
+from tests.dashboard.page import Watched, choose, click_drawn, command, control, served, settle, text
 
 
 def test_from_the_cloud_to_the_layer(watched):
@@ -187,14 +87,6 @@ def test_from_the_cloud_to_the_layer(watched):
     assert page.input_value("#constraints") == "energy <= 100uJ"
 
 
-def click_drawn(page, figure, where):
-    """Click what is drawn at a place, once the figure has noticed that the mouse is there."""
-    page.mouse.move(where[0] - 1, where[1] - 1)
-    page.mouse.move(*where)
-    page.wait_for_selector(f"{figure} .hoverlayer .hovertext", state="attached")
-    page.mouse.click(*where)
-
-
 def test_what_if_is_live_and_the_command_says_all_of_it(watched):
     page = watched.open("?tab=design&net=cnv-w1a1&on=pynq-z2")
     shown = {text(page, "#d-headline")}
@@ -246,13 +138,11 @@ def test_what_is_wrong_with_a_folder_is_said_on_the_page(browser, tmp_path):
     (tmp_path / "broken" / "parts" / "part-0.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(CostmodelError, match="there is no folder"):  # before anything is served
         make_server("127.0.0.1", 0, sweeps=[str(tmp_path / "missing")])
-    server = make_server("127.0.0.1", 0, sweeps=[str(tmp_path / "broken")])
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    watched = Watched(browser, f"http://127.0.0.1:{server.server_port}/")
-    page = watched.open("?tab=sweeps&sweep=0")
-    assert "can be read" in text(page, "#s-cloud").replace("\n", " ")
-    watched.close()
-    server.shutdown()
+    with served(sweeps=[str(tmp_path / "broken")]) as address:
+        watched = Watched(browser, address)
+        page = watched.open("?tab=sweeps&sweep=0")
+        assert "can be read" in text(page, "#s-cloud").replace("\n", " ")
+        watched.close()
 
 
 def test_compare_by_keyboard(watched):
@@ -328,26 +218,6 @@ def test_a_link_brings_back_selection_and_zoom(watched):
     page.wait_for_function("document.querySelector('#selection-said').innerText.includes('front')")
     settle(page)
     assert "sel=" not in page.url and "zoom=" in page.url
-
-
-def test_a_sweep_is_drawn_and_brushed(watched):
-    page = watched.open("?tab=sweeps&sx=lut&sy=seconds_per_image")
-    page.wait_for_selector("#s-cloud .heatmaplayer .hm", state="attached")
-    assert "5,000 designs" in text(page, "#s-summary")
-    page.hover("#s-cloud .nsewdrag")
-    page.click("#s-cloud .modebar [data-title='Box Select']")
-    box = page.locator("#s-cloud .nsewdrag").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=4)
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6, steps=4)
-    page.mouse.up()
-    page.wait_for_function("document.querySelector('#s-brushed').innerText.includes('are selected')")
-    settle(page)
-    number = int(text(page, "#s-brushed").split()[0].replace(",", ""))
-    assert 0 < number < 5000
-    drawn = page.evaluate("document.querySelector('#s-cloud .js-plotly-plot').data[0].x.length")
-    assert drawn == number if number <= 2000 else drawn <= 2000
 
 
 @pytest.mark.parametrize("tab", ["explorer", "design", "compare", "sweeps"])

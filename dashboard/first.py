@@ -72,7 +72,8 @@ def page(catalogue: Catalogue, link: State) -> str:
         '<div class="page split"><div class="controls wide" aria-hidden="true"></div><div class="main">'
         f'<p class="summary answer">{escape(sentence(info, found, str(c["dataset"])))}</p>'
         f'<div class="table-box compact"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f'{drawn}<p class="hint" role="status">The page is being made ready …</p></div></div></div>'
+        f'{drawn}<p class="hint" role="status" elementtiming="first">The page is being made ready …</p>'
+        "</div></div></div>"
     )
 
 

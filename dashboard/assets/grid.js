@@ -11,3 +11,5 @@ window.dashAgGridFunctions.openRow = (params, setGridProps) => {
     },
   });
 };
+/* Tab goes on to what comes after the grid. */
+window.dashAgGridFunctions.leaveGrid = () => false;

@@ -140,6 +140,9 @@ def table(id: str, columns: Sequence[dict[str, Any]], height: str = "320px", ope
             "animateRows": False,
             "enableCellTextSelection": True,
             "ensureDomOrder": True,
+            # Tab leaves a grid of thousands of cells; arrows go through it.
+            "tabToNextCell": {"function": "leaveGrid()"},
+            "tabToNextHeader": {"function": "leaveGrid()"},
         },
         style={"height": height},
         **more,

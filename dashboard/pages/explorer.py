@@ -67,7 +67,10 @@ def layout(catalogue: Catalogue, link: Link) -> Any:
         ),
         reporting.said("x-report"),
         table("designs", COLUMNS, opens=True),
-        html.P("Enter or a click on a row opens its design.", className="hint"),
+        html.P(
+            "Enter or a click on a row opens its design; arrow keys go through the table, Tab leaves it.",
+            className="hint",
+        ),
     )
     main = [
         to_choices("controls", "Axes, filters and constraints"),

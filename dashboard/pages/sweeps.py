@@ -97,6 +97,8 @@ def layout(sweeps: list[Sweep], link: Link) -> Any:
                 className="row",
             ),
             table("s-members", COLUMNS, opens=True),
+            html.P("Enter or a click on a row opens its design; arrow keys go through the table, Tab leaves it.",
+                   className="hint"),
             html.P("", id="s-opened", className="hint", role="status"),
         ),
         card(

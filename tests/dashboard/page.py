@@ -60,7 +60,7 @@ def text(page, selector):
 def command(page, *words):
     """The command line, once it has these words."""
     for word in words:
-        page.wait_for_function("word => document.querySelector('#d-command').innerText.includes(word)", arg=word)
+        page.wait_for_function("word => document.querySelector('#d-command')?.innerText.includes(word)", arg=word)
     settle(page)
     return text(page, "#d-command")
 

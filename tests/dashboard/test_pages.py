@@ -252,16 +252,18 @@ def test_a_box_selects_designs_of_the_cloud_and_members_of_the_front(client, swe
     points = pq.read_table(sweep_folder / "parts", columns=["lut", "seconds_per_image"]).to_pandas()
     inside = points[points["lut"].between(1e4, 3e4) & points["seconds_per_image"].between(1e-4, 1e-3)]
     assert 200 < len(inside) <= 2000
-    selected = {"points": [], "range": {"x": [1e4, 3e4], "y": [1e-3, 1e-4]}}
-    values = sweep_values(**{"s-cloud.selectedData": selected})
-    answer = client.ask("s-brushed.children", values, changed="s-cloud.selectedData")
+    values = sweep_values(**{"s-box.data": "lut|seconds_per_image|log|log|10000,30000,0.0001,0.001"})
+    answer = client.ask("s-brushed.children", values, changed="s-box.data")
     patched = {op["location"][-1]: op["params"]["value"] for op in answer["s-cloud"]["figure"]["operations"]}
     assert sorted(patched["x"]) == near(sorted(inside["lut"]), rel=1e-5)
     rows = answer["s-members"]["rowData"]
-    said = f"{len(inside):,} designs and {len(rows)} members of fronts are selected."
+    said = f"{len(inside):,} designs, and {len(rows)} members of fronts are selected."
     assert answer["s-brushed"]["children"] == said
-    everything = client.ask("s-brushed.children", values, changed="s-x.value")
+    other = {**values, "s-x.value": "bram18"}
+    everything = client.ask("s-brushed.children", other, changed="s-x.value")
     assert len(everything["s-members"]["rowData"]) > len(rows)  # a box of other axes selects nothing here
+    drawn = client.ask("s-cloud.figure", values, changed="s-x.value")["s-cloud"]["figure"]  # as a link opens it
+    assert sorted(drawn["data"][0]["x"]) == sorted(patched["x"]) and drawn["layout"]["selections"][0]["x1"] == 3e4
 
 
 def test_the_front_of_a_sweep_is_that_of_all_its_designs(sweep_folder):

@@ -83,6 +83,8 @@ def labelled(info: ScatterInfo) -> list[tuple[Point, str]]:
 
 
 def short(label: str) -> str:
+    """A name as a figure has room for it: of files their names alone."""
+    label = re.sub(r"[^\s/]*/(?:[^\s/]+/)*(?=[^\s/])", "", label)
     return label if len(label) <= NAME else label[: NAME - 1] + "…"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from costmodel.dashboard.constraints import Bound
+from costmodel.dashboard.figures.parallel import Spans
 from costmodel.dashboard.figures.trade_off import window_of
 from costmodel.dashboard.state import written
 from costmodel.dashboard.sweeps import Box, Sweep
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 ROWS = 400
 
 Picked = Sequence[tuple[int, Sweep]]
-#: Ranges of a metric, each from its low to its high end.
-Spans = list[tuple[float, float]]
 #: Names of networks and of targets; an empty one stands for all.
 Filter = tuple[Collection[str], Collection[str]]
 

@@ -12,9 +12,10 @@ from costmodel.views.numbers import show
 from costmodel.views.plots.palette import Theme, marks
 
 if TYPE_CHECKING:
-    from costmodel.dashboard.members import Spans
     from costmodel.explore.front import Member
 
+#: Ranges of a metric, each from its low to its high end.
+Spans = list[tuple[float, float]]
 #: An axis whose values differ by more than this is logarithmic.
 DECADES = 20.0
 

@@ -177,7 +177,10 @@ class Network:
         source = self.regrouped(source, source.channels)
         if kernel == 1 and stride == 1:
             return source
-        numbers = {"W": source.width, "ROWS": source.rows, "COLS": source.cols, "K": kernel, "S": stride, "P": padding}
+        # So many rows that those of the last windows and those of the first windows of the next image are kept at once.
+        kept = source.rows - (out - 1) * stride + kernel
+        numbers = {"W": source.width, "ROWS": source.rows, "COLS": source.cols, "K": kernel, "S": stride, "P": padding,
+                   "B": max(kernel + stride, kept)}  # fmt: skip
         made = self.named(source, rows=out, cols=out * kernel * kernel)
         self.unit("padded_window", numbers, max(source.words, made.words), {"in": source}, {"out": made})
         return self.queue(made, 1 << SHORT)

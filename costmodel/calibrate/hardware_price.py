@@ -89,7 +89,7 @@ def matrix(shape: MatrixShape, pe: int, simd: int) -> tuple[Part, ...]:
 
 
 def _window(n: Numbers) -> tuple[Part, ...]:
-    depth = (n["K"] + n["S"]) << (n["COLS"] - 1).bit_length()
+    depth = n["B"] << (n["COLS"] - 1).bit_length()
     address = (n["ROWS"] + n["COLS"] + 2 * n["P"] + 2 * n["K"] + n["S"] - 1).bit_length() + 2
     sums = Part("lut", "control", "control", SUMS * address, ("adder_lut_per_bit",))
     return (*_memory("window", depth, n["W"]), sums, *streams.stream_control("behavioural", "window"))

@@ -3,15 +3,16 @@
 
 // The windows of a convolution with K x K taps, stride S and P zeros around an image of ROWS x COLS words.
 //
-// Words are kept in a ring of K + S rows, so that the next rows, and the first of the next image, fill it while windows
-// are read: K * K words a window, row by row of its taps. The last window has to reach the last row.
+// Words are kept in a ring of B rows, so that the next rows, and the first of the next image, fill it while windows are
+// read: K * K words a window, row by row of its taps. The last window has to reach the last row.
 module padded_window #(
     parameter int W = 16,
     parameter int ROWS = 8,
     parameter int COLS = 8,
     parameter int K = 3,
     parameter int S = 1,
-    parameter int P = 1
+    parameter int P = 1,
+    parameter int B = K + S
 ) (
     input  logic         clk,
     input  logic         rst,
@@ -23,7 +24,6 @@ module padded_window #(
     input  logic         out_ready
 );
   localparam int OR = (ROWS + 2 * P - K) / S + 1, OC = (COLS + 2 * P - K) / S + 1;
-  localparam int B = K + S;
   localparam int BB = $clog2(B + 1), CB = $clog2(COLS);
   localparam int N = $clog2(ROWS + COLS + 2 * P + K + B) + 2;  // holds every sum below, with a sign
 

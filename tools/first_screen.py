@@ -31,7 +31,9 @@ def text() -> str:
         found = answer(info, items)
         parts.append(f"\n## {DATA.get(data, data)}\n\n{sentence(info, found, data)}\n")
         if found:
-            parts.append(f"\n| hardware | design | network and target | {info.y.title} | {info.x.title} | accuracy |")
+            parts.append(
+                f"\n| hardware | design | network and target | {info.y.title} | {info.x.title} | accuracy from |"
+            )
             parts.append("\n|---|---|---|---|---|---|\n")
         for row in found:
             p = row.point

@@ -40,7 +40,7 @@ COLUMNS = (
     number("x", "x"),
     {"field": "scope", "headerName": "energy of", "width": 100, **WRAPPED},
     {"field": "training", "width": 105, **WRAPPED},
-    {"field": "accuracy", "flex": 2, "minWidth": 150, **WRAPPED},
+    {"field": "accuracy", "headerName": "accuracy from", "flex": 2, "minWidth": 150, **WRAPPED},
     {"field": "state", "width": 100},
     {"field": "certainty", "width": 96},
     {"field": "left out", "flex": 2, "minWidth": 120, **WRAPPED},
@@ -118,7 +118,7 @@ def answer_table(info: ScatterInfo, items: list[Item]) -> Any:
         )
         for row in answer(info, items)
     ]
-    head = ("hardware", "design", "network and target", info.y.title, info.x.title, "accuracy", "energy of",
+    head = ("hardware", "design", "network and target", info.y.title, info.x.title, "accuracy from", "energy of",
             "left out")  # fmt: skip
     caption = "The ends and the knee of the front of each kind of hardware"
     return plain_table(head, shown, caption, "compact") if shown else ""

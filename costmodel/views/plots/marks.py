@@ -19,7 +19,7 @@ FAILING, OPEN = "does not fit, or fails", "incomplete: the true figure is worse"
 #: Members of the front that are named in the figure.
 LABELS = 8
 #: Longest name in the figure.
-NAME = 34
+NAME = 42
 
 
 @dataclass(frozen=True, slots=True)

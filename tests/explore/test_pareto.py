@@ -15,6 +15,8 @@ from costmodel.explore.pareto import FrontStream, front, hypervolume, merge, non
 def eager_filters(monkeypatch):
     """Make every filter act on small sets, so that random tests reach all of them."""
     monkeypatch.setattr(pareto, "_SMALL", 16)
+    monkeypatch.setattr(pareto, "_SMALL_OF", {})
+    monkeypatch.setattr(pareto, "_MARGIN", 0.0)  # bitmaps, however fast they are here
     monkeypatch.setattr(pareto, "_DENSE", 16)
     monkeypatch.setattr(pareto, "_CHUNK", 512)
     monkeypatch.setattr(pareto, "_SAMPLE", 1024)
@@ -47,6 +49,20 @@ def test_masks_are_those_of_moocore(eager_filters, kind, d):
             for flags in (False, maximise):
                 expected = moocore.is_nondominated(points, maximise=flags, keep_weakly=keep_weakly)
                 assert np.array_equal(nondominated(points, maximise=flags, keep_weakly=keep_weakly), expected)
+
+
+@pytest.mark.parametrize("margin", [0.0, 1e9])
+@pytest.mark.parametrize("kind", ["shell", "line"])
+def test_the_last_step_is_chosen_by_its_time_and_changes_no_answer(eager_filters, monkeypatch, kind, margin):
+    called = []
+    whole = _bitmaps.front_mask
+    monkeypatch.setattr(pareto, "_MARGIN", margin)
+    monkeypatch.setattr(
+        _bitmaps, "front_mask", lambda points, weakly: called.append(len(points)) or whole(points, weakly)
+    )
+    points = random_set(np.random.default_rng(3), kind, 3000, 4)
+    assert np.array_equal(nondominated(points), moocore.is_nondominated(points))
+    assert len(called) == (2 if margin == 0.0 else 1)  # a sample, and all where bitmaps are ahead on it
 
 
 @pytest.mark.parametrize("kind", ["uniform", "shell", "ties"])

@@ -209,7 +209,10 @@ def _operators(
     bits = max(bits_a, 1)
     match kind:
         case "mul":
-            return units.multiplier(lanes, bits_a, bits_b, None, "elementwise", fabric)
+            return (
+                *units.multiplier(lanes, bits_a, bits_b, None, "elementwise", fabric),
+                *units.rounding(lanes, bits_a, bits_b, "elementwise", fabric),
+            )
         case "add" | "popcount":
             return streams.adder(lanes, bits, "elementwise", kind)
         case "compare":

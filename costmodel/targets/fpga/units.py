@@ -75,7 +75,8 @@ class Fabric:
     ``dsp_wide`` x ``dsp_narrow`` is the multiplier of a DSP block, ``tile_wide`` x ``tile_narrow`` the tiles from which
     a larger product is built. ``ram`` lists (depth, width) of a block RAM in simple dual-port mode, widest first;
     ``ram_pair`` says that two of them make one of twice the depth at width one. ``lutram_depth`` and ``srl_depth`` are
-    the words of one bit that one LUT holds as memory and as shift register, 0 where it cannot.
+    the words of one bit that one LUT holds as memory and as shift register, 0 where it cannot. Products of at most
+    ``dsp_adds`` blocks are rounded by the adders of the blocks, others by one of LUTs.
     """
 
     dsp_wide: int = 25
@@ -86,6 +87,7 @@ class Fabric:
     ram_pair: bool = True
     lutram_depth: int = 64
     srl_depth: int = 32
+    dsp_adds: int = 64
 
 
 #: DSP48E1 and block RAM of the Xilinx 7 series (UG473, UG479).
@@ -373,17 +375,32 @@ def multiplier(
     """``count`` real multipliers in DSP slices; of the product, the bits below ``top`` are needed (default: all).
 
     A product of four slices that is wider than its operands is added up outside them, above the lowest tile: 47 LUTs
-    for 32 x 32 -> 64, none for 32 x 32 -> 32, where the product of the two upper halves falls away as well.
+    for 32 x 32 -> 64, none for 32 x 32 -> 32, where the product of the two upper halves falls away as well. Where the
+    blocks do not add their products up, it does so whenever only bits below it are needed.
     """
     blocks = dsp_blocks(bits_a, bits_b, fabric)
     top = bits_a + bits_b if top is None else min(top, bits_a + bits_b)
     stitched = blocks >= 4 and top > max(bits_a, bits_b)
-    if blocks == 4 and not stitched:
+    if blocks == 4 and (not stitched or (fabric.dsp_adds < blocks and top <= 2 * fabric.tile_narrow)):
         blocks = 3
     parts: tuple[Part, ...] = (Part("dsp", component, "mul", count * blocks),)
     if stitched:
         parts += (Part("lut", component, "mul", count * (top - fabric.tile_narrow), ("stitch_lut_per_bit",)),)
     return parts
+
+
+def rounding(
+    count: Any, bits_a: int, bits_b: int, component: str = "multiply", fabric: Fabric = SERIES7
+) -> tuple[Part, ...]:
+    """What rounds ``count`` products to as many bits as the first factor has, half up: half of the last place is added
+    where the multiplier blocks have an adder that is free, else in LUTs, with the bit below and the carry."""
+    if dsp_blocks(bits_a, bits_b, fabric) <= fabric.dsp_adds:
+        return ()
+    bits = count * (bits_a + 2)
+    return (
+        Part("lut", component, "mul", bits, ("adder_lut_per_bit",)),
+        Part("carry", component, "mul", bits, ("carry_per_adder_bit",)),
+    )
 
 
 def shifter(count: Any, bits: int, kind: str, amounts: int = 32, component: str = "shift") -> tuple[Part, ...]:
@@ -406,10 +423,12 @@ def qprelu(count: Any, bits: int, amounts: int = 1) -> tuple[Part, ...]:
     return (select, *shifter(count, bits, "shift_channel", amounts, "activation"))
 
 
-def prelu(count: Any, bits: int, fraction: int, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+def prelu(count: Any, bits: int, fraction: int, fabric: Fabric = SERIES7, rounded: bool = False) -> tuple[Part, ...]:
     """Rectifier with a real negative slope of ``fraction`` fraction bits: a multiplier and a select.
 
-    The result has ``bits`` bits, so the product is needed up to bit ``bits + fraction``.
+    The result has ``bits`` bits, so the product is needed up to bit ``bits + fraction``. ``rounded``: half up; else
+    cut.
     """
+    more = rounding(count, bits, bits, "activation", fabric) if rounded else ()
     product = multiplier(count, bits, bits, bits + fraction, "activation", fabric)
-    return (*product, Part("lut", "activation", "mul", count * bits, ("mux2_lut_per_bit",)))
+    return (*product, *more, Part("lut", "activation", "mul", count * bits, ("mux2_lut_per_bit",)))

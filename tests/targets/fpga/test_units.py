@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from costmodel.targets import load_target
 from costmodel.targets.fpga import streams
-from costmodel.targets.fpga.job import nominal
+from costmodel.targets.fpga.job import Structure, make_fabric, nominal
 from costmodel.targets.fpga.units import (
     SERIES7,
     Fabric,
@@ -443,3 +443,28 @@ def test_what_of_a_wide_product_is_needed_decides_its_slices(top, blocks, stitch
     parts = parts_of(multiplier(5, 32, 32, top))
     assert parts[("dsp",)] == 5 * blocks
     assert parts.get(("lut", "stitch_lut_per_bit"), 0) == 5 * stitch
+
+
+@pytest.mark.parametrize(
+    ("target", "bits", "luts", "blocks"),
+    [("ecp5-25f", 8, 18, 1), ("ecp5-25f", 16, 34, 1), ("ice40-up5k", 8, 8, 1), ("ice40-up5k", 16, 16, 1),
+     ("pynq-z2", 8, 8, 1), ("pynq-z2", 16, 16, 1), ("pynq-z2", 32, 51, 4)],
+)  # fmt: skip
+def test_a_rounded_product_takes_an_adder_where_the_multiplier_has_none(target, bits, luts, blocks):
+    """As synthesised: a select, and where no block adds half of the last place, an adder of the result and two bits."""
+    known = load_target(target)
+    fabric = make_fabric(known.structure_as(Structure), known)
+    found = totals(prelu(1, bits, 4, fabric, rounded=True), nominal(known))
+    assert (found["lut"], found["dsp"]) == (luts, blocks)
+    cut = totals(prelu(1, bits, 4, fabric), nominal(known))
+    assert found["lut"] - cut["lut"] == (bits + 2 if target == "ecp5-25f" else 0)
+
+
+def test_upper_halves_that_are_not_needed_are_not_multiplied():
+    """32 x 32 on blocks of 18 bits without adders: nothing below bit 36 needs the product of the upper halves."""
+    ecp5 = Fabric(18, 18, 18, 18, dsp_adds=0)
+    blocks = {
+        top: totals(multiplier(1, 32, 32, top, fabric=ecp5), {"stitch_lut_per_bit": 1})["dsp"]
+        for top in (32, 36, 37, 64)
+    }
+    assert blocks == {32: 3, 36: 3, 37: 4, 64: 4}

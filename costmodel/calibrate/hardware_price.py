@@ -14,6 +14,8 @@ Numbers = Mapping[str, int]
 LOGIC_BITS = 1024
 #: Words of a table up to which it is part of the LUTs that add or compare its words.
 MERGED = 64
+#: LUTs that a memory of more than one piece takes at most: the tool makes 48 and not 72.
+DEEP = 64
 #: Folds of channels up to which the LUT of an adder selects between two shifts: sign, two bits, two of the fold.
 SELECTED = 4
 #: Sums of the addresses of ``padded_window``: rows and columns of a tap, ends of what is kept, the ring.
@@ -46,15 +48,15 @@ def _registers(bits: int) -> Part:
 
 
 def _memory(component: str, depth: int, bits: int) -> tuple[Part, ...]:
-    """With one port to write and one to read: four LUTs hold 32 words of six bits or 64 of three, above is block RAM.
-
-    The register behind it is part of a block RAM.
-    """
-    if depth > units.SERIES7.lutram_depth:
+    """With one port to write and one to read: four LUTs hold 32 words of six bits or 64 of three. Deeper memories are
+    several of these with a multiplexer, up to :data:`DEEP` LUTs, and block RAM beyond, which has its own register."""
+    pieces = math.ceil(depth / units.SERIES7.lutram_depth)
+    luts = pieces * 4 * math.ceil(bits / (6 if depth <= 32 else 3))
+    if pieces > 1 and luts > DEEP:
         return units.memory(component, "output", depth, bits, 1, "block")
-    luts = 4 * math.ceil(bits / (6 if depth <= 32 else 3))
     return (
         Part("lut", component, "output", luts, ("lutram_lut_per_bit",)),
+        Part("lut", component, "output", bits if pieces > 1 else 0, ("mux4_lut_per_bit",)),
         Part("ff", component, "output", bits, ("register_ff_per_bit",)),
     )
 

@@ -80,6 +80,8 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         Output("d-fold", "children"),
         Output("d-x", "data"),
         Output("d-y", "data"),
+        Output("d-x", "value"),
+        Output("d-y", "value"),
         *design,
         *(Input(name, "value") for name in names),
         Input("theme", "value"),
@@ -94,7 +96,15 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         try:
             found = spaces.around(network, target, pairs(texts or ()), level, points)
         except CostmodelError:
-            return figures.message("This design cannot be priced; the reason is above.", theme), "", "", [], []
+            return (
+                figures.message("This design cannot be priced; the reason is above.", theme),
+                "",
+                "",
+                [],
+                [],
+                no_update,
+                no_update,
+            )
         axes = found.axes(x, y)
         info = found.plot(*axes, answers == "any")
         along = found.plot(*axes, answers == "any", walked=True)
@@ -107,7 +117,9 @@ def register(app: Dash, catalogue: Catalogue) -> None:
         advice = ""
         if kind == "fpga" and not found.members and points != "choices":
             advice = f"No exact front of this network on {target} is here. This finds it: {_fold(network, target)}"
-        return figure, said(info, along, found), advice, known, known
+        # an axis that this target does not have would leave an empty box
+        kept = (no_update if name in {AUTO, *found.metrics()} else AUTO for name in (x, y))
+        return figure, said(info, along, found), advice, known, known, *kept
 
     def _fold(network: str, target: str) -> str:
         return catalogue.command(network, target, {}).replace("costmodel profile", "costmodel fold", 1) + " --front"

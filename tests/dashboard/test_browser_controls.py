@@ -95,10 +95,10 @@ VALUES = """() => Object.fromEntries([...document.querySelectorAll('[data-contro
     .map(p => p.innerText).join() : e.value]))"""
 
 
-#: What is typed into boxes of text, first by keyboard alone, then after a click; "20" and "10" into all others.
+#: What is typed into boxes of text whose names hold these words, by keyboard alone and after a click.
 TYPED = {
-    "folding, PE × SIMD": ("16x3,32x32,16x32,16x32,4x32,1x32,1x4,1x8,1x2", "auto"),
-    "fixed point of real weights by kind of layer": ("first=12", "first=10"),
+    "folding": ("16x3,32x32,16x32,16x32,4x32,1x32,1x4,1x8,1x2", "auto"),
+    "kind of layer": ("first=12", "first=10"),
     "activity": ("0.5", "0.7"),
     "ports": ("2", "4"),
     "Constraints": ("LUT <= 20000", "FPS >= 30"),
@@ -107,6 +107,11 @@ TYPED = {
 UNIT = "of unit"
 #: What leads to another page of controls: tried last.
 LAST = ("Network", "Target")
+
+
+def typed(it):
+    name = it.get_attribute("data-control")
+    return next((words for part, words in TYPED.items() if part in name), ("20", "10"))
 
 
 def by_keyboard(page, it, kind):
@@ -121,7 +126,7 @@ def by_keyboard(page, it, kind):
     elif kind == "text":
         it.focus()
         page.keyboard.press("ControlOrMeta+a")
-        page.keyboard.type(TYPED.get(it.get_attribute("data-control"), ("20",))[0])
+        page.keyboard.type(typed(it)[0])
     else:
         it.focus()
         page.keyboard.press("ArrowDown")  # opens the list
@@ -146,7 +151,7 @@ def by_mouse(page, it, kind):
         it.click()
     elif kind == "text":
         it.click(click_count=3)
-        page.keyboard.type(TYPED.get(it.get_attribute("data-control"), ("20", "10"))[1])
+        page.keyboard.type(typed(it)[1])
     else:
         it.click()
         others = page.locator("[role=option]:visible:not([aria-selected=true])")

@@ -102,3 +102,11 @@ def test_the_roofline_of_a_design_holds_its_layers(client, target, moved):
     figure = client.ask("d-roofline.figure", page)["d-roofline"]["figure"]
     layers = [name for trace in figure["data"] for name in trace.get("text", ())]
     assert len(layers) == 9 and moved | (len(figure["data"][0]["x"]) == 2)
+
+
+def test_an_axis_that_another_target_does_not_have_gives_way(client):
+    page = {**PAGE, "d-x.value": "lut", "d-y.value": "latency_s"}
+    there = client.ask("d-space.figure", page)
+    assert "d-x" not in there or "value" not in there["d-x"]
+    gone = client.ask("d-space.figure", {**page, "d-target.value": "x86-avx512"})
+    assert gone["d-x"]["value"] == "auto" and "value" not in gone["d-y"]

@@ -31,6 +31,7 @@ def own(tmp_path):
     return read(requests, [f"{tmp_path}/chip.yaml"], [f"{tmp_path}/mine.csv"])
 
 
+@pytest.mark.slow
 def test_all_of_ones_own_is_in_one_figure_and_leads_to_its_designs(browser, own, sweep_folder, tmp_path):
     with served(own=own, sweeps=[str(sweep_folder)]) as address:
         watched = Watched(browser, address)

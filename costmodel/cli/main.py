@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from costmodel.errors import CostmodelError, UnknownNameError
-from costmodel.files import destination
 
 #: verb -> (module, one line of help). A static table, so that listing the verbs imports none of them.
 VERBS: dict[str, tuple[str, str]] = {
@@ -178,6 +177,8 @@ def dispatch(arguments: list[str]) -> int:
     for name in WRITTEN:
         path = getattr(args, name, None)
         if path is not None and not (name == "output" and verb in FOLDERS):
+            from costmodel.files import destination
+
             destination(path)
     with _limited(getattr(args, "timeout", None)):
         return int(module.run(args) or 0)

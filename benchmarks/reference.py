@@ -1,6 +1,6 @@
 """The reference space: networks with a known accuracy, on every shipped target, at several clocks, as exact fronts.
 
-    python benchmarks/reference.py [--workers 2] [--data cifar10 cifar100 imagenet] [--keep] [--all]
+    python benchmarks/reference.py [--workers 2] [--data cifar10 cifar100] [--keep] [--all]
 
 Prints how long each data set takes, in wall and CPU seconds of all processes; profiles are traced before. ``--keep``
 puts the fronts next to the spaces, as they are shipped. ``--all``: instead every network of the zoo on every target, a

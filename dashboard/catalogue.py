@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
@@ -150,8 +150,17 @@ class Catalogue:
         return self.targets[name] if spec is None else results.TargetRow(name, spec.kind, spec.title)
 
     def values(self, attribute: str) -> list[str]:
-        """Every value of an attribute, in order of first appearance."""
-        return list(dict.fromkeys(item.attribute(attribute) for item in self.items if item.attribute(attribute)))
+        """Every value of an attribute, in order of first appearance; of the user's own before it is priced, too: a
+        link may ask for it at once."""
+        found = (item.attribute(attribute) for item in [*self.items, *self._awaited()])
+        return [value for value in dict.fromkeys(found) if value]
+
+    def _awaited(self) -> Iterator[Item]:
+        """Each network and each target of the user's own, in one design without figures."""
+        network, target = next(iter(self.networks), ""), next(iter(self.targets), "")
+        for of, on in [*((name, target) for name in self.mine), *((network, name) for name in self.uploaded)]:
+            row = results.DesignRow(of, on, "", {})
+            yield from items_of(self.networks[of], self._target_row(on), row, self.accuracies.get(of, ()))
 
     def network(self, name: str) -> results.NetworkRow:
         if name not in self.networks:

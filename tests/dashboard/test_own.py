@@ -117,6 +117,14 @@ def test_pages_open_on_a_network_of_ones_own_next_to_a_sweep(own, sweep_folder, 
     assert "costmodel report --model" in report["d-report-said"]["children"]
 
 
+def test_a_link_may_ask_for_what_is_not_priced_yet(own, monkeypatch):
+    monkeypatch.setattr(Catalogue, "price", lambda *_: None)
+    waiting = Catalogue(own=own)
+    for attribute, value in {"target": own.targets[0].row.name, "network": own.networks[0].row.name}.items():
+        assert value in waiting.values(attribute)
+    assert len(waiting.values("target")) == len(waiting.targets) + len(own.targets)
+
+
 def test_what_cannot_be_brought_is_said_before_anything_is_served(folder, capsys):
     with pytest.raises(CostmodelError, match="those by name are all here"):
         read([], ["pynq-z2"])

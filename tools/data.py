@@ -165,6 +165,9 @@ PRIMARY = {
     "costmodel/train/weights/*.safetensors": "trained weights: python -m costmodel.train.publish RUN --weights",
     "costmodel/calibrate/fpga_units*.csv": "units through Yosys: costmodel calibrate fpga --format csv",
     "costmodel/calibrate/fpga_designs.csv": "layers through Yosys: costmodel calibrate designs --format csv",
+    "costmodel/calibrate/fpga_clocks.csv": "placed and routed: costmodel calibrate designs --family ecp5 --format csv",
+    "costmodel/calibrate/arm_loops.csv": "inner loops through llvm-mca: costmodel calibrate arm --format csv",
+    "costmodel/calibrate/arm/*": "inner loops in C, and as clang makes them by the commands at their head",
     "costmodel/validate/ground_truth.csv": "published measurements, each with its source",
 }
 

@@ -45,15 +45,18 @@ def test_tab_reaches_every_control_and_axe_finds_nothing_serious(watched, tab):
     page = watched.open(PAGES[tab])
     page.evaluate(OPEN_ALL)
     page.add_style_tag(content="* { transition: none !important; }")
-    expected, reached = set(page.evaluate(FOCUSABLE)), set()
-    for _ in range(2 * len(expected) + 20):
-        page.keyboard.press("Tab")
-        focused = page.evaluate(FOCUSED)
-        if focused is None:
+    for _ in range(5):
+        expected, reached = set(page.evaluate(FOCUSABLE)), set()
+        for _ in range(2 * len(expected) + 20):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(FOCUSED)
+            if focused is None:
+                break
+            name, called, seen, html = focused
+            reached.add(name)
+            assert called and seen, html
+        if set(page.evaluate(FOCUSABLE)) == expected:  # else a part was made anew meanwhile, as designs came in
             break
-        name, called, seen, html = focused
-        reached.add(name)
-        assert called and seen, html
     assert len(expected) > 15 and expected - reached == set()
 
     script = importlib.resources.files("axe_playwright_python") / "axe.min.js"

@@ -79,7 +79,9 @@ class GridBlock(nn.Module):
         self.scale = nn.Parameter(0.25 * (1 + torch.randint(0, 12, (2 * c, 1, 1, 1), generator=g)).double())
         self.biases = nn.ParameterList([on_grid((1, n, 1, 1), g) for n in (c, 2 * c, 2 * c)])
         self.slope = nn.Parameter(torch.exp2(torch.randint(-3, 2, (2 * c,), generator=g).double()))
-        self.fc = nn.Parameter(on_grid((3, 2 * c), g))
+        fc = on_grid((3, 2 * c), g)
+        fc[:, 0] = 0  # a row around no zero is a step times thirds or the like, which no float holds exactly
+        self.fc = nn.Parameter(fc)
 
     def binarise(self, x: Tensor) -> Tensor:
         x = (x + self.biases[0] / 2) * 2

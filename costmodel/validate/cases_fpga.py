@@ -20,7 +20,7 @@ from costmodel.targets.fpga.finn import read_folding
 from costmodel.targets.fpga.job import nominal
 from costmodel.targets.fpga.timing import dynamic_lines
 from costmodel.targets.quantity import Interval
-from costmodel.validate import engines, finn_formula
+from costmodel.validate import engines, finn_formula, finn_units
 from costmodel.validate import mlperf_tiny as tiny
 from costmodel.validate.rows import Result, Row, Skipped
 
@@ -124,6 +124,8 @@ def results(rows: Sequence[Row], announce: Callable[[str], None]) -> list[Result
             if design not in bills:
                 bills[design] = bill(design, announce)
             found.append(_of_design(row, *bills[design]))
+        elif row.target.startswith(finn_units.PREFIX):
+            found.append(finn_units.result(row))
         elif row.target.startswith("xilinx_7series"):
             found.append(_of_unit(row))
         elif row.metric == "PL_dynamic_W":

@@ -148,12 +148,15 @@ def comparator(count: Any, bits: int, component: str = "threshold", fixed: bool 
 
 
 def host_interface(width: int, depth: int, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
-    """Reading inputs from and writing results to host memory over AXI: two movers, the bus adapter with its two burst
-    buffers, the register slave and two bus interconnects, each counted as one unit's control; two stream buffers."""
+    """Reading inputs from and writing results to host memory: a shell and two stream buffers."""
+    return (*shell(width, impl, fabric), *fifo(width, depth, "input", fabric), *fifo(width, depth, "output", fabric))
+
+
+def shell(width: int, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+    """What connects a pipeline to host memory over AXI: two movers, the bus adapter with its two burst buffers, the
+    register slave and two bus interconnects, each counted as one unit's control."""
     return (
         *control(impl, 6),
-        *fifo(width, depth, "input", fabric),
-        *fifo(width, depth, "output", fabric),
         Part("bram18", "dma", "input", block_rams(512, width, fabric), ("bram_decomposition",)),
         Part("bram18", "dma", "output", block_rams(512, width, fabric), ("bram_decomposition",)),
     )

@@ -15,7 +15,8 @@ import numpy as np
 
 from costmodel.deploy.program import Array
 from costmodel.targets.fpga import streams, units
-from costmodel.targets.fpga.units import Fabric, Impl, Part
+from costmodel.targets.fpga.makers import Impl
+from costmodel.targets.fpga.units import Fabric, Part
 
 #: The texts of all units, in ``calibrate/rtl``.
 FILES = ("arithmetic.sv", "compare.sv", "popcount.sv", "shift.sv", "stream.sv", "window.sv")

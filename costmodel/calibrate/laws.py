@@ -10,7 +10,8 @@ import numpy as np
 
 from costmodel.calibrate.fpga_units import BY_NAME, UNITS, Size, Unit
 from costmodel.calibrate.synthesis import TARGETS, Row
-from costmodel.targets.fpga.units import Fabric, Impl, totals
+from costmodel.targets.fpga.makers import Impl
+from costmodel.targets.fpga.units import Fabric, totals
 from costmodel.targets.load import load_target
 
 #: Amounts below this count as it in a fit: one LUT more or less is rounding.

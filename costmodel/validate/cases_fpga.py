@@ -67,10 +67,13 @@ _LFC_OVERLAY = Design(
     "lfc-w1a1", "pynq-z1", ((32, 64), (64, 32), (32, 64), (16, 8)), (1024, 16, 8, 16), rows=64,
     last_sign=True, options=(("streams", "pixel"), ("host_depth", 1024)),
 )  # fmt: skip
-_MLPERF = Design("cnv-w1a1", "pynq-z2", (*_CNV[:-1], (5, 1)), window="distributed", options=(("batch", 1),))
+#: Built by FINN of 2021, whose windows and width converters were by high-level synthesis.
+_MLPERF = Design(
+    "cnv-w1a1", "pynq-z2", (*_CNV[:-1], (5, 1)), window="distributed", options=(("batch", 1), ("streams", "unit-hls"))
+)
 
 _RN07 = Design("RN07", "pynq-z2", tiny.RN07_FOLDING, options=(("batch", 1),))
-_KWS = Design("KWS-W3A3", "pynq-z2", tiny.KWS_FOLDING, options=(("batch", 1),))
+_KWS = Design("KWS-W3A3", "pynq-z2", tiny.KWS_FOLDING, options=(("batch", 1), ("streams", "unit-hls")))
 _AD08 = Design("AD08", "pynq-z2", tiny.AD08_FOLDING, options=(("batch", 1),))
 
 #: (model, target) of rows -> design

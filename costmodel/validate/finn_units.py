@@ -21,6 +21,7 @@ from costmodel.targets.estimate import Estimate
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.bill import resource_lines
 from costmodel.targets.fpga.job import Structure, make_fabric
+from costmodel.targets.fpga.makers import Maker
 from costmodel.targets.fpga.units import Fabric, Part
 from costmodel.targets.spec import Target
 from costmodel.validate.rows import Result, Row
@@ -76,24 +77,25 @@ def components() -> tuple[Component, ...]:
 
 def parts(unit: Component, fabric: Fabric, host_width: int) -> tuple[Part, ...]:
     """What the laws say of a unit, by its sizes. Raises :class:`ValueError` for a kind that none stands for."""
+    by: Maker = "finn-hls" if unit.style == "hls" else "finn"
     match unit.kind:
         case "matrix":
             sums = max(16, round_up(accumulator_bits(unit.mw, unit.bits_a, unit.bits_w), 8))
             shape = units.MatrixShape(unit.mw, unit.mh, 1, unit.bits_a, unit.bits_w, sums, unit.levels)
-            return units.mvu(shape, unit.pe, unit.simd, "hls", fabric)
+            return units.mvu(shape, unit.pe, unit.simd, "finn", fabric)
         case "window":
             window = streams.WindowShape(unit.columns, unit.channels, unit.bits_a, unit.kernel)
-            return streams.window(window, unit.simd, "hls", "distributed", fabric)
+            return streams.window(window, unit.simd, by, "distributed", fabric)
         case "converter":
-            return streams.width_converter(unit.width_in, unit.width_out, "hls")
+            return streams.width_converter(unit.width_in, unit.width_out, by)
         case "fifo":
             return streams.fifo(unit.width_in, unit.depth or DEEP, fabric=fabric)
         case "pool":
             kind = "or" if unit.bits_a == 1 else "compare"
             row = max(unit.columns // 2, 1)
-            return streams.pool(row, unit.channels, unit.bits_a, unit.channels, kind, "hls", fabric)
+            return streams.pool(row, unit.channels, unit.bits_a, unit.channels, kind, "finn", fabric)
         case "shell":
-            return streams.shell(host_width, "hls", fabric)
+            return streams.shell(host_width, "finn", fabric)
     raise ValueError(unit.kind)
 
 

@@ -22,7 +22,7 @@ def profiles():
     return {name: costmodel.profile(name) for name in ("tfc-w1a1", "cnv-w1a1", "abbnn-reactnet18-cifar10")}
 
 
-@pytest.mark.parametrize("streams", ["unit", "pixel"])
+@pytest.mark.parametrize("streams", ["unit", "unit-hls", "pixel"])
 @pytest.mark.parametrize("impl", ["hls", "compressor"])
 @pytest.mark.parametrize("free", [False, True])
 @pytest.mark.parametrize("name", ["tfc-w1a1", "cnv-w1a1", "abbnn-reactnet18-cifar10"])

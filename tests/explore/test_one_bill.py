@@ -25,7 +25,7 @@ def settings(rng, target):
         "batch": int(rng.choice([1, 7, 1000])),
         "clock": float(rng.choice([5e7, 1e8, 1.37e8])),
         "impl": str(rng.choice(["behavioural" if target.startswith("ecp5") else "hls", "compressor"])),
-        "streams": str(rng.choice(["unit", "pixel"])),
+        "streams": str(rng.choice(["unit", "unit-hls", "pixel"])),
         "real_bits": int(rng.choice([12, 16, 20])),
     }
 

@@ -34,17 +34,18 @@ def test_resources_of_the_overlays_are_within_15_percent(found, network, resourc
 
 
 @pytest.mark.parametrize("row", ["bnnpynq_lfcw1a2_ff", "bnnpynq_lfcw1a2_bram36", "mlpt_pynq_cnv-w1a1_lut",
-                                 "mlpt_pynq_cnv-w1a1_bram36"])  # fmt: skip
+                                 "mlpt_pynq_cnv-w1a1_ff", "mlpt_pynq_cnv-w1a1_bram36"])  # fmt: skip
 def test_designs_by_other_hands_are_within_15_percent(found, row):
     assert found[row].row.split == "hold-out"
     assert abs(found[row].error) < 0.15
 
 
-def test_registers_of_a_later_compiler_are_fewer_and_within_the_interval(found):
-    """The fixed share of a unit is fitted to overlays of 2018; the design of 2021 has a sixth fewer registers."""
+def test_registers_of_a_design_that_finn_built_are_within_a_tenth_and_the_interval(found):
+    """No unit of it was fitted to; with the fixed share of the overlays it was 18 % off."""
     row = found["mlpt_pynq_cnv-w1a1_ff"]
     assert row.row.split == "hold-out"
-    assert row.estimate.low < row.row.value < row.estimate.value
+    assert row.covered
+    assert abs(row.error) < 0.1
 
 
 def test_the_overlay_that_fills_all_block_ram_has_the_rest_of_its_weights_in_luts(found):

@@ -70,7 +70,7 @@ def dataflow(job: Job) -> Estimate:
         "latency_cycles": timing.first,
         "slowest_layer": job.name(slowest) if spent[slowest] == interval else "port to the host",
         "clock_Hz": job.clock,
-        "impl": job.style.impl,
+        "impl": job.settings["impl"],
         "lanes": sum(f.lanes for f in folding.values()),
         "folding": {job.name(i): (f.pe, f.simd) for i, f in folding.items()},
         "finn_folding": folding_data(folding, job.design, interval),

@@ -40,6 +40,7 @@ STYLES: tuple[RamStyle, ...] = ("block", "distributed")
 
 def engine(job: Job) -> Estimate:
     """Price a ledger on the fastest engine that the device holds."""
+    job = replace(job, style=replace(job.style, impl=job.settings["impl"]))  # one program: no compiler of units
     style, clock = job.style, job.clock
     chosen = size(job)
     made = [(-1, group) for group in groups(needs(job.design), chosen, style)]

@@ -11,8 +11,9 @@ from typing import Any
 from costmodel.targets.arith import ceil_div
 from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.design import Stage, Work, matrix_rows
+from costmodel.targets.fpga.makers import Maker
 from costmodel.targets.fpga.pipeline import Parts, Style, operators
-from costmodel.targets.fpga.units import Fabric, Impl, MatrixShape, Part, RamStyle
+from costmodel.targets.fpga.units import Fabric, MatrixShape, Part, RamStyle
 from costmodel.targets.kept import kept
 
 
@@ -168,7 +169,7 @@ _memory = lru_cache(maxsize=1024)(units.memory)
 
 @lru_cache(maxsize=1024)
 def _binary_array(
-    widest: int, rows: int, bits_acc: int, pe: int, simd: int, weights: RamStyle, impl: Impl, fabric: Fabric
+    widest: int, rows: int, bits_acc: int, pe: int, simd: int, weights: RamStyle, impl: Maker, fabric: Fabric
 ) -> tuple[Part, ...]:
     """The binary matrix unit, with two sets of weights, one in use and one arriving, each for the longest row."""
     shape = MatrixShape(widest, 2 * pe, 1, 1, 1, bits_acc, 1)  # more rows than lanes: no threshold is a constant
@@ -182,7 +183,7 @@ def _binary_array(
 
 
 @lru_cache(maxsize=1024)
-def _real_array(operands: tuple[int, int], macs: int, impl: Impl, fabric: Fabric) -> tuple[Part, ...]:
+def _real_array(operands: tuple[int, int], macs: int, impl: Maker, fabric: Fabric) -> tuple[Part, ...]:
     """Multiply-accumulators in DSP slices, with registers for the widest operands of the real layers."""
     return (
         Part("dsp", "compute", "mul", macs * units.dsp_blocks(*operands, fabric)),

@@ -16,6 +16,7 @@ from costmodel.metrics import RESOURCES
 from costmodel.targets.bits import layer_widths
 from costmodel.targets.fpga.design import Stage, Widths, stages
 from costmodel.targets.fpga.folding import matrix_stages
+from costmodel.targets.fpga.makers import by_hls, maker
 from costmodel.targets.fpga.pipeline import Style
 from costmodel.targets.fpga.units import Fabric
 from costmodel.targets.quantity import Quantity
@@ -60,15 +61,16 @@ class Job:
 def make_job(ledger: Ledger, target: Target, settings: Mapping[str, Any]) -> Job:
     """Raises :class:`CostmodelError` for more ports than the target has, and for a network without a matrix."""
     structure = target.structure_as(Structure)
+    by = maker(settings["impl"], settings["streams"])
     style = Style(
-        settings["impl"], make_fabric(structure, target), structure.host_width, settings["streams"] == "pixel",
+        by, make_fabric(structure, target), structure.host_width, settings["streams"] == "pixel",
         settings["fifo_depth"], settings["host_depth"], settings["ports"],
     )  # fmt: skip
     if style.ports > structure.host_ports:
         raise CostmodelError(f"option ports={style.ports}: {target.name} has {structure.host_ports}")
     own = layer_widths(ledger, settings["kind_bits"], settings["real_bits"])
     widths = Widths(settings["real_bits"], settings["weight_bits"], settings["input_bits"], own.weights, own.values)
-    design = stages(ledger, widths, style.impl == "hls", settings["input_scaling"] == "host")
+    design = stages(ledger, widths, by_hls(by), settings["input_scaling"] == "host")
     if not matrix_stages(design):
         raise CostmodelError(
             f"network {ledger.network!r} has no convolution, dense layer or matrix product: nothing to fold"

@@ -15,7 +15,8 @@ from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.alike import alike
 from costmodel.targets.fpga.design import Stage, Work
 from costmodel.targets.fpga.folding import Fold, window_widths
-from costmodel.targets.fpga.units import LUTRAM_MAX_BITS, SERIES7, Fabric, Impl, Part
+from costmodel.targets.fpga.makers import Maker, by_hls
+from costmodel.targets.fpga.units import LUTRAM_MAX_BITS, SERIES7, Fabric, Part
 from costmodel.targets.kept import kept
 
 # A search over foldings asks for the same units again and again.
@@ -31,7 +32,7 @@ _host_interface = lru_cache(maxsize=64)(streams.host_interface)
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a pipeline is built.
+    """How a pipeline is built: ``impl`` by whom.
 
     ``pixel_streams``: streams between convolutions carry all channels of a pixel, as the overlays of BNN-PYNQ do, and
     dense layers exchange words of the host's width; otherwise a stream is as wide as its producer, as FINN builds it.
@@ -39,7 +40,7 @@ class Style:
     buffered towards and from the host.
     """
 
-    impl: Impl = "hls"
+    impl: Maker = "hls"
     fabric: Fabric = SERIES7
     host_width: int = 64
     pixel_streams: bool = False
@@ -198,7 +199,7 @@ def pool_lanes(stage: Stage, interval: int, style: Style) -> int:
 def operators(work: Work, lanes: int, channels: int, style: Style) -> tuple[Part, ...]:
     """``lanes`` operators of one kind, each with its register."""
     amounts = min(-(-channels // lanes), max(work.bits_a, 1)) if work.kind == "shift_channel" else 0
-    fixed = work.kind == "compare" and style.impl != "hls" and lanes >= channels
+    fixed = work.kind == "compare" and not by_hls(style.impl) and lanes >= channels
     return _operators(work.kind, work.bits_a, work.bits_b, lanes, amounts, style.fabric, fixed)
 
 
@@ -269,7 +270,7 @@ def link_groups(
 
 @lru_cache(maxsize=16384)
 def _stream(
-    produced: int, carried: int, consumed: int, depth: int, bits: int, impl: Impl, fabric: Fabric
+    produced: int, carried: int, consumed: int, depth: int, bits: int, impl: Maker, fabric: Fabric
 ) -> tuple[Parts, ...]:
     """Converters and buffers of one stream, through which ``bits`` pass per image."""
     found = [] if produced == carried else [_width_converter(produced, carried, impl, bits)]

@@ -14,7 +14,7 @@ from costmodel.targets.fpga.design import Widths, stages
 from costmodel.targets.fpga.engine import engine
 from costmodel.targets.fpga.folding import divisors, matrix_stages, simd_choices
 from costmodel.targets.fpga.job import make_job
-from costmodel.targets.fpga.units import IMPLS
+from costmodel.targets.fpga.makers import IMPLS
 from costmodel.targets.spec import Parameter, Target
 
 OPTIONS: Mapping[str, Parameter] = {
@@ -30,9 +30,10 @@ OPTIONS: Mapping[str, Parameter] = {
     "impl": Parameter("hls", "how the matrix units are written", choices=IMPLS),
     "streams": Parameter(
         "unit",
-        "unit: a stream is as wide as its producer (FINN); pixel: all channels of a pixel, and matrices padded to "
+        "unit: a stream is as wide as its producer, windows and width converters in RTL (FINN since 0.10); unit-hls: "
+        "these by high-level synthesis as well (FINN before); pixel: all channels of a pixel, and matrices padded to "
         "multiples of PE and SIMD (BNN-PYNQ)",
-        choices=("unit", "pixel"),
+        choices=("unit", "unit-hls", "pixel"),
     ),
     "batch": Parameter(1000, "images in a row, over which the filling of the pipeline is shared out", min=1),
     "activity": Parameter(

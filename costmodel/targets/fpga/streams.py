@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel.targets.arith import ceil_div, maximum, minimum, where
+from costmodel.targets.fpga.makers import Maker, by_hls, is_finn, logic_law
 from costmodel.targets.fpga.units import (
     LUTRAM_MAX_BITS,
     SERIES7,
     Fabric,
-    Impl,
     Part,
     RamStyle,
     block_rams,
@@ -44,7 +44,7 @@ class WindowShape:
 
 
 def window(
-    shape: WindowShape, simd: Any, impl: Impl, style: RamStyle = "auto", fabric: Fabric = SERIES7
+    shape: WindowShape, simd: Any, impl: Maker, style: RamStyle = "auto", fabric: Fabric = SERIES7
 ) -> tuple[Part, ...]:
     """Sliding-window unit: ``kernel/stride + 1`` blocks of ``stride`` image rows, one being filled, and counters.
 
@@ -54,11 +54,11 @@ def window(
     lanes = minimum(simd, shape.channels)
     blocks = (ceil_div(shape.kernel, shape.stride) + 1) * banks
     depth = ceil_div(shape.stride * shape.width * ceil_div(shape.channels, lanes), banks)
-    held = 1 if impl == "hls" else shape.kernel  # words on their way out: of each row one
+    held = 1 if by_hls(impl) else shape.kernel  # words on their way out: of each row one
     return (
         *memory("window", "input", depth, lanes * shape.bits, blocks, style, fabric),
         Part("ff", "window", "input", held * simd * shape.bits, ("register_ff_per_bit",)),
-        *(() if impl == "hls" else _rows(blocks, simd * shape.bits)),
+        *(() if by_hls(impl) else _rows(blocks, simd * shape.bits)),
         *stream_control(impl, "window"),
     )
 
@@ -68,13 +68,16 @@ def _rows(blocks: Any, width: Any) -> tuple[Part, ...]:
     return (Part("lut", "window", "input", width * ceil_div(blocks, 4), ("mux4_lut_per_bit",)),)
 
 
-def stream_control(impl: Impl, unit: str, count: Any = 1) -> tuple[Part, ...]:
-    """Counters and handshake of a unit that only moves values. High-level synthesis gives every unit the same."""
+def stream_control(impl: Maker, unit: str, count: Any = 1) -> tuple[Part, ...]:
+    """Counters and handshake of a unit that only moves values. The overlays give every unit the same; of what FINN
+    makes, registers are known by kind of unit, and LUTs only together."""
     if impl == "hls":
         return control(impl, count)
+    logic = f"unit_{logic_law(impl)}_lut_base" if by_hls(impl) else f"{unit}_lut_base"
+    registers = f"{unit}_{impl.replace('-', '_')}_ff_base" if by_hls(impl) else f"{unit}_ff_base"
     return (
-        Part("lut", "control", "control", count, (f"{unit}_lut_base",)),
-        Part("ff", "control", "control", count, (f"{unit}_ff_base",)),
+        Part("lut", "control", "control", count, (logic,)),
+        Part("ff", "control", "control", count, (registers,)),
     )
 
 
@@ -98,7 +101,7 @@ def fifo(width: Any, depth: Any = DEFAULT_DEPTH, kind: str = "output", fabric: F
     )
 
 
-def width_converter(width_in: Any, width_out: Any, impl: Impl, bits: Any = 1) -> tuple[Part, ...]:
+def width_converter(width_in: Any, width_out: Any, impl: Maker, bits: Any = 1) -> tuple[Part, ...]:
     """Shift register of the wider of two streams, where they differ; ``bits`` pass through it per image.
 
     A widening one only shifts; a narrowing one takes a whole word or shifts, which is a multiplexer for all of it but
@@ -114,17 +117,18 @@ def width_converter(width_in: Any, width_out: Any, impl: Impl, bits: Any = 1) ->
 
 
 def pool(
-    row: int, channels: int, bits: int, lanes: int, kind: str, impl: Impl, fabric: Fabric = SERIES7
+    row: int, channels: int, bits: int, lanes: int, kind: str, impl: Maker, fabric: Fabric = SERIES7
 ) -> tuple[Part, ...]:
     """Pooling of ``lanes`` channels at a time: one row of ``row`` results is kept while its inputs pass.
 
     ``kind`` ``or`` for one-bit values, ``compare`` for wider ones, ``add`` for an average.
     """
     law = {"or": "mux2_lut_per_bit", "compare": "max_lut_per_bit", "add": "adder_lut_per_bit"}[kind]
+    kept = "pool_finn_ff_per_bit" if is_finn(impl) else "register_ff_per_bit"
     return (
         *memory("pool", "input", row * ceil_div(channels, lanes), lanes * bits, 1, "auto", fabric),
         Part("lut", "pool", "add" if kind == "add" else "compare", lanes * bits, (law,)),
-        Part("ff", "pool", "add" if kind == "add" else "compare", lanes * bits, ("register_ff_per_bit",)),
+        Part("ff", "pool", "add" if kind == "add" else "compare", lanes * bits, (kept,)),
         *control(impl),
     )
 
@@ -147,16 +151,20 @@ def comparator(count: Any, bits: int, component: str = "threshold", fixed: bool 
     )
 
 
-def host_interface(width: int, depth: int, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+def host_interface(width: int, depth: int, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """Reading inputs from and writing results to host memory: a shell and two stream buffers."""
     return (*shell(width, impl, fabric), *fifo(width, depth, "input", fabric), *fifo(width, depth, "output", fabric))
 
 
-def shell(width: int, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+def shell(width: int, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """What connects a pipeline to host memory over AXI: two movers, the bus adapter with its two burst buffers, the
-    register slave and two bus interconnects, each counted as one unit's control."""
+    register slave and two bus interconnects. Each is counted as one unit's control; the registers of FINN's are known,
+    and grow with the ``width`` of the bus."""
+    known = is_finn(impl)
     return (
-        *control(impl, 6),
+        *[part for part in control(impl, 6) if not (known and part.metric == "ff")],
+        *((Part("ff", "control", "control", 1, ("shell_finn_ff_base",)),) if known else ()),
+        *((Part("ff", "control", "control", width, ("shell_finn_ff_per_bit",)),) if known else ()),
         Part("bram18", "dma", "input", block_rams(512, width, fabric), ("bram_decomposition",)),
         Part("bram18", "dma", "output", block_rams(512, width, fabric), ("bram_decomposition",)),
     )

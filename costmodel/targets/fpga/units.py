@@ -20,12 +20,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from costmodel.targets.arith import bit_length, ceil_div, minimum, where
+from costmodel.targets.fpga.makers import Maker, by_hls, logic_law, register_law
 
-#: How a unit is written. ``hls``: high-level synthesis as in finn-hlslib, weights loaded at run time; ``compressor``
-#: and ``behavioural``: register-transfer level with a hand-built compressor tree or a plain sum. The popcount alone
-#: differs by a factor of 1.7 between the last two.
-Impl = Literal["hls", "compressor", "behavioural"]
-IMPLS: tuple[Impl, ...] = ("hls", "compressor", "behavioural")
 #: Where a memory is put; ``auto`` lets its size decide.
 RamStyle = Literal["auto", "block", "distributed", "ultra"]
 
@@ -186,7 +182,7 @@ def mvu(
     shape: MatrixShape,
     pe: Any,
     simd: Any,
-    impl: Impl = "hls",
+    impl: Maker = "hls",
     fabric: Fabric = SERIES7,
     style: RamStyle = "auto",
     products: Products = "auto",
@@ -209,24 +205,24 @@ def mvu(
         *threshold_memory(shape, pe, impl, fabric),
         *control(impl),
         *loop_bound(cycles(shape, pe, simd), impl),
-        *(loader(shape, pe, simd) if impl == "hls" else ()),
+        *(loader(shape, pe, simd) if by_hls(impl) else ()),
     )
 
 
-def control(impl: Impl, count: Any = 1) -> tuple[Part, ...]:
+def control(impl: Maker, count: Any = 1) -> tuple[Part, ...]:
     """What any unit needs besides its data path: counters, handshakes, start and stop."""
     return (
-        Part("lut", "control", "control", count, (f"unit_{impl}_lut_base",)),
-        Part("ff", "control", "control", count, (f"unit_{impl}_ff_base",)),
+        Part("lut", "control", "control", count, (f"unit_{logic_law(impl)}_lut_base",)),
+        Part("ff", "control", "control", count, (f"unit_{register_law(impl)}_ff_base",)),
     )
 
 
-def loop_bound(trips: Any, impl: Impl) -> tuple[Part, ...]:
+def loop_bound(trips: Any, impl: Maker) -> tuple[Part, ...]:
     """High-level synthesis multiplies the number of images, a 32-bit argument, by the loop count of one image.
 
     That is two DSP slices, unless the count has at most two bits set: then it is a shift or one addition.
     """
-    if impl != "hls":
+    if not by_hls(impl):
         return ()
     without_lowest = trips & (trips - 1)
     many_bits = (without_lowest & (without_lowest - 1)) != 0
@@ -241,38 +237,43 @@ def loader(shape: MatrixShape, pe: Any, simd: Any) -> tuple[Part, ...]:
 
 
 def lanes(
-    shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric, products: Products = "auto"
+    shape: MatrixShape, pe: Any, simd: Any, impl: Maker, fabric: Fabric, products: Products = "auto"
 ) -> tuple[Part, ...]:
     """Products and their sum: XNOR-popcount for one-bit operands, an adder tree otherwise."""
     count = pe * simd
     a, w = shape.bits_a, shape.bits_w
     registers = (
-        Part("ff", "weights", "weight", count * w, (f"mvu_{impl}_ff_per_weight_bit",)),
-        Part("ff", "compute", "popcount", count * product_bits(a, w), (f"mvu_{impl}_ff_per_product_bit",)),
+        Part("ff", "weights", "weight", count * w, (f"mvu_{register_law(impl)}_ff_per_weight_bit",)),
+        Part(
+            "ff", "compute", "popcount", count * product_bits(a, w), (f"mvu_{register_law(impl)}_ff_per_product_bit",)
+        ),
     )
     if a == 1 and w == 1:
         return (
             *registers,
-            Part("lut", "compute", "popcount", count, (f"popcount_{impl}_lut_per_lane",)),
-            Part("lut", "compute", "popcount", pe, (f"popcount_{impl}_lut_base",)),
+            Part("lut", "compute", "popcount", count, (f"popcount_{logic_law(impl)}_lut_per_lane",)),
+            Part("lut", "compute", "popcount", pe, (f"popcount_{logic_law(impl)}_lut_base",)),
         )
     # [simd] products of p bits -> one sum: simd/2 adders of p bits, simd/4 of p + 1, ... = simd * (p + 1) bits
     tree = count * (product_bits(a, w) + 1)
     adders = (
         *registers,
-        Part("lut", "compute", "add", tree, (f"tree_{impl}_lut_per_bit",)),
+        Part("lut", "compute", "add", tree, (f"tree_{logic_law(impl)}_lut_per_bit",)),
         Part("carry", "compute", "add", tree, ("carry_per_adder_bit",)),
     )
     if shape.pow2:
         return (*adders, *shifter(count, a, "shift_var", component="compute"))
     if min(a, w) == 1:  # add or subtract: a conditional negation of the wider operand
-        return (*adders, Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{impl}_lut_per_bit",)))
+        return (
+            *adders,
+            Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{logic_law(impl)}_lut_per_bit",)),
+        )
     if products == "dsp" or (products == "auto" and uses_dsp(a, w)):
         return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w, fabric)))
-    return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{impl}_lut_per_bit"))
+    return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{logic_law(impl)}_lut_per_bit"))
 
 
-def accumulators(shape: MatrixShape, pe: Any, impl: Impl) -> tuple[Part, ...]:
+def accumulators(shape: MatrixShape, pe: Any, impl: Maker) -> tuple[Part, ...]:
     """``pe`` accumulators and ``n_thresholds`` comparisons each, whose results are counted where there are several."""
     adder = pe * shape.bits_acc
     compare = pe * shape.bits_acc * shape.n_thresholds
@@ -280,31 +281,37 @@ def accumulators(shape: MatrixShape, pe: Any, impl: Impl) -> tuple[Part, ...]:
     counted = pe * shape.n_thresholds if shape.n_thresholds > 1 else 0
     return (
         Part("lut", "accumulate", "add", adder, ("accumulator_lut_per_bit",)),
-        Part("ff", "accumulate", "add", adder, (f"mvu_{impl}_ff_per_acc_bit",)),
+        Part("ff", "accumulate", "add", adder, (f"mvu_{register_law(impl)}_ff_per_acc_bit",)),
         Part("carry", "accumulate", "add", adder, ("carry_per_adder_bit",)),
         Part("lut", "threshold", "compare", compare - fixed, ("compare_lut_per_bit",)),
         Part("lut", "threshold", "compare", fixed, ("compare_const_lut_per_bit",)),
         Part("lut", "threshold", "popcount", counted, ("level_lut_per_threshold",)),
-        Part("ff", "threshold", "compare", _kept_thresholds(shape, pe, impl), (f"mvu_{impl}_ff_per_threshold_bit",)),
+        Part(
+            "ff",
+            "threshold",
+            "compare",
+            _kept_thresholds(shape, pe, impl),
+            (f"mvu_{register_law(impl)}_ff_per_threshold_bit",),
+        ),
         Part("carry", "threshold", "compare", compare, ("carry_per_adder_bit",)),
     )
 
 
-def _kept_thresholds(shape: MatrixShape, pe: Any, impl: Impl) -> Any:
+def _kept_thresholds(shape: MatrixShape, pe: Any, impl: Maker) -> Any:
     """Bits of thresholds in registers. Those that synthesis knows are functions of the fold of rows, and of ``n`` folds
     there are at most ``2**n - 2`` that are no constants; equal ones are one register."""
     bits = pe * shape.bits_acc * shape.n_thresholds
-    if impl == "hls":
+    if by_hls(impl):
         return bits
     return minimum(bits, 2 ** minimum(ceil_div(shape.mh, pe), 24) - 2)
 
 
-def _constant_thresholds(shape: MatrixShape, pe: Any, impl: Impl) -> Any:
+def _constant_thresholds(shape: MatrixShape, pe: Any, impl: Maker) -> Any:
     """Whether every row has comparators of its own, whose thresholds synthesis knows: not where the host loads them."""
-    return (shape.mh <= pe) & (impl != "hls")
+    return (shape.mh <= pe) & (not by_hls(impl))
 
 
-def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """The vector is kept while the rows of the matrix pass by: ``mw`` elements, if there is more than one fold of rows.
 
     High-level synthesis partitions the buffer into registers with a multiplexer; otherwise it is a small LUT memory.
@@ -314,7 +321,7 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fab
     if shape.depthwise:
         return (word,)
     bits = shape.mw * shape.bits_a
-    if impl == "hls" or not fabric.lutram_depth:
+    if by_hls(impl) or not fabric.lutram_depth:
         return (
             word,
             Part("ff", "input_buffer", "input", where(reused, bits, 0), ("register_ff_per_bit",)),
@@ -325,7 +332,7 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Impl, fabric: Fab
     return (word, Part("lut", "input_buffer", "input", where(reused, luts, 0), ("lutram_lut_per_bit",)))
 
 
-def threshold_memory(shape: MatrixShape, pe: Any, impl: Impl, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
+def threshold_memory(shape: MatrixShape, pe: Any, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level; none where they are constants
     of the comparators."""
     if not shape.n_thresholds:

@@ -82,3 +82,16 @@ def test_passes_of_both_arrays_bear_their_own_error():
     }
     time = sum(seconds * target.value(name) for name, seconds in by_error.items())
     assert 1 / found.total("steady_images_per_second").value == pytest.approx(time, rel=1e-12)
+
+
+def test_an_engine_has_the_registers_of_one_program_and_a_pipeline_those_of_its_compiler():
+    ledger = costmodel.profile("tfc-w1a1").deployed
+    for mode, has, has_not in (
+        ("engine", "unit_hls_ff_base", "finn"),
+        ("dataflow", "unit_finn_ff_base", "unit_hls_ff"),
+    ):
+        bill = estimate(ledger, "pynq-z2", mode=mode)
+        used = {name for line in bill.lines if line.metric == "ff" for name in line.factors}
+        assert has in used, mode
+        assert not any(has_not in name for name in used), mode
+        assert bill.facts["impl"] == "hls"

@@ -281,6 +281,32 @@ def test_only_a_converter_to_narrower_words_takes_a_multiplexer(before, after, s
         assert parts[("lut", f"{base}_lut_base")] == parts[("ff", f"{base}_ff_base")] == 1
 
 
+@pytest.mark.parametrize("by", ["finn", "finn-hls"])
+def test_what_finn_makes_has_the_logic_of_the_overlays_and_registers_by_kind_of_unit(by):
+    """Their data paths and LUTs are those of any high-level synthesis; the fixed registers are their own."""
+    window, shape = streams.WindowShape(32, 16, 1, 3), MatrixShape(72, 32, 100, n_thresholds=1)
+    suffix = by.replace("-", "_")
+    for make, fixed in (
+        (lambda impl: streams.window(window, 8, impl), {"ff": f"window_{suffix}_ff_base"}),
+        (lambda impl: streams.width_converter(8, 24, impl), {"ff": f"converter_{suffix}_ff_base"}),
+        (lambda impl: streams.pool(8, 16, 1, 16, "or", impl), {"ff": "unit_finn_ff_base"}),
+        (lambda impl: mvu(shape, 4, 8, impl), {"ff": "unit_finn_ff_base"}),
+    ):
+        own, overlay = parts_of(make(by)), parts_of(make("hls"))
+        assert {k: v for k, v in own.items() if k[0] != "ff"} == {k: v for k, v in overlay.items() if k[0] != "ff"}
+        assert own[("ff", fixed["ff"])] == 1
+        assert ("ff", "unit_hls_ff_base") not in own
+        assert overlay[("ff", "unit_hls_ff_base")] == 1
+
+
+def test_the_shell_of_finn_grows_with_the_bus():
+    parts = parts_of(streams.host_interface(128, 2, "finn"))
+    assert parts[("ff", "shell_finn_ff_base")] == 1
+    assert parts[("ff", "shell_finn_ff_per_bit")] == 128
+    assert parts[("lut", "unit_hls_lut_base")] == 6
+    assert ("ff", "shell_finn_ff_base") not in parts_of(streams.host_interface(128, 2, "hls"))
+
+
 def test_a_maximum_is_a_comparison_and_a_choice():
     assert parts_of(streams.pool(8, 16, 4, 16, "compare", "hls"))[("lut", "max_lut_per_bit")] == 64
     assert LAWS["max_lut_per_bit"] > LAWS["compare_lut_per_bit"] + 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from costmodel.targets.fpga.choices import DSP, FF, RESOLUTION, RESOURCES, reals
 from costmodel.targets.fpga.finn import write_folding
 from costmodel.targets.fpga.job import capacity
 from costmodel.targets.fpga.search import GOALS, Found, Goal, Limits
+from costmodel.targets.quantity import Interval
 
 __all__ = ["GOALS", "Folded", "Goal", "best", "count", "describe", "guarantee", "limits", "mean_limit", "within"]
 
@@ -230,7 +232,7 @@ def _order(points: Points, space: Space, goal: Goal, by_interval: bool) -> NDArr
     return np.lexsort((share, cheap, interval) if by_interval else (interval, share, cheap))
 
 
-def _bounds(space: Space, choices: Sequence[int], at: int) -> dict[str, str]:
+def _bounds(space: Space, choices: Sequence[int], at: int) -> dict[str, Interval]:
     """What each resource of a folding may be by the bounds of the constants, where that is more than one number.
 
     Limits act on the values; how sure they are is for the reader to know when a design is refused for a few percent.
@@ -240,10 +242,7 @@ def _bounds(space: Space, choices: Sequence[int], at: int) -> dict[str, str]:
     options = {**space.settings, "mode": "dataflow", "folding": folds, "fps": space.clock / interval * (1 - 1e-9)}
     bill = estimate(space.ledger, space.target, **options)
     totals = {name: bill.total(name) for name in RESOURCES if bill.has(name)}
-    return {
-        name: f", {total.low:,.0f} to {total.high:,.0f} by the bounds of the constants"
-        for name, total in totals.items() if total.low < total.high
-    }  # fmt: skip
+    return {name: total for name, total in totals.items() if total.low < total.high}
 
 
 def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
@@ -270,13 +269,18 @@ def _nearest(space: Space, limited: Limits, fps: float | None) -> str:
     interval, cost = space.design.price(near.choices, near.at)
     need = dict(zip(RESOURCES, reals(cost).tolist(), strict=True))
     bounds = _bounds(space, near.choices, near.at)
-    misses = [
-        f"{need[name]:,.0f} {name} ({need[name] - allowed[name]:,.0f} too many{bounds.get(name, '')})"
-        for name in RESOURCES
-        if need[name] > allowed[name]
-    ]
-    if not misses:
+    over = [name for name in RESOURCES if need[name] > allowed[name]]
+    misses = [_miss(name, need[name], allowed[name], bounds.get(name)) for name in over]
+    if not over:
         misses = [f"a mean of more than {limited.mean:.0%} of block RAM, UltraRAM and DSP slices"]
-    return text + (
-        f"The nearest that is fast enough, at {clock / interval:,.1f} images per second, takes {' and '.join(misses)}."
-    )
+    rate = clock / interval
+    text += f"The nearest that is fast enough, at {rate:,.1f} images per second, takes {' and '.join(misses)}."
+    if over and all(name in bounds and bounds[name].low <= allowed[name] for name in over):
+        text += " What is allowed lies inside these bounds: that it suffices is not expected, and not excluded."
+    return text
+
+
+def _miss(name: str, need: float, allowed: float, bounds: Interval | None) -> str:
+    """How much of a resource is needed, how much of that is too much, and between which bounds the need lies."""
+    said = "" if bounds is None else f", {bounds.low:,.0f} to {bounds.high:,.0f} by the bounds of the constants"
+    return f"{need:,.0f} {name} ({math.ceil(need - allowed):,} too many{said})"

@@ -121,13 +121,24 @@ def test_what_cannot_be_folded_is_said(arguments, words, capsys):
 
 def test_a_refusal_says_how_sure_it_is(cnv):
     """The bounds are those of the bill of the very design that is named."""
-    with pytest.raises(CostmodelError) as refused:
-        best(cnv, limits(cnv, 1.0, {"ff": 30_000}), 3000)
+    with pytest.raises(CostmodelError, match="not expected, and not excluded") as refused:
+        best(cnv, limits(cnv, 1.0, {"ff": 28_000}), 3000)
     said = re.search(r"([\d,]+) ff \([\d,]+ too many, ([\d,]+) to ([\d,]+) by the bounds", str(refused.value))
     value, low, high = (int(group.replace(",", "")) for group in said.groups())
     bill = costmodel.estimate(cnv.ledger, "pynq-z2", fps=3000, mode="dataflow")
-    assert low < 30_000 < value < high
+    assert low < 28_000 < value < high
     assert low / value == near(bill.total("ff").low / bill.total("ff").value, rel=0.02)
+    with pytest.raises(CostmodelError, match="by the bounds of the constants") as refused:
+        best(cnv, limits(cnv, 1.0, {"ff": low - 100}), 3000)
+    assert "not excluded" not in str(refused.value)
+
+
+def test_a_folding_with_few_registers_is_found_and_named_as_the_cheapest(cnv):
+    """FINN's own fixed shares leave room within 30,000 flip-flops, which one share for every unit did not."""
+    found = best(cnv, limits(cnv, 1.0, {"ff": 30_000}), 3000)
+    assert found.resources["ff"] <= 30_000
+    assert found.steady_images_per_second >= 3000
+    assert found.guarantee.startswith("complete")
 
 
 def test_only_an_fpga_is_folded(capsys):

@@ -84,6 +84,7 @@ def _behind(node: Node, number: int, steps: tuple[Step, ...]) -> Node:
 def defer_activation_scales(graph: Graph) -> Graph:
     """Move every multiplication by one number in front of a sum behind it, one for each sum."""
     table = {node.id: node for node in graph.nodes}
+    units = units_of(graph)
     users = graph.users()
     fresh = graph.free_id()
     names: dict[int, int] = {}
@@ -100,7 +101,10 @@ def defer_activation_scales(graph: Graph) -> Graph:
         levels = dict(_levels(node))
         domain = levels.get(place, table[written.inputs[0]].domain)
         if place in levels or domain.kind in ("binary", "binary01", "ternary"):
-            node = _with_factor(node, place, domain.with_scale("one"))
+            # What one more multiplication in front of it has for a scale goes behind the sum after this one.
+            before = table[written.inputs[0]]
+            left = "one" if before.id in units or before.domain.is_float else before.domain.scale
+            node = _with_factor(node, place, domain.with_scale(left))
         moved[written.id] = written.inputs[0]
         behind = _behind(node, fresh, written.of(Affine).steps)
         nodes += [node, behind]

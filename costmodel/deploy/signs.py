@@ -1,8 +1,8 @@
 r"""What a sign does not see: :math:`\mathrm{sign}(c x) = \mathrm{sign}(x)` for every :math:`c > 0`.
 
 * *drop*: a positive scale in front of a comparison with zero is not applied, wherever its elements were moved before;
-* *factors*: neither is a positive factor or divisor computed from the input, such as a standard deviation. Where
-  that is zero the quotient is no number in PyTorch, and the sign of the dividend here.
+* *factors*: neither is a positive factor or divisor computed from the input, such as a standard deviation or a mean of
+  magnitudes. Where a divisor is zero the quotient is no number in PyTorch, and the sign of the dividend here.
 
 Precondition: nothing but such comparisons reads the product, and no output of the network is among it.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from costmodel.deploy.absorb import at_zero
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.monotone import rises
-from costmodel.graph.attrs import Affine, Call, Compare, Gate, Move, Threshold, Variance
+from costmodel.graph.attrs import Affine, Call, Clamp, Compare, Gate, Move, Pool, Reduce, Threshold, Variance
 from costmodel.graph.functions import FUNCTIONS
 from costmodel.graph.node import Graph, GraphInput, Node, substitute
 from costmodel.graph.operands import In
@@ -78,7 +78,7 @@ def _other_than_positive(node: Node, table: Mapping[int, Node | GraphInput]) -> 
     match node.attrs:
         case Call(fn="div", operands=(In() as x, In() as divisor)):
             a, b = node.inputs[x.position], node.inputs[divisor.position]
-            return a if _is_positive(table[b], table) else None
+            return a if _is_positive(table[b], table) or _is_nonnegative(table[b], table) else None
         case Gate() if node.op == "mul" and len(node.inputs) == 2:
             for a, b in (node.inputs, node.inputs[::-1]):
                 if _is_positive(table[b], table):
@@ -97,8 +97,36 @@ def _is_positive(node: Node | GraphInput, table: Mapping[int, Node | GraphInput]
             return fn in FUNCTIONS and FUNCTIONS[fn].positive
         case Affine(steps=steps):
             literal = all(step.fn in ("mul", "div", "add") and rises(step) for step in steps)
-            return literal and _is_positive(table[node.inputs[0]], table)
+            added = any(step.fn == "add" for step in steps)
+            source = table[node.inputs[0]]
+            return literal and (_is_positive(source, table) or (added and _is_nonnegative(source, table)))
+        case Clamp(low=low):
+            return isinstance(low, (int, float)) and low > 0
     if node.row.moves and len(node.inputs) == 1 and not node.consts:
         padded = isinstance(node.attrs, Move) and node.attrs.fill is not None
         return not padded and _is_positive(table[node.inputs[0]], table)
     return False
+
+
+def _is_nonnegative(node: Node | GraphInput, table: Mapping[int, Node | GraphInput]) -> bool:
+    """Whether a value is not below zero by the operation that makes it."""
+    if not isinstance(node, Node):
+        return False
+    if node.op in ("abs", "relu") or _is_positive(node, table):
+        return True
+    source = table[node.inputs[0]] if len(node.inputs) == 1 else None
+    match node.attrs:
+        case Affine(steps=steps):
+            literal = all(step.fn in ("mul", "div", "add") and rises(step) for step in steps)
+            return literal and source is not None and _is_nonnegative(source, table)
+        case Clamp(low=low):
+            return isinstance(low, (int, float)) and low >= 0
+        case Reduce(fn=fn):
+            return fn in ("sum", "mean", "amax", "max", "amin", "min") and _of(source, table)
+    if isinstance(node.attrs, Pool) or node.row.pool or (node.row.moves and not node.consts):
+        return _of(source, table)
+    return False
+
+
+def _of(source: Node | GraphInput | None, table: Mapping[int, Node | GraphInput]) -> bool:
+    return source is not None and _is_nonnegative(source, table)

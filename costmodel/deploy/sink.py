@@ -196,7 +196,7 @@ def _behind(
         laid = spread
     elif isinstance(reader.attrs, Move) and reader.attrs.fill is not None:
         return None
-    if reader.numel > node.numel:
+    if reader.numel > node.numel and not leads_to_thresholds(reader, users, graph):
         return None
     moved = replace(reader, id=node.id, inputs=node.inputs)
     if moved.op == "max_pool" or moved.row.moves:

@@ -76,6 +76,32 @@ def test_a_threshold_is_stored_for_each_channel_that_has_its_own(name: str, chan
     assert node.attrs.channels == channels
 
 
+MEAN = {
+    "a mean of magnitudes": lambda net, x: x / (x.abs().mean((1, 2, 3), keepdim=True) + 1e-5),
+    "a largest magnitude of each channel": lambda net, x: x / x.abs().amax((2, 3), keepdim=True),
+    "a mean of rectified values": lambda net, x: x * (torch.relu(x).mean((2, 3), keepdim=True) + 0.5),
+    "at least a number": lambda net, x: x * net.bn(x).mean((2, 3), keepdim=True).clamp(min=0.1),
+}
+
+
+@pytest.mark.parametrize("name", MEAN)
+def test_a_factor_that_is_positive_by_what_it_is_made_of_leaves_nothing(name: str) -> None:
+    deployed = made(lambda net, x: sign(MEAN[name](net, x)))
+    assert [node.op for node in deployed.graph.nodes] == ["conv", "threshold", "conv"]
+    assert verify(deployed, images(deployed, 4)).exact
+
+
+def test_a_factor_that_may_be_zero_stays() -> None:
+    for factor in (lambda x: torch.relu(x).mean((2, 3), keepdim=True), lambda x: x.mean((2, 3), keepdim=True) + 0.5):
+        assert count(made(lambda net, x, f=factor: sign(x * f(x))), "mul") == 1
+
+
+def test_what_stands_before_an_upsampling_is_in_the_thresholds_behind_it() -> None:
+    deployed = made(lambda net, x: sign(nn.functional.interpolate(net.bn(x), scale_factor=2)))
+    assert count(deployed, "affine") == 0
+    assert verify(deployed, images(deployed, 4)).exact
+
+
 def test_a_function_that_is_left_as_written_does_not_hide_those_before_it() -> None:
     class Three(nn.Module):
         def __init__(self) -> None:

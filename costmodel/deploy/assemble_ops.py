@@ -14,11 +14,11 @@ from costmodel.deploy.layout import places_of
 from costmodel.deploy.multipliers import nearest_sums, terms
 from costmodel.deploy.pointwise import SPECIAL
 from costmodel.deploy.program import REAL, Array, Type
-from costmodel.graph.affine import chain_class, chain_per_channel, constant_class
+from costmodel.graph.affine import chain_class, chain_per_channel, constant_class, literal_constant
 from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Gate, Move, Registered, Round, Threshold
 from costmodel.graph.charge import gate_kind, sign_by_sign
 from costmodel.graph.node import Node
-from costmodel.graph.operands import In
+from costmodel.graph.operands import Constant, In
 from costmodel.trace.custom import run_of
 
 
@@ -140,8 +140,13 @@ def relu(state: Assembler, node: Node) -> None:
 def clamp(state: Assembler, node: Node) -> None:
     attrs, have = node.of(Clamp), state.types[node.inputs[0]]
     bounds = {k: v for k, v in (("min", attrs.low), ("max", attrs.high)) if v is not None}
-    if any(not isinstance(v, (int, float)) for v in bounds.values()):
-        raise state.refuse(node, "its bounds are tensors")
+    if any(isinstance(v, In) for v in bounds.values()):
+        raise state.refuse(node, "its bounds depend on the input")
+    if any(isinstance(v, Constant) for v in bounds.values()):
+        held = {k: v if isinstance(v, Constant) else literal_constant(float(v)) for k, v in bounds.items()}
+        arrays = {k: state.constants.array(v, len(node.shape)) for k, v in held.items()}
+        state.emit(node, "clamp_real", (state.real(node.inputs[0]),), REAL, arrays)
+        return
     if have.kind == "int":
         bounds = {k: round(v * 2.0**have.fraction) for k, v in bounds.items()}
     state.emit(node, "clamp", node.inputs, have, **bounds)

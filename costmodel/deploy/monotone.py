@@ -21,7 +21,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from costmodel.deploy.levels import ANY, TRUTH, Levels, added, chained, clamped, either, gated, number_of, rounded
+from costmodel.deploy.levels import (
+    ANY,
+    TRUTH,
+    Bound,
+    Levels,
+    added,
+    bound_of,
+    bounded,
+    chained,
+    clamped,
+    either,
+    gated,
+    number_of,
+    rounded,
+)  # fmt: skip
 from costmodel.graph.affine import Step, literal_step
 from costmodel.graph.attrs import Add, Affine, Call, Choose, Clamp, Compare, Round
 from costmodel.graph.domain import Domain
@@ -146,15 +160,26 @@ def _chosen(node: Node, forms: Sequence[Form]) -> Form | None:
     decided, high, low = forms[place], _branch(above, forms), _branch(below, forms)
     if high is None or low is None or not decided.levels.is_truth:
         return None
+    if decided.even >= 0 and (far := _far(decided, high, low)) is not None:
+        return far
     if decided.direction < 0:
         high, low = low, high
     parts = [form for form in (high, low) if not form.constant]
     if any((form.even, form.direction, form.turn) != (decided.even, 1, decided.turn) for form in parts):
         return None
-    if not high.levels.low >= low.levels.high:
+    if not (high.levels.plain and low.levels.plain and high.levels.low >= low.levels.high):
         return None
     decision, odd = decided.decision if not parts else -1, node.id if decided.even < 0 else -1
     return Form(1, decided.turn, False, decision, either(high.levels, low.levels), odd, decided.even)
+
+
+def _far(decided: Form, high: Form, low: Form) -> Form | None:
+    """A choice of the sign of the source far from zero and of zero near it."""
+    far, near = (high, low) if decided.direction == 1 else (low, high)
+    nothing = near.constant and (near.levels.low, near.levels.high) == (0.0, 0.0)
+    if not nothing or decided.turn >= 0 or far.constant or far.odd != decided.even:
+        return None
+    return Form(far.direction, far.turn, levels=gated(far.levels), odd=far.odd)
 
 
 def _branch(operand: object, forms: Sequence[Form]) -> Form | None:
@@ -174,9 +199,7 @@ def _levels(node: Node, forms: Sequence[Form]) -> Levels:
         case Affine(steps=steps):
             return chained(x, steps)
         case Clamp(low=low, high=high):
-            bounds = [_number(bound) for bound in (low, high)]
-            known = all(n is not None or b is None for n, b in zip(bounds, (low, high), strict=True))
-            return clamped(x, *bounds) if known else ANY
+            return _between(x, low, high)
         case Round(fn=fn):
             return rounded(x, fn)
         case Compare() | Call() if node.op in ("compare", "logical"):
@@ -194,14 +217,25 @@ def _levels(node: Node, forms: Sequence[Form]) -> Levels:
         case "cast":
             return x if node.domain.is_float or x.step else ANY
         case "minimum" | "maximum" if "bound" in node.consts:
-            number = number_of(node.consts["bound"])
-            return ANY if number is None else clamped(x, *((None, number) if node.op == "minimum" else (number, None)))
+            bound = node.consts["bound"]
+            return _between(x, *((None, bound) if node.op == "minimum" else (bound, None)))
     return ANY
 
 
-def _number(bound: object) -> float | None:
-    number = number_of(bound) if isinstance(bound, Constant) else bound
-    return float(number) if isinstance(number, (int, float)) else None
+def _between(x: Levels, low: object, high: object) -> Levels:
+    """``x`` clamped, as far as its bounds are known."""
+    known = [_bound(bound) for bound in (low, high)]
+    if any(k is None and b is not None for k, b in zip(known, (low, high), strict=True)):
+        return ANY
+    if any(k is not None and k.of for k in known):
+        return bounded(x, *known)
+    return clamped(x, *(None if k is None else k.number for k in known))
+
+
+def _bound(bound: object) -> Bound | None:
+    if isinstance(bound, Constant):
+        return bound_of(bound)
+    return Bound(float(bound)) if isinstance(bound, (int, float)) else None
 
 
 def _direction(node: Node, forms: Sequence[Form]) -> int | None:

@@ -95,6 +95,13 @@ def extremum_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     return result
 
 
+@executes("clamp_real")
+def clamp_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
+    low, high = i.arrays.get("min"), i.arrays.get("max")
+    count(tally, i, "compare", x[0].size * len(i.arrays))
+    return np.clip(x[0], low, high)
+
+
 @executes("mul_real", "square_real")
 def mul_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     result = x[0] * x[-1]

@@ -4,6 +4,9 @@ r"""See an operation in what it was spelled as.
   :math:`\max(x, a x)` for :math:`0 \le a \le 1`;
 * a choice by :math:`x > c` is :math:`\max(x, c)` where it takes :math:`x` above and :math:`c` below, :math:`\min(x, c)`
   the other way round, :math:`\mathrm{prelu}_a(x)` where it takes :math:`x` above zero and :math:`a x` below;
+* :math:`x + |x| = 2 \max(x, 0)`, and for a positive number :math:`c`, :math:`|x| - |x - c|` is twice
+  :math:`\mathrm{clamp}(x, 0, c)` less :math:`c` (PACT, arXiv:1805.06085), and :math:`\max(x, 0) - \max(x - c, 0)` that
+  clamp itself;
 * a minimum and a maximum with numbers are a clamp, and what adds zero, as a zero point of 0, does nothing.
 
 Precondition: both branches read the same ``x``; of a PReLU, nothing else reads them.
@@ -16,14 +19,16 @@ from typing import Any
 
 from costmodel.deploy.account import rewrite_row
 from costmodel.deploy.levels import number_of
-from costmodel.graph.affine import literal_constant
+from costmodel.graph.affine import Step, literal_constant, literal_step
 from costmodel.graph.attrs import NONE, Add, Affine, Choose, Clamp, Compare
+from costmodel.graph.domain import FLOAT, Domain
 from costmodel.graph.node import Graph, Node, substitute
 from costmodel.graph.operands import Constant, In
 from costmodel.graph.vocabulary import Rewrite
 
 WHY_PRELU = "max(x, 0) + a*min(x, 0) selects x or a*x by the sign of x"
 WHY_ZERO = "x + 0 is x"
+WHY_MAGNITUDE = "x + |x| is twice the rectified x, and |x| - |x - c| twice x clamped between 0 and c, less c"
 WHY_BOUND = "a choice between x and c by x > c is their maximum or minimum"
 
 
@@ -33,6 +38,7 @@ def recognise_spellings(graph: Graph) -> Graph:
     users = graph.users()
     rows: list[Rewrite] = []
     result: list[Node] = []
+    fresh = graph.free_id()
     for node in graph.nodes:
         match = _spelled_sum(node, nodes) or _spelled_maximum(node, nodes) or _spelled_slope(node, nodes)
         if match is not None:
@@ -45,6 +51,18 @@ def recognise_spellings(graph: Graph) -> Graph:
             row = rewrite_row("rectifier or bound recognised", [node], [bounded], WHY_BOUND, node.module)
             rows += [row] if row.removed else []
             nodes[node.id] = node = bounded
+        elif (found := _spelled_by_magnitudes(node, nodes)) is not None:
+            cut, steps, parts = found
+            if all(len(users[part.id]) == 1 and part.id not in graph.outputs for part in parts):
+                forms = [replace(cut, id=node.id)]
+                if steps:
+                    chain = replace(node, op="affine", inputs=(fresh,), tags=(), attrs=Affine(steps))
+                    forms, fresh = [replace(cut, id=fresh), chain], fresh + 1
+                name, why = "rectifier or bound recognised", WHY_MAGNITUDE
+                rows.append(rewrite_row(name, [*parts, node], forms, why, node.module))
+                nodes.update((each.id, each) for each in forms)
+                result += forms[:-1]
+                node = forms[-1]
         if (both := _clamp_of_two(node, nodes, users, graph)) is not None:
             nodes[node.id] = node = both
         result.append(node)
@@ -115,6 +133,46 @@ def _negative_part(node: Node, nodes: dict[int, Node], negated: bool) -> list[No
     return [minus, node] if constant.literal == -1 else []
 
 
+def _spelled_by_magnitudes(node: Node, nodes: dict[int, Node]) -> tuple[Node, tuple[Step, ...], list[Node]] | None:
+    """The rectifier or clamp that a sum with magnitudes is, the chain behind it, and what both replace."""
+    if node.op != "add" or len(node.inputs) != 2:
+        return None
+    subtract = node.of(Add).subtract
+    first, second = (nodes.get(i) for i in node.inputs)
+    for x, size in (node.inputs, node.inputs[::-1]) if not subtract else ():
+        magnitude = nodes.get(size)
+        if magnitude is not None and magnitude.op == "abs" and magnitude.inputs == (x,):
+            made = replace(node, op="relu", inputs=(x,), attrs=NONE, tags=("relu",), domain=_kept(nodes.get(x), 0.0))
+            return made, (literal_step(2.0),), [magnitude]
+    if not subtract or first is None or second is None or first.op != second.op or first.op not in ("abs", "relu"):
+        return None
+    (x, ahead), (moved, behind) = (_without_bias(nodes.get(each.inputs[0]), each.inputs[0]) for each in (first, second))
+    gap = ahead - behind
+    if x != moved or gap <= 0.0:
+        return None
+    kind = _kept(nodes.get(first.inputs[0]), gap)
+    made = replace(node, op="clamp", inputs=first.inputs, attrs=Clamp(0.0, gap), tags=("clamp",), domain=kind)
+    steps = (literal_step(2.0), Step("sub", (literal_constant(gap),), "bias")) if first.op == "abs" else ()
+    return made, steps, [first, second]
+
+
+def _kept(x: Node | None, bound: float) -> Domain:
+    """What a value is between zero and a number: integers between integers, else real numbers."""
+    whole = x is not None and x.domain.kind == "int" and x.domain.scale == "one" and float(bound).is_integer()
+    return x.domain if x is not None and whole and not x.domain.asymmetric else FLOAT
+
+
+def _without_bias(node: Node | None, name: int) -> tuple[Any, float]:
+    """A value before numbers were added to it last, and their sum."""
+    total = 0.0
+    if node is None or not isinstance(node.attrs, Affine) or node.attrs != Affine(node.attrs.steps):
+        return name, total
+    steps = list(node.attrs.steps)
+    while steps and steps[-1].fn in ("add", "sub") and (number := number_of(steps[-1].constants[0])) is not None:
+        total += -number if steps.pop().fn == "sub" else number
+    return (node.inputs, tuple(steps)) if steps else node.inputs[0], total
+
+
 def _factor(node: Node | None) -> Constant | None:
     """The constant that a node multiplies by, if it does nothing else."""
     if node is None or not isinstance(node.attrs, Affine) or len(node.attrs.steps) != 1:
@@ -175,23 +233,46 @@ def _spelled_slope(node: Node, nodes: dict[int, Node]) -> tuple[int, Constant, l
 
 
 def _spelled_bound(node: Node, nodes: dict[int, Node]) -> Node | None:
-    """A choice of x and the number that it is compared with."""
+    """A choice of x, or of x that is bounded on the other side, and the number that it is compared with."""
     choice = _choice(node, nodes)
     if choice is None:
         return None
     x, bound, above, below, _ = choice
     name = ("number", _number(bound)) if _number(bound) is not None else _named(bound)
     for taken, other, op in ((above, below, "maximum"), (below, above, "minimum")):
-        if taken != x or other != name or nodes.get(x, node).shape != node.shape:
+        if other != name or not (taken == x or _keeps(nodes.get(taken), x, _number(bound))):
+            continue
+        if nodes.get(taken, node).shape != node.shape:
             continue
         if _number(bound) == 0.0:
             form: dict[str, Any] = {"op": "relu", "attrs": NONE, "tags": ("relu",)}
             if op == "minimum":
                 form = {"op": "clamp", "attrs": Clamp(None, 0.0), "tags": ("clamp",)}
-            return replace(node, inputs=(x,), consts={}, **form)
+            return replace(node, inputs=(taken,), consts={}, **form)
         constant = bound if isinstance(bound, Constant) else literal_constant(float(bound))
-        return replace(node, op=op, inputs=(x,), consts={"bound": constant}, attrs=NONE, tags=("other",))
+        return replace(node, op=op, inputs=(taken,), consts={"bound": constant}, attrs=NONE, tags=("other",))
     return None
+
+
+def _keeps(node: Node | None, x: Any, number: float | None) -> bool:
+    """Whether a node is ``x`` between bounds that leave a number as it is."""
+    if node is None or number is None or node.inputs != (x,):
+        return False
+    low, high = None, None
+    if node.op == "relu":
+        low = 0.0
+    elif node.op in ("minimum", "maximum"):
+        own = number_of(node.consts.get("bound"))
+        if own is None:
+            return False
+        low, high = (own, None) if node.op == "maximum" else (None, own)
+    elif isinstance(node.attrs, Clamp):
+        low, high = node.attrs.low, node.attrs.high
+        if not all(b is None or isinstance(b, (int, float)) for b in (low, high)):
+            return False
+    else:
+        return False
+    return (low is None or low <= number) and (high is None or number <= high)
 
 
 def _number(bound: Any) -> float | None:

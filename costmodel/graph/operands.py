@@ -8,6 +8,9 @@ from typing import Any
 
 from costmodel.graph.domain import Domain
 
+#: Recorded values by number, and the powers that a product takes them to, in the order of the numbers.
+Powers = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -60,6 +63,7 @@ class Constant:
     nonnegative: bool = False
     sizes: tuple[int, ...] = ()
     scale_of: tuple[Any, ...] = ()
+    product: tuple[float, Powers] | None = None
 
     @property
     def numel(self) -> int:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from costmodel.graph.domain import FLOAT, Domain
-from costmodel.trace.elements import SAME
 from costmodel.trace.grids import with_levels
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
 from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
 from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
+from costmodel.trace.relations import Relations
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value, filled_with, signs_of
 from costmodel.trace.weights import is_affine, scales_lie_along
@@ -33,6 +33,10 @@ class Known:
         self._constants: dict[tuple[int, bool], Possible | None] = {}
         self._looked = 0
         self._offline = False  # whether constants are being looked at
+        to = Relations(simplified, self.range)
+        self._operands = Operands(
+            self.range, self._bounds, self._many, self.shape, to.cut, to.share, to.gap, to.is_magnitude, to.chosen
+        )
 
     def shape(self, argument: Any) -> tuple[int, ...]:
         return self.simplified.value(argument.id).shape if isinstance(argument, Ref) else ()
@@ -89,49 +93,11 @@ class Known:
 
     def _range_of(self, value: Value) -> Range:
         """What a value can be by rule."""
-        operands = Operands(self.range, self._bounds, self._many, self.shape, self._cut, self._share)
-        found = range_of(value, operands)
+        found = range_of(value, self._operands)
         return VAGUE if found == REAL and not value.tensor_dtype.is_floating_point else found
 
     def _many(self, argument: Any) -> bool:
         return isinstance(argument, Ref) and math.prod(self.shape(argument)) > 1
-
-    def _cut(self, value: Value) -> str:
-        """``maximum`` or ``minimum`` for a choice between x and c by whether x is above or below c."""
-        condition = value.args["condition"]
-        made = self.simplified.value(condition.id) if isinstance(condition, Ref) else None
-        if made is None or made.fn not in ("gt", "ge", "lt", "le") or "other" not in value.args:
-            return "where"
-
-        def code(argument: Any) -> Any:
-            return self.simplified.numbers[argument.id] if isinstance(argument, Ref) else argument
-
-        sides = [code(made.args["x"]), code(made.args["other"])]
-        chosen = [code(value.args["x"]), code(value.args["other"])]
-        if sorted(map(str, sides)) != sorted(map(str, chosen)):
-            return "where"
-        larger = (chosen == sides) == made.fn.startswith("g")
-        return "maximum" if larger else "minimum"
-
-    def _share(self, x: Any, other: Any) -> float:
-        """At least what share ``other`` is of the largest magnitude of ``x``, as quantisers divide by; 0 if of none."""
-        if not isinstance(x, Ref) or not isinstance(other, Ref):
-            return 0.0
-        share, value = 1.0, self.simplified.value(other.id)
-        for _ in range(16):
-            args = value.args
-            if value.fn in ("max", "amax") and not value.output:
-                size = self.simplified.value(args["x"].id)
-                same = size.fn == "abs" and self.simplified.numbers[size.args["x"].id] == self.simplified.numbers[x.id]
-                return share if same else 0.0
-            larger = value.fn == "clamp_min" or (value.fn == "add" and _number(args["other"]) > 0)
-            scaled = value.fn in ("mul", "div") and _number(args["other"]) > 0
-            if not (larger or scaled or value.fn in SAME):
-                return 0.0
-            if scaled:
-                share *= _number(args["other"]) ** (1 if value.fn == "mul" else -1)
-            value = self.simplified.value(args["x"].id)
-        return 0.0
 
     def range(self, argument: Any) -> Range | None:
         """The range of an argument: of a number itself, of a value by rule; None for a parameter."""
@@ -210,7 +176,3 @@ class Known:
 def _same_levels(a: Domain, b: Domain) -> bool:
     """Whether two kinds differ in the size of a step alone."""
     return (a.kind, a.bits, a.signed, a.asymmetric) == (b.kind, b.bits, b.signed, b.asymmetric)
-
-
-def _number(argument: Any) -> float:
-    return float(argument) if isinstance(argument, (int, float)) else 0.0

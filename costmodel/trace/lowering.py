@@ -29,6 +29,7 @@ from costmodel.trace.values import (
     one_integer,
     written_number,
 )
+from costmodel.trace.weights import product_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,8 +75,8 @@ class Lowering:
             domain = self.known.weight_kind(argument, axis) if look else FLOAT
             kind = replace(real(float_bits(value)), why=domain.why) if domain.is_float else domain
             return Constant(argument.id, shape, kind, path=value.path, whole=are_integers(value),
-                            number=one_integer(value),
-                            nonnegative=self.is_nonnegative(argument.id))  # fmt: skip
+                            number=one_integer(value), nonnegative=self.is_nonnegative(argument.id),
+                            product=product_of(self.simplified, argument.id))  # fmt: skip
         if isinstance(argument, (int, float)):
             return literal_constant(float(argument))
         return None

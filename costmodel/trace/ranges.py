@@ -77,7 +77,10 @@ class Operands(NamedTuple):
     ``given`` is the range of one, None for parameters, and ``bounds`` that of parameters as well; ``many`` says whether
     a parameter differs by channel; ``shape`` is that of a tensor, and ``cut`` the operand that a choice cuts off,
     ``maximum`` or ``minimum``, if it does. ``share`` is what the second is, at least, of the largest magnitude of the
-    first, 0 where it is not made of that.
+    first, 0 where it is not made of that. ``gap``: the function that both are results of, and what its operands are
+    apart: a number, or None for what parameters know; None where they are not of one function and operand.
+    ``magnitude`` says whether one of two is the magnitude of the other. ``chosen`` is the range of what a choice takes,
+    where it takes it.
     """
 
     given: Callable[[Any], Range | None]
@@ -86,6 +89,9 @@ class Operands(NamedTuple):
     shape: Callable[[Any], tuple[int, ...]]
     cut: Callable[[Value], str]
     share: Callable[[Any, Any], float]
+    gap: Callable[[Any, Any], tuple[str, float | None] | None]
+    magnitude: Callable[[Any, Any], bool]
+    chosen: Callable[[Value, Any], Range | None]
 
 
 def range_of(value: Value, operands: Operands) -> Range:
@@ -99,7 +105,12 @@ def range_of(value: Value, operands: Operands) -> Range:
     if name in _BOUNDED:
         return Range(*_BOUNDED[name])
     if name in JOINS:
-        return _joined(operands.cut(value) if name == "where" else name, parts_of(name, args), given)
+        if name == "where":
+            return _joined(operands.cut(value), parts_of(name, args), lambda a: operands.chosen(value, a))
+        return _joined(name, parts_of(name, args), given)
+    if name in ("bucketize", "searchsorted"):
+        edges = operands.shape(args.get("boundaries", args.get("sorted_sequence")))
+        return Range(0.0, float(edges[-1]) if edges else 1.0, 1.0)
     if "x" not in args:
         return REAL
     x = operands.bounds(args["src"] if name == "copy" else args["x"]) or REAL
@@ -110,18 +121,22 @@ def range_of(value: Value, operands: Operands) -> Range:
     if name in _ROUNDED and not args.get("decimals"):
         return _rounded(name, x)
     if name in ("relu", "clamp", "clamp_min", "clamp_max", "hardtanh", "relu6"):
-        return _clamped(x, _bounds(name, args), given)
+        return _clamped(x, bounds_of(name, args), given)
     if name == "neg":
         return replace(x, low=-x.high, high=-x.low)
     if name == "abs":
         return _magnitude(x)
+    if name == "sub" and args.get("alpha", 1) == 1 and (gap := operands.gap(args["x"], args["other"])) is not None:
+        return _difference(*gap)
+    if name == "add" and args.get("alpha", 1) == 1 and operands.magnitude(args["x"], args["other"]):
+        return Range(0.0, 2.0 * x.high) if x.plain and not x.vague else VAGUE  # twice the rectified x
     if name in ("mul", "div", "add", "sub", "rsub"):
         mode, found = args.get("rounding_mode"), _combined(name, args, operands)
         return _rounded(mode, found) if mode else found
     if "fake_quantize_per" in name:
         return _quantised(args, operands)
     if name == "copysign":  # the magnitude of x, with the sign of the other
-        size = _number(args["x"], given)
+        size = known_number(args["x"], given)
         return Range(-abs(size), abs(size), 2 * abs(size)) if size else _signs(args["x"], operands)
     if name in ("sum", "mean", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"):
         return _summed(value, x, operands)
@@ -137,7 +152,7 @@ def _rounded(name: str, x: Range) -> Range:
     return Range(low, high, 1.0)
 
 
-def _bounds(name: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
+def bounds_of(name: str, args: Mapping[str, Any]) -> tuple[Any, Any]:
     if name == "relu":
         return 0.0, None
     if name == "relu6":
@@ -158,7 +173,7 @@ def _magnitude(x: Range) -> Range:
 
 
 def _clamped(x: Range, bounds: tuple[Any, Any], given: Callable[[Any], Range | None]) -> Range:
-    numbers = [_number(bound, given) for bound in bounds]
+    numbers = [known_number(bound, given) for bound in bounds]
     if x.vague or any(n is None and b is not None for n, b in zip(numbers, bounds, strict=True)):
         return VAGUE
     if not x.plain:
@@ -180,7 +195,7 @@ def _on(number: float, origin: float, step: float) -> bool:
     return math.isfinite(places) and abs(places - round(places)) < 1e-6
 
 
-def _number(argument: Any, given: Callable[[Any], Range | None]) -> float | None:
+def known_number(argument: Any, given: Callable[[Any], Range | None]) -> float | None:
     if isinstance(argument, (int, float)):
         return float(argument)
     known = given(argument) if isinstance(argument, Ref) else None
@@ -192,7 +207,7 @@ def _combined(name: str, args: Mapping[str, Any], operands: Operands) -> Range:
     x, y = given(args["x"]), given(args["other"])
     if any(r is not None and r.vague for r in (x, y)):
         return VAGUE
-    a, b = _number(args["x"], given), _number(args["other"], given)
+    a, b = known_number(args["x"], given), known_number(args["other"], given)
     x = operands.bounds(args["x"]) if b is not None else x
     y = operands.bounds(args["other"]) if a is not None else y
     if name == "div" and (share := operands.share(args["x"], args["other"])):
@@ -225,9 +240,17 @@ def _combined(name: str, args: Mapping[str, Any], operands: Operands) -> Range:
     return Range(x.low + y.low, x.high + y.high, step, sums=x.sums or y.sums)
 
 
+def _difference(fn: str, gap: float | None) -> Range:
+    """``f(u) - f(u - gap)`` for a magnitude or a rectifier, neither of which changes by more than its operand does."""
+    if gap is None:
+        return VAGUE
+    low, high = sorted((0.0 if fn == "relu" else -gap, gap))
+    return Range(low, high)
+
+
 def _quantised(args: Mapping[str, Any], operands: Operands) -> Range:
     """Of a quantiser whose number of levels stands in the call."""
-    zero, size = _number(args["zero_point"], operands.given), _number(args["scale"], operands.given)
+    zero, size = known_number(args["zero_point"], operands.given), known_number(args["scale"], operands.given)
     if zero is None:
         return VAGUE
     levels = Range(float(args["quant_min"]) - zero, float(args["quant_max"]) - zero, 1.0)
@@ -310,6 +333,8 @@ def _joined(name: str, operands: Sequence[Any], given: Callable[[Any], Range | N
         return EMPTY
     if all(r == parts[0] for r in parts):
         return parts[0]
+    if any(r.vague for r in parts):
+        return VAGUE
     if any(not r.plain for r in parts):
         return REAL
     low, high = min(r.low for r in parts), max(r.high for r in parts)

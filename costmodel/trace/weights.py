@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from costmodel.graph.operands import Powers
 from costmodel.trace.elements import SAME
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
@@ -33,6 +36,52 @@ def scales_lie_along(simplified: Simplified, value: Value, axis: int | None) -> 
         axis = axis if axis is None or value.fn != "t" else 1 - axis
         value = simplified.value(value.args["x"].id)
     return axis == 0 and value.fn not in SAME
+
+
+#: Nothing but the same numbers in the same places.
+_KEPT = frozenset({"detach", "clone", "alias", "contiguous", "lift_fresh"})
+
+
+def product_of(simplified: Simplified, number: int) -> tuple[float, Powers] | None:
+    """A number, and the powers of other constants, that a constant is the product of; None where it is just itself.
+
+    ``a / 3`` is ``(1/3, ((a, 1),))``. A parameter is a product of itself.
+    """
+    value = simplified.value(number)
+    found = _factors(simplified, value, 0)
+    return found if found is not None and found[1] else None
+
+
+def _factors(simplified: Simplified, value: Value, depth: int) -> tuple[float, Powers] | None:
+    own = 1.0, ((simplified.numbers[value.id], 1),)
+    x, other = value.args.get("x"), value.args.get("other")
+    if value.leaf or value.output or depth > 16 or not value.tensor_dtype.is_floating_point:
+        return own
+    if value.operator.identity or value.fn in _KEPT:
+        return _factors(simplified, simplified.value(x.id), depth + 1) if isinstance(x, Ref) else own
+    if value.fn == "neg" and isinstance(x, Ref):
+        found = _factors(simplified, simplified.value(x.id), depth + 1)
+        return None if found is None else (-found[0], found[1])
+    if value.fn == "reciprocal" and isinstance(x, Ref):
+        return _times((1.0, ()), _factors(simplified, simplified.value(x.id), depth + 1), -1)
+    if value.fn in ("mul", "div") and not value.args.get("rounding_mode"):
+        first, second = (
+            _factors(simplified, simplified.value(a.id), depth + 1) if isinstance(a, Ref)
+            else (float(a), ()) if isinstance(a, (int, float)) else None for a in (x, other)
+        )  # fmt: skip
+        return _times(first, second, 1 if value.fn == "mul" else -1) or own
+    return own
+
+
+def _times(
+    first: tuple[float, Powers] | None, second: tuple[float, Powers] | None, power: int
+) -> tuple[float, Powers] | None:
+    if first is None or second is None or not second[0]:
+        return None
+    total = Counter(dict(first[1]))
+    for name, own in second[1]:
+        total[name] += own * power
+    return first[0] * second[0] ** power, tuple(sorted((name, own) for name, own in total.items() if own))
 
 
 def along(shape: tuple[int, ...], of: tuple[int, ...], axis: int) -> bool:

@@ -78,13 +78,33 @@ QUANTISERS: dict[str, tuple[Quantiser, int, int]] = {
     "levels with an offset": (lambda n, x: torch.round((x.clamp(-1, 1) + 1) / (2 / 3)) * (2 / 3) - 1, 4, 1),
     "behind a norm": (lambda n, x: torch.round(F.relu6(n.bn(x))) * 0.25, 7, 0),
     "a step that is a parameter": (lambda n, x: torch.round((x / n.step).clamp(-2, 1)) * n.step, 4, 1),
+    "a step in two factors": (lambda n, x: torch.round((x / n.step).clamp(-2, 1)) * n.step / 2, 4, 1),
     "a zero point that is a buffer": (
         lambda n, x: (torch.clamp(torch.round(x / n.step) + n.zero, 0, 7) - n.zero) * n.step, 8, 1,
     ),
     "a falling scale": (lambda n, x: torch.round((-2.5 * x).clamp(-1, 2)), 4, 0),
     "sums of comparisons": (lambda n, x: (x > -0.5).float() + (x > 0.25).float() + (x >= 1).float(), 4, 0),
     "two signs and a mask": (lambda n, x: torch.sign(n.bn(x)) * (n.bn(x).abs() >= 0.4).float(), 3, 0),
+    "the sign of what is far from zero": (
+        lambda n, x: torch.where(n.bn(x).abs() > 0.4, torch.sign(n.bn(x)), torch.zeros_like(x)), 3, 0,
+    ),
+    "nothing near zero": (
+        lambda n, x: torch.where(n.bn(x).abs() <= 0.4, torch.zeros_like(x), torch.sign(n.bn(x))), 3, 0,
+    ),
     "nested choices": (lambda n, x: torch.where(x > 0.6, 1.0, torch.where(x < -0.2, -1.0, 0.0)), 3, 0),
+    "choices of x": (
+        lambda n, x: torch.round(torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x)) * 3) / 3, 4, 1,
+    ),
+    "PACT by magnitudes": (lambda n, x: torch.round((x.abs() - (x - 1.5).abs() + 1.5) / 2 * 2) / 2, 4, 0),
+    "rectified values apart": (lambda n, x: torch.round((torch.relu(x) - torch.relu(x - 1.5)) * 2) / 2, 4, 0),
+    "rectified by a magnitude": (lambda n, x: torch.round(((x + x.abs()) / 2).clamp(max=3)), 4, 0),
+    "PACT": (lambda n, x: torch.round(torch.minimum(torch.relu(x), n.step) * 3 / n.step) * n.step / 3, 4, 1),
+    "PACT, its step made of its bound": (
+        lambda n, x: torch.round(x.clamp(n.zero - 2, n.step) / (n.step / 3)) * (n.step / 3), 4, 1,
+    ),
+    "PACT on both sides": (
+        lambda n, x: torch.round(torch.maximum(torch.minimum(x, n.step), -n.step) / n.step * 2) * n.step / 2, 5, 1,
+    ),
     "a sigmoid": (lambda n, x: torch.round(torch.sigmoid(n.bn(x)) * 15), 16, 0),
 }  # fmt: skip
 
@@ -113,6 +133,49 @@ def test_a_step_for_each_channel_goes_into_real_weights_and_stays_in_front_of_si
     assert before.profile.deployed.total("signflip") == macs
     same(behind)
     same(before)
+
+
+@pytest.mark.parametrize("bound", [0.37, 2.5, -0.8])
+def test_bounds_that_are_parameters_hold_whatever_these_are(bound: float) -> None:
+    """Below zero all that is left is one level."""
+
+    def quantise(net: nn.Module, x: Tensor) -> Tensor:
+        net.step.data.fill_(bound)
+        return torch.round(torch.minimum(torch.relu(x), net.step) * 7 / net.step) * (net.step / 7)
+
+    deployed = made(quantise)
+    assert bound < 0 or deployed.profile.deployed.total("compare") == 4 * 7 * 7 * 7
+    same(deployed)
+
+
+def test_a_bound_for_each_channel_cancels_with_its_step() -> None:
+    def quantise(net: nn.Module, x: Tensor) -> Tensor:
+        step = net.steps / 3
+        return torch.round(torch.minimum(torch.relu(x), net.steps) / step) * step
+
+    deployed = made(quantise, real=True)
+    assert deployed.profile.deployed.total("compare") == 4 * 7 * 7 * 3
+    assert deployed.profile.deployed.total("mul") == 4 * 7 * 7 * 18 + 6 * 7 * 7 * 36
+    same(deployed)
+
+
+OTHERS: dict[str, Quantiser] = {
+    "bounded by one parameter, divided by another": lambda net, x: torch.round(
+        torch.minimum(torch.relu(x), net.step) / net.steps
+    ),
+    "bounded on one side": lambda net, x: torch.round(torch.minimum(x, net.step) / net.step),
+    "bounded twice": lambda net, x: torch.round(torch.minimum(x.clamp(0, 1), net.step) / net.step),
+    "bounded, then moved by a number": lambda net, x: torch.round(
+        (torch.minimum(torch.relu(x), net.step) + 1) / net.step
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_bound_that_does_not_cancel_gives_no_levels(name: str) -> None:
+    deployed = made(OTHERS[name])
+    assert any(node.op == "round" for node in deployed.graph.nodes)
+    same(deployed)
 
 
 def test_quantisers_of_more_than_four_bits_stay_a_scale_a_rounding_and_a_clamp() -> None:

@@ -31,6 +31,17 @@ LEVELS = {
     "bounds first": (lambda m, x: torch.round(torch.clamp(x, -3, 3)), "int3"),
     "a step that is a parameter": (lambda m, x: torch.clamp(torch.round(x * 4), -4, 3) * m.size, "int3*real/channel"),
     "a choice of levels": (lambda m, x: torch.where(x > 1, 2.0, torch.where(x > 0, 1.0, 0.0)), "int2"),
+    "choices of what is compared": (
+        lambda m, x: torch.round(torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x)) * 3),
+        "int2",
+    ),
+    "a choice beside a rectifier": (lambda m, x: torch.round(torch.where(x > 1, 1.0, torch.relu(x)) * 3), "int2"),
+    "a choice by another number": (lambda m, x: torch.round(torch.where(x > -1, x.clamp(max=2), 0.0)), "int2"),
+    "PACT by magnitudes": (lambda m, x: torch.round(0.5 * (x.abs() - (x - 1).abs() + 1) * 3), "int2"),
+    "a hard tanh by magnitudes": (lambda m, x: torch.round(0.5 * ((x + 1).abs() - (x - 1).abs())), "ternary"),
+    "rectified values apart": (lambda m, x: torch.round((torch.relu(x) - torch.relu(x - 1)) * 3), "int2"),
+    "rectified by a magnitude": (lambda m, x: torch.round(((x + x.abs()) / 2).clamp(max=3)), "int2"),
+    "between edges": (lambda m, x: torch.bucketize(x, torch.tensor([-1.0, 0.0, 1.0])).float(), "int2"),
     "moved levels": (lambda m, x: torch.round(torch.clamp(x, 0, 1) * 7).flatten(1).unsqueeze(0), "int3"),
 }
 REAL = {
@@ -39,6 +50,8 @@ REAL = {
     "softmax": lambda m, x: torch.softmax(x, 1),
     "clamp": lambda m, x: torch.clamp(x, -1, 1),
     "bounds as tensors": lambda m, x: torch.minimum(torch.maximum(x, torch.tensor(-1.0)), torch.tensor(1.0)),
+    "magnitudes of two values apart": lambda m, x: torch.round(x.abs() - (x.flip(1) - 1).abs()),
+    "a magnitude and another value": lambda m, x: torch.round((x.flip(1) + x.abs()).clamp(max=3)),
     "rounded without bounds": lambda m, x: torch.round(x),
     "a mean of a hard tanh": lambda m, x: torch.nn.functional.hardtanh(x.abs()).mean((2, 3)),
     "a quotient": lambda m, x: x / (x.abs() + 1e-9),

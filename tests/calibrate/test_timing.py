@@ -9,7 +9,7 @@ import pytest
 
 from costmodel import profile
 from costmodel.calibrate.timing import Least, Timed, Whole, noise
-from costmodel.calibrate.timing_fit import Machine, fit, non_negative, target_yaml
+from costmodel.calibrate.timing_fit import REPEATS, Fit, Machine, fit, non_negative, student95, target_yaml
 from costmodel.errors import CostmodelError
 from costmodel.targets import estimate, load_target
 from costmodel.targets.cpu.work import ALIKE, CALLS, TERMS, Engine, amounts
@@ -54,6 +54,29 @@ def test_an_interval_holds_its_value_and_at_least_a_tenth_on_each_side() -> None
     for name, c in found.constants.items():
         assert c.low <= 0.9 * c.value <= c.value <= c.high, name
         assert c.high >= 1.1 * c.value, name
+
+
+@pytest.mark.parametrize("networks", [3, 6, 10])
+@pytest.mark.parametrize("error", [0.05, 0.3])
+def test_bounds_hold_nine_tenths_of_networks_that_were_not_fitted(networks: int, error: float) -> None:
+    """Errors of networks and of the hour, drawn; bounds from the errors of a few that were left out."""
+    random, draws, held = np.random.default_rng(7), 2000, 0
+    for _ in range(draws):
+        *seen, other = np.exp(random.normal(0, error, networks + 1))
+        later = np.exp(random.normal(0, np.log1p(REPEATS) / 1.645))
+        low, high = Fit("executor", {}, {str(k): float(ratio) for k, ratio in enumerate(seen)}).bounds
+        held += bool(low <= other * later <= high)
+    assert 0.88 <= held / draws <= 0.95
+
+
+def test_bounds_of_a_perfect_fit_are_those_of_repetition() -> None:
+    assert Fit("executor", {}, dict.fromkeys("abc", 1.0)).bounds == (near(1 / (1 + REPEATS)), near(1 + REPEATS))
+
+
+def test_points_of_students_distribution() -> None:
+    """As tabulated."""
+    for freedom, point in ((3, 2.3534), (5, 2.0150), (6, 1.9432), (10, 1.8125), (30, 1.6973)):
+        assert student95(freedom) == near(point, rel=3e-3)
 
 
 def test_every_kind_has_constants_and_those_that_were_not_measured_say_so() -> None:

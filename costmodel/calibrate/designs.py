@@ -126,14 +126,14 @@ class Matrices:
 
     def priced(self) -> tuple[Part, ...]:
         found: list[Part] = []
-        produced = self.folds[0][1]
+        produced, words = self.folds[0][1], 0
         for k, ((mw, mh), (pe, simd)) in enumerate(zip(pairwise(self.sizes), self.folds, strict=True)):
             shape = MatrixShape(mw, mh, 1, bits_acc=math.ceil(math.log2(mw + 1)) + 1)
             found += hardware_price.matrix(shape, pe, simd)
             if k:
-                found += streams.fifo(produced, 8)
+                found += hardware_price.queue(produced, words)
                 found += streams.width_converter(produced, simd, "behavioural")
-            produced = pe
+            produced, words = pe, vehicle.queue(mh, pe)
         return tuple(found)
 
     def cycles(self) -> int:

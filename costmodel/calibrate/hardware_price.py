@@ -174,9 +174,10 @@ def _added(n: Numbers) -> tuple[Part, ...]:
     return (*streams.adder(n["PE"], n["Y"]), *_handshake())
 
 
-def _queue(n: Numbers) -> tuple[Part, ...]:
-    control = [part for part in streams.fifo(n["W"], 2 ** n["A"]) if part.kind == "control"]
-    return (*_memory("fifo", 2 ** n["A"], n["W"]), *control)
+def queue(width: int, words: int) -> tuple[Part, ...]:
+    """A queue as its text has it."""
+    control = [part for part in streams.fifo(width, words) if part.kind == "control"]
+    return (*_memory("fifo", words, width), *control)
 
 
 def _pooled(n: Numbers, bits: int, kind: str) -> tuple[Part, ...]:
@@ -196,7 +197,7 @@ _LAWS: Mapping[str, Callable[[Numbers], tuple[Part, ...]]] = {
     "sum_pool": lambda n: _pooled(n, n["Y"], "add"),
     "or_pool": lambda n: _pooled(n, 1, "or"),
     "stream_fork": lambda n: _handshake(),
-    "fifo": _queue,
+    "fifo": lambda n: queue(n["W"], 2 ** n["A"]),
     "widen": lambda n: streams.width_converter(n["W"], n["W"] * n["N"], "behavioural"),
     "narrow": lambda n: streams.width_converter(n["W"] * n["N"], n["W"], "behavioural"),
 }

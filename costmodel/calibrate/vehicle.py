@@ -19,6 +19,8 @@ from costmodel.errors import CostmodelError
 FILES = ("arithmetic.sv", "compare.sv", "matrix_unit.sv", "popcount.sv", "shift.sv", "stream.sv", "window.sv")
 #: Vectors in a row through the hardware.
 VECTORS = 4
+#: Words that a queue holds at least.
+LEAST_QUEUE = 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def verilog(network: Sequence[Layer], folds: Sequence[tuple[int, int]]) -> str:
         if mh % pe or mw % simd:
             raise CostmodelError(f"layer {k} of {mh} x {mw}: {pe} rows and {simd} columns at a time do not divide it")
         if k:
-            source = _queue(lines, k, source, width)
+            source = _queue(lines, k, source, width, queue(network[k - 1].shape[0], folds[k - 1][0]))
         if width != simd:
             source = _converter(lines, k, source, width, simd)
         signs = int(layer.limits is not None)
@@ -109,10 +111,21 @@ def ports(side: str, name: str) -> str:
     return ", ".join(f".{side}_{what}({name}_{what})" for what in ("data", "valid", "ready"))
 
 
-def _queue(lines: list[str], k: int, source: str, width: int) -> str:
-    """Eight words: a unit takes none while the other folds of its rows pass by."""
+def queue(rows: int, pe: int) -> int:
+    """Words of the queue behind a unit, a power of two: a whole vector.
+
+    The unit behind takes words in the first fold of its rows alone. While the others pass by, the next vector comes:
+    with fewer words both would wait for each other, and take longer than the slower of them.
+    """
+    return 1 << (max(LEAST_QUEUE, rows // pe) - 1).bit_length()
+
+
+def _queue(lines: list[str], k: int, source: str, width: int, words: int) -> str:
     lines += wires(f"q{k}", width)
-    lines.append(f"  fifo #(.W({width}), .A(3)) queue{k} (.clk, .rst, {ports('in', source)}, {ports('out', f'q{k}')});")
+    lines.append(
+        f"  fifo #(.W({width}), .A({words.bit_length() - 1})) queue{k} "
+        f"(.clk, .rst, {ports('in', source)}, {ports('out', f'q{k}')});"
+    )
     return f"q{k}"
 
 

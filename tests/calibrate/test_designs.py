@@ -64,6 +64,13 @@ def test_a_design_computes_what_its_weights_say_in_the_cycles_of_the_model() -> 
 
 
 @needs_yosys
+def test_units_that_wait_for_each_other_are_as_fast_as_the_slower_of_them() -> None:
+    """The first makes 16 words, one every 8 cycles, of which the second takes none in 112 of its 128 cycles."""
+    design = Matrices((64, 64, 16), ((4, 8), (2, 4)))
+    assert design.simulated() == design.cycles() == 128
+
+
+@needs_yosys
 def test_rows_of_the_same_tool_and_text_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(self: Matrices) -> int:
         raise AssertionError(f"{self.name} is made")

@@ -1,9 +1,11 @@
 """What each counter tells in its first 25 lines: torchinfo, fvcore, ptflops, larq and costmodel on the same networks.
 
     python benchmarks/first_lines.py --larq PYTHON
+    python benchmarks/first_lines.py --own
 
-writes docs/other_counters.md. Each tool is asked as its own documentation asks it. ``PYTHON`` is that of an environment
-with larq, which needs TensorFlow (``benchmarks/larq_summary.py`` says how it is made).
+writes docs/other_counters.md, or only this program's own answers in it. Each tool is asked as its own documentation
+asks it. ``PYTHON`` is that of an environment with larq, which needs TensorFlow (``benchmarks/larq_summary.py`` says how
+it is made).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -85,6 +88,26 @@ def larq(python: str, name: str) -> tuple[str, str]:
     return f"larq {number.strip()}", summary
 
 
+def made_again(page: str) -> str:
+    """A page with this program's answers as they are today."""
+    answers = iter(NETWORKS.values())
+    return re.sub(
+        re.escape(_heading("costmodel")) + r"(?:    .*\n|\n(?=    ))+",
+        lambda _: block("costmodel", ours(next(answers))),
+        page,
+    )
+
+
+def block(counter: str, text: str) -> str:
+    """What a counter tells, as a part of the page."""
+    lines = ["```text", *first(text).splitlines(), "```"]
+    return _heading(counter) + "".join(f"    {line}".rstrip() + "\n" for line in lines)
+
+
+def _heading(counter: str) -> str:
+    return f'???{"+" if counter == "costmodel" else ""} note "{counter}"\n'
+
+
 def first(text: str) -> str:
     """The first lines, cut where they are too long."""
     lines = [line.rstrip()[:WIDTH] for line in text.strip("\n").splitlines()]
@@ -94,12 +117,18 @@ def first(text: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--larq", metavar="PYTHON", required=True, help="the Python of an environment that has larq")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--larq", metavar="PYTHON", help="the Python of an environment that has larq")
+    which.add_argument("--own", action="store_true", help="only this program's answers are made again")
     args = parser.parse_args()
+    from costmodel.files import atomic_write
+
+    if args.own:
+        atomic_write(PAGE, made_again(PAGE.read_text(encoding="utf-8")))
+        return
     import torch
 
     import costmodel
-    from costmodel.files import atomic_write
 
     parts = [HEAD.format(lines=LINES, width=WIDTH)]
     for title, name in NETWORKS.items():
@@ -113,10 +142,7 @@ def main() -> None:
         counter, summary = larq(args.larq, name)
         answers[counter] = summary
         answers["costmodel"] = ours(name)
-        for counter, text in answers.items():
-            opened = "+" if counter == "costmodel" else ""
-            body = "\n".join(f"    {line}".rstrip() for line in ["```text", *first(text).splitlines(), "```"])
-            parts.append(f'???{opened} note "{counter}"\n{body}\n')
+        parts += [block(counter, text) for counter, text in answers.items()]
     atomic_write(PAGE, "\n".join(parts))
 
 

@@ -107,6 +107,10 @@ def _readme() -> None:
     headline.main()
 
 
+def _counters() -> None:
+    _python("benchmarks/first_lines.py", "--own")
+
+
 def _pictures() -> None:
     from tools.pictures import take
 
@@ -141,6 +145,10 @@ ARTEFACTS = (
     Artefact(
         "readme", (),
         (*PRICING, "costmodel/views", "costmodel/cli/profile.py", "tools/readme.py", "tools/headline.py"), _readme,
+    ),
+    Artefact(
+        "counters", ("docs/other_counters.md",),
+        (*PRICING, "costmodel/views", "costmodel/cli/profile.py", "benchmarks/first_lines.py"), _counters,
     ),
     Artefact(
         "finn", ("docs/finn.svg",), (*PRICING, *ACCURACY, "costmodel/validate", "tools/finn_figure.py"), _finn,

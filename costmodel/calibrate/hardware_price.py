@@ -62,18 +62,15 @@ def _memory(component: str, depth: int, bits: int) -> tuple[Part, ...]:
 
 
 def rom(words: int, bits: int) -> tuple[Part, ...]:
-    """Weights in block RAM. Where that takes fewer, the tool puts a power of two of the words into one memory and the
-    rest into another, with a multiplexer behind them."""
-    first = 1 << (words.bit_length() - 1)
-    split = int(units.block_rams(first, bits) + units.block_rams(words - first, bits)) if words > first else 0
-    whole = int(units.block_rams(words, bits))
-    ports = Part("memory_bits", "weights", "weight", bits)
-    if not split or split >= whole:
-        return (Part("bram18", "weights", "weight", whole, ("bram_decomposition",)), ports)
+    """Weights in block RAM. The tool cuts a memory into pieces as deep as a block in one of its aspects and puts them
+    side by side, in as few blocks as that takes; behind several pieces stands a multiplexer."""
+    shapes = [(math.ceil(words / depth), wide) for depth, wide in units.SERIES7.ram]
+    blocks, pieces = min((math.ceil(pieces * bits / wide), pieces) for pieces, wide in shapes)
+    select = "mux2_lut_per_bit" if pieces == 2 else "mux4_lut_per_bit"
     return (
-        Part("bram18", "weights", "weight", split, ("bram_decomposition",)),
-        Part("lut", "weights", "weight", bits, ("mux2_lut_per_bit",)),
-        ports,
+        Part("bram18", "weights", "weight", blocks, ("bram_decomposition",)),
+        Part("lut", "weights", "weight", bits * math.ceil((pieces - 1) / 3), (select,)),
+        Part("memory_bits", "weights", "weight", bits),
     )
 
 
@@ -181,7 +178,11 @@ def queue(width: int, words: int) -> tuple[Part, ...]:
 
 
 def _pooled(n: Numbers, bits: int, kind: str) -> tuple[Part, ...]:
-    return streams.pool(n["COLS"] // n["K"], n["FOLDS"] * n["PE"], bits, n["PE"], kind, "behavioural")
+    """A line that is read in the cycle that it is asked for is in LUTs, whatever it holds."""
+    line, lanes = n["COLS"] // n["K"], n["PE"]
+    found = streams.pool(line, n["FOLDS"] * lanes, bits, lanes, kind, "behavioural")
+    kept = units.memory("pool", "input", line * n["FOLDS"], lanes * bits, 1, "distributed")
+    return (*(part for part in found if part.kind != "input"), *kept)
 
 
 _LAWS: Mapping[str, Callable[[Numbers], tuple[Part, ...]]] = {

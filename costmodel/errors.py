@@ -9,15 +9,26 @@ class CostmodelError(Exception):
     """Bad input. The message says what was given, what was expected, and what to do."""
 
 
+#: How many of the known names an error lists where none is near.
+MOST_CHOICES = 12
+
+
 class UnknownNameError(CostmodelError):
-    """A network, target, recipe or convention that does not exist."""
+    """A network, target, recipe or convention that does not exist.
+
+    The message names those that are near; else, where there is no ``advice``, some of the ``known``.
+    """
 
     def __init__(self, what: str, given: str, known: Iterable[str], advice: str = "") -> None:
         import difflib
 
-        names = {name.casefold(): name for name in sorted(known)}
+        choices = list(dict.fromkeys(known))
+        names = {name.casefold(): name for name in sorted(choices)}
         close = [names[n] for n in difflib.get_close_matches(given.casefold(), names, n=3, cutoff=0.5)]
         hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        if not close and not advice and choices:
+            more = len(choices) - MOST_CHOICES
+            advice = f"Choose from {', '.join(choices[:MOST_CHOICES])}{f' and {more} more' if more > 0 else ''}."
         super().__init__(f"unknown {what} {given!r}.{hint}{' ' + advice if advice else ''}")
         self.given, self.suggestions = given, close
 

@@ -190,6 +190,17 @@ def _clamped(x: Range, bounds: tuple[Any, Any], given: Callable[[Any], Range | N
     return Range(low, high, step, sums=x.sums)
 
 
+def narrowed(x: Range, low: float, high: float) -> Range:
+    """Those of the numbers ``x`` that lie between two others; levels stay levels."""
+    if x.step:
+        origin = x.low if math.isfinite(x.low) else x.high if math.isfinite(x.high) else 0.0
+        low, high = (
+            origin + function((end - origin) / x.step - slack) * x.step if math.isfinite(end) else end
+            for end, function, slack in ((low, math.ceil, 1e-6), (high, math.floor, -1e-6))
+        )
+    return replace(x, low=max(x.low, low), high=min(x.high, high))
+
+
 def _on(number: float, origin: float, step: float) -> bool:
     places = (number - origin) / step
     return math.isfinite(places) and abs(places - round(places)) < 1e-6

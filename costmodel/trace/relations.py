@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from costmodel.trace.elements import SAME
-from costmodel.trace.ranges import Range, bounds_of, known_number
+from costmodel.trace.ranges import Range, bounds_of, known_number, narrowed
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
 
@@ -58,8 +58,7 @@ class Relations:
         if number is None or (end := self._bounded(argument, made.args["x"], number)) is None:
             return found
         above = made.fn.startswith("g") == (argument == value.args["x"])
-        low, high = (max(found.low, end), found.high) if above else (found.low, min(found.high, end))
-        return replace(found, low=low, high=high, step=found.step if end in (found.low, found.high) else 0.0)
+        return narrowed(found, end, math.inf) if above else narrowed(found, -math.inf, end)
 
     def _bounded(self, argument: Any, x: Ref, number: float) -> float | None:
         """What a value is where ``x`` is a number, if it is ``x`` between bounds; None for any other."""

@@ -35,6 +35,14 @@ LEVELS = {
         lambda m, x: torch.round(torch.where(x < 0, 0.0, torch.where(x > 1, 1.0, x)) * 3),
         "int2",
     ),
+    "choices of integers": (
+        lambda m, x: torch.where((y := torch.where((r := torch.round(x / m.alpha)) > 7, 7.0, r)) < -8, -8.0, y),
+        "int4",
+    ),
+    "choices of integers by halves": (
+        lambda m, x: torch.where((r := torch.round(x).clamp(max=3)) < 0.5, 0.0, r),
+        "int2",
+    ),
     "a choice beside a rectifier": (lambda m, x: torch.round(torch.where(x > 1, 1.0, torch.relu(x)) * 3), "int2"),
     "a choice by another number": (lambda m, x: torch.round(torch.where(x > -1, x.clamp(max=2), 0.0)), "int2"),
     "PACT by magnitudes": (lambda m, x: torch.round(0.5 * (x.abs() - (x - 1).abs() + 1) * 3), "int2"),

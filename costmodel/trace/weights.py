@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from costmodel.graph.operands import Powers
+from costmodel.graph.operands import Powers, multiplied
 from costmodel.trace.elements import SAME
 from costmodel.trace.simplify import Simplified
 from costmodel.trace.values import Ref, Value
@@ -78,10 +76,8 @@ def _times(
 ) -> tuple[float, Powers] | None:
     if first is None or second is None or not second[0]:
         return None
-    total = Counter(dict(first[1]))
-    for name, own in second[1]:
-        total[name] += own * power
-    return first[0] * second[0] ** power, tuple(sorted((name, own) for name, own in total.items() if own))
+    raised = tuple((name, own * power) for name, own in second[1])
+    return first[0] * second[0] ** power, multiplied(first[1], raised)
 
 
 def along(shape: tuple[int, ...], of: tuple[int, ...], axis: int) -> bool:

@@ -72,9 +72,11 @@ _MLPERF = Design(
     "cnv-w1a1", "pynq-z2", (*_CNV[:-1], (5, 1)), window="distributed", options=(("batch", 1), ("streams", "unit-hls"))
 )
 
-_RN07 = Design("RN07", "pynq-z2", tiny.RN07_FOLDING, options=(("batch", 1),))
+#: hls4ml makes one program of a whole network, whose streams carry all channels of a pixel.
+_HLS4ML = (("batch", 1), ("streams", "pixel"))
+_RN07 = Design("RN07", "pynq-z2", tiny.RN07_FOLDING, options=_HLS4ML)
 _KWS = Design("KWS-W3A3", "pynq-z2", tiny.KWS_FOLDING, options=(("batch", 1), ("streams", "unit-hls")))
-_AD08 = Design("AD08", "pynq-z2", tiny.AD08_FOLDING, options=(("batch", 1),))
+_AD08 = Design("AD08", "pynq-z2", tiny.AD08_FOLDING, options=_HLS4ML)
 
 #: (model, target) of rows -> design
 DESIGNS: dict[tuple[str, str], Design] = {
@@ -88,7 +90,7 @@ DESIGNS: dict[tuple[str, str], Design] = {
     ("CNV-W1A1", "artya7_100t"): replace(_MLPERF, target="arty-a7-100t"),
     ("RN07", "pynqz2_xc7z020_100MHz"): _RN07,
     ("RN07", "artya7_100t"): Design(
-        "RN07", "arty-a7-100t", tiny.RN07_FOLDING, options=(("batch", 1), ("clock", tiny.RN07_ARTY_HZ))
+        "RN07", "arty-a7-100t", tiny.RN07_FOLDING, options=(*_HLS4ML, ("clock", tiny.RN07_ARTY_HZ))
     ),
     ("KWS-W3A3", "pynqz2_xc7z020_100MHz"): _KWS,
     ("KWS-W3A3", "artya7_100t"): replace(_KWS, target="arty-a7-100t"),

@@ -82,7 +82,8 @@ def parts(unit: Component, fabric: Fabric, host_width: int) -> tuple[Part, ...]:
         case "matrix":
             sums = max(16, round_up(accumulator_bits(unit.mw, unit.bits_a, unit.bits_w), 8))
             shape = units.MatrixShape(unit.mw, unit.mh, 1, unit.bits_a, unit.bits_w, sums, unit.levels)
-            return units.mvu(shape, unit.pe, unit.simd, "finn", fabric)
+            products = unit.bits_a * unit.bits_w > 1 and unit.dsp >= unit.pe * unit.simd  # a choice of the build
+            return units.mvu(shape, unit.pe, unit.simd, "finn", fabric, products="dsp" if products else "lut")
         case "window":
             window = streams.WindowShape(unit.columns, unit.channels, unit.bits_a, unit.kernel)
             return streams.window(window, unit.simd, by, "distributed", fabric)

@@ -9,7 +9,7 @@ from typing import Literal
 #: differs by a factor of 1.7 between the last two.
 Impl = Literal["hls", "compressor", "behavioural"]
 IMPLS: tuple[Impl, ...] = ("hls", "compressor", "behavioural")
-#: Whose units they are, where it makes a difference to registers. ``hls``: the overlays of BNN-PYNQ, one program of a
+#: Whose units they are, where it makes a difference. ``hls``: the overlays of BNN-PYNQ, one program of a
 #: whole pipeline; ``finn``: units that FINN's compiler makes one by one, with windows and width converters in RTL;
 #: ``finn-hls``: those of FINN before 0.10, whose windows and converters are by high-level synthesis as well.
 Maker = Literal["hls", "compressor", "behavioural", "finn", "finn-hls"]
@@ -20,13 +20,14 @@ def by_hls(maker: Maker) -> bool:
     return maker not in ("compressor", "behavioural")
 
 
-def logic_law(maker: Maker) -> str:
-    """The part of a constant's name that says whose LUTs it prices: one law for all that high-level synthesis makes."""
+def product_law(maker: Maker) -> str:
+    """The part of a constant's name that says whose products and sums it prices, in LUTs: one law for all that
+    high-level synthesis makes."""
     return "hls" if by_hls(maker) else maker
 
 
-def register_law(maker: Maker) -> str:
-    """The part of a constant's name that says whose registers it prices."""
+def unit_law(maker: Maker) -> str:
+    """The part of a constant's name that says whose registers and fixed shares it prices."""
     return "finn" if maker == "finn-hls" else maker
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodel.targets.arith import ceil_div, maximum, minimum, where
-from costmodel.targets.fpga.makers import Maker, by_hls, is_finn, logic_law
+from costmodel.targets.fpga.makers import Maker, by_hls, is_finn
 from costmodel.targets.fpga.units import (
     LUTRAM_MAX_BITS,
     SERIES7,
@@ -69,15 +69,14 @@ def _rows(blocks: Any, width: Any) -> tuple[Part, ...]:
 
 
 def stream_control(impl: Maker, unit: str, count: Any = 1) -> tuple[Part, ...]:
-    """Counters and handshake of a unit that only moves values. The overlays give every unit the same; of what FINN
-    makes, registers are known by kind of unit, and LUTs only together."""
+    """Counters and handshake of a unit that only moves values. The overlays give every unit the same; what FINN makes
+    is known by kind of unit."""
     if impl == "hls":
         return control(impl, count)
-    logic = f"unit_{logic_law(impl)}_lut_base" if by_hls(impl) else f"{unit}_lut_base"
-    registers = f"{unit}_{impl.replace('-', '_')}_ff_base" if by_hls(impl) else f"{unit}_ff_base"
+    law = f"{unit}_{impl.replace('-', '_')}" if is_finn(impl) else unit
     return (
-        Part("lut", "control", "control", count, (logic,)),
-        Part("ff", "control", "control", count, (registers,)),
+        Part("lut", "control", "control", count, (f"{law}_lut_base",)),
+        Part("ff", "control", "control", count, (f"{law}_ff_base",)),
     )
 
 
@@ -125,11 +124,21 @@ def pool(
     """
     law = {"or": "mux2_lut_per_bit", "compare": "max_lut_per_bit", "add": "adder_lut_per_bit"}[kind]
     kept = "pool_finn_ff_per_bit" if is_finn(impl) else "register_ff_per_bit"
+    work = "add" if kind == "add" else "compare"
     return (
         *memory("pool", "input", row * ceil_div(channels, lanes), lanes * bits, 1, "auto", fabric),
-        Part("lut", "pool", "add" if kind == "add" else "compare", lanes * bits, (law,)),
-        Part("ff", "pool", "add" if kind == "add" else "compare", lanes * bits, (kept,)),
-        *control(impl),
+        Part("lut", "pool", work, lanes * bits, (law,)),
+        Part("ff", "pool", work, lanes * bits, (kept,)),
+        *(_finn_pool(lanes * bits) if is_finn(impl) else control(impl)),
+    )
+
+
+def _finn_pool(width: int) -> tuple[Part, ...]:
+    """What moves the values of a pooling unit of FINN, and its control."""
+    return (
+        Part("lut", "pool", "input", width, ("pool_finn_lut_per_bit",)),
+        Part("lut", "control", "control", 1, ("pool_finn_lut_base",)),
+        Part("ff", "control", "control", 1, ("unit_finn_ff_base",)),
     )
 
 
@@ -158,13 +167,15 @@ def host_interface(width: int, depth: int, impl: Maker, fabric: Fabric = SERIES7
 
 def shell(width: int, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """What connects a pipeline to host memory over AXI: two movers, the bus adapter with its two burst buffers, the
-    register slave and two bus interconnects. Each is counted as one unit's control; the registers of FINN's are known,
-    and grow with the ``width`` of the bus."""
-    known = is_finn(impl)
+    register slave and two bus interconnects. Each is counted as one unit's control; that of FINN is known, and grows
+    with the ``width`` of the bus."""
+    known = (
+        Part(metric, "control", "control", count, (f"shell_finn_{metric}_{law}",))
+        for metric in ("lut", "ff")
+        for count, law in ((1, "base"), (width, "per_bit"))
+    )
     return (
-        *[part for part in control(impl, 6) if not (known and part.metric == "ff")],
-        *((Part("ff", "control", "control", 1, ("shell_finn_ff_base",)),) if known else ()),
-        *((Part("ff", "control", "control", width, ("shell_finn_ff_per_bit",)),) if known else ()),
+        *(known if is_finn(impl) else control(impl, 6)),
         Part("bram18", "dma", "input", block_rams(512, width, fabric), ("bram_decomposition",)),
         Part("bram18", "dma", "output", block_rams(512, width, fabric), ("bram_decomposition",)),
     )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from costmodel.targets.arith import bit_length, ceil_div, minimum, where
-from costmodel.targets.fpga.makers import Maker, by_hls, logic_law, register_law
+from costmodel.targets.fpga.makers import Maker, by_hls, is_finn, product_law, unit_law
 
 #: Where a memory is put; ``auto`` lets its size decide.
 RamStyle = Literal["auto", "block", "distributed", "ultra"]
@@ -205,15 +205,15 @@ def mvu(
         *threshold_memory(shape, pe, impl, fabric),
         *control(impl),
         *loop_bound(cycles(shape, pe, simd), impl),
-        *(loader(shape, pe, simd) if by_hls(impl) else ()),
+        *(loader(shape, pe, simd) if impl == "hls" else ()),
     )
 
 
 def control(impl: Maker, count: Any = 1) -> tuple[Part, ...]:
     """What any unit needs besides its data path: counters, handshakes, start and stop."""
     return (
-        Part("lut", "control", "control", count, (f"unit_{logic_law(impl)}_lut_base",)),
-        Part("ff", "control", "control", count, (f"unit_{register_law(impl)}_ff_base",)),
+        Part("lut", "control", "control", count, (f"unit_{unit_law(impl)}_lut_base",)),
+        Part("ff", "control", "control", count, (f"unit_{unit_law(impl)}_ff_base",)),
     )
 
 
@@ -243,22 +243,20 @@ def lanes(
     count = pe * simd
     a, w = shape.bits_a, shape.bits_w
     registers = (
-        Part("ff", "weights", "weight", count * w, (f"mvu_{register_law(impl)}_ff_per_weight_bit",)),
-        Part(
-            "ff", "compute", "popcount", count * product_bits(a, w), (f"mvu_{register_law(impl)}_ff_per_product_bit",)
-        ),
+        Part("ff", "weights", "weight", count * w, (f"mvu_{unit_law(impl)}_ff_per_weight_bit",)),
+        Part("ff", "compute", "popcount", count * product_bits(a, w), (f"mvu_{unit_law(impl)}_ff_per_product_bit",)),
     )
     if a == 1 and w == 1:
         return (
             *registers,
-            Part("lut", "compute", "popcount", count, (f"popcount_{logic_law(impl)}_lut_per_lane",)),
-            Part("lut", "compute", "popcount", pe, (f"popcount_{logic_law(impl)}_lut_base",)),
+            Part("lut", "compute", "popcount", count, (f"popcount_{product_law(impl)}_lut_per_lane",)),
+            Part("lut", "compute", "popcount", pe, (f"popcount_{product_law(impl)}_lut_base",)),
         )
     # [simd] products of p bits -> one sum: simd/2 adders of p bits, simd/4 of p + 1, ... = simd * (p + 1) bits
     tree = count * (product_bits(a, w) + 1)
     adders = (
         *registers,
-        Part("lut", "compute", "add", tree, (f"tree_{logic_law(impl)}_lut_per_bit",)),
+        Part("lut", "compute", "add", tree, (f"tree_{product_law(impl)}_lut_per_bit",)),
         Part("carry", "compute", "add", tree, ("carry_per_adder_bit",)),
     )
     if shape.pow2:
@@ -266,11 +264,11 @@ def lanes(
     if min(a, w) == 1:  # add or subtract: a conditional negation of the wider operand
         return (
             *adders,
-            Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{logic_law(impl)}_lut_per_bit",)),
+            Part("lut", "compute", "signflip", count * max(a, w), (f"tree_{product_law(impl)}_lut_per_bit",)),
         )
     if products == "dsp" or (products == "auto" and uses_dsp(a, w)):
         return (*registers, Part("dsp", "compute", "mul", count * dsp_blocks(a, w, fabric)))
-    return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{logic_law(impl)}_lut_per_bit"))
+    return (*adders, *multiplier_luts("compute", count, a, w, f"tree_{product_law(impl)}_lut_per_bit"))
 
 
 def accumulators(shape: MatrixShape, pe: Any, impl: Maker) -> tuple[Part, ...]:
@@ -278,12 +276,15 @@ def accumulators(shape: MatrixShape, pe: Any, impl: Maker) -> tuple[Part, ...]:
     adder = pe * shape.bits_acc
     compare = pe * shape.bits_acc * shape.n_thresholds
     fixed = where(_constant_thresholds(shape, pe, impl), compare, 0)
+    summed, compared = "accumulator_lut_per_bit", "compare_lut_per_bit"
+    if is_finn(impl):  # its thresholds are constants: comparison and what stores them are one law
+        summed, compared = "mvu_finn_lut_per_acc_bit", "mvu_finn_lut_per_threshold_bit"
     counted = pe * shape.n_thresholds if shape.n_thresholds > 1 else 0
     return (
-        Part("lut", "accumulate", "add", adder, ("accumulator_lut_per_bit",)),
-        Part("ff", "accumulate", "add", adder, (f"mvu_{register_law(impl)}_ff_per_acc_bit",)),
+        Part("lut", "accumulate", "add", adder, (summed,)),
+        Part("ff", "accumulate", "add", adder, (f"mvu_{unit_law(impl)}_ff_per_acc_bit",)),
         Part("carry", "accumulate", "add", adder, ("carry_per_adder_bit",)),
-        Part("lut", "threshold", "compare", compare - fixed, ("compare_lut_per_bit",)),
+        Part("lut", "threshold", "compare", compare - fixed, (compared,)),
         Part("lut", "threshold", "compare", fixed, ("compare_const_lut_per_bit",)),
         Part("lut", "threshold", "popcount", counted, ("level_lut_per_threshold",)),
         Part(
@@ -291,7 +292,7 @@ def accumulators(shape: MatrixShape, pe: Any, impl: Maker) -> tuple[Part, ...]:
             "threshold",
             "compare",
             _kept_thresholds(shape, pe, impl),
-            (f"mvu_{register_law(impl)}_ff_per_threshold_bit",),
+            (f"mvu_{unit_law(impl)}_ff_per_threshold_bit",),
         ),
         Part("carry", "threshold", "compare", compare, ("carry_per_adder_bit",)),
     )
@@ -314,7 +315,8 @@ def _constant_thresholds(shape: MatrixShape, pe: Any, impl: Maker) -> Any:
 def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """The vector is kept while the rows of the matrix pass by: ``mw`` elements, if there is more than one fold of rows.
 
-    High-level synthesis partitions the buffer into registers with a multiplexer; otherwise it is a small LUT memory.
+    High-level synthesis partitions the buffer into registers with a multiplexer, and in FINN's units with an enable for
+    each word; otherwise it is a small LUT memory.
     """
     reused = shape.mh > pe
     word = Part("ff", "input_buffer", "input", simd * shape.bits_a, ("register_ff_per_bit",))
@@ -322,10 +324,11 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Maker, fabric: Fa
         return (word,)
     bits = shape.mw * shape.bits_a
     if by_hls(impl) or not fabric.lutram_depth:
+        selected = "mvu_finn_lut_per_buffer_bit" if is_finn(impl) else "mux_lut_per_bit"
         return (
             word,
             Part("ff", "input_buffer", "input", where(reused, bits, 0), ("register_ff_per_bit",)),
-            Part("lut", "input_buffer", "input", where(reused, bits, 0), ("mux_lut_per_bit",)),
+            Part("lut", "input_buffer", "input", where(reused, bits, 0), (selected,)),
         )
     words = ceil_div(shape.mw, simd)
     luts = lutram_luts(words, simd * shape.bits_a, fabric)
@@ -334,11 +337,12 @@ def input_buffer(shape: MatrixShape, pe: Any, simd: Any, impl: Maker, fabric: Fa
 
 def threshold_memory(shape: MatrixShape, pe: Any, impl: Maker, fabric: Fabric = SERIES7) -> tuple[Part, ...]:
     """``mh/pe`` thresholds of ``bits_acc`` bits for each processing element and level; none where they are constants
-    of the comparators."""
+    of the comparators. The LUTs that FINN's are in are those of :func:`accumulators`."""
     if not shape.n_thresholds:
         return ()
     copies = where(_constant_thresholds(shape, pe, impl), 0, pe * shape.n_thresholds)
-    return memory("threshold", "parameter", ceil_div(shape.mh, pe), shape.bits_acc, copies, "auto", fabric)
+    parts = memory("threshold", "parameter", ceil_div(shape.mh, pe), shape.bits_acc, copies, "auto", fabric)
+    return tuple(part for part in parts if part.metric != "lut") if is_finn(impl) else parts
 
 
 # --- multipliers and shifters ----------------------------------------------------------------------------------------

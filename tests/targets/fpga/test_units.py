@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.targets import load_target
-from costmodel.targets.fpga import streams
+from costmodel.targets.fpga import streams, units
 from costmodel.targets.fpga.job import Structure, make_fabric, nominal
 from costmodel.targets.fpga.units import (
     SERIES7,
@@ -282,29 +282,46 @@ def test_only_a_converter_to_narrower_words_takes_a_multiplexer(before, after, s
 
 
 @pytest.mark.parametrize("by", ["finn", "finn-hls"])
-def test_what_finn_makes_has_the_logic_of_the_overlays_and_registers_by_kind_of_unit(by):
-    """Their data paths and LUTs are those of any high-level synthesis; the fixed registers are their own."""
+def test_what_finn_makes_has_fixed_shares_by_kind_of_unit(by):
+    """Products, rows and multiplexers are those of any high-level synthesis; the fixed shares are their own."""
     window, shape = streams.WindowShape(32, 16, 1, 3), MatrixShape(72, 32, 100, n_thresholds=1)
     suffix = by.replace("-", "_")
-    for make, fixed in (
-        (lambda impl: streams.window(window, 8, impl), {"ff": f"window_{suffix}_ff_base"}),
-        (lambda impl: streams.width_converter(8, 24, impl), {"ff": f"converter_{suffix}_ff_base"}),
-        (lambda impl: streams.pool(8, 16, 1, 16, "or", impl), {"ff": "unit_finn_ff_base"}),
-        (lambda impl: mvu(shape, 4, 8, impl), {"ff": "unit_finn_ff_base"}),
+    for make, laws in (
+        (lambda impl: streams.window(window, 8, impl), ("lutram_lut_per_bit", f"window_{suffix}", f"window_{suffix}")),
+        (
+            lambda impl: streams.width_converter(24, 8, impl),
+            ("mux2_lut_per_bit", f"converter_{suffix}", f"converter_{suffix}"),
+        ),
+        (lambda impl: streams.pool(8, 16, 1, 16, "or", impl), ("mux2_lut_per_bit", "pool_finn", "unit_finn")),
+        (lambda impl: mvu(shape, 4, 8, impl), ("popcount_hls_lut_per_lane", "unit_finn", "unit_finn")),
     ):
+        path, logic, registers = laws
         own, overlay = parts_of(make(by)), parts_of(make("hls"))
-        assert {k: v for k, v in own.items() if k[0] != "ff"} == {k: v for k, v in overlay.items() if k[0] != "ff"}
-        assert own[("ff", fixed["ff"])] == 1
-        assert ("ff", "unit_hls_ff_base") not in own
-        assert overlay[("ff", "unit_hls_ff_base")] == 1
+        assert own.get(("lut", path)) == overlay.get(("lut", path))
+        assert own[("lut", f"{logic}_lut_base")] == own[("ff", f"{registers}_ff_base")] == 1
+        assert not {("lut", "unit_hls_lut_base"), ("ff", "unit_hls_ff_base")} & own.keys()
+        assert overlay[("lut", "unit_hls_lut_base")] == overlay[("ff", "unit_hls_ff_base")] == 1
+
+
+def test_thresholds_of_finn_are_constants_of_its_program_and_those_of_the_overlays_are_loaded():
+    shape = MatrixShape(72, 32, 100, bits_a=2, bits_w=1, n_thresholds=3)
+    own, overlay = parts_of(mvu(shape, 4, 8, "finn")), parts_of(mvu(shape, 4, 8, "hls"))
+    assert own[("lut", "mvu_finn_lut_per_threshold_bit")] == 4 * 3 * 16 == overlay[("lut", "compare_lut_per_bit")]
+    assert own[("lut", "mvu_finn_lut_per_buffer_bit")] == 2 * 72 == overlay[("lut", "mux_lut_per_bit")]
+    assert ("lut", "mux2_lut_per_bit") not in own
+    assert overlay[("lut", "mux2_lut_per_bit")] > 0
+    # both keep many thresholds in block RAM
+    deep = MatrixShape(72, 4096, 100, n_thresholds=1)
+    of_thresholds = [units.threshold_memory(deep, 1, by) for by in ("finn", "hls")]
+    assert [[p.coefficient for p in parts if p.metric == "bram18"] for parts in of_thresholds] == [[4], [4]]
 
 
 def test_the_shell_of_finn_grows_with_the_bus():
     parts = parts_of(streams.host_interface(128, 2, "finn"))
-    assert parts[("ff", "shell_finn_ff_base")] == 1
-    assert parts[("ff", "shell_finn_ff_per_bit")] == 128
-    assert parts[("lut", "unit_hls_lut_base")] == 6
-    assert ("ff", "shell_finn_ff_base") not in parts_of(streams.host_interface(128, 2, "hls"))
+    for metric in ("lut", "ff"):
+        assert parts[(metric, f"shell_finn_{metric}_base")] == 1
+        assert parts[(metric, f"shell_finn_{metric}_per_bit")] == 128
+        assert parts_of(streams.host_interface(128, 2, "hls"))[(metric, f"unit_hls_{metric}_base")] == 6
 
 
 def test_a_maximum_is_a_comparison_and_a_choice():

@@ -119,6 +119,22 @@ class Design:
             cost += link.cost[source.leaves[choices[link.source]], target.enters[choices[link.target]]]
         return int(self.intervals[at]), cost
 
+    def swaps(self, choices: Ints, at: int, index: int) -> Ints:
+        """What each choice of one unit adds to a design, with the streams around it, the others being as they are
+        [choices of the unit, 5]: differences between its rows are those between designs."""
+        unit = self.units[index]
+        cost = unit.cost.copy()
+        if index in self.entry:
+            cost += self.entry[index][at, unit.enters]
+        if index in self.exit:
+            cost += self.exit[index][at, unit.leaves]
+        for link in (*self.links, *self.cross):
+            if link.target == index:
+                cost += link.cost[self.units[link.source].leaves[choices[link.source]], unit.enters]
+            elif link.source == index:
+                cost += link.cost[unit.leaves, self.units[link.target].enters[choices[link.target]]]
+        return cost
+
     def most(self) -> Ints:
         """More than any design takes of each resource [5]: the sum of the largest costs of all its pieces."""
         pieces = [self.overhead, *(u.cost for u in self.units), *(link.cost for link in (*self.links, *self.cross))]

@@ -33,6 +33,8 @@ SHARE_ERROR = 1e-9
 PART_ERROR = 1e-3
 #: To which share of what is allowed the closest design is found, where none is within the limits.
 NEAR = 0.005
+#: How steeply what is exceeded weighs, from one descent to the next: an excess of 1 in so many weighs e times as much.
+STEEPER = (20, 60, 200, 600, 2000)
 _SCALES = np.array([PARTS_OF_ONE[name] for name in RESOURCES], dtype=np.float64)
 
 
@@ -177,12 +179,14 @@ class _Search:
         if self.pool:
             prices = self.pool[-1]
         columns: list[Floats] = []
+        nearest: tuple[float, Ints] = np.inf, np.zeros(0, dtype=np.int64)
         for _ in range(ROUNDS):
             short, choices = self._short(at, prices)
             over = self.excess(choices, at)
             if over.max() <= SHARE_ERROR:
                 return choices
-            self.nearest = min(self.nearest, (float(over.max()), choices), key=lambda pair: pair[0])
+            nearest = min(nearest, (float(over.max()), choices), key=lambda pair: pair[0])
+            self.nearest = min(self.nearest, nearest, key=lambda pair: pair[0])
             if short > SHARE_ERROR:
                 self.pool.append(prices)
                 return None
@@ -191,12 +195,37 @@ class _Search:
             if value < -SHARE_ERROR and len(columns) > len(self.bounds):
                 break
         self.pool.append(prices)
+        if (found := self._descend(at, nearest[1])) is not None:
+            return found
         weights, offset = prices @ self.rows, float(prices @ self.bounds)
         for held in (HELD_FOR_ANY, HELD):
             found, complete = self._look(at, weights, offset, np.inf, None, held)
             if found is not None or complete:
                 return found
         self.settled = False
+        return None
+
+    def _descend(self, at: int, start: Ints) -> Ints | None:
+        """A design within the limits, from one that is near them, unit by unit: each takes the choice by which what is
+        exceeded weighs least, until no unit has a better one."""
+        design, choices = self.design, start.copy()
+        cost = design.price(choices, at)[1]
+        slow = [unit.cycles > design.intervals[at] for unit in design.units]
+        for steep in STEEPER:
+            moved = True
+            while moved:
+                moved = False
+                for index in range(len(design.units)):
+                    swaps = design.swaps(choices, at, index)
+                    costs = cost + swaps - swaps[choices[index]]
+                    over = costs @ self.rows.T - self.bounds
+                    weight = np.exp(np.minimum(steep * over, 100.0)).sum(axis=1)
+                    weight[slow[index]] = np.inf
+                    best = int(weight.argmin())
+                    if weight[best] < weight[choices[index]] * (1 - SHARE_ERROR):
+                        choices[index], cost, moved = best, costs[best], True
+            if self.excess(choices, at).max() <= SHARE_ERROR:
+                return choices
         return None
 
     # -- what is the cheapest? ----------------------------------------------------------------------------------------

@@ -578,6 +578,15 @@ def test_wider_numbers_never_make_a_faster_engine(kind):
     assert rates[0] < 20 * rates[-1]
 
 
+def test_wider_numbers_never_make_a_faster_pipeline():
+    """Its search is cut short at the interval of the stem, where what fits is hard to find."""
+    network = costmodel.profile("reactnet18").deployed
+    intervals = [
+        estimate(network, "zcu102", mode="dataflow", real_bits=bits).facts["interval_cycles"] for bits in (24, 28, 30, 32)
+    ]
+    assert intervals == sorted(intervals)
+
+
 def test_no_pipeline_gives_results_faster_than_its_images_come_in():
     wide = estimate(network(conv(0, (-1,), 8, 8, 32, k=1)), "pynq-z2", **options(folding="8x8"))
     words = 8 * 32 * 32 / 64  # one bit each

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from costmodel.targets.fpga.choices import RESOURCES
-from costmodel.targets.fpga.search import GOALS, SHARE_ERROR, Limits, cheapest, fastest
+from costmodel.targets.fpga.search import GOALS, SHARE_ERROR, Limits, _Search, cheapest, fastest
 
 from .designs import DEVICE, every_design, random_design
 
@@ -52,3 +52,35 @@ def test_every_goal_is_the_least_of_its_kind():
     for goal in ("lut", "bram18", "dsp"):
         column = RESOURCES.index(goal)
         assert priced[goal][column] == min(cost[column] for cost in priced.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_swaps_of_a_unit_differ_as_the_designs_do(seed):
+    rng = np.random.default_rng(seed)
+    design = random_design(rng)
+    at = len(design.intervals) - 1
+    choices = np.array([rng.integers(len(unit)) for unit in design.units])
+    for index, unit in enumerate(design.units):
+        swaps = design.swaps(choices, at, index)
+        for choice in range(len(unit)):
+            other = choices.copy()
+            other[index] = choice
+            assert np.array_equal(
+                design.price(other, at)[1] - design.price(choices, at)[1], swaps[choice] - swaps[choices[index]]
+            )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_descent_ends_within_the_limits_or_says_that_it_does_not(seed):
+    rng = np.random.default_rng(seed)
+    design = random_design(rng)
+    share = rng.uniform(0.15, 0.8)
+    limits = Limits({k: v * share for k, v in DEVICE.items()}, DEVICE)
+    search = _Search(design, limits, "lut")
+    at = len(design.intervals) - 1
+    found = search._descend(at, every_design(design, at)[0][0])
+    able = [cost for where, cost in able_designs(design, limits) if where == at]
+    assert found is None or search.excess(found, at).max() <= SHARE_ERROR
+    assert found is None or able
+    if len(able) == len(every_design(design, at)[0]):
+        assert found is not None

@@ -96,8 +96,11 @@ def measured(path: Path = RECORDS) -> list[Record]:
 
 
 def add(record: Record, path: Path = RECORDS) -> None:
-    """Add a record to a file, in the place of an earlier one of the same job."""
+    """Add a record to a file, in the place of an earlier one of the same job. The weights that ship under its name are
+    now its own and no other's."""
     kept = [r for r in measured(path) if r.key != record.key]
+    if record.weights is not None:
+        kept = [msgspec.structs.replace(r, weights=None) if r.weights == record.weights else r for r in kept]
     kept = sorted([*kept, record], key=lambda r: (r.data, r.network, r.width, r.recipe, r.epochs, r.seed))
     atomic_write(path, b"".join(msgspec.json.encode(r) + b"\n" for r in kept))
 

@@ -88,6 +88,13 @@ def test_a_job_has_one_record_and_the_later_one_stays(tmp_path: Path) -> None:
     assert [(r.seed, r.accuracy) for r in measured(path)] == [(0, 25.0), (1, 75.0)]
 
 
+def test_weights_of_one_name_are_those_of_one_record(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    for seed, weights in ((0, "net"), (1, "other"), (2, None), (3, "net")):
+        add(publish.record_of(job(seed), RESULT, weights), path)
+    assert [r.weights for r in measured(path)] == [None, "other", None, "net"]
+
+
 def test_a_damaged_line_is_named_and_no_file_is_no_record(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     assert measured(path) == []

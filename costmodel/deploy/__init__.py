@@ -18,6 +18,7 @@ from costmodel.deploy.absorb import absorb_into_thresholds
 from costmodel.deploy.defer import apply_units, defer_activation_scales, settle_operands, split_readers
 from costmodel.deploy.duplicates import share_duplicates
 from costmodel.deploy.lift import lift_thresholds, sink_functions
+from costmodel.deploy.norms import split_norms
 from costmodel.deploy.offsets import move_offsets
 from costmodel.deploy.scales import (
     absorb_into_next_weights,
@@ -55,6 +56,7 @@ REPEATED: tuple[Callable[[Graph], Graph], ...] = (
     merge_chains,
     move_offsets,
     drop_before_signs,
+    split_norms,
     absorb_into_thresholds,
     sink_chains,
     sink_joined,

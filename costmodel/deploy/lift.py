@@ -20,7 +20,7 @@ from dataclasses import replace
 from costmodel.deploy.absorb import fits_into, threshold_attrs
 from costmodel.deploy.layout import MADE, axis_of, carried, laid_back
 from costmodel.graph.affine import Laid, Part, Step, scale_tags
-from costmodel.graph.attrs import Affine, Call, Clamp, Move, Threshold
+from costmodel.graph.attrs import Affine, Call, Clamp, Move, Norm, Threshold
 from costmodel.graph.domain import FLOAT
 from costmodel.graph.node import Graph, GraphInput, Node
 from costmodel.graph.operands import Constant
@@ -147,7 +147,8 @@ def _meets(move: Node, table: Mapping[int, Node | GraphInput], users: Mapping[in
             continue
         if _movable(maker) and users[i] == [move] and _meets(maker, table, users):
             return True
-        takes = (maker.row.monotone or maker.op == "prelu") and len(maker.inputs) == 1
+        moved = isinstance(maker.attrs, Norm) and (maker.attrs.gain or maker.attrs.shift)
+        takes = (maker.row.monotone or maker.op == "prelu" or moved) and len(maker.inputs) == 1
         if takes and all(user.id == move.id or user.op == "threshold" for user in users[i]):
             return True
     return False

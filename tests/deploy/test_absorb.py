@@ -106,6 +106,65 @@ def test_a_negative_scale_in_front_of_a_maximum_turns_the_weights():
     assert verify(made, images(made, 4)).exact
 
 
+class Normalised(nn.Module):
+    """Signs, a normalisation by statistics of the input, signs."""
+
+    def __init__(self, norm, beside=False):
+        super().__init__()
+        self.a, self.b, self.norm, self.beside = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 4, 1), norm, beside
+        for parameter in norm.parameters():
+            nn.init.normal_(parameter)
+
+    def forward(self, x):
+        y = self.norm(F.conv2d(x.sign(), self.a.weight.sign()))
+        z = F.conv2d(y.sign(), self.b.weight.sign())
+        return z + y.mean() if self.beside else z
+
+
+NORMS = {
+    "group norm": lambda affine: nn.GroupNorm(4, 8, affine=affine),
+    "instance norm": lambda affine: nn.InstanceNorm2d(8, affine=affine),
+    "layer norm": lambda affine: nn.LayerNorm([8, 6, 6], elementwise_affine=affine),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_gain_and_shift_behind_statistics_of_the_input_are_in_the_thresholds(name):
+    torch.manual_seed(0)
+    without = prepare(Normalised(NORMS[name](False)).eval(), torch.randn(1, 8, 6, 6)).profile.deployed
+    made = prepare(Normalised(NORMS[name](True)).eval(), torch.randn(1, 8, 6, 6))
+    deployed = made.profile.deployed
+    assert [deployed.total(kind) for kind in ("mul", "add")] == [without.total(kind) for kind in ("mul", "add")]
+    assert made.profile.as_written.total("mul") - deployed.total("mul") == 8 * 36
+    assert verify(made, images(made, 4)).exact
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm])
+def test_features_of_tokens_have_thresholds_along_their_last_dimension(norm):
+    torch.manual_seed(0)
+
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.w = norm(16), nn.Parameter(torch.randn(8, 16))
+            for parameter in self.norm.parameters():
+                nn.init.normal_(parameter)
+
+        def forward(self, x):
+            return F.linear(self.norm(x).sign(), self.w.sign())
+
+    made = prepare(Tokens().eval(), torch.randn(1, 5, 16))
+    assert made.profile.as_written.total("mul") - made.profile.deployed.total("mul") == 5 * 16
+    assert made.profile.deployed.total("compare") == 5 * 16
+    assert verify(made, images(made, 4)).exact
+
+
+def test_a_normalisation_that_something_else_reads_keeps_gain_and_shift():
+    torch.manual_seed(0)
+    made = prepare(Normalised(nn.GroupNorm(4, 8), beside=True).eval(), torch.randn(1, 8, 6, 6)).profile
+    assert made.deployed.total("mul") == made.as_written.total("mul")
+
+
 def test_an_output_of_the_network_keeps_its_norm():
     class Both(nn.Module):
         def __init__(self):

@@ -104,10 +104,12 @@ def _integers(rows: Tensor, low: Tensor, high: Tensor) -> Domain | None:
             steps, first = torch.where(fits, steps / factor, steps), torch.where(fits, finer, first)
             off = off & ~fits
         count = ((high - low) / steps).round() + 1
-    centred = not bool(off.any())
-    asymmetric = not centred and bool(half.any())
+    multiples = not bool(off.any())
+    # Odd halves are bits of weight ±1, if as many of them lie below zero as above.
+    aside = half | (off & ((low + high).abs() > _OFF_GRID * count * steps))
+    asymmetric = not multiples and bool(aside.any())
     bits = max(1, math.ceil(math.log2(float(count.max()))))
-    if centred:  # in two's complement; a zero point that is far from the middle is a second constant
+    if multiples:  # in two's complement; a zero point that is far from the middle is a second constant
         top = max(int((high / steps).round().max()), -int((low / steps).round().min()) - 1, 0)
         signed = bool((low < -_OFF_GRID * steps).any())
         asymmetric = top.bit_length() + signed > bits

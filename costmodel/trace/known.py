@@ -9,8 +9,9 @@ from typing import Any
 
 from costmodel.graph.domain import FLOAT, Domain
 from costmodel.trace.grids import with_levels
+from costmodel.trace.kinds import domain_of_range
 from costmodel.trace.possible import Possible, domain_of_values, possible_values
-from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, domain_of_range, range_of
+from costmodel.trace.ranges import EMPTY, REAL, VAGUE, Operands, Range, range_of
 from costmodel.trace.reasons import levels_by_rule, observed, of_range, of_values, real_by_rule
 from costmodel.trace.relations import Relations
 from costmodel.trace.simplify import Simplified
@@ -55,7 +56,7 @@ class Known:
         if found is not None and values is not None:
             return replace(found, why=of_values(self.simplified, value, values))
         levels = self.ranges.get(number, REAL)
-        found = domain_of_range(levels)
+        found = domain_of_range(levels, weights=not self.simplified.online[number])
         return None if found is None else replace(found, why=of_range(self.simplified, value, levels))
 
     def weight_kind(self, argument: Ref, axis: int | None) -> Domain:

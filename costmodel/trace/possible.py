@@ -18,7 +18,8 @@ import torch
 from costmodel.graph.domain import POW2_BITS, TERNARY, Domain
 from costmodel.trace.domains import classify
 from costmodel.trace.elements import JOINS, PARTS, SAME, UNWRITTEN, parts_of
-from costmodel.trace.ranges import Range, domain_of_range
+from costmodel.trace.kinds import domain_of_range
+from costmodel.trace.ranges import Range
 from costmodel.trace.values import Ref, Value
 
 Possible = frozenset[float]

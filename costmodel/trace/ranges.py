@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from costmodel.graph.domain import BINARY, BINARY01, TERNARY, Domain, Scale
+from costmodel.graph.domain import Scale
 from costmodel.trace.elements import JOINS, PARTS, SAME, UNWRITTEN, parts_of
 from costmodel.trace.values import Ref, Value
 
@@ -185,7 +185,7 @@ def _clamped(x: Range, bounds: tuple[Any, Any], given: Callable[[Any], Range | N
         low = high = numbers[0] if numbers[0] is not None and x.high < numbers[0] else high
     known = x.low if math.isfinite(x.low) else x.high if math.isfinite(x.high) else 0.0
     step = x.step
-    if step and any(math.isfinite(end) and not _on(end, known, step) for end in (low, high)):
+    if step and any(math.isfinite(end) and not is_on(end, known, step) for end in (low, high)):
         step = 0.0  # a bound between two levels
     return Range(low, high, step, sums=x.sums)
 
@@ -201,7 +201,7 @@ def narrowed(x: Range, low: float, high: float) -> Range:
     return replace(x, low=max(x.low, low), high=min(x.high, high))
 
 
-def _on(number: float, origin: float, step: float) -> bool:
+def is_on(number: float, origin: float, step: float) -> bool:
     places = (number - origin) / step
     return math.isfinite(places) and abs(places - round(places)) < 1e-6
 
@@ -287,7 +287,7 @@ def scaled(x: Range, per_channel: bool, scale: Scale = "real") -> Range:
         return REAL
     if not x.levels:  # integers without bounds
         return Range(step=1.0, scale=scale, per_channel=per_channel) if x.step == 1.0 and x.plain else REAL
-    origin = round(x.low / x.step) if _on(x.low, 0.0, x.step) else x.low / x.step
+    origin = round(x.low / x.step) if is_on(x.low, 0.0, x.step) else x.low / x.step
     return Range(origin, origin + x.levels - 1, 1.0, scale, per_channel, offset=x.offset)
 
 
@@ -303,7 +303,7 @@ def _unit(x: Range) -> float:
     """The largest number that all levels are multiples of, if it is the step or half of it."""
     if not x.levels:
         return 0.0
-    return next((unit for unit in (x.step, x.step / 2) if _on(x.low, 0.0, unit)), 0.0)
+    return next((unit for unit in (x.step, x.step / 2) if is_on(x.low, 0.0, unit)), 0.0)
 
 
 def sum_of(x: Range, count: int) -> Range:
@@ -328,7 +328,7 @@ def _summed(value: Value, x: Range, operands: Operands) -> Range:
     kernel = args["kernel_size"]
     kernel = kernel * (len(shape) - rank) if len(kernel) == 1 else kernel
     count = args["divisor_override"] or math.prod(kernel)
-    if args["ceil_mode"] or (padded and not (args["count_include_pad"] and x.plain and _on(0.0, x.low, x.step))):
+    if args["ceil_mode"] or (padded and not (args["count_include_pad"] and x.plain and is_on(0.0, x.low, x.step))):
         return REAL
     x = replace(x, low=min(x.low, 0.0), high=max(x.high, 0.0)) if padded else x
     return _times(sum_of(x, math.prod(kernel)), 1.0 / count)
@@ -360,51 +360,6 @@ def _joined(name: str, operands: Sequence[Any], given: Callable[[Any], Range | N
     on_grid = [end for r in parts if r.step for end in (r.low, r.high)]
     origin = next(filter(math.isfinite, on_grid), 0.0 if on_grid else low)
     ends = [end for r in parts for end in (r.low, r.high) if math.isfinite(end)]
-    if step and not all(_on(end, origin, step) for end in ends):
+    if step and not all(is_on(end, origin, step) for end in ends):
         step = 0.0
     return Range(low, high, step)
-
-
-def domain_of_range(x: Range) -> Domain | None:
-    """The kind of a value that takes exactly the levels of a range; None where these are not a few."""
-    count = x.levels
-    if count < 2 or (count > 1 << MOST_BITS and not x.sums):
-        return None
-    if x.sums:
-        return _domain_of_sums(x)
-    size = max(abs(x.low), abs(x.high))
-    step = x.step
-    mantissa, _ = math.frexp(step)
-    scale: Scale = x.scale if x.scale != "one" else "one" if step == 1.0 else "pow2" if mantissa == 0.5 else "real"
-    if x.offset:
-        kind = BINARY if count == 2 else Domain("int", max(1, math.ceil(math.log2(count))), signed=False)
-        scale = _scale(step / 2, x.scale) if count == 2 else scale
-    elif count == 2 and abs(x.low + x.high) <= 1e-6 * size:
-        kind, scale = BINARY, _scale(size, x.scale)
-    elif count == 2 and min(abs(x.low), abs(x.high)) == 0.0:
-        kind, scale = BINARY01, _scale(size, x.scale)
-    elif count == 2:
-        return replace(BINARY, scale=_scale(step / 2, x.scale), per_channel=x.per_channel, asymmetric=True)
-    elif count == 3 and abs(x.low + x.high) <= 1e-6 * size:
-        kind = TERNARY
-    else:
-        kind = Domain("int", max(1, math.ceil(math.log2(count))), signed=x.low < 0)
-    per_channel = x.per_channel and (scale != "one" or x.offset)
-    return replace(kind, scale=scale, per_channel=per_channel, evidence="rule", asymmetric=x.offset)
-
-
-def _domain_of_sums(x: Range) -> Domain | None:
-    """Integers of any width, as long as shifts are all that moves them; None for anything else."""
-    mantissa, _ = math.frexp(x.step)
-    if mantissa != 0.5 or not x.plain or not _on(x.low, 0.0, x.step):
-        return None
-    low, high = round(x.low / x.step), round(x.high / x.step)
-    bits = max(high, -low - 1).bit_length() + (low < 0)
-    return Domain("int", max(1, bits), "one" if x.step == 1.0 else "pow2", signed=low < 0)
-
-
-def _scale(size: float, scale: Scale) -> Scale:
-    if scale != "one":
-        return scale
-    mantissa, _ = math.frexp(size)
-    return "one" if size == 1.0 else "pow2" if mantissa == 0.5 else "real"

@@ -213,6 +213,19 @@ QUANTISERS = {
         ),
         "int3*real",
     ),
+    "odd halves": (lambda net, w: (torch.clamp(torch.round(w / 0.1), -8, 7) + 0.5) * 0.1, "int4*real"),
+    "halves of which fewer are below zero": (
+        lambda net, w: (torch.clamp(torch.round(w / 0.1), -2, 13) + 0.5) * 0.1,
+        "int4*real+offset",
+    ),
+    "between multiples of the step": (
+        lambda net, w: (torch.clamp(torch.round(w / 0.1), -8, 7) + 0.31) * 0.1,
+        "int4*real+offset",
+    ),
+    "far from zero": (
+        lambda net, w: (torch.clamp(torch.round(w / 0.1), -8, 7) + 100) * 0.1,
+        "int4*real+offset",
+    ),
     "a copied sign": (lambda net, w: torch.copysign(w.abs().mean(1, keepdim=True), w), "binary*real"),
 }
 
@@ -425,6 +438,41 @@ def test_levels_around_no_zero_are_levels_and_a_constant_behind_the_sum(name, qu
     results = 6 * (4 + 2 * padding) ** 2
     assert made.total("xnor") + made.total("and") == made.total("popcount") == results * 72
     assert made.total("mul") == results * (1 + second)
+    executed(net, x)
+
+
+class Levels(nn.Module):
+    """Sixteen levels from a number on: a literal, a parameter, a buffer, or one of each channel."""
+
+    def __init__(self, low, step=0.2):
+        super().__init__()
+        self.low, self.step = low, step
+        if low == "a buffer":
+            self.register_buffer("beta", torch.tensor(-0.31))
+        elif isinstance(low, str):
+            self.beta = nn.Parameter(torch.tensor(-0.31) if low == "a parameter" else torch.randn(8, 1, 1))
+        if step == "a parameter":
+            self.step = nn.Parameter(torch.tensor(0.2))
+
+    def forward(self, x):
+        low = self.beta if isinstance(self.low, str) else self.low
+        return torch.clamp((x - low) / self.step, 0, 15).round() * self.step + low
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("step", [0.2, "a parameter"])
+@pytest.mark.parametrize("low", [-0.3, -0.31, "a parameter", "a buffer", "of each channel"])
+def test_levels_from_a_number_on_are_real_as_written_and_levels_and_a_constant_deployed(low, step, padding):
+    torch.manual_seed(4)
+    function, quantise = (lambda x, w: F.conv2d(x, w, padding=padding)), (lambda net, w: torch.sign(w))
+    net = Sum((6, 8, 3, 3), function, quantise, Levels(low, step)).eval()
+    x = torch.randn(1, 8, 6, 6)
+    found = profile(net, x)
+    results = 6 * (4 + 2 * padding) ** 2
+    assert found.as_written.total("and") == 0
+    assert found.as_written.total("signflip") == results * 72
+    assert found.deployed.total("and") == 4 * results * 72
+    assert found.deployed.total("mul") == results
     executed(net, x)
 
 

@@ -77,11 +77,11 @@ class Constants:
         """For a tensor of ``rank`` dimensions; ``channels`` says that a vector lies along dimension 1."""
         if constant.literal is not None:
             return np.full((1,) * rank, constant.literal, dtype=np.float64)
-        if constant.summed is not None:
-            return self._sums_of_weights(constant, constant.summed) * constant.factor
         if constant.scale_of:
             return compress(self.chain(constant.scale_of, rank)[0])
-        value = self.tensor(constant) * constant.factor
+        summed = constant.summed
+        value = self.tensor(constant) if summed is None else self._sums_of_weights(constant, summed)
+        value = value * constant.factor
         if value.shape != constant.shape and value.size == math.prod(constant.shape) > 1:
             value = value.reshape(constant.shape)  # as a rewrite laid it
         if channels and value.ndim == 1 and rank > 1:

@@ -476,6 +476,49 @@ def test_levels_from_a_number_on_are_real_as_written_and_levels_and_a_constant_d
     executed(net, x)
 
 
+def shuffled(u):
+    b, c, h, w = u.shape
+    return u.view(b, 2, 4, h, w).transpose(1, 2).reshape(b, c, h, w)
+
+
+WAYS = {
+    "a shuffle of channels": lambda u, w: F.conv2d(shuffled(u), w),
+    "a border of copies": lambda u, w: F.conv2d(F.pad(u, (1, 1, 1, 1), mode="replicate"), w),
+    "a transposition": lambda u, w: F.conv2d(u.transpose(2, 3), w),
+    "a maximum": lambda u, w: F.conv2d(F.max_pool2d(u, 2, padding=1), w),
+    "two sums": lambda u, w: F.conv2d(u, w) + F.conv2d(u.flip(3), w),
+    "a sum and a sign": lambda u, w: F.conv2d(u, w) + F.conv2d(u.sign(), w),
+    "a mean behind the sum": lambda u, w: F.conv2d(u, w).mean((2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_levels_that_move_on_the_way_to_a_sum_stay_levels(name):
+    torch.manual_seed(4)
+    net = Sum((6, 8, 3, 3), WAYS[name], lambda net, w: torch.sign(w), Levels(-0.31)).eval()
+    x = torch.randn(1, 8, 6, 6)
+    found = profile(net, x)
+    assert found.as_written.total("signflip") > 0
+    assert found.deployed.total("signflip") == 0
+    assert found.deployed.total("and") == 4 * found.as_written.total("signflip")
+    assert found.deployed.total("mul") <= found.as_written.total("mul")
+    executed(net, x)
+
+
+@pytest.mark.parametrize("name", ["a border of zeros", "a maximum of a step of unknown sign"])
+def test_levels_that_meet_others_on_the_way_are_real_numbers(name):
+    torch.manual_seed(4)
+    way = {
+        "a border of zeros": lambda u, w: F.conv2d(F.pad(u, (1, 1, 1, 1)), w),
+        "a maximum of a step of unknown sign": WAYS["a maximum"],
+    }[name]
+    step = "a parameter" if "unknown" in name else 0.2
+    net = Sum((6, 8, 3, 3), way, lambda net, w: torch.sign(w), Levels(-0.31, step)).eval()
+    x = torch.randn(1, 8, 6, 6)
+    assert profile(net, x).deployed.total("and") == 0
+    executed(net, x)
+
+
 def test_the_constants_behind_a_padded_sum_differ_only_next_to_its_borders():
     act = ADAPTIVE["a middle of all"]
     sizes = []

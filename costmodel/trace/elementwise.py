@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from costmodel.graph.affine import Step, literal_constant, literal_step
+from costmodel.graph.affine import Step, constant_class, literal_constant, literal_step
 from costmodel.graph.attrs import Add, Call, Choose, Clamp, Compare, Gate, Round
-from costmodel.graph.domain import BINARY01, FLOAT, integer
+from costmodel.graph.domain import BINARY01, FLOAT, Scale, integer
 from costmodel.graph.functions import COMPARISONS, FUNCTIONS
 from costmodel.graph.operands import Constant, In
 from costmodel.trace.arguments import node_of, online_inputs, operand_of, operands_of
@@ -306,20 +306,37 @@ def fake_quantize(
     state: Lowering, value: Value, x: Any, scale: Any, zero_point: Any, quant_min: int, quant_max: int,
     axis: int = 0, fake_quant_enabled: Any = None,
 ) -> None:  # fmt: skip
-    # y = (clamp(round(x / scale) + zero, low, high) - zero) * scale
+    # y = (clamp(round(x / scale) + zero, low, high) - zero) * scale, where a zero that is one number moves the bounds
     if value.output:
         raise UncoveredError("the mask of a fake quantisation is used")
-    source, step = node_of(state, x), state.constant(scale)
-    if step is None:
-        raise UncoveredError("its rule does not cover a step that depends on the input")
+    source, step, zero = node_of(state, x), state.constant(scale), state.constant(zero_point)
+    if step is None or zero is None:
+        raise UncoveredError("its rule does not cover a step or a zero point that depends on the input")
+    step, zero = (_along(constant, value.shape, axis) for constant in (step, zero))
+    number = zero.literal if zero.literal is not None else zero.number
+    apart = number is None and zero.numel > 1
+    low, high = (float(end - (number or 0)) for end in (quant_min, quant_max))
     bits = (quant_max - quant_min).bit_length()
-    grid = integer(bits, signed=quant_min < 0)
     divided = state.affine(value, source, Step("div", (step,), "const_mul"), domain=FLOAT)
-    rounded = state.emit(value, "round", (divided,), attrs=Round("round"), domain=FLOAT, tags=("quantize",))
-    bounds = Clamp(float(quant_min), float(quant_max))
-    cut = state.emit(value, "clamp", (rounded,), attrs=bounds, domain=grid, tags=("clamp",))
-    real_step = replace(grid, scale="real", per_channel=step.numel > 1, evidence="rule")
-    state.affine(value, cut, Step("mul", (step,), "act_scale"), domain=real_step)
+    made = state.emit(value, "round", (divided,), attrs=Round("round"), domain=FLOAT, tags=("quantize",))
+    if apart:
+        made = state.affine(value, made, Step("add", (zero,), "bias"), domain=FLOAT)
+    grid = integer(bits, signed=low < 0)
+    made = state.emit(value, "clamp", (made,), attrs=Clamp(low, high), domain=grid, tags=("clamp",))
+    if apart:
+        grid = integer(bits)
+        made = state.affine(value, made, Step("sub", (zero,), "bias"), domain=grid)
+    kind = constant_class(step)
+    size: Scale = kind if kind in ("one", "pow2") else "real"
+    levels = replace(grid, scale=size, per_channel=step.numel > 1 and size != "one", evidence="rule")
+    state.affine(value, made, Step("mul", (step,), "act_scale"), domain=levels)
+
+
+def _along(constant: Constant, shape: tuple[int, ...], axis: int) -> Constant:
+    """One number for each place along a dimension, as it lies against a value of this shape."""
+    if constant.numel == 1:
+        return constant
+    return replace(constant, shape=(constant.numel, *(1 for _ in shape[axis % len(shape) + 1 :])))
 
 
 @counts("logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not",

@@ -32,6 +32,11 @@ class Net(nn.Module):
         self.step = nn.Parameter(torch.tensor(0.37))
         self.steps = nn.Parameter(torch.tensor([0.3, 0.7, 0.45, 1.1]).reshape(1, 4, 1, 1))
         self.register_buffer("zero", torch.tensor(2.0))
+        # PyTorch rounds these steps to single precision, whatever the network is in
+        self.register_buffer("quarter", torch.tensor(0.25))
+        self.register_buffer("quarters", torch.tensor([0.25, 0.5, 0.125, 1.0]))
+        self.register_buffer("five", torch.tensor(5, dtype=torch.int32))
+        self.register_buffer("zeros", torch.tensor([5, 0, 15, 7], dtype=torch.int32))
         self.quantise, self.padding, self.real = quantise, padding, real
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,6 +86,10 @@ QUANTISERS: dict[str, tuple[Quantiser, int, int]] = {
     "a step in two factors": (lambda n, x: torch.round((x / n.step).clamp(-2, 1)) * n.step / 2, 4, 1),
     "a zero point that is a buffer": (
         lambda n, x: (torch.clamp(torch.round(x / n.step) + n.zero, 0, 7) - n.zero) * n.step, 8, 1,
+    ),
+    "fake quantisation": (lambda n, x: torch.fake_quantize_per_tensor_affine(x, 0.25, 5, 0, 15), 16, 0),
+    "fake quantisation by buffers": (
+        lambda n, x: torch.fake_quantize_per_tensor_affine(x, n.quarter, n.five, 0, 15), 16, 0,
     ),
     "a falling scale": (lambda n, x: torch.round((-2.5 * x).clamp(-1, 2)), 4, 0),
     "sums of comparisons": (lambda n, x: (x > -0.5).float() + (x > 0.25).float() + (x >= 1).float(), 4, 0),
@@ -176,6 +185,18 @@ def test_a_bound_that_does_not_cancel_gives_no_levels(name: str) -> None:
     deployed = made(OTHERS[name])
     assert any(node.op == "round" for node in deployed.graph.nodes)
     same(deployed)
+
+
+@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize("name", ["of eight bits", "a zero point for each channel"])
+def test_fake_quantisation_is_executed_around_its_zero_points(name: str, real: bool) -> None:
+    quantise: Quantiser = {
+        "of eight bits": lambda n, x: torch.fake_quantize_per_tensor_affine(x, 0.03125, 100, 0, 255),
+        "a zero point for each channel": lambda n, x: torch.fake_quantize_per_channel_affine(
+            x, n.quarters.float(), n.zeros, 1, 0, 15
+        ),
+    }[name]
+    same(made(quantise, real=real))
 
 
 def test_quantisers_of_more_than_four_bits_stay_a_scale_a_rounding_and_a_clamp() -> None:

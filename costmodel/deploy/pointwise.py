@@ -29,6 +29,7 @@ def _arguments(i: Instruction, x: list[Any]) -> list[Any]:
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "ge": np.greater_equal, "gt": np.greater, "le": np.less_equal, "lt": np.less, "eq": np.equal, "ne": np.not_equal,
 }  # fmt: skip
+_TESTS: dict[str, Callable[[Any], Any]] = {"signbit": np.signbit, "isnan": np.isnan, "isinf": np.isinf}
 
 
 @executes("compare_real")
@@ -37,8 +38,8 @@ def compare_real(i: Instruction, x: list[Array], tally: Tally | None) -> Array:
     arguments = _arguments(i, x)
     if name == "heaviside":
         result = np.heaviside(*arguments)
-    elif name == "signbit":
-        result = np.signbit(arguments[0])
+    elif name in _TESTS:
+        result = _TESTS[name](arguments[0])
     else:
         result = _COMPARISONS[name](*arguments)
     count(tally, i, "compare", result.size)

@@ -97,7 +97,7 @@ def _ways(graph: Graph, table: dict[int, Node | GraphInput], users: dict[int, li
         for number, ways in found.items()
         if number not in graph.outputs and _eligible(ways[0].chain, table)
         and len(ways) + len(_compared(users[number], ways[0].chain)) == len(users[number])
-        and all(_takes(way, table) for way in ways)
+        and all(_takes(way) for way in ways)
         for way in ways
     ]  # fmt: skip
 
@@ -126,7 +126,7 @@ def _eligible(node: Node, table: dict[int, Node | GraphInput]) -> bool:
     return plain and all(c is None or c.numel == 1 for s in steps if s.fn in ("mul", "div") for c in s.constants)
 
 
-def _takes(way: _Way, table: dict[int, Node | GraphInput]) -> bool:
+def _takes(way: _Way) -> bool:
     """Whether a reader is a sum over weights of few levels, and the bias differs along its channels alone."""
     reader, steps = way.reader, way.chain.of(Affine).steps
     attrs, window = reader.of(Product), reader.window

@@ -309,6 +309,8 @@ def fake_quantize(
     # y = (clamp(round(x / scale) + zero, low, high) - zero) * scale, where a zero that is one number moves the bounds
     if value.output:
         raise UncoveredError("the mask of a fake quantisation is used")
+    if (enabled := state.known.values(fake_quant_enabled)) is not None and not any(enabled):
+        raise UncoveredError("its quantisation is switched off")
     source, step, zero = node_of(state, x), state.constant(scale), state.constant(zero_point)
     if step is None or zero is None:
         raise UncoveredError("its rule does not cover a step or a zero point that depends on the input")

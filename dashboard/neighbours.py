@@ -41,7 +41,11 @@ _HELD = 32
 
 @dataclass(frozen=True)
 class Space:
-    """Designs of one network on one target, ``here`` that of the page; the choices of each by its key."""
+    """Designs of one network on one target, ``here`` that of the page; the choices of each by its key.
+
+    ``member`` is that design as a sweep judged it, where it is a member: priced again it may differ in the last place,
+    and what ties with it would come onto the front.
+    """
 
     designs: tuple[Design, ...]
     choices: Mapping[str, tuple[str, ...]]
@@ -49,6 +53,7 @@ class Space:
     members: int
     swept: frozenset[str] = frozenset()
     otherwise: frozenset[str] = frozenset()
+    member: Design | None = None
 
     def metrics(self) -> list[str]:
         """Metrics that may be axes, in the order of the table of metrics."""
@@ -71,7 +76,10 @@ class Space:
                 return f"does not fit: {d.misfit}"
             return "" if any_answer or d.key not in self.otherwise else OTHERWISE
 
-        designs = [d for d in self.designs if d.key in self.swept] if walked and self.swept else self.designs
+        designs = self.designs
+        if walked and self.swept:
+            mine = {} if self.member is None else {self.here: self.member}
+            designs = tuple(mine.get(d.key, d) for d in self.designs if d.key in self.swept)
         return scatter(designs, x, y, fails, incomplete=True)
 
     def step(self, walked: ScatterInfo, by: int) -> str:
@@ -132,7 +140,7 @@ def _space(catalogue: Catalogue, network: str, target: str, settings: dict[str, 
                    own=own), chosen)  # fmt: skip
 
     priced(THIS, THIS, settings)
-    here = next(iter(found.values()))
+    here, member = next(iter(found.values())), None
     swept = set()
     if points != "choices" and level == DEPLOYED:
         for sweep, i, texts, metrics in _members(catalogue, network, target, spec.kind):
@@ -141,7 +149,9 @@ def _space(catalogue: Catalogue, network: str, target: str, settings: dict[str, 
             key = write_design(network, target, chosen)
             swept.add(key)
             # the same target leaves the same out of its totals
-            add(Design(key, label, sweep, metrics, key=key, scope=here.scope, left_out=here.left_out), chosen)
+            made_there = Design(key, label, sweep, metrics, key=key, scope=here.scope, left_out=here.left_out)
+            member = made_there if key == here.key else member
+            add(made_there, chosen)
     if points != "front":
         kept = settings | _folded(catalogue, network, target, settings, level)
         for name, value in _alternatives(parameters, kept):
@@ -151,7 +161,7 @@ def _space(catalogue: Catalogue, network: str, target: str, settings: dict[str, 
             except CostmodelError:  # beyond the bounds of this choice, or not buildable
                 continue
     otherwise = {key for key, chosen in choices.items() if _otherwise(spec, catalogue.settings(target, pairs(chosen)))}
-    return Space(tuple(found.values()), choices, here.key, len(swept), frozenset(swept), frozenset(otherwise))
+    return Space(tuple(found.values()), choices, here.key, len(swept), frozenset(swept), frozenset(otherwise), member)
 
 
 def _otherwise(target: Target, chosen: Mapping[str, Any]) -> bool:

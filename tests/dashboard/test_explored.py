@@ -18,7 +18,7 @@ from tests.near import near
 SPACE = """\
 networks: [cnv-w1a1]
 targets:
-  - {target: pynq-z2, folding: {samples: 400, seed: 1}, clock: [100e6, 150e6]}
+  - {target: pynq-z2, folding: {samples: 400, seed: 2}, clock: [100e6, 150e6]}
   - {target: cortex-m4, clock: [50e6, 100e6]}
 objectives: {fpga: [seconds_per_image, lut], arm: [seconds_per_image, clock_Hz]}
 """

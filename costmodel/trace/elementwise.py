@@ -316,6 +316,8 @@ def fake_quantize(
         raise UncoveredError("its rule does not cover a step or a zero point that depends on the input")
     step, zero = (_along(constant, value.shape, axis) for constant in (step, zero))
     number = zero.literal if zero.literal is not None else zero.number
+    if number is None and not zero.whole and not state.simplified.recording.shapes_alone:
+        raise UncoveredError("its rule does not cover zero points that are no integers")
     apart = number is None and zero.numel > 1
     low, high = (float(end - (number or 0)) for end in (quant_min, quant_max))
     bits = (quant_max - quant_min).bit_length()

@@ -199,6 +199,12 @@ def test_fake_quantisation_is_executed_around_its_zero_points(name: str, real: b
     same(made(quantise, real=real))
 
 
+def test_fake_quantisation_around_fractions_is_unknown_and_said() -> None:
+    zeros = torch.tensor([0.5, 1.0, 2.25, 7.0])
+    deployed = made(lambda n, x: torch.fake_quantize_per_channel_affine(x, n.quarters.float(), zeros, 1, 0, 15))
+    assert deployed.profile.as_written.total("unknown") > 0
+
+
 def test_quantisers_of_more_than_four_bits_stay_a_scale_a_rounding_and_a_clamp() -> None:
     for bits in (4, 5):
         top = 2**bits - 1
